@@ -1,0 +1,134 @@
+# Everything a person or the gate does with the project. Nothing outside this directory is touched.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# The stamps are written last: an environment without .venv/.setup was interrupted and is built anew.
+SETUP := .venv/.setup
+SETUP_TEST := .venv/.setup-test
+SOURCES := $(wildcard app models rest schema tests benchmarks)
+INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
+
+# A virtual environment whose Python was upgraded or removed is not current either.
+ifeq ($(realpath $(BIN)/python),)
+$(SETUP) $(SETUP_TEST): FORCE
+endif
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ARGS='...' is handed on to the command behind run, test and lock; PYTHON=... chooses the interpreter."
+
+.PHONY: setup
+setup: $(SETUP) ## make .venv with what the gateway needs; does nothing when it is current
+
+.PHONY: setup-test
+setup-test: $(SETUP_TEST) ## make .venv with what the tests need too; does nothing when it is current
+
+.PHONY: run
+run: $(SETUP) ## start the gateway on 127.0.0.1:8000
+	@exec $(BIN)/moorings serve $(ARGS)
+
+.PHONY: test
+test: $(SETUP_TEST) ## run the whole suite, on SQLite and PostgreSQL
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+.PHONY: format
+format: $(SETUP_TEST) ## rewrite the sources in the one format
+	@$(BIN)/ruff check --select I --fix --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: lint
+lint: $(SETUP_TEST) ## check the format and the lint rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+.PHONY: types
+types: $(SETUP_TEST) ## check the types
+	@$(BIN)/mypy $(SOURCES)
+
+.PHONY: drift
+drift: $(SETUP_TEST) ## check that the migrations still match the models
+	@$(BIN)/python -m pytest tests/test_migrations.py -k drift
+
+.PHONY: check
+check: ## run the gate: tests, format, lint, types, drift
+	@.ci/run
+
+.PHONY: lock
+lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions
+	@$(LOCK) --group build --output-file requirements.txt
+	@$(LOCK) --group test --constraint requirements.txt --output-file requirements-test.txt
+
+.PHONY: clean
+clean: ## remove the environment, caches and build output; keeps databases and keys
+	@rm -rf .venv .cache .hypothesis build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: FORCE
+FORCE:
+
+$(SETUP): requirements.txt pyproject.toml
+	@$(ENVIRONMENT); \
+	rm -f $(SETUP) $(SETUP_TEST) && \
+	$$pip $(INSTALL) --require-hashes --requirement requirements.txt && \
+	$$pip $(INSTALL) --no-deps --no-build-isolation --editable . && \
+	touch $(SETUP)
+
+$(SETUP_TEST): $(SETUP) requirements-test.txt
+	@$(ENVIRONMENT); \
+	rm -f $(SETUP) $(SETUP_TEST) && \
+	$$pip $(INSTALL) --require-hashes --requirement requirements-test.txt && \
+	touch $(SETUP) $(SETUP_TEST)
+
+.cache/lock/bin/uv:
+	@$(FIND_PYTHON); \
+	"$$python" -m venv .cache/lock && .cache/lock/bin/python -m pip $(INSTALL) uv
+
+LOCK = UV_CACHE_DIR=.cache/uv .cache/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+	--fork-strategy fewest --python-version 3.11 --extra redis $(ARGS) pyproject.toml
+
+# Sets $python to a Python >= 3.11, or ends with a sentence.
+define FIND_PYTHON
+python=; \
+for candidate in $(if $(PYTHON),"$(PYTHON)",python3.14 python3.13 python3.12 python3.11 python3); do \
+	if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		python=$$candidate; break; \
+	fi; \
+done; \
+if [ -z "$$python" ]; then \
+	echo "Moorings needs Python 3.11 or newer$(if $(PYTHON), and PYTHON=$(PYTHON) is not one,; \
+install one or name it with PYTHON=/path/to/python3)." >&2; \
+	exit 1; \
+fi
+endef
+
+# Sets $pip to the command that installs into .venv, which it builds first if it is missing or half-made.
+# A Debian without python3-venv has no pip to put into .venv: the system's own installs from outside.
+# pip asks rustc for its version, and the rustc of rustup writes settings into HOME unless told where else.
+define ENVIRONMENT
+export RUSTUP_HOME="$(CURDIR)/.cache/rustup"; \
+pip="$(BIN)/python -m pip"; \
+if [ ! -e $(SETUP) ] || ! $(BIN)/python -c '' 2>/dev/null; then \
+	$(FIND_PYTHON); \
+	echo "Making .venv with $$("$$python" -V) ..." >&2; \
+	rm -rf .venv; \
+	if ! "$$python" -m venv .venv >/dev/null 2>&1; then \
+		rm -rf .venv; \
+		if ! "$$python" -m venv --without-pip .venv >/dev/null 2>&1; then \
+			echo "$$python cannot make virtual environments; install its venv module (python3-venv on Debian)." >&2; \
+			exit 1; \
+		fi; \
+	fi; \
+fi; \
+if ! $$pip --version >/dev/null 2>&1; then \
+	$(FIND_PYTHON); \
+	pip="$$python -m pip --python $(BIN)/python"; \
+	if ! $$pip --version >/dev/null 2>&1; then \
+		echo "$$python has neither its venv module nor pip; install one of them (python3-venv on Debian)." >&2; \
+		exit 1; \
+	fi; \
+fi
+endef

@@ -1,0 +1,57 @@
+"""`moorings keys generate`, `status` and `rotate`."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from app.cli.session import with_database
+from app.keys import open_vault
+from app.settings import Settings
+from models.errors import KeyRefused
+from models.keyring import key_usage, rotate, sealed_rows
+from models.vault import generate_key
+
+commands = typer.Typer(help="The keys that seal credentials.", no_args_is_help=True)
+
+
+@commands.command("generate")
+def generate() -> None:
+    """Print one new key, `id:base64`; needs no database."""
+    print(generate_key())
+
+
+@commands.command("status")
+def status() -> None:
+    """Show which keys are configured and how many sealed values each has."""
+
+    async def act(settings: Settings) -> tuple[dict[str, int], tuple[str, ...]]:
+        vault = await open_vault(settings)
+        return await key_usage(), tuple(vault.key_ids)
+
+    usage, ring = with_database(act)
+    table = Table("Key", "Sealed values", "Role")
+    for number, key_id in enumerate(ring):
+        table.add_row(key_id, str(usage.get(key_id, 0)), "seals" if number == 0 else "opens")
+    Console(markup=False, highlight=False).print(table)
+
+
+@commands.command("rotate")
+def rotate_keys() -> None:
+    """Seal everything anew with the first key, beside a running server; run again if it was interrupted."""
+    unreadable = with_database(_rotate)
+    if unreadable:
+        raise KeyRefused(f"{unreadable} sealed values could not be opened and stay as they are.")
+
+
+async def _rotate(settings: Settings) -> int:
+    vault = await open_vault(settings)
+    total, unreadable = await sealed_rows(), 0
+    columns = (TextColumn("Sealing anew"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("rotate", total=total)
+        async for done, unreadable in rotate(vault):
+            progress.update(task, completed=done, total=max(total, done))
+    return unreadable

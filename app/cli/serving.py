@@ -1,0 +1,47 @@
+"""`moorings serve` and `moorings migrate`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from app import database
+from app.logs import configure_logs
+from app.settings import load_settings
+
+MAX_WORKERS = 256
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=MAX_WORKERS, help="How many processes.")] = 1,
+) -> None:
+    """Migrate, then serve until SIGTERM or Ctrl-C.
+
+    The first start on an empty embedded database makes a user and prints its token once.
+    """
+    from app.bootstrap import prepare, welcome
+    from app.server import bind, run, url_of
+
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    listener = bind(host, port)
+    url = url_of(listener)
+    token = asyncio.run(prepare(settings))
+    if token is not None:
+        print(welcome(url, token), flush=True)
+    logging.getLogger("moorings").info("Moorings serves %s on %s", settings.address.origin, url)
+    sys.exit(run(settings, listener, workers=workers))
+
+
+def migrate() -> None:
+    """Apply the migrations that are missing, and exit."""
+    settings = load_settings()
+    configure_logs("WARNING", settings.log_format)
+    asyncio.run(database.migrate(settings.address))
+    print(f"moorings: {settings.address.origin} is up to date.", file=sys.stderr)

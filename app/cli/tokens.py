@@ -1,0 +1,82 @@
+"""`moorings token create`, `list` and `revoke`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.cli.session import with_database
+from app.settings import Settings
+from models import accounts
+from models.clock import current_second
+from models.token import Token
+
+commands = typer.Typer(help="API tokens.", no_args_is_help=True)
+
+Email = Annotated[str, typer.Option(help="The user's email address.")]
+
+
+@commands.command("create")
+def create(
+    email: Email,
+    name: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
+    ability: Annotated[list[str] | None, typer.Option(help="What it allows; repeat for several; none is all.")] = None,
+    expires_in: Annotated[str | None, typer.Option(help="When it ends, such as 90d, 12h or 30m.")] = None,
+) -> None:
+    """Make a token and print it. It cannot be shown again."""
+
+    async def act(_settings: Settings) -> str:
+        duration = None if expires_in is None else accounts.parse_duration(expires_in)
+        user = await accounts.find_user(email)
+        return await accounts.issue_token(user, name=name, abilities=ability or (), expires_in=duration)
+
+    print(with_database(act))
+
+
+@commands.command("list")
+def list_tokens(email: Email) -> None:
+    """Show a user's tokens, never the secret part."""
+
+    async def act(_settings: Settings) -> Sequence[Token]:
+        return await accounts.tokens_of(await accounts.find_user(email))
+
+    table = Table("ID", "Name", "Abilities", "Created", "Expires", "Last used", "State")
+    for token in with_database(act):
+        table.add_row(
+            str(token.id),
+            token.name,
+            token.abilities.replace(" ", "\n"),
+            _shown(token.created_at),
+            _shown(token.expires_at),
+            _shown(token.last_used_at),
+            _state(token),
+        )
+    Console(markup=False, emoji=False, highlight=False).print(table)
+
+
+@commands.command("revoke")
+def revoke(token_id: Annotated[int, typer.Argument(metavar="ID", help="The number before the bar.")]) -> None:
+    """Refuse a token from now on, everywhere at once."""
+
+    async def act(_settings: Settings) -> None:
+        await accounts.revoke_token(token_id)
+
+    with_database(act)
+    print(f"moorings: token {token_id} is revoked.", file=sys.stderr)
+
+
+def _state(token: Token) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    expired = token.expires_at is not None and token.expires_at <= current_second()
+    return "expired" if expired else "valid"
+
+
+def _shown(moment: datetime | None) -> str:
+    return "-" if moment is None else moment.strftime("%Y-%m-%d %H:%M")

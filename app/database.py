@@ -1,0 +1,128 @@
+"""The one database, embedded SQLite or PostgreSQL by URL: opening it, migrating it, asking whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tortoise import Tortoise
+from tortoise.migrations.executor import MigrationExecutor
+from tortoise.transactions import in_transaction
+
+from models.errors import DatabaseUnavailable
+from models.user import User
+
+POOL_SIZE = 10
+MIGRATION_LOCK = 0x6D6F6F72696E6773
+"""The PostgreSQL advisory lock under which one process at a time migrates; the letters of the name."""
+
+_MODEL_MODULES = ["models.user", "models.token", "models.backup_destination", "models.event", "models.vault_key"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseAddress:
+    """Where the data is: a file for the embedded database, a URL for PostgreSQL."""
+
+    path: Path | None = None
+    url: str | None = None
+
+    @property
+    def engine(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return "sqlite" if self.url is None else "postgresql"
+
+    @property
+    def origin(self) -> str:
+        """What to call it in a message; never a password."""
+        return str(self.path) if self.url is None else "the PostgreSQL server of MOORINGS_DATABASE_URL"
+
+
+def parse_address(url: str) -> DatabaseAddress:
+    """Read MOORINGS_DATABASE_URL; raises ValueError with the form it wants.
+
+    `sqlite:///file.db` is relative and `sqlite:////dir/file.db` absolute, as SQLAlchemy reads them; three slashes
+    before a directory that exists only from the root are taken for absolute, as other programs write them.
+    """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in ("postgresql", "postgres"):
+        return DatabaseAddress(url=url)
+    if not separator or scheme != "sqlite" or not rest.strip("/") or ":memory:" in rest or "?" in rest:
+        raise ValueError("it wants sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/database")
+    path = Path(rest.removeprefix("/"))
+    if not path.is_absolute() and rest.startswith("/") and not path.parent.exists() and Path(rest).parent.exists():
+        path = Path(rest)
+    return DatabaseAddress(path=path.absolute())
+
+
+def orm_config(address: DatabaseAddress, *, migrating: bool = False) -> dict[str, Any]:
+    """Tortoise's configuration; a migration may take as long as it needs, a request may not."""
+    if address.url is None:
+        engine = "models.engines.sqlite"
+        credentials: dict[str, Any] = {"file_path": str(address.path)}
+        credentials |= {"busy_timeout": 60_000} if migrating else {}
+    else:
+        engine = "models.engines.asyncpg"
+        credentials = {"dsn": address.url, "minsize": 1, "maxsize": POOL_SIZE}
+        if migrating:
+            patient = {"statement_timeout": "0", "lock_timeout": "0"}
+            credentials |= {"maxsize": 1, "command_timeout": 3600, "server_settings": patient}
+    # Tortoise keeps statements by connection name for the life of the process: a name per engine keeps them apart.
+    app = {"models": _MODEL_MODULES, "default_connection": address.engine, "migrations": "models.migrations"}
+    return {
+        "connections": {address.engine: {"engine": engine, "credentials": credentials}},
+        "apps": {"models": app},
+    }
+
+
+TORTOISE_ORM = orm_config(DatabaseAddress(path=Path("moorings.db")))
+"""For Tortoise's own command line, which writes the migrations."""
+
+
+@asynccontextmanager
+async def open_database(address: DatabaseAddress, *, migrating: bool = False) -> AsyncIterator[None]:
+    """Connect the models to the database; raises `DatabaseUnavailable` when it does not answer."""
+    if address.path is not None:
+        _create_private(address.path)
+    await Tortoise.init(config=orm_config(address, migrating=migrating), use_tz=True, _enable_global_fallback=True)
+    try:
+        await answers(deadline_s=None)
+        yield
+    finally:
+        await Tortoise.close_connections()
+
+
+def _create_private(path: Path) -> None:
+    """Make the file readable by its owner alone; SQLite gives its own companions the same mode."""
+    try:
+        os.close(os.open(path, os.O_CREAT, 0o600))
+    except OSError as error:
+        raise DatabaseUnavailable from error
+
+
+async def answers(*, deadline_s: float | None = 1.0) -> None:
+    """Ask the database for a sign of life; raises `DatabaseUnavailable` when none comes in time."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            await User._meta.db.execute_query("SELECT 1")
+    except TimeoutError as error:
+        raise DatabaseUnavailable from error
+
+
+async def migrate(address: DatabaseAddress) -> None:
+    """Apply the migrations that are missing: all of them or none, one process at a time.
+
+    The lock and the record of what was applied share the transaction with the change itself, so that a process
+    killed in the middle leaves nothing behind and the next one finishes.
+    """
+    async with open_database(address, migrating=True), in_transaction() as connection:
+        if address.url is not None:
+            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK])
+        executor = MigrationExecutor(connection, orm_config(address)["apps"])
+        # Its first question, what was applied, breaks the transaction when the table of answers is not there yet.
+        await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
+        await executor.migrate()

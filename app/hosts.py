@@ -1,0 +1,47 @@
+"""Refuses a request that calls the gateway by a name it does not have (DNS rebinding, poisoned links)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rest.errors import problem
+
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
+"""Probes call by address."""
+
+
+class AllowedHosts:
+    """Lets a request through whose one Host header names an allowed host, whatever the port."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._any = "*" in hosts
+        self._names = frozenset(host for host in hosts if not host.startswith("*"))
+        self._suffixes = tuple(host[1:] for host in hosts if host.startswith("*."))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or scope["path"] in HEALTH_PATHS or self._is_allowed(scope):
+            await self._app(scope, receive, send)
+            return
+        refusal = problem(400, "The Host header does not name this gateway; MOORINGS_ALLOWED_HOSTS lists its names.")
+        await refusal(scope, receive, send)
+
+    def _is_allowed(self, scope: Scope) -> bool:
+        values = [value for name, value in scope["headers"] if name == b"host"]
+        if len(values) != 1:
+            return False
+        name = _without_port(values[0].decode("latin-1").lower())
+        return name != "" and (self._any or name in self._names or (name.endswith(self._suffixes) and name[0] != "."))
+
+
+def _without_port(host: str) -> str:
+    """`name:port` or `[v6]:port` without its port; "" for anything that is neither."""
+    name, separator, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    if not separator:
+        name = host
+    elif not (port.isascii() and port.isdigit()):
+        return ""
+    ok = name.startswith("[") if ":" in name else all(c.isalnum() or c in ".-_" for c in name)
+    return name if ok and name.isascii() else ""

@@ -1,0 +1,77 @@
+"""How often: one count per request and user across tokens, and one of failed authentications per client address."""
+
+from __future__ import annotations
+
+import time
+from math import ceil
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.storage import storage_from_string
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import Quota, TooManyAttempts
+
+FAILED_AUTHENTICATIONS = RateLimitItemPerMinute(10)
+
+
+def open_storage(url: str) -> Storage:
+    """The store of the counts; raises `limits.errors.ConfigurationError` when the library for `redis://` is missing."""
+    if url == "memory://":
+        return MemoryStorage()
+    storage = storage_from_string(f"async+{url}")
+    if not isinstance(storage, Storage):
+        raise TypeError(f"{type(storage).__name__} does not count asynchronously")
+    return storage
+
+
+class Limiter:
+    """Counts hits against one limit; the window starts with the first hit and has a fixed length."""
+
+    def __init__(self, limit: RateLimitItem | None, storage: Storage) -> None:
+        """`limit` of None counts nothing and lets everything through."""
+        self._limit = limit
+        self._strategy = FixedWindowRateLimiter(storage)
+
+    async def hit(self, *identifiers: str) -> Quota | None:
+        """Count one; says where the count stands, or raises `TooManyAttempts`."""
+        if self._limit is None:
+            return None
+        allowed = await self._strategy.hit(self._limit, *identifiers)
+        stats = await self._strategy.get_window_stats(self._limit, *identifiers)
+        quota = Quota(limit=self._limit.amount, remaining=stats.remaining, resets_at=ceil(stats.reset_time))
+        if not allowed:
+            raise TooManyAttempts(quota, retry_after_s=max(1, ceil(stats.reset_time - time.time())))
+        return quota
+
+
+class UserLimit:
+    """Counts the request of an authenticated viewer and leaves the count in `scope["quota"]`."""
+
+    def __init__(self, app: ASGIApp, *, limiter: Limiter) -> None:
+        self._app = app
+        self._limiter = limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["quota"] = await self._limiter.hit("user", str(scope["viewer"].user_id))
+        await self._app(scope, receive, send)
+
+
+class QuotaHeaders:
+    """Shows the count of `scope["quota"]` on every answer, refusals included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_quota(message: Message) -> None:
+            quota = scope.get("quota")
+            if quota is not None and message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-RateLimit-Limit"] = str(quota.limit)
+                headers["X-RateLimit-Remaining"] = str(quota.remaining)
+            await send(message)
+
+        await self._app(scope, receive, send_with_quota if scope["type"] == "http" else send)

@@ -1,0 +1,48 @@
+"""What the process writes about itself, for people or as JSON lines; libraries that would write values are kept quiet."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+QUIET = ("tortoise", "tortoise.db_client", "aiosqlite", "asyncio", "asyncpg", "httpx", "httpcore", "hpack", "limits")
+"""Their DEBUG lines carry statements with values or whole requests, and their INFO lines tell a user nothing."""
+
+
+class _JSONLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _WithoutValues(logging.Filter):
+    """Drops tracebacks: the last line of one is the exception's message, and databases put values into theirs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info:
+            from app.failures import where
+
+            error = record.exc_info[1]
+            record.msg = f"{record.getMessage()} {where(error) if error is not None else ''}".strip()
+            record.args, record.exc_info, record.exc_text = (), None, None
+        return True
+
+
+def configure_logs(level: str, form: str) -> None:
+    """Send everything from `level` up to stderr, as `console` text or `json` lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_WithoutValues())
+    handler.setFormatter(
+        _JSONLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING if level == "INFO" else level)

@@ -1,0 +1,155 @@
+"""The settings, all from the environment with the prefix MOORINGS_; every complaint names the variable and its form."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from limits import RateLimitItem, parse
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.database import DatabaseAddress, parse_address
+
+PREFIX = "MOORINGS_"
+TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class SettingsRefused(Exception):
+    """A setting is malformed, or two do not go together; `str()` names the variable and the form it wants."""
+
+
+class Settings(BaseSettings):
+    """The description of each field is its line in `.env.example`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        "sqlite:///moorings.db", description="sqlite:///relative.db, sqlite:////absolute.db or postgresql://…"
+    )
+    secret_keys: SecretStr | None = Field(
+        None, description="id:base64,… newest first; made beside the SQLite file when unset, required with PostgreSQL"
+    )
+    public_url: str | None = Field(None, description="the base of links, such as https://backups.example.com")
+    allowed_hosts: Names = Field(
+        ("localhost", "127.0.0.1", "[::1]"), description="names a request may call this gateway, without port; * is any"
+    )
+    cors_origins: Names = Field((), description="origins whose pages may call the API; none when empty")
+    trusted_proxies: Names = Field((), description="addresses or networks whose X-Forwarded-* headers are believed")
+    rate_limit: str = Field("600/minute", description="requests per user, such as 60/minute, or off")
+    rate_limit_storage: str = Field("memory://", description="memory:// counts per process, redis://… exactly")
+    max_body_bytes: int = Field(1_048_576, ge=1_024, le=1_073_741_824, description="the largest request body, in bytes")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_format: Literal["console", "json"] = Field("console", description="console or json")
+
+    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.strip().upper() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parse_address(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _base(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("it wants an absolute URL such as https://backups.example.com")
+        return value.rstrip("/")
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        bad = [host for host in value if not re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host)]
+        if bad or not value:
+            raise ValueError("it wants host names or addresses without port, separated by commas")
+        return tuple(host.lower() for host in value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[^/?#@\s*]+", origin) for origin in value):
+            raise ValueError("it wants origins such as https://app.example.com, separated by commas, never *")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError("it wants addresses or networks such as 10.0.0.0/8, separated by commas") from error
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _limit(cls, value: str) -> str:
+        if value != "off":
+            try:
+                allowed = parse(value).amount
+            except ValueError:
+                allowed = 0
+            if allowed < 1:
+                raise ValueError("it wants a limit such as 600/minute, or off")
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _storage(cls, value: str) -> str:
+        if not re.fullmatch(r"memory://|rediss?://\S+", value):
+            raise ValueError("it wants memory:// or redis://host:port")
+        return value
+
+    @property
+    def address(self) -> DatabaseAddress:
+        """Where the data is."""
+        return parse_address(self.database_url)
+
+    @property
+    def request_limit(self) -> RateLimitItem | None:
+        """How many requests a user may make; None is off."""
+        return None if self.rate_limit == "off" else parse(self.rate_limit)
+
+
+def load_settings() -> Settings:
+    """Read the environment; raises `SettingsRefused` with one sentence per variable that is wrong."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsRefused(" ".join(_complaint(item) for item in error.errors())) from None
+    if settings.address.engine == "postgresql" and settings.secret_keys is None:
+        raise SettingsRefused(
+            "MOORINGS_SECRET_KEYS is required with PostgreSQL: it wants id:base64, and `moorings keys generate` "
+            "prints one."
+        )
+    return settings
+
+
+def unknown_variables() -> list[str]:
+    """Variables with our prefix that no setting reads: probably a slip of the pen."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | TEST_ONLY
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def _complaint(item: Any) -> str:
+    """One sentence that names the variable; never its value, which may be a secret."""
+    variable = PREFIX + str(item["loc"][0]).upper()
+    reason = item["msg"].removeprefix("Value error, ")
+    return f"{variable} is not right: {reason[:1].lower()}{reason[1:]}."

@@ -1,0 +1,26 @@
+"""What a token may allow. Deny by default: an operation names the ability it needs, the viewer has it or not."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Ability(StrEnum):
+    """One thing a token may allow; `ALL` allows every one of them."""
+
+    VIEW = "view-backup-destinations"
+    CREATE = "create-backup-destinations"
+    UPDATE = "update-backup-destinations"
+    DELETE = "delete-backup-destinations"
+    ALL = "*"
+
+
+def parse_abilities(stored: str) -> frozenset[Ability]:
+    """Read the stored form, names separated by spaces; a name nobody knows allows nothing."""
+    known = {ability.value: ability for ability in Ability}
+    return frozenset(known[name] for name in stored.split() if name in known)
+
+
+def store_abilities(abilities: frozenset[Ability]) -> str:
+    """Write the stored form, sorted, so that equal sets are equal texts."""
+    return " ".join(sorted(abilities))

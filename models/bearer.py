@@ -1,0 +1,97 @@
+"""The text of a token, `<id>|mrg_<40 base62 characters><CRC32 in base62>`, and what it is good for.
+
+The checksum lets secret scanners recognise a leaked token, and lets junk be refused without asking the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from dataclasses import dataclass
+
+from models.abilities import parse_abilities
+from models.clock import current_second
+from models.errors import Unauthenticated
+from models.token import Token
+from models.viewer import Protocol, Viewer
+
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_PREFIX = "mrg_"
+_RANDOM_LENGTH = 40
+_CHECKSUM_LENGTH = 6
+_FORM = re.compile(r"(?:([1-9][0-9]{0,9})\|)?(mrg_[0-9A-Za-z]{46})")
+_NOBODY = hashlib.sha256(b"nobody").hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bearer:
+    """What a client sent, well-formed and with the right checksum; `token_id` is None when it was left out."""
+
+    token_id: int | None
+    digest: str
+
+
+def new_secret() -> str:
+    """A fresh secret: 40 random characters (238 bits) and their checksum."""
+    text = _PREFIX + "".join(secrets.choice(_BASE62) for _ in range(_RANDOM_LENGTH))
+    return text + _checksum(text)
+
+
+def digest_of(secret: str) -> str:
+    """What the database keeps of a secret: its SHA-256 in hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def parse_bearer(text: str) -> Bearer:
+    """Read the text of a token; raises `Unauthenticated` for what cannot be one."""
+    match = _FORM.fullmatch(text)
+    if match is None or _checksum(match[2][:-_CHECKSUM_LENGTH]) != match[2][-_CHECKSUM_LENGTH:]:
+        raise Unauthenticated
+    return Bearer(token_id=int(match[1]) if match[1] else None, digest=digest_of(match[2]))
+
+
+async def viewer_of(text: str, protocol: Protocol) -> Viewer:
+    """The viewer a token stands for; raises `Unauthenticated` unless it is known, unexpired and of an enabled user.
+
+    Asked on every request, so that a revocation takes effect at once and everywhere.
+    """
+    bearer = parse_bearer(text)
+    if bearer.token_id is not None and bearer.token_id >= 2**31:
+        raise Unauthenticated
+    wanted = {"digest": bearer.digest} if bearer.token_id is None else {"id": bearer.token_id}
+    token = await Token.filter(**wanted).select_related("user").first()
+    matches = hmac.compare_digest(_NOBODY if token is None else token.digest, bearer.digest)
+    if token is None or not matches or not _is_valid(token):
+        raise Unauthenticated
+    return _viewer(token, protocol)
+
+
+def _is_valid(token: Token) -> bool:
+    expired = token.expires_at is not None and token.expires_at <= current_second()
+    return token.revoked_at is None and not expired and token.user.disabled_at is None
+
+
+def _viewer(token: Token, protocol: Protocol) -> Viewer:
+    return Viewer(
+        user_id=token.user.id,
+        name=token.user.name,
+        email=token.user.email,
+        abilities=parse_abilities(token.abilities),
+        protocol=protocol,
+        revision=token.user.revision,
+        destination_count=token.user.destination_count,
+        token_id=token.id,
+        token_name=token.name,
+    )
+
+
+def _checksum(text: str) -> str:
+    number, digits = zlib.crc32(text.encode()), ""
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_BASE62))
+        digits = _BASE62[digit] + digits
+    return digits

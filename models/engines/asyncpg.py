@@ -1,0 +1,127 @@
+"""PostgreSQL: the URL read by asyncpg itself, every wait bounded, and a lost connection told as what it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolAcquireContext
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
+from tortoise.connection import get_connections
+
+from models.errors import DatabaseUnavailable
+
+CONNECT_S = 1.2
+ACQUIRE_S = 2.0
+COMMAND_S = 10.0
+SERVER_SETTINGS = {
+    "application_name": "moorings",
+    "statement_timeout": "5000",
+    "lock_timeout": "2000",
+    "idle_in_transaction_session_timeout": "10000",
+    "timezone": "UTC",
+}
+
+_POOL_DEFAULTS: dict[str, Any] = {
+    "max_queries": 50_000,
+    "max_inactive_connection_lifetime": 300.0,
+    "record_class": asyncpg.Record,
+    "loop": None,
+    "timeout": CONNECT_S,
+    "command_timeout": COMMAND_S,
+}
+
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""What asyncpg raises when the database is away, overloaded or handing over; the request may be tried again."""
+
+
+class _Pool(asyncpg.Pool):
+    """A pool that hands out a connection in time or not at all; asyncpg's own waits without limit."""
+
+    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
+        return super().acquire(timeout=ACQUIRE_S if timeout is None else timeout)
+
+
+class MooringsAsyncpgClient(AsyncpgDBClient):
+    """A pool per process. `dsn` is the database's URL, `maxsize` the number of connections."""
+
+    async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
+        """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""
+        given = {k: v for k, v in kwargs.items() if k not in ("host", "port", "user", "database", "password", "loop")}
+        given["server_settings"] = SERVER_SETTINGS | given["server_settings"]
+        pool = _Pool(given.pop("dsn"), **{**_POOL_DEFAULTS, **given})
+        try:
+            await pool
+        except UNAVAILABLE as error:
+            raise DatabaseUnavailable from error
+        return pool
+
+    async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super()._translate_exceptions(func, *args, **kwargs)
+        except UNAVAILABLE as error:
+            raise DatabaseUnavailable from error
+
+    def _in_transaction(self) -> TransactionContext:
+        return _PooledContext(_Transaction(self), self._pool_init_lock)
+
+
+class _Transaction(TransactionWrapper):
+    async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super()._translate_exceptions(func, *args, **kwargs)
+        except UNAVAILABLE as error:
+            raise DatabaseUnavailable from error
+
+    async def commit(self) -> None:
+        """Commit. When the connection is lost here, whether the transaction took effect is unknown."""
+        try:
+            await super().commit()
+        except UNAVAILABLE as error:
+            raise DatabaseUnavailable from error
+
+    async def rollback(self) -> None:
+        """Roll back; on a connection that is gone the server has done it."""
+        try:
+            await super().rollback()
+        except UNAVAILABLE:
+            self._finalized = True
+
+
+class _PooledContext(TransactionContextPooled):
+    """Gives the connection back also when the transaction does not come to begin."""
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        try:
+            await self.ensure_connection()
+            self.client._connection = await self.client._parent._pool.acquire()
+        except UNAVAILABLE as error:
+            raise DatabaseUnavailable from error
+        self.token = get_connections().set(self.connection_name, self.client)
+        try:
+            await self.client.begin()
+        except BaseException:
+            get_connections().reset(self.token)
+            await asyncio.shield(self.client._parent._pool.release(self.client._connection))
+            raise
+        client: TransactionalDBClient = self.client
+        return client
+
+
+client_class = MooringsAsyncpgClient

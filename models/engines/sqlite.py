@@ -1,0 +1,104 @@
+"""The embedded database: WAL, synchronous FULL, and every transaction `BEGIN IMMEDIATE`.
+
+Tortoise begins deferred transactions, which fail with "database is locked" when another process writes between their
+read and their write; an immediate one waits its turn at the start instead, where nothing is lost by trying again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.connection import get_connections
+
+from models.errors import DatabaseUnavailable
+
+LOCK_WAIT_MS = 2_000
+_BEGIN_ATTEMPTS = 5
+
+
+class MooringsSqliteClient(SqliteClient):
+    """One connection per process, durable and patient."""
+
+    def __init__(self, file_path: str, **kwargs: Any) -> None:
+        pragmas = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": LOCK_WAIT_MS}
+        super().__init__(file_path, **{**pragmas, **kwargs})
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the file; raises `DatabaseUnavailable` when it cannot be opened or is no database."""
+        try:
+            await super().create_connection(with_db)
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable from error
+
+    def _in_transaction(self) -> TransactionContext:
+        return _ImmediateContext(_ImmediateTransaction(self), self._lock)
+
+    async def execute_script(self, query: str) -> None:
+        await _run_statements(self, query)
+
+
+class _ImmediateTransaction(SqliteTransactionWrapper):
+    async def begin(self) -> None:
+        for _ in range(_BEGIN_ATTEMPTS):
+            try:
+                await self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                failure = error
+            else:
+                return
+        raise DatabaseUnavailable from failure
+
+    async def commit(self) -> None:
+        try:
+            await super().commit()
+        except sqlite3.Error as error:
+            await self.rollback()
+            raise DatabaseUnavailable from error
+
+    async def execute_script(self, query: str) -> None:
+        await _run_statements(self, query)
+
+
+class _ImmediateContext(SqliteTransactionContext):
+    """Releases the connection also when the transaction does not come to begin; Tortoise's own context does not."""
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        await self._trxlock.acquire()
+        try:
+            await self.ensure_connection()
+            self.token = get_connections().set(self.connection_name, self.connection)
+            try:
+                await self.connection.begin()
+            except BaseException:
+                get_connections().reset(self.token)
+                await asyncio.shield(self.connection._connection.rollback())
+                raise
+        except BaseException:
+            self._trxlock.release()
+            raise
+        client: TransactionalDBClient = self.connection
+        return client
+
+
+async def _run_statements(client: SqliteClient, script: str) -> None:
+    """Run a script statement by statement; sqlite3's own `executescript` would commit an open transaction first."""
+    for statement in _statements(script):
+        await client.execute_query(statement)
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            if statement.strip(" \n\t;"):
+                yield statement
+            statement = ""
+
+
+client_class = MooringsSqliteClient

@@ -1,0 +1,106 @@
+"""The tree of refusals. Each carries a sentence for the person who asked and no status of any protocol.
+
+Refusal
+├── Unauthenticated            no valid token
+├── TooManyAttempts            a limit was reached; says when it ends
+├── AbilityMissing             the token does not allow the operation
+├── DestinationNotFound        there is no such row
+├── DestinationForbidden       the row is another user's
+├── ValidationFailed           every violated rule at once
+├── AccountRefused             an account or a token cannot be made or changed as asked
+├── KeyRefused                 the key ring and the data do not fit
+├── SecretUnreadable           one sealed value does not open
+└── DatabaseUnavailable        the database cannot be asked just now; nothing was changed, or it is unknown
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.abilities import Ability
+    from models.violations import Violation
+
+
+class Refusal(Exception):
+    """Something was asked that cannot be done; `str()` is the sentence for the person."""
+
+
+class Unauthenticated(Refusal):
+    """The request carries no token, or one that is unknown, revoked, expired or of a disabled user."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthenticated.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quota:
+    """Where a count stands: the limit of the window, what is left of it, and the epoch second at which it ends."""
+
+    limit: int
+    remaining: int
+    resets_at: int
+
+
+class TooManyAttempts(Refusal):
+    """A limit was reached. `retry_after_s` says how many whole seconds are left of the window."""
+
+    def __init__(self, quota: Quota, *, retry_after_s: int) -> None:
+        super().__init__("Too Many Attempts.")
+        self.quota = quota
+        self.retry_after_s = retry_after_s
+
+
+class AbilityMissing(Refusal):
+    """The viewer's token lacks the ability that the operation needs."""
+
+    def __init__(self, ability: Ability) -> None:
+        super().__init__(f"Access denied due to insufficient permissions. Required token ability scopes: {ability}")
+        self.ability = ability
+
+
+class DestinationNotFound(Refusal):
+    """There is no backup destination with that id."""
+
+    def __init__(self) -> None:
+        super().__init__("Backup destination not found")
+
+
+class DestinationForbidden(Refusal):
+    """The backup destination belongs to another user."""
+
+    def __init__(self) -> None:
+        super().__init__("You are not authorized to access this backup destination")
+
+
+class ValidationFailed(Refusal):
+    """The attributes break at least one rule; `violations` holds all of them, in the order of the attributes."""
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__("The given attributes break a rule.")
+        self.violations = tuple(violations)
+
+
+class AccountRefused(Refusal):
+    """A user or token cannot be created, found or changed as asked."""
+
+
+class KeyRefused(Refusal):
+    """The configured secret keys are malformed, do not prove themselves, or lack one that the data needs."""
+
+
+class SecretUnreadable(Refusal):
+    """A sealed value does not open: altered, moved to another row, or sealed with a key that is not in the ring."""
+
+    def __init__(self) -> None:
+        super().__init__("The stored credentials cannot be read; set them again.")
+
+
+class DatabaseUnavailable(Refusal):
+    """The database could not be reached, or did not answer in time."""
+
+    def __init__(self) -> None:
+        super().__init__("The database is not available just now; try again in a moment.")

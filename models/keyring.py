@@ -1,0 +1,94 @@
+"""Holds the vault's keys against the data: at start every key proves itself and none may be missing; rotation re-seals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+from tortoise.transactions import in_transaction
+
+from models.backup_destination import BackupDestination
+from models.errors import KeyRefused, SecretUnreadable
+from models.kinds import SECRET_ATTRIBUTES, Attribute
+from models.vault import Vault, key_id_of
+from models.vault_key import VaultKey
+
+ROTATION_BATCH = 100
+_COLUMNS = tuple(sorted(SECRET_ATTRIBUTES))
+
+
+async def key_usage() -> dict[str, int]:
+    """How many sealed values each key id found in the data has; an empty mapping when nothing is sealed."""
+    usage: Counter[str] = Counter()
+    connection = BackupDestination._meta.db
+    for column in _COLUMNS:
+        key_id = f"substr({column}, 4, strpos(substr({column}, 4), ':') - 1)"
+        if connection.capabilities.dialect == "sqlite":
+            key_id = key_id.replace("strpos", "instr")
+        rows = await connection.execute_query_dict(
+            f"SELECT {key_id} AS key_id, count(*) AS n FROM backup_destinations "  # noqa: S608 - no value in it
+            f"WHERE {column} IS NOT NULL GROUP BY 1"
+        )
+        usage.update({row["key_id"]: row["n"] for row in rows})
+    return dict(usage)
+
+
+async def prove(vault: Vault) -> None:
+    """Hold the ring against the data; raises `KeyRefused` naming the key id, having changed nothing.
+
+    A key seen for the first time leaves its proof, after every other one has been found right.
+    """
+    missing = sorted((await key_usage()).keys() - set(vault.key_ids))
+    if missing:
+        raise KeyRefused(f"MOORINGS_SECRET_KEYS lacks the key {', '.join(missing)}, which the stored credentials need.")
+    async with in_transaction():
+        proofs = {row.key_id: row.proof for row in await VaultKey.all()}
+        for key_id in vault.key_ids:
+            if key_id in proofs and not vault.proves(key_id, proofs[key_id]):
+                raise KeyRefused(f"The key {key_id} of MOORINGS_SECRET_KEYS does not open what it once sealed.")
+        for key_id in vault.key_ids:
+            if key_id not in proofs:
+                await VaultKey.get_or_create(key_id=key_id, defaults={"proof": vault.prove(key_id)})
+
+
+async def rotate(vault: Vault) -> AsyncIterator[tuple[int, int]]:
+    """Re-seal everything with the newest key, online; yields (rows looked at, values that could not be opened).
+
+    Row by row with compare-and-swap on the old envelope, so a concurrent change wins; a run that was killed is
+    resumed by running again.
+    """
+    done = unreadable = last_id = 0
+    while True:
+        rows = (
+            await BackupDestination.filter(id__gt=last_id, access_key__isnull=False)
+            .order_by("id")
+            .limit(ROTATION_BATCH)
+        )
+        if not rows:
+            return
+        for row in rows:
+            for attribute in SECRET_ATTRIBUTES:
+                unreadable += not await _reseal(row, attribute, vault)
+        last_id = rows[-1].id
+        done += len(rows)
+        yield done, unreadable
+
+
+async def _reseal(row: BackupDestination, attribute: Attribute, vault: Vault) -> bool:
+    """Seal one value anew unless the newest key sealed it; says whether it is readable."""
+    envelope = getattr(row, attribute.value)
+    try:
+        if key_id_of(envelope) == vault.sealing_key_id:
+            return True
+        secret = vault.open(envelope, row.place(attribute))
+    except SecretUnreadable:
+        return False
+    renewed = vault.seal(secret, row.place(attribute))
+    unchanged = {"id": row.id, attribute.value: envelope}
+    await BackupDestination.filter(**unchanged).update(**{attribute.value: renewed})
+    return True
+
+
+async def sealed_rows() -> int:
+    """How many destinations have sealed credentials."""
+    return await BackupDestination.filter(access_key__isnull=False).count()

@@ -1,0 +1,62 @@
+"""The kinds of backup destination, and the one table saying what each is called, requires and allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class DestinationKind(StrEnum):
+    """The stored name of a kind. What each protocol calls it is the protocol's affair."""
+
+    AMAZON_S3 = "amazon_s3"
+    CUSTOM_S3 = "custom_s3"
+    LOCAL = "local"
+
+
+class Attribute(StrEnum):
+    """What can be set on a destination, in the order in which rules are checked and violations listed."""
+
+    LABEL = "label"
+    KIND = "kind"
+    ACCESS_KEY = "access_key"
+    SECRET_KEY = "secret_key"
+    BUCKET_NAME = "bucket_name"
+    REGION = "region"
+    ENDPOINT = "endpoint"
+    PATH_STYLE_ENDPOINT = "path_style_endpoint"
+
+
+SECRET_ATTRIBUTES = frozenset({Attribute.ACCESS_KEY, Attribute.SECRET_KEY})
+
+_CREDENTIALS_AND_BUCKET = frozenset(
+    {Attribute.ACCESS_KEY, Attribute.SECRET_KEY, Attribute.BUCKET_NAME, Attribute.PATH_STYLE_ENDPOINT}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KindRules:
+    """What holds for one kind: its name for people, and its attributes beside label and kind."""
+
+    human_name: str
+    required: frozenset[Attribute]
+    optional: frozenset[Attribute] = frozenset()
+
+    @property
+    def applicable(self) -> frozenset[Attribute]:
+        """Every attribute a destination of this kind can have, label and kind included."""
+        return self.required | self.optional | {Attribute.LABEL, Attribute.KIND}
+
+
+KINDS: dict[DestinationKind, KindRules] = {
+    DestinationKind.AMAZON_S3: KindRules(
+        human_name="Amazon S3",
+        required=_CREDENTIALS_AND_BUCKET | {Attribute.REGION},
+    ),
+    DestinationKind.CUSTOM_S3: KindRules(
+        human_name="Custom S3",
+        required=_CREDENTIALS_AND_BUCKET | {Attribute.ENDPOINT},
+        optional=frozenset({Attribute.REGION}),
+    ),
+    DestinationKind.LOCAL: KindRules(human_name="Local", required=frozenset()),
+}

@@ -1,0 +1,111 @@
+"""`DestinationService`: everything a viewer can do with backup destinations, the viewer first in every signature.
+
+Both doors call it, so a rule, a refusal and an event stand here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tortoise.transactions import in_transaction
+
+from models.abilities import Ability
+from models.attributes import Raw, parse
+from models.backup_destination import BackupDestination
+from models.clock import current_second
+from models.errors import DestinationForbidden, DestinationNotFound
+from models.event import Event, EventKind
+from models.kinds import Attribute
+from models.pagination import Page
+from models.vault import Vault
+from models.viewer import Viewer
+
+MAX_ID = 2**31 - 1
+"""The greatest id a row can have; GraphQL's `Int` ends there too."""
+
+
+class DestinationService:
+    """The acts on backup destinations. Holds no state but the vault; every act is one transaction."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def page(self, viewer: Viewer, *, number: int, size: int) -> Page[BackupDestination]:
+        """The viewer's destinations by id ascending, page `number` (from 1) of pages of `size`."""
+        viewer.require(Ability.VIEW)
+        total = viewer.destination_count
+        offset = (number - 1) * size
+        rows: Sequence[BackupDestination] = []
+        if offset < total:
+            rows = await BackupDestination.filter(user_id=viewer.user_id).order_by("id").offset(offset).limit(size)
+        return Page(rows=rows, number=number, size=size, total=total)
+
+    async def get(self, viewer: Viewer, destination_id: int, *, ability: Ability = Ability.VIEW) -> BackupDestination:
+        """One of the viewer's destinations, for an operation that needs `ability`.
+
+        Raises `AbilityMissing`, then `DestinationNotFound`, then `DestinationForbidden`.
+        """
+        viewer.require(ability)
+        return await _own(viewer, destination_id)
+
+    async def create(self, viewer: Viewer, raw: Raw, *, strict: bool = False) -> BackupDestination:
+        """Store a new destination; raises `AbilityMissing` or `ValidationFailed`."""
+        viewer.require(Ability.CREATE)
+        row = BackupDestination.new(viewer.user_id, parse(raw, strict=strict), self._vault)
+        async with in_transaction():
+            await row.save(force_create=True)
+            await _record(viewer, EventKind.CREATED, row)
+        return row
+
+    async def update(self, viewer: Viewer, destination_id: int, raw: Raw, *, strict: bool = False) -> BackupDestination:
+        """Change the attributes that are given; a change of nothing leaves `updated_at` and stores no event.
+
+        Raises as `get` does, and `ValidationFailed` for the merged row.
+        """
+        viewer.require(Ability.UPDATE)
+        async with in_transaction():
+            row = await _own(viewer, destination_id, locked=True)
+            attributes = parse(raw, current=row, strict=strict)
+            now = current_second()
+            changed = row.assign(attributes, self._vault, now)
+            if changed:
+                row.updated_at = now
+                await row.save(update_fields=[*(a.value for a in changed), "credentials_set_at", "updated_at"])
+                await _record(viewer, EventKind.UPDATED, row, changed)
+        return row
+
+    async def delete(self, viewer: Viewer, destination_id: int) -> None:
+        """Remove a destination, its sealed credentials with it; raises as `get` does."""
+        viewer.require(Ability.DELETE)
+        async with in_transaction():
+            row = await _own(viewer, destination_id, locked=True)
+            await row.delete()
+            await _record(viewer, EventKind.DELETED, row)
+
+
+async def _own(viewer: Viewer, destination_id: int, *, locked: bool = False) -> BackupDestination:
+    """The row, if it is the viewer's. `locked` keeps it from other transactions (SQLite's lock is the whole file)."""
+    if not 0 < destination_id <= MAX_ID:
+        raise DestinationNotFound
+    query = BackupDestination.filter(id=destination_id)
+    row = await (query.select_for_update() if locked else query).first()
+    if row is None:
+        raise DestinationNotFound
+    if row.user_id != viewer.user_id:
+        raise DestinationForbidden
+    return row
+
+
+async def _record(viewer: Viewer, kind: EventKind, row: BackupDestination, changed: Sequence[Attribute] = ()) -> None:
+    """Store what happened. Comes after the change itself, whose trigger has locked the user's row: see `Event`."""
+    await Event.create(
+        user_id=viewer.user_id,
+        kind=kind,
+        destination_id=row.id,
+        label=row.label,
+        changed_fields=" ".join(changed),
+        protocol=viewer.protocol,
+        token_id=viewer.token_id,
+        token_name=viewer.token_name,
+        occurred_at=current_second(),
+    )

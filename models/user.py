@@ -1,0 +1,27 @@
+"""The row of a person with an API token."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.migrations.constraints import CheckConstraint
+from tortoise.models import Model
+
+
+class User(Model):
+    """A user. `revision` and `destination_count` are kept by database triggers, never written from Python."""
+
+    id = fields.IntField(primary_key=True)
+    email = fields.CharField(max_length=255, unique=True)
+    name = fields.CharField(max_length=255)
+    revision = fields.BigIntField(default=0, db_default=0)
+    destination_count = fields.IntField(default=0, db_default=0)
+    created_at = fields.DatetimeField()
+    disabled_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "users"
+        table_description = "People with API tokens"
+        constraints = (
+            CheckConstraint(name="users_name_length", check="length(name) BETWEEN 1 AND 255"),
+            CheckConstraint(name="users_email_length", check="length(email) BETWEEN 3 AND 255"),
+        )

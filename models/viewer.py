@@ -1,0 +1,42 @@
+"""The user who asks, with what the token allows and the door that was used. First argument of every service call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.abilities import Ability
+from models.errors import AbilityMissing
+
+
+class Protocol(StrEnum):
+    """The door an act came through; stored with every event."""
+
+    GRAPHQL = "graphql"
+    REST = "rest"
+    COMMAND_LINE = "command_line"
+    SCHEDULER = "scheduler"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Viewer:
+    """A user as seen through one token at one moment.
+
+    `revision` and `destination_count` are the user row's own, read in the lookup that authenticated the request.
+    `token_id` and `token_name` are None for the command line and the scheduler.
+    """
+
+    user_id: int
+    name: str
+    email: str
+    abilities: frozenset[Ability]
+    protocol: Protocol
+    revision: int
+    destination_count: int
+    token_id: int | None = None
+    token_name: str | None = None
+
+    def require(self, ability: Ability) -> None:
+        """Raise `AbilityMissing` unless the token allows `ability`."""
+        if ability not in self.abilities and Ability.ALL not in self.abilities:
+            raise AbilityMissing(ability)

@@ -1,0 +1,124 @@
+"""The five endpoints in the document's order, on two paths, with and without the `/api` prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from models.abilities import Ability
+from models.errors import DestinationNotFound
+from models.service import DestinationService
+from models.viewer import Viewer
+from rest.bodies import parse_body
+from rest.envelope import JSONAnswer, paged, single
+from rest.wire import destination_id, page_number, page_size, raw_attributes, represent
+
+DELETED = "Backup destination successfully deleted"
+
+
+async def list_destinations(request: Request) -> Response:
+    """List Backup Destinations."""
+    query = request.query_params
+    page = await _service(request).page(
+        _viewer(request), number=page_number(query.get("page")), size=page_size(query.get("per_page"))
+    )
+    return JSONAnswer(paged(page, represent, url=_list_url(request), keep_size="per_page" in query))
+
+
+async def create_destination(request: Request) -> Response:
+    """Create Backup Destination."""
+    viewer = _viewer(request)
+    viewer.require(Ability.CREATE)
+    row = await _service(request).create(viewer, raw_attributes(await _fields(request)))
+    return JSONAnswer(single(represent(row)), 201, {"Location": f"{_list_url(request)}/{row.id}"})
+
+
+async def show_destination(request: Request) -> Response:
+    """Show Backup Destination."""
+    row = await _service(request).get(_viewer(request), _id(request, Ability.VIEW))
+    return JSONAnswer(single(represent(row)))
+
+
+async def update_destination(request: Request) -> Response:
+    """Update Backup Destination. Whose row it is comes before what the body says."""
+    service, viewer, id_ = _service(request), _viewer(request), _id(request, Ability.UPDATE)
+    await service.get(viewer, id_, ability=Ability.UPDATE)
+    row = await service.update(viewer, id_, raw_attributes(await _fields(request)))
+    return JSONAnswer(single(represent(row)))
+
+
+async def delete_destination(request: Request) -> Response:
+    """Delete Backup Destination; `Prefer: return=minimal` (RFC 7240) spares the message."""
+    await _service(request).delete(_viewer(request), _id(request, Ability.DELETE))
+    if "return=minimal" in _preferences(request):
+        return Response(status_code=204, headers={"Preference-Applied": "return=minimal"})
+    return JSONAnswer({"message": DELETED})
+
+
+_COLLECTION = {"GET": list_destinations, "HEAD": list_destinations, "POST": create_destination}
+_ITEM = {
+    "GET": show_destination,
+    "HEAD": show_destination,
+    "PUT": update_destination,
+    "DELETE": delete_destination,
+}
+
+
+async def collection(request: Request) -> Response:
+    """All of the viewer's destinations."""
+    return await _COLLECTION[request.method](request)
+
+
+async def item(request: Request) -> Response:
+    """One destination."""
+    return await _ITEM[request.method](request)
+
+
+def routes(middleware: Sequence[Middleware]) -> list[BaseRoute]:
+    """The paths of this door. `middleware` puts the viewer into the scope; the lifespan's state holds the service."""
+    paths = [prefix + "/backup-destinations" for prefix in ("/api", "")]
+    return [
+        Route(path + slash, endpoint, methods=list(methods), middleware=middleware)
+        for base in paths
+        for path, endpoint, methods in ((base, collection, _COLLECTION), (base + "/{id}", item, _ITEM))
+        for slash in ("", "/")
+    ]
+
+
+def _service(request: Request) -> DestinationService:
+    service: DestinationService = request.state.service
+    return service
+
+
+def _viewer(request: Request) -> Viewer:
+    viewer: Viewer = request.scope["viewer"]
+    return viewer
+
+
+def _id(request: Request, ability: Ability) -> int:
+    """The id in the path, once the ability is there; an id that cannot be one is a row that is not there."""
+    _viewer(request).require(ability)
+    id_ = destination_id(request.path_params["id"])
+    if id_ is None:
+        raise DestinationNotFound
+    return id_
+
+
+async def _fields(request: Request) -> dict[str, object]:
+    return dict(parse_body(request.headers.get("content-type", ""), await request.body()))
+
+
+def _preferences(request: Request) -> set[str]:
+    values = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return {value.replace(" ", "").replace('"', "") for value in values}
+
+
+def _list_url(request: Request) -> str:
+    """The URL of the list as the client called it, or under the public URL."""
+    prefix = "/api" if request.url.path.startswith("/api/") else ""
+    base = request.state.public_url or f"{request.url.scheme}://{request.url.netloc}"
+    return f"{base}{prefix}/backup-destinations"

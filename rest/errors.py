@@ -1,0 +1,113 @@
+"""The one map from a refusal to an answer of this door: `error`, the phrase, then `message`, the sentence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models.errors import (
+    AbilityMissing,
+    DatabaseUnavailable,
+    DestinationForbidden,
+    DestinationNotFound,
+    Refusal,
+    TooManyAttempts,
+    Unauthenticated,
+    ValidationFailed,
+)
+from models.violations import Violation
+from rest.wire import FIELDS, TYPES
+
+RETRY_AFTER_S = 1
+
+_STATUSES: dict[type[Refusal], HTTPStatus] = {
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    AbilityMissing: HTTPStatus.FORBIDDEN,
+    DestinationForbidden: HTTPStatus.FORBIDDEN,
+    DestinationNotFound: HTTPStatus.NOT_FOUND,
+    ValidationFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Entity"}
+"""Python's own phrases for these changed with its versions; the wire's do not."""
+
+_SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This method is not supported here.",
+}
+
+
+def problem(
+    status: int, message: str, *, headers: Mapping[str, str] | None = None, errors: dict[str, list[str]] | None = None
+) -> Response:
+    """An error answer of this door."""
+    body: dict[str, Any] = {"error": _PHRASES.get(status) or HTTPStatus(status).phrase, "message": message}
+    if errors is not None:
+        body["errors"] = errors
+    return Response(orjson.dumps(body), status, headers, "application/json")
+
+
+def refuse(_request: Request, refusal: Exception) -> Response:
+    """Answer a refusal of the model."""
+    assert isinstance(refusal, Refusal)  # noqa: S101 - registered for these only
+    status = _STATUSES[type(refusal)]
+    if isinstance(refusal, ValidationFailed):
+        return _invalid(refusal)
+    return problem(status, str(refusal), headers=_headers(refusal))
+
+
+def refuse_http(_request: Request, exception: Exception) -> Response:
+    """Answer what Starlette or a door's reader of requests raised."""
+    assert isinstance(exception, HTTPException)  # noqa: S101 - registered for these only
+    phrase = HTTPStatus(exception.status_code).phrase
+    own = _SENTENCES.get(exception.status_code, phrase)
+    headers = dict(exception.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
+    return problem(exception.status_code, own if exception.detail == phrase else exception.detail, headers=headers)
+
+
+def handlers() -> dict[Any, Callable[[Request, Exception], Response]]:
+    """What Starlette wants to know: exception class to handler."""
+    return {**dict.fromkeys(_STATUSES, refuse), HTTPException: refuse_http}
+
+
+def _headers(refusal: Refusal) -> dict[str, str]:
+    match refusal:
+        case Unauthenticated():
+            return {"WWW-Authenticate": "Bearer"}
+        case DatabaseUnavailable():
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        case TooManyAttempts(quota=quota, retry_after_s=wait_s):
+            return {
+                "X-RateLimit-Limit": str(quota.limit),
+                "X-RateLimit-Remaining": "0",
+                "Retry-After": str(wait_s),
+                "X-RateLimit-Reset": str(max(quota.resets_at, int(time.time()) + wait_s)),
+            }
+        case _:
+            return {}
+
+
+def _invalid(refusal: ValidationFailed) -> Response:
+    errors: dict[str, list[str]] = {}
+    for violation in refusal.violations:
+        errors.setdefault(FIELDS[violation.attribute], []).append(_sentence(violation))
+    sentences = [sentence for of_field in errors.values() for sentence in of_field]
+    more = len(sentences) - 1
+    tail = f" (and {more} more error{'s' if more > 1 else ''})" if more else ""
+    return problem(422, sentences[0] + tail, errors=errors)
+
+
+def _sentence(violation: Violation) -> str:
+    field = FIELDS[violation.attribute].replace("_", " ")
+    return violation.sentence(field, None if violation.kind is None else TYPES[violation.kind])

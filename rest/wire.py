@@ -1,0 +1,121 @@
+"""This door's names: request fields to attributes, rows to objects, query parameters to numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, assert_never
+
+from models.attributes import cleaned
+from models.backup_destination import BackupDestination
+from models.kinds import KINDS, Attribute, DestinationKind
+from models.pagination import DEFAULT_SIZE, MAX_NUMBER, MAX_SIZE
+
+FIELDS = {
+    Attribute.LABEL: "label",
+    Attribute.KIND: "type",
+    Attribute.ACCESS_KEY: "s3_access_key",
+    Attribute.SECRET_KEY: "s3_secret_key",
+    Attribute.BUCKET_NAME: "s3_bucket_name",
+    Attribute.REGION: "custom_s3_region",
+    Attribute.ENDPOINT: "custom_s3_endpoint",
+    Attribute.PATH_STYLE_ENDPOINT: "path_style_endpoint",
+}
+"""What a request calls an attribute, in the document's words."""
+
+ALIASES = {Attribute.REGION: "s3_region", Attribute.ENDPOINT: "s3_endpoint"}
+"""What an answer calls it, accepted from clients that send an answer back; the request's own name wins."""
+
+TYPES = {
+    DestinationKind.AMAZON_S3: "s3",
+    DestinationKind.CUSTOM_S3: "custom_s3",
+    DestinationKind.LOCAL: "local",
+}
+
+_KINDS = {name: kind for kind, name in TYPES.items()}
+_BOOLEANS = {"1": True, "0": False}
+_INTEGER = re.compile(r"[1-9][0-9]*")
+_LONGEST_INTEGER = 19
+
+
+def raw_attributes(fields: Mapping[str, object]) -> dict[Attribute, object]:
+    """The fields of a request body as raw attributes; what has no name here is left out."""
+    raw = {}
+    for attribute, name in FIELDS.items():
+        name = name if name in fields else ALIASES.get(attribute, name)
+        if name in fields:
+            raw[attribute] = _raw(attribute, fields[name])
+    return raw
+
+
+def _raw(attribute: Attribute, value: object) -> object:
+    match attribute:
+        case Attribute.KIND:
+            value = cleaned(value)
+            return _KINDS.get(value, value) if isinstance(value, str) else value
+        case Attribute.PATH_STYLE_ENDPOINT:
+            return _boolean(cleaned(value))
+        case _:
+            return value
+
+
+def _boolean(value: object) -> object:
+    """`1`, `0`, `"1"` and `"0"` as booleans; anything else stays what it is."""
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    return _BOOLEANS.get(value, value) if isinstance(value, str) else value
+
+
+def represent(row: BackupDestination) -> dict[str, Any]:
+    """A row as the document shows it, its keys in the document's order."""
+    shown: dict[str, Any] = {
+        "id": row.id,
+        "user_id": row.user_id,
+        "label": row.label,
+        "type": TYPES[row.kind],
+        "type_human": KINDS[row.kind].human_name,
+    }
+    match row.kind:
+        case DestinationKind.AMAZON_S3:
+            shown |= _bucket(row) | {"s3_region": row.region}
+        case DestinationKind.CUSTOM_S3:
+            shown |= _bucket(row) | {"s3_endpoint": row.endpoint}
+        case DestinationKind.LOCAL:
+            pass
+        case _:
+            assert_never(row.kind)
+    return shown | {"created_at": _moment(row.created_at), "updated_at": _moment(row.updated_at)}
+
+
+def _bucket(row: BackupDestination) -> dict[str, Any]:
+    return {"s3_bucket_name": row.bucket_name, "path_style_endpoint": bool(row.path_style_endpoint)}
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def destination_id(text: str) -> int | None:
+    """The id in a path; None for anything but a plain positive integer."""
+    return int(text) if _INTEGER.fullmatch(text) and len(text) <= _LONGEST_INTEGER else None
+
+
+def page_number(text: str | None) -> int:
+    """The `page` parameter; 1 for anything but an integer from 1 to 2^63 - 1."""
+    number = _positive(text)
+    return number if number is not None and number <= MAX_NUMBER else 1
+
+
+def page_size(text: str | None) -> int:
+    """The `per_page` parameter, at most 100; 15 for anything but an integer from 1."""
+    size = _positive(text)
+    return DEFAULT_SIZE if size is None else min(size, MAX_SIZE)
+
+
+def _positive(text: str | None) -> int | None:
+    """A positive integer in ASCII digits; one too long to count is as good as the greatest."""
+    if text is None or not _INTEGER.fullmatch(text.strip(" ")):
+        return None
+    digits = text.strip(" ")
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else 10**_LONGEST_INTEGER

@@ -1,0 +1,1 @@
+"""The promises, each as a sentence that runs."""
