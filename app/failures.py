@@ -6,6 +6,7 @@ import logging
 import traceback
 from secrets import token_hex
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rest.errors import problem
@@ -29,6 +30,8 @@ class UnexpectedFailures:
 
         try:
             await self._app(scope, receive, send_noting_start)
+        except ClientDisconnect:
+            return
         except Exception as error:
             if scope["type"] != "http":
                 raise

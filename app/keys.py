@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +21,8 @@ async def open_vault(settings: Settings) -> Vault:
     if settings.secret_keys is not None:
         vault = Vault(settings.secret_keys.get_secret_value())
     else:
-        vault = Vault(await _embedded_keys(_key_file(settings)))
+        path = _key_file(settings)
+        vault = Vault(_embedded_keys(path, await key_usage()))
     await prove(vault)
     return vault
 
@@ -32,10 +34,10 @@ def _key_file(settings: Settings) -> Path:
     return path.with_name(KEY_FILE_NAME)
 
 
-async def _embedded_keys(path: Path) -> str:
+def _embedded_keys(path: Path, used: Mapping[str, int]) -> str:
     """Read the key file; make it when there is none and nothing has been sealed yet."""
     if not path.exists():
-        if used := await key_usage():
+        if used:
             raise KeyRefused(
                 f"{path} is missing, and the stored credentials need its key {', '.join(sorted(used))}; "
                 "put the file back."
@@ -58,4 +60,4 @@ def _create(path: Path, text: str) -> None:
         with suppress(FileExistsError):
             os.link(temporary, path)
     finally:
-        os.unlink(temporary)
+        Path(temporary).unlink()

@@ -21,7 +21,7 @@ def open_storage(url: str) -> Storage:
     """The store of the counts; raises `limits.errors.ConfigurationError` when the library for `redis://` is missing."""
     if url == "memory://":
         return MemoryStorage()
-    storage = storage_from_string(f"async+{url}")
+    storage = storage_from_string(f"async+{url}", implementation="redispy")
     if not isinstance(storage, Storage):
         raise TypeError(f"{type(storage).__name__} does not count asynchronously")
     return storage

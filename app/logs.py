@@ -1,4 +1,4 @@
-"""What the process writes about itself, for people or as JSON lines; libraries that would write values are kept quiet."""
+"""What the process writes about itself, for people or as JSON lines; libraries that write values are kept quiet."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from types import FrameType
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from app.http_protocol import HardenedProtocol
 from app.settings import Settings
 
 DRAIN_S = 30
@@ -20,15 +21,15 @@ class AddressTaken(Exception):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `AddressTaken`. Bound before anything else is touched, so that a taken port is told."""
+    """A listening socket; raises `AddressTaken`. Bound before anything else is touched, so a taken port is told."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not an address"
         raise AddressTaken(f"Cannot listen on {host} port {port}: {reason}. Choose another with --port.") from error
     listener.set_inheritable(True)
     return listener
@@ -48,7 +49,7 @@ def run(settings: Settings, listener: socket.socket, *, workers: int) -> int:
         factory=True,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=HardenedProtocol,
         lifespan="on",
         log_config=None,
         access_log=False,

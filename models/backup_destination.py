@@ -26,7 +26,7 @@ _SHAPE = f"""coalesce(CASE kind
 WHEN 'local' THEN bucket_name IS NULL AND region IS NULL AND endpoint IS NULL
  AND path_style_endpoint IS NULL AND {_NO_CREDENTIALS}
 WHEN 'amazon_s3' THEN {_BUCKET} AND {_REGION} AND endpoint IS NULL AND {_CREDENTIALS}
-WHEN 'custom_s3' THEN {_BUCKET} AND (region IS NULL OR {_REGION}) AND endpoint LIKE 'http%://%'
+WHEN 'custom_s3' THEN {_BUCKET} AND (region IS NULL OR {_REGION}) AND lower(endpoint) LIKE 'http%://%'
  AND length(endpoint) <= 2048 AND {_CREDENTIALS}
 END, 1 = 0)""".replace("\n", " ")
 
@@ -81,7 +81,8 @@ class BackupDestination(Model):
                 value = vault.seal(value, self.place(attribute))
             setattr(self, attribute.value, value)
         if SECRET_ATTRIBUTES.intersection(changed):
-            self.credentials_set_at = None if self.access_key is None else now
+            has_credentials = Attribute.ACCESS_KEY in KINDS[attributes.kind].applicable
+            self.credentials_set_at = now if has_credentials else None
         return changed
 
     def place(self, attribute: Attribute) -> Place:

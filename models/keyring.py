@@ -1,4 +1,4 @@
-"""Holds the vault's keys against the data: at start every key proves itself and none may be missing; rotation re-seals."""
+"""Holds the vault's keys against the data: at start each proves itself and none may be missing; rotation re-seals."""
 
 from __future__ import annotations
 

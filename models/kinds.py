@@ -20,7 +20,7 @@ class Attribute(StrEnum):
     LABEL = "label"
     KIND = "kind"
     ACCESS_KEY = "access_key"
-    SECRET_KEY = "secret_key"
+    SECRET_KEY = "secret_key"  # noqa: S105 - the name of the attribute
     BUCKET_NAME = "bucket_name"
     REGION = "region"
     ENDPOINT = "endpoint"

@@ -63,7 +63,7 @@ class Vault:
     """A ring of keys: the first seals, all open."""
 
     def __init__(self, keys: str) -> None:
-        """Read `id:base64,…`, newest first. Raises `KeyRefused`, which shows the place of a bad key but no byte of it."""
+        """Read `id:base64,…`, newest first. Raises `KeyRefused`, which tells the place of a bad key, no byte of it."""
         self._ciphers: dict[str, AESGCM] = {}
         for number, entry in enumerate(keys.replace("\n", ",").split(","), start=1):
             if entry.strip():

@@ -76,7 +76,7 @@ def _no_constant(name: str) -> NoReturn:
 def _form_fields(body: bytes) -> Mapping[str, object]:
     try:
         pairs = parse_qsl(
-            body.decode("ascii"),
+            body.decode("utf-8"),
             keep_blank_values=True,
             encoding="utf-8",
             errors="strict",

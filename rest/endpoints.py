@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -82,11 +84,19 @@ def routes(middleware: Sequence[Middleware]) -> list[BaseRoute]:
     """The paths of this door. `middleware` puts the viewer into the scope; the lifespan's state holds the service."""
     paths = [prefix + "/backup-destinations" for prefix in ("/api", "")]
     return [
-        Route(path + slash, endpoint, methods=list(methods), middleware=middleware)
+        _ExactRoute(path + slash, endpoint, methods=list(methods), middleware=middleware)
         for base in paths
         for path, endpoint, methods in ((base, collection, _COLLECTION), (base + "/{id}", item, _ITEM))
         for slash in ("", "/")
     ]
+
+
+class _ExactRoute(Route):
+    """A route that matches its path and nothing more: Starlette's pattern ends in `$`, which lets a line feed by."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
 
 def _service(request: Request) -> DestinationService:

@@ -42,8 +42,8 @@ _LONGEST_INTEGER = 19
 def raw_attributes(fields: Mapping[str, object]) -> dict[Attribute, object]:
     """The fields of a request body as raw attributes; what has no name here is left out."""
     raw = {}
-    for attribute, name in FIELDS.items():
-        name = name if name in fields else ALIASES.get(attribute, name)
+    for attribute, own_name in FIELDS.items():
+        name = own_name if own_name in fields else ALIASES.get(attribute, own_name)
         if name in fields:
             raw[attribute] = _raw(attribute, fields[name])
     return raw

@@ -199,7 +199,7 @@ def _binaries(directory: Path, account: Account) -> Path:
 
 
 def _runs(binaries: Path, directory: Path, account: Account) -> bool:
-    question = [binaries / "initdb", "--version"]
+    question = [str(binaries / "initdb"), "--version"]
     try:
         version = subprocess.run(question, check=False, capture_output=True, cwd=directory, **account)
     except PermissionError:

@@ -48,10 +48,11 @@ def rotate_keys() -> None:
 
 async def _rotate(settings: Settings) -> int:
     vault = await open_vault(settings)
-    total, unreadable = await sealed_rows(), 0
+    total, failed = await sealed_rows(), 0
     columns = (TextColumn("Sealing anew"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("rotate", total=total)
         async for done, unreadable in rotate(vault):
+            failed = unreadable
             progress.update(task, completed=done, total=max(total, done))
-    return unreadable
+    return failed

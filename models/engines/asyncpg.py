@@ -13,7 +13,7 @@ from tortoise.connection import get_connections
 
 from models.errors import DatabaseUnavailable
 
-CONNECT_S = 1.2
+CONNECT_S = 1.0
 ACQUIRE_S = 2.0
 COMMAND_S = 10.0
 SERVER_SETTINGS = {
@@ -68,7 +68,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         pool = _Pool(given.pop("dsn"), **{**_POOL_DEFAULTS, **given})
         try:
             await pool
-        except UNAVAILABLE as error:
+        except (*UNAVAILABLE, ValueError, OverflowError) as error:  # the last two: a URL that asyncpg cannot read
             raise DatabaseUnavailable from error
         return pool
 

@@ -154,48 +154,33 @@ ELSEWHERE: tuple[Case, ...] = (
 
 
 def limited(
-    name: str, ability: str, method: str, path: str, body: bytes = b"", headers: tuple[tuple[str, str], ...] = JSON
+    name: str, ability: str, to: tuple[str, str], body: object = b"", headers: tuple[tuple[str, str], ...] = JSON
 ) -> Case:
     """A request with a token that may only look."""
     only = ("Authorization", "Bearer {view_token}")
-    return Case(
-        name=f"ability: {name}",
-        method=method,
-        path=path,
-        headers=(*headers, only),
-        body=body,
-        **lacking(f"{ability}-backup-destinations"),
-    )
+    return sending(f"ability: {name}", body, lacking(f"{ability}-backup-destinations"), to, (*headers, only))
 
-
-KEYS = draft("s3", "ability keys")
 
 ABILITIES: tuple[Case, ...] = (
-    limited("creating", "create", "POST", COLLECTION, LOCAL),
-    limited("creating nothing", "create", "POST", COLLECTION),
-    limited("creating what does not parse", "create", "POST", COLLECTION, b"{"),
-    limited("creating what is wrong", "create", "POST", COLLECTION, b'{"label":1}'),
-    limited("creating in text", "create", "POST", COLLECTION, b"a", (("Content-Type", "text/plain"),)),
-    limited("changing", "update", "PUT", OWN, b'{"label":"Reached"}'),
-    limited("changing what does not parse", "update", "PUT", OWN, b"["),
-    limited("changing what nobody has", "update", "PUT", COLLECTION + "/{missing}", b"{}"),
-    limited("changing a stranger's", "update", "PUT", COLLECTION + "/{foreign}", b"{}"),
-    limited("deleting", "delete", "DELETE", OWN),
-    limited("deleting what nobody has", "delete", "DELETE", COLLECTION + "/{missing}"),
-    limited("deleting a stranger's", "delete", "DELETE", COLLECTION + "/{foreign}"),
-    sending(
-        "ability: creating with keys",
-        KEYS,
-        lacking("create-backup-destinations"),
-        CREATE,
-        (*JSON, ("Authorization", "Bearer {view_token}")),
-    ),
+    limited("creating", "create", CREATE, LOCAL),
+    limited("creating nothing", "create", CREATE),
+    limited("creating what does not parse", "create", CREATE, b"{"),
+    limited("creating what is wrong", "create", CREATE, b'{"label":1}'),
+    limited("creating in text", "create", CREATE, b"a", (("Content-Type", "text/plain"),)),
+    limited("changing", "update", ("PUT", OWN), b'{"label":"Reached"}'),
+    limited("changing what does not parse", "update", ("PUT", OWN), b"["),
+    limited("changing what nobody has", "update", ("PUT", COLLECTION + "/{missing}"), b"{}"),
+    limited("changing a stranger's", "update", ("PUT", COLLECTION + "/{foreign}"), b"{}"),
+    limited("deleting", "delete", ("DELETE", OWN)),
+    limited("deleting what nobody has", "delete", ("DELETE", COLLECTION + "/{missing}")),
+    limited("deleting a stranger's", "delete", ("DELETE", COLLECTION + "/{foreign}")),
+    limited("creating with keys", "create", CREATE, draft("s3", "ability keys")),
 )
 
 CASES: tuple[Case, ...] = (
     *(as_(f"{what} is no token", authorization) for what, authorization in NO_TOKENS.items()),
     as_("a shaped secret on a creation", "Bearer 1|" + SHAPED, UNAUTHORIZED, CREATE),
-    as_("a shaped secret on a deletion", "Bearer {token_id}|" + SHAPED, UNAUTHORIZED, ("DELETE", OWN)),
+    as_("a shaped secret on a deletion", "Bearer {token_id}|" + SHAPED, UNAUTHORIZED, (("DELETE", OWN))),
     *ELSEWHERE,
     *ABILITIES,
 )

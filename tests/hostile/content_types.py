@@ -113,7 +113,7 @@ BODIES: tuple[Case, ...] = (
     sending(
         "content type: JSON, then text",
         LOCAL,
-        either(400, 415),
+        either(201, 400, 415),
         CREATE,
         (("Content-Type", "application/json"), ("Content-Type", "text/plain")),
     ),

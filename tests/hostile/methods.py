@@ -138,6 +138,8 @@ DISGUISED: tuple[Case, ...] = (
 
 PROTOCOLS: tuple[Case, ...] = (
     versioned("HTTP/1.0", OK),
+    # The parser reads this protocol too, as the HTTP/1.0 it is modelled on.
+    versioned("RTSP/1.0", parser_or(200, 400, 426, 505)),
     *(
         versioned(version, NOT_OURS)
         for version in (
@@ -149,7 +151,6 @@ PROTOCOLS: tuple[Case, ...] = (
             "HTTP/1",
             "http/1.1",
             "HTTPS/1.1",
-            "RTSP/1.0",
             "ICE/1.0",
             "HTTP/1.1 HTTP/1.1",
             "",

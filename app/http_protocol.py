@@ -1,0 +1,120 @@
+"""uvicorn's HTTP/1 protocol with the limits it lacks: on the head's size, count and time, and on the body's time.
+
+Its parser accepts a head of any length and never closes a connection whose head or body does not end (slowloris).
+What is refused here never reaches the application, so the refusal is written here too, in the same form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+HEAD_S = 10.0
+BODY_S = 30.0
+MAX_HEAD_BYTES = 16 * 1024
+MAX_HEADERS = 100
+VERSIONS = ("1.1", "1.0")
+_PHRASES = {431: "Request Header Fields Too Large"}
+
+
+class HardenedProtocol(HttpToolsProtocol):
+    """One connection. A refusal ends it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_open = True
+        self._body_open = False
+        self._head_bytes = 0
+        self._refusal = (400, "This is not an HTTP request.")
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        """Give the first head its time."""
+        super().connection_made(transport)
+        self._set_deadline(HEAD_S, "The head of the request took too long.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._clear_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and refuse a head that grows beyond the limit before it is whole."""
+        if self._head_open:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_open and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(431, f"The head of the request is larger than {MAX_HEAD_BYTES} bytes.")
+        elif self._body_open and self._deadline is None:
+            self._set_deadline(BODY_S, "The body of the request took too long.")
+
+    def on_message_begin(self) -> None:
+        """Start the next head on a connection that is kept alive."""
+        super().on_message_begin()
+        self._head_open = True
+        if self._deadline is None:
+            self._head_bytes = 0
+            self._set_deadline(HEAD_S, "The head of the request took too long.")
+
+    def on_headers_complete(self) -> None:
+        """Judge the whole head; raising is how httptools is told to stop."""
+        self._head_open = False
+        self._body_open = True
+        self._clear_deadline()
+        self._judge_head()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._body_open = False
+        self._clear_deadline()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Write the refusal that was decided on, or that of the parser, as JSON."""
+        status, message = self._refusal
+        phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
+        body = orjson.dumps({"error": phrase, "message": message})
+        head = (
+            STATUS_LINE[status] + b"content-type: application/json\r\ncache-control: no-store\r\n"
+            b"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+        )
+        self.transport.write(head + body)
+        self.transport.close()
+
+    def _judge_head(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+            self._refusal = (
+                431,
+                f"The head of the request has more than {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} fields.",
+            )
+        elif self.parser.get_http_version() not in VERSIONS:
+            self._refusal = (505, "This gateway speaks HTTP/1.1.")
+        elif hosts != 1:
+            self._refusal = (400, "The request must have exactly one Host header.")
+        else:
+            return
+        raise ValueError(self._refusal[1])
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._refusal = (status, message)
+        self.send_400_response(message)
+
+    def _set_deadline(self, seconds: float, message: str) -> None:
+        def over() -> None:
+            self._deadline = None
+            if not self.transport.is_closing():
+                self._refuse(408, message)
+
+        self._deadline = self.loop.call_later(seconds, over)
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,1 @@
+"""The document, and its JSON blocks found and paired: whatever it shows, the tests replay."""
