@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from math import ceil
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import Quota, TooManyAttempts
+
+logger = logging.getLogger("moorings.limits")
 
 FAILED_AUTHENTICATIONS = RateLimitItemPerMinute(10)
 
@@ -21,7 +25,7 @@ def open_storage(url: str) -> Storage:
     """The store of the counts; raises `limits.errors.ConfigurationError` when the library for `redis://` is missing."""
     if url == "memory://":
         return MemoryStorage()
-    storage = storage_from_string(f"async+{url}", implementation="redispy")
+    storage = storage_from_string(f"async+{url}", implementation="redispy", wrap_exceptions=True)
     if not isinstance(storage, Storage):
         raise TypeError(f"{type(storage).__name__} does not count asynchronously")
     return storage
@@ -30,21 +34,32 @@ def open_storage(url: str) -> Storage:
 class Limiter:
     """Counts hits against one limit; the window starts with the first hit and has a fixed length."""
 
-    def __init__(self, limit: RateLimitItem | None, storage: Storage) -> None:
-        """`limit` of None counts nothing and lets everything through."""
+    def __init__(self, limit: RateLimitItem | None, storage: Storage, *, fails_open: bool = True) -> None:
+        """`limit` of None lets everything through; `fails_open` says whether an unreachable storage does too."""
         self._limit = limit
         self._strategy = FixedWindowRateLimiter(storage)
+        self._fails_open = fails_open
 
     async def hit(self, *identifiers: str) -> Quota | None:
         """Count one; says where the count stands, or raises `TooManyAttempts`."""
         if self._limit is None:
             return None
-        allowed = await self._strategy.hit(self._limit, *identifiers)
-        stats = await self._strategy.get_window_stats(self._limit, *identifiers)
+        try:
+            allowed = await self._strategy.hit(self._limit, *identifiers)
+            stats = await self._strategy.get_window_stats(self._limit, *identifiers)
+        except StorageError as error:
+            self._refuse_unless_open(self._limit, error)
+            return None
         quota = Quota(limit=self._limit.amount, remaining=stats.remaining, resets_at=ceil(stats.reset_time))
         if not allowed:
             raise TooManyAttempts(quota, retry_after_s=max(1, ceil(stats.reset_time - time.time())))
         return quota
+
+    def _refuse_unless_open(self, limit: RateLimitItem, error: StorageError) -> None:
+        logger.warning("The rate limits cannot be counted: %s", type(error.storage_error).__name__)
+        if not self._fails_open:
+            quota = Quota(limit=limit.amount, remaining=0, resets_at=ceil(time.time()) + 1)
+            raise TooManyAttempts(quota, retry_after_s=1) from error
 
 
 class UserLimit:

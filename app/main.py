@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> Starlette:
     usage = TokenUsage()
     storage = open_storage(settings.rate_limit_storage)
     off = settings.request_limit is None
-    failures = Limiter(None if off else FAILED_AUTHENTICATIONS, storage)
+    failures = Limiter(None if off else FAILED_AUTHENTICATIONS, storage, fails_open=False)
     per_viewer = [
         Middleware(Authentication, protocol=Protocol.REST, failures=failures, usage=usage),
         Middleware(UserLimit, limiter=Limiter(settings.request_limit, storage)),

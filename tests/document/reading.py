@@ -64,4 +64,4 @@ def errors() -> dict[str, dict[str, Any]]:
 def notes() -> Sequence[str]:
     """The rules of the last section, each on one line."""
     section = TEXT.partition(NOTES_HEADING)[2]
-    return [" ".join(rule.split()) for rule in section.split("\n- ")[1:]]
+    return [" ".join(rule.split()) for rule in re.split(r"\s- (?=[A-Z])", section)[1:]]

@@ -1,0 +1,90 @@
+"""The README's commands, pasted: what a newcomer does first works."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway import MOORINGS, Gateway, environment
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+SHOWN_KEYS = ["id", "user_id", "label", "type", "type_human"]
+BUCKET_KEYS = ["s3_bucket_name", "path_style_endpoint"]
+MOMENTS = ["created_at", "updated_at"]
+
+
+@pytest.fixture
+def first_start() -> Iterator[tuple[Gateway, str]]:
+    """A gateway that found an empty embedded database, and the token it printed."""
+    gateway = Gateway().start()
+    token = re.search(r"[0-9]+\|mrg_\w+", gateway.log_text())
+    assert token is not None
+    yield gateway, token[0]
+    gateway.close()
+
+
+def pasted(block: str, gateway: Gateway, token: str) -> Any:
+    """What a block of the README prints when it is pasted into a shell."""
+    script = block.replace("http://127.0.0.1:8000", gateway.url)
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env=environment() | {"TOKEN": token},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_the_curl_lines_give_the_documents_json(first_start: tuple[Gateway, str]) -> None:
+    curls = [block for block in BLOCKS if block.startswith("curl")]
+    amazon, custom, local, listed, shown, changed, deleted = (pasted(block, *first_start) for block in curls)
+
+    assert list(amazon["data"]) == [*SHOWN_KEYS, *BUCKET_KEYS, "s3_region", *MOMENTS]
+    assert amazon["data"]["type_human"] == "Amazon S3"
+    assert list(custom["data"]) == [*SHOWN_KEYS, *BUCKET_KEYS, "s3_endpoint", *MOMENTS]
+    assert custom["data"]["path_style_endpoint"] is True
+    assert list(local["data"]) == [*SHOWN_KEYS, *MOMENTS]
+    assert listed["data"] == [amazon["data"], custom["data"], local["data"]]
+    assert list(listed) == ["data", "links", "meta"]
+    assert listed["meta"]["total"] == 3
+    assert shown == amazon
+    assert changed["data"] | {"updated_at": ""} == amazon["data"] | {
+        "label": "Updated S3 Backup",
+        "s3_bucket_name": "new-backups",
+        "updated_at": "",
+    }
+    assert deleted == {"message": "Backup destination successfully deleted"}
+
+
+def test_the_commands_about_users_and_tokens_work(first_start: tuple[Gateway, str]) -> None:
+    gateway, _ = first_start
+    block = next(block for block in BLOCKS if "token create" in block)
+    script = "set -e\n" + block.replace(".venv/bin/moorings", MOORINGS)
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env=environment(**gateway.settings),
+        cwd=gateway.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "2|mrg_" in done.stdout
+    assert "token 2 is revoked" in done.stderr
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = re.findall(r"^make (\w+)", BLOCKS[0], re.MULTILINE)
+
+    assert commands == ["run", "test"]
+    assert all(f"\n{command}:" in makefile for command in commands)
