@@ -1,6 +1,8 @@
-"""Finds out who asks: reads the bearer token of a request and puts the `Viewer` into its scope."""
+"""Finds out who asks: reads the bearer token of a request, counts it, and gives the `Viewer`."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,41 +10,59 @@ from app.limits import Limiter
 from models.bearer import viewer_of
 from models.errors import Unauthenticated
 from models.token_usage import TokenUsage
-from models.viewer import Protocol
+from models.viewer import Protocol, Viewer
 
 
-class Authentication:
-    """Lets a request through with its viewer in `scope["viewer"]`; raises `Unauthenticated` or `TooManyAttempts`."""
+class Doorkeeper:
+    """Lets a viewer in through a door: the token is looked up, its use noted, the request counted."""
 
-    def __init__(self, app: ASGIApp, *, protocol: Protocol, failures: Limiter, usage: TokenUsage) -> None:
-        self._app = app
+    def __init__(self, *, protocol: Protocol, failures: Limiter, requests: Limiter, usage: TokenUsage) -> None:
         self._protocol = protocol
         self._failures = failures
+        self._requests = requests
         self._usage = usage
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def admit(self, token: str, scope: Scope) -> Viewer:
+        """The viewer of a token; raises `Unauthenticated` or `TooManyAttempts`. The count is left in the scope."""
         try:
-            viewer = await viewer_of(_bearer_text(scope), self._protocol)
+            viewer = await viewer_of(token, self._protocol)
         except Unauthenticated:
-            await self._failures.hit("failed authentication", _client_address(scope))
+            await self.refuse(scope)
             raise
         if viewer.token_id is not None:
             self._usage.note(viewer.token_id)
-        scope["viewer"] = viewer
+        scope["quota"] = await self._requests.hit("user", str(viewer.user_id))
+        return viewer
+
+    async def refuse(self, scope: Scope) -> None:
+        """Count a failed authentication of this client; raises `TooManyAttempts` when there were too many."""
+        client = scope.get("client")
+        await self._failures.hit("failed authentication", client[0] if client else "unknown")
+
+
+class Authentication:
+    """Lets a request through with its viewer in `scope["viewer"]`, or raises as `Doorkeeper.admit` does."""
+
+    def __init__(self, app: ASGIApp, *, doorkeeper: Doorkeeper) -> None:
+        self._app = app
+        self._doorkeeper = doorkeeper
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = bearer_token(scope)
+        if token is None:
+            await self._doorkeeper.refuse(scope)
+            raise Unauthenticated
+        scope["viewer"] = await self._doorkeeper.admit(token, scope)
         await self._app(scope, receive, send)
 
 
-def _bearer_text(scope: Scope) -> str:
-    """The text behind `Authorization: Bearer` (RFC 6750); one header, one token, no other place."""
+def bearer_token(scope: Any) -> str | None:
+    """The text behind `Authorization: Bearer` (RFC 6750): one header, one token, no other place.
+
+    None without such a header; "", which no token is, when it is there and is not of that form.
+    """
     values = [value for name, value in scope["headers"] if name == b"authorization"]
-    if len(values) != 1:
-        raise Unauthenticated
+    if not values:
+        return None
     scheme, _, text = values[0].decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthenticated
-    return str(text)
-
-
-def _client_address(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else "unknown"
+    return str(text) if len(values) == 1 and scheme.lower() == "bearer" else ""

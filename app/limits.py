@@ -62,18 +62,6 @@ class Limiter:
             raise TooManyAttempts(quota, retry_after_s=1) from error
 
 
-class UserLimit:
-    """Counts the request of an authenticated viewer and leaves the count in `scope["quota"]`."""
-
-    def __init__(self, app: ASGIApp, *, limiter: Limiter) -> None:
-        self._app = app
-        self._limiter = limiter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["quota"] = await self._limiter.hit("user", str(scope["viewer"].user_id))
-        await self._app(scope, receive, send)
-
-
 class QuotaHeaders:
     """Shows the count of `scope["quota"]` on every answer, refusals included."""
 

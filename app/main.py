@@ -10,23 +10,29 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app import health
-from app.authentication import Authentication
+from app.authentication import Authentication, Doorkeeper, bearer_token
 from app.body_limit import BodyLimit
 from app.database import open_database
 from app.failures import UnexpectedFailures
 from app.hosts import AllowedHosts
 from app.keys import open_vault
-from app.limits import FAILED_AUTHENTICATIONS, Limiter, QuotaHeaders, UserLimit, open_storage
+from app.limits import FAILED_AUTHENTICATIONS, Limiter, QuotaHeaders, open_storage
+from app.listener import listening
 from app.security_headers import SecurityHeaders
 from app.settings import Settings, load_settings
 from models.errors import DatabaseUnavailable
+from models.event_stream import EventStreams
 from models.service import DestinationService
 from models.token_usage import TokenUsage
 from models.viewer import Protocol
 from rest import endpoints
 from rest.errors import handlers
+from schema.engine import Engine
+from schema.socket import GraphQLSocket
+from schema.view import GraphQLView
 
 USAGE_FLUSH_S = 5.0
 _SHOWN_TO_PAGES = ["Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
@@ -34,25 +40,25 @@ _SHOWN_TO_PAGES = ["Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-
 
 def create_app(settings: Settings) -> Starlette:
     """Put the gateway together. The database is opened, and the keys held against it, when it starts."""
-    usage = TokenUsage()
-    storage = open_storage(settings.rate_limit_storage)
-    off = settings.request_limit is None
-    failures = Limiter(None if off else FAILED_AUTHENTICATIONS, storage, fails_open=False)
-    per_viewer = [
-        Middleware(Authentication, protocol=Protocol.REST, failures=failures, usage=usage),
-        Middleware(UserLimit, limiter=Limiter(settings.request_limit, storage)),
-    ]
+    usage, streams = TokenUsage(), EventStreams()
+    doorkeepers = _doorkeepers(settings, usage)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.address))
-            service = DestinationService(await open_vault(settings))
+            service = DestinationService(await open_vault(settings), streams)
             await stack.enter_async_context(_written_behind(usage))
-            yield {"service": service, "public_url": settings.public_url}
+            await stack.enter_async_context(streams.watching())
+            await stack.enter_async_context(listening(settings.address.url, streams))
+            yield {"service": service, "streams": streams, "public_url": settings.public_url}
 
     return Starlette(
-        routes=[*health.ROUTES, *endpoints.routes(per_viewer)],
+        routes=[
+            *health.ROUTES,
+            *endpoints.routes([Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST])]),
+            *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL]),
+        ],
         middleware=_around_everything(settings),
         exception_handlers=handlers(),
         lifespan=lifespan,
@@ -62,6 +68,27 @@ def create_app(settings: Settings) -> Starlette:
 def create_app_from_environment() -> Starlette:
     """What each worker process of `moorings serve` calls."""
     return create_app(load_settings())
+
+
+def _doorkeepers(settings: Settings, usage: TokenUsage) -> dict[Protocol, Doorkeeper]:
+    """One for each door, counting together."""
+    storage = open_storage(settings.rate_limit_storage)
+    off = settings.request_limit is None
+    failures = Limiter(None if off else FAILED_AUTHENTICATIONS, storage, fails_open=False)
+    requests = Limiter(settings.request_limit, storage)
+    return {
+        protocol: Doorkeeper(protocol=protocol, failures=failures, requests=requests, usage=usage)
+        for protocol in (Protocol.REST, Protocol.GRAPHQL)
+    }
+
+
+def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper) -> list[BaseRoute]:
+    """HTTP and WebSocket on one path; what does not speak GraphQL is told so by the view."""
+    engine = Engine(settings.graphql_limits, introspection=settings.introspection)
+    return [
+        Route("/graphql", GraphQLView(engine, doorkeeper, bearer_token), methods=None),
+        WebSocketRoute("/graphql", GraphQLSocket(engine, doorkeeper, bearer_token)),
+    ]
 
 
 def _around_everything(settings: Settings) -> list[Middleware]:

@@ -14,6 +14,8 @@ from app.settings import Settings
 DRAIN_S = 30
 KEEP_ALIVE_S = 5
 BACKLOG = 2048
+MAX_FRAME_BYTES = 1_048_576
+"""Of a WebSocket message; a longer one closes the socket with 1009."""
 
 
 class AddressTaken(Exception):
@@ -51,6 +53,9 @@ def run(settings: Settings, listener: socket.socket, *, workers: int) -> int:
         loop="uvloop",
         http=HardenedProtocol,
         lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.database import DatabaseAddress, parse_address
+from schema.limits import Limits
 
 PREFIX = "MOORINGS_"
 TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
@@ -44,6 +45,16 @@ class Settings(BaseSettings):
     rate_limit: str = Field("600/minute", description="requests per user, such as 60/minute, or off")
     rate_limit_storage: str = Field("memory://", description="memory:// counts per process, redis://… exactly")
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=1_073_741_824, description="the largest request body, in bytes")
+    introspection: bool = Field(True, description="whether GraphQL shows its schema, true or false")
+    graphql_max_depth: int = Field(15, ge=1, le=100, description="levels of fields in one document")
+    graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="aliases in one document")
+    graphql_max_root_fields: int = Field(20, ge=1, le=10_000, description="fields at the root of one operation")
+    graphql_max_directives: int = Field(50, ge=0, le=10_000, description="directives in one document")
+    graphql_max_tokens: int = Field(2_000, ge=10, le=1_000_000, description="tokens of one document")
+    graphql_max_document_bytes: int = Field(65_536, ge=100, le=10_000_000, description="bytes of one document")
+    graphql_max_cost: int = Field(5_000, ge=1, le=10_000_000, description="cost of one operation, a field being 1")
+    graphql_execution_seconds: float = Field(10.0, gt=0, le=15, description="time one operation may take")
+    graphql_max_subscriptions: int = Field(100, ge=1, le=10_000, description="operations open on one WebSocket")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
@@ -121,6 +132,21 @@ class Settings(BaseSettings):
     def address(self) -> DatabaseAddress:
         """Where the data is."""
         return parse_address(self.database_url)
+
+    @property
+    def graphql_limits(self) -> Limits:
+        """What one document and one socket may ask for."""
+        return Limits(
+            depth=self.graphql_max_depth,
+            aliases=self.graphql_max_aliases,
+            root_fields=self.graphql_max_root_fields,
+            directives=self.graphql_max_directives,
+            tokens=self.graphql_max_tokens,
+            document_bytes=self.graphql_max_document_bytes,
+            cost=self.graphql_max_cost,
+            execution_s=self.graphql_execution_seconds,
+            subscriptions=self.graphql_max_subscriptions,
+        )
 
     @property
     def request_limit(self) -> RateLimitItem | None:

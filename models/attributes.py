@@ -41,6 +41,11 @@ def cleaned(value: object) -> object:
     return (value.strip(_TRIMMED) or None) if isinstance(value, str) else value
 
 
+def is_text(value: str) -> bool:
+    """Whether both databases can keep it: no NUL, no half of a surrogate pair."""
+    return "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attributes:
     """Checked attributes of one whole destination. A secret of None means: keep the sealed one (updates only)."""
@@ -80,7 +85,7 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
             if given[attribute] is not None:
                 violations[attribute] = Violation(attribute=attribute, rule=Rule.NOT_APPLICABLE, kind=kind)
     if violations or kind is None:
-        raise ValidationFailed([violations[attribute] for attribute in Attribute if attribute in violations])
+        raise ValidationFailed([violations[a] for a in Attribute if a in violations], kind=kind)
     return _attributes(kind, merged)
 
 
@@ -102,7 +107,7 @@ def _malformed(attribute: Attribute, value: object) -> Violation | None:
 def _malformed_text(attribute: Attribute, value: object) -> Rule | None:
     if not isinstance(value, str):
         return Rule.NOT_A_STRING
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if not is_text(value):
         return Rule.NOT_TEXT
     if len(value) > MAX_LENGTHS[attribute]:
         return Rule.TOO_LONG

@@ -11,7 +11,7 @@ from tortoise.models import Model
 
 from models.attributes import Attributes
 from models.clock import current_second
-from models.kinds import KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind
+from models.kinds import KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind, Reachability
 from models.secret import Secret
 from models.user import User
 from models.vault import Place, Vault
@@ -49,13 +49,25 @@ class BackupDestination(Model):
     access_key = fields.TextField(null=True)
     secret_key = fields.TextField(null=True)
     credentials_set_at = fields.DatetimeField(null=True)
+    reachability = fields.CharEnumField(
+        Reachability,
+        max_length=16,
+        default=Reachability.UNKNOWN,
+        db_default=Reachability.UNKNOWN.value,
+        description="What the last check found",
+    )
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 
     class Meta:
         table = "backup_destinations"
         table_description = "Places backups go"
-        indexes = (("user_id", "id"),)
+        indexes = (
+            ("user_id", "id"),
+            ("user_id", "created_at", "id"),
+            ("user_id", "updated_at", "id"),
+            ("user_id", "label", "id"),
+        )
         constraints = (
             CheckConstraint(name="backup_destinations_label", check="length(label) BETWEEN 1 AND 255"),
             CheckConstraint(name="backup_destinations_shape", check=_SHAPE),

@@ -65,14 +65,9 @@ async def viewer_of(text: str, protocol: Protocol) -> Viewer:
     wanted = {"digest": bearer.digest} if bearer.token_id is None else {"id": bearer.token_id}
     token = await Token.filter(**wanted).select_related("user").first()
     matches = hmac.compare_digest(_NOBODY if token is None else token.digest, bearer.digest)
-    if token is None or not matches or not _is_valid(token):
+    if token is None or not matches or not token.is_valid_at(current_second()):
         raise Unauthenticated
     return _viewer(token, protocol)
-
-
-def _is_valid(token: Token) -> bool:
-    expired = token.expires_at is not None and token.expires_at <= current_second()
-    return token.revoked_at is None and not expired and token.user.disabled_at is None
 
 
 def _viewer(token: Token, protocol: Protocol) -> Viewer:

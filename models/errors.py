@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.abilities import Ability
+    from models.kinds import DestinationKind
     from models.violations import Violation
 
 
@@ -77,11 +78,21 @@ class DestinationForbidden(Refusal):
 
 
 class ValidationFailed(Refusal):
-    """The attributes break at least one rule; `violations` holds all of them, in the order of the attributes."""
+    """The attributes break at least one rule; `violations` holds all of them, in the order of the attributes.
 
-    def __init__(self, violations: Sequence[Violation]) -> None:
+    `kind` is the kind the destination would have had, None where that itself is not known.
+    """
+
+    def __init__(self, violations: Sequence[Violation], *, kind: DestinationKind | None) -> None:
         super().__init__("The given attributes break a rule.")
         self.violations = tuple(violations)
+        self.kind = kind
+
+    @staticmethod
+    def summary(sentences: Sequence[str]) -> str:
+        """One sentence for all: the first, and how many there are besides."""
+        more = len(sentences) - 1
+        return sentences[0] + (f" (and {more} more error{'s' if more > 1 else ''})" if more else "")
 
 
 class AccountRefused(Refusal):

@@ -17,7 +17,6 @@ class EventKind(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     DELETED = "deleted"
-    CHECKED = "checked"
 
 
 class Event(Model):

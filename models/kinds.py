@@ -34,6 +34,15 @@ _CREDENTIALS_AND_BUCKET = frozenset(
 )
 
 
+class Reachability(StrEnum):
+    """Whether a destination answered when it was last checked; a local one is never checked."""
+
+    UNKNOWN = "unknown"
+    CHECKING = "checking"
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KindRules:
     """What holds for one kind: its name for people, and its attributes beside label and kind."""
@@ -41,6 +50,11 @@ class KindRules:
     human_name: str
     required: frozenset[Attribute]
     optional: frozenset[Attribute] = frozenset()
+
+    @property
+    def is_checkable(self) -> bool:
+        """Whether there is a store behind it that can be asked."""
+        return Attribute.BUCKET_NAME in self.required
 
     @property
     def applicable(self) -> frozenset[Attribute]:

@@ -5,7 +5,7 @@ Both doors call it, so a rule, a refusal and an event stand here and nowhere els
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tortoise.transactions import in_transaction
 
@@ -15,8 +15,11 @@ from models.backup_destination import BackupDestination
 from models.clock import current_second
 from models.errors import DestinationForbidden, DestinationNotFound
 from models.event import Event, EventKind
+from models.event_stream import EventStreams
+from models.history import event_of, events_slice
 from models.kinds import Attribute
-from models.pagination import Page
+from models.listing import DestinationFilter, DestinationOrder, DestinationPosition, count_of, slice_of
+from models.pagination import Bounds, Page, Slice
 from models.vault import Vault
 from models.viewer import Viewer
 
@@ -25,10 +28,12 @@ MAX_ID = 2**31 - 1
 
 
 class DestinationService:
-    """The acts on backup destinations. Holds no state but the vault; every act is one transaction."""
+    """The acts on backup destinations; every act is one transaction."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, streams: EventStreams | None = None) -> None:
+        """`streams` are told when something has happened."""
         self._vault = vault
+        self._streams = streams or EventStreams()
 
     async def page(self, viewer: Viewer, *, number: int, size: int) -> Page[BackupDestination]:
         """The viewer's destinations by id ascending, page `number` (from 1) of pages of `size`."""
@@ -48,6 +53,40 @@ class DestinationService:
         viewer.require(ability)
         return await _own(viewer, destination_id)
 
+    async def slice(
+        self,
+        viewer: Viewer,
+        bounds: Bounds[DestinationPosition],
+        *,
+        chosen: DestinationFilter,
+        order: DestinationOrder,
+    ) -> Slice[BackupDestination]:
+        """A part of the viewer's destinations that `chosen` lets through, in that order, by key."""
+        viewer.require(Ability.VIEW)
+        return await slice_of(viewer.user_id, bounds, chosen, order)
+
+    async def count(self, viewer: Viewer, chosen: DestinationFilter) -> int:
+        """How many of the viewer's destinations `chosen` lets through."""
+        viewer.require(Ability.VIEW)
+        return viewer.destination_count if chosen.is_empty else await count_of(viewer.user_id, chosen)
+
+    async def find(self, viewer: Viewer, destination_ids: Iterable[int]) -> dict[int, BackupDestination]:
+        """Those of the destinations that are the viewer's, by id."""
+        viewer.require(Ability.VIEW)
+        wanted = {id_ for id_ in destination_ids if 0 < id_ <= MAX_ID}
+        rows = await BackupDestination.filter(id__in=sorted(wanted), user_id=viewer.user_id) if wanted else ()
+        return {row.id: row for row in rows}
+
+    async def events(self, viewer: Viewer, bounds: Bounds[int]) -> Slice[Event]:
+        """A part of what happened to the viewer's destinations, newest first; positions are event ids."""
+        viewer.require(Ability.VIEW)
+        return await events_slice(viewer.user_id, bounds)
+
+    async def event(self, viewer: Viewer, event_id: int) -> Event | None:
+        """One thing that happened to one of the viewer's destinations."""
+        viewer.require(Ability.VIEW)
+        return await event_of(viewer.user_id, event_id)
+
     async def create(self, viewer: Viewer, raw: Raw, *, strict: bool = False) -> BackupDestination:
         """Store a new destination; raises `AbilityMissing` or `ValidationFailed`."""
         viewer.require(Ability.CREATE)
@@ -55,6 +94,7 @@ class DestinationService:
         async with in_transaction():
             await row.save(force_create=True)
             await _record(viewer, EventKind.CREATED, row)
+        self._streams.wake([viewer.user_id])
         return row
 
     async def update(self, viewer: Viewer, destination_id: int, raw: Raw, *, strict: bool = False) -> BackupDestination:
@@ -72,6 +112,8 @@ class DestinationService:
                 row.updated_at = now
                 await row.save(update_fields=[*(a.value for a in changed), "credentials_set_at", "updated_at"])
                 await _record(viewer, EventKind.UPDATED, row, changed)
+        if changed:
+            self._streams.wake([viewer.user_id])
         return row
 
     async def delete(self, viewer: Viewer, destination_id: int) -> None:
@@ -81,6 +123,7 @@ class DestinationService:
             row = await _own(viewer, destination_id, locked=True)
             await row.delete()
             await _record(viewer, EventKind.DELETED, row)
+        self._streams.wake([viewer.user_id])
 
 
 async def _own(viewer: Viewer, destination_id: int, *, locked: bool = False) -> BackupDestination:

@@ -103,9 +103,7 @@ def _invalid(refusal: ValidationFailed) -> Response:
     for violation in refusal.violations:
         errors.setdefault(FIELDS[violation.attribute], []).append(_sentence(violation))
     sentences = [sentence for of_field in errors.values() for sentence in of_field]
-    more = len(sentences) - 1
-    tail = f" (and {more} more error{'s' if more > 1 else ''})" if more else ""
-    return problem(422, sentences[0] + tail, errors=errors)
+    return problem(422, refusal.summary(sentences), errors=errors)
 
 
 def _sentence(violation: Violation) -> str:

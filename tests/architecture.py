@@ -102,20 +102,19 @@ def _environment(source: Source) -> Iterator[str]:
     if source.path == ENVIRONMENT:
         return
     for node in ast.walk(source.tree):
-        is_attribute = (
-            isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os" and _is_environment(node.attr)
-        )
-        is_import = isinstance(node, ast.ImportFrom) and node.module == "os" and any(map(_imports_it, node.names))
-        if is_attribute or is_import:
-            yield f"the environment is read only in {ENVIRONMENT}: {source.path} reads it in line {node.lineno}"
+        match node:
+            case ast.Attribute(value=ast.Name(id="os"), attr=name, lineno=line):
+                read = _is_environment(name)
+            case ast.ImportFrom(module="os", names=names, lineno=line):
+                read = any(_is_environment(alias.name) for alias in names)
+            case _:
+                continue
+        if read:
+            yield f"the environment is read only in {ENVIRONMENT}: {source.path} reads it in line {line}"
 
 
 def _is_environment(name: str) -> bool:
     return name in ("environ", "environb", "getenv", "getenvb", "putenv")
-
-
-def _imports_it(alias: ast.alias) -> bool:
-    return _is_environment(alias.name)
 
 
 def _docstring(source: Source) -> Iterator[str]:
@@ -145,14 +144,16 @@ def _kinds(rooms: list[Source]) -> Iterator[str]:
 def _looks_at_kind(source: Source) -> Iterator[str]:
     functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     for node in ast.walk(source.tree):
-        compared: list[ast.expr] = []
-        if isinstance(node, ast.Compare):
-            compared = [node.left, *node.comparators]
-        elif isinstance(node, ast.MatchValue):
-            compared = [node.value]
+        match node:
+            case ast.Compare(left=left, comparators=others, lineno=line):
+                compared = [left, *others]
+            case ast.MatchValue(value=value, lineno=line):
+                compared = [value]
+            case _:
+                continue
         if any(_is_kind(part) for value in compared for part in ast.walk(value)):
-            around = [f.name for f in functions if f.lineno <= node.lineno <= (f.end_lineno or f.lineno)]
-            yield f"{source.path} {around[-1] if around else 'line ' + str(node.lineno)}"
+            around = [f.name for f in functions if f.lineno <= line <= (f.end_lineno or f.lineno)]
+            yield f"{source.path} {around[-1] if around else f'line {line}'}"
 
 
 def _is_kind(node: ast.AST) -> bool:

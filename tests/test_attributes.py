@@ -1,4 +1,4 @@
-"""`parse`: raw attributes merged, trimmed and judged, every broken rule told at once and in the order of `Attribute`."""
+"""`parse`: raw attributes merged, trimmed and judged; every broken rule told at once, in the order of `Attribute`."""
 
 from __future__ import annotations
 

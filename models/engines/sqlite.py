@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+from tortoise.backends.base.client import ConnectionWrapper, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
 
@@ -19,6 +19,17 @@ from models.errors import DatabaseUnavailable
 
 LOCK_WAIT_MS = 2_000
 _BEGIN_ATTEMPTS = 5
+
+UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+}
+"""What SQLite says when another process keeps the file too long, or the disk does not take or give it just now."""
 
 
 class MooringsSqliteClient(SqliteClient):
@@ -35,6 +46,9 @@ class MooringsSqliteClient(SqliteClient):
         except sqlite3.Error as error:
             raise DatabaseUnavailable from error
 
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        return _Connection(self._lock, self)
+
     def _in_transaction(self) -> TransactionContext:
         return _ImmediateContext(_ImmediateTransaction(self), self._lock)
 
@@ -42,7 +56,19 @@ class MooringsSqliteClient(SqliteClient):
         await _run_statements(self, query)
 
 
+class _Connection(ConnectionWrapper[Any]):
+    """Every statement goes through one: the place where a failure of the moment becomes `DatabaseUnavailable`."""
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        await super().__aexit__(exc_type, exc_val, exc_tb)
+        if isinstance(exc_val, sqlite3.OperationalError) and exc_val.sqlite_errorcode & 0xFF in UNAVAILABLE:
+            raise DatabaseUnavailable from exc_val
+
+
 class _ImmediateTransaction(SqliteTransactionWrapper):
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        return _Connection(self._lock, self)
+
     async def begin(self) -> None:
         for _ in range(_BEGIN_ATTEMPTS):
             try:

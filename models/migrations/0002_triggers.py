@@ -82,8 +82,28 @@ _POSTGRESQL = (
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION moorings_raise_revision()
     """,
     """
+    CREATE FUNCTION moorings_raise_both_revisions() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE users SET revision = revision + 1
+        WHERE id IN (SELECT user_id FROM removed UNION SELECT user_id FROM added);
+        RETURN NULL;
+    END $$
+    """,
+    """
     CREATE TRIGGER events_changed AFTER UPDATE ON events
-    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION moorings_raise_revision()
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT
+    EXECUTE FUNCTION moorings_raise_both_revisions()
+    """,
+    """
+    CREATE FUNCTION moorings_raise_all_revisions() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE users SET revision = revision + 1;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER events_truncated AFTER TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION moorings_raise_all_revisions()
     """,
     """
     CREATE FUNCTION moorings_raise_own_revision() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -96,12 +116,42 @@ _POSTGRESQL = (
     CREATE TRIGGER users_changed BEFORE UPDATE ON users FOR EACH ROW
     WHEN (OLD.name <> NEW.name OR OLD.email <> NEW.email) EXECUTE FUNCTION moorings_raise_own_revision()
     """,
+    """
+    CREATE FUNCTION moorings_refuse_old_revision() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'the revision of a user never falls' USING ERRCODE = 'check_violation';
+    END $$
+    """,
+    # Triggers fire in the order of their names: this one sees what the statement says before users_changed does.
+    """
+    CREATE TRIGGER users_backwards BEFORE UPDATE OF revision ON users FOR EACH ROW
+    WHEN (NEW.revision < OLD.revision) EXECUTE FUNCTION moorings_refuse_old_revision()
+    """,
+    # Python's moments end where the year has more than four digits, and its ids begin at one.
+    """
+    ALTER TABLE backup_destinations
+    ADD CONSTRAINT backup_destinations_id CHECK (id > 0),
+    ADD CONSTRAINT backup_destinations_moments CHECK (
+        created_at >= '0001-01-01 UTC' AND created_at < '10000-01-01 UTC'
+        AND updated_at >= '0001-01-01 UTC' AND updated_at < '10000-01-01 UTC'
+        AND credentials_set_at >= '0001-01-01 UTC' AND credentials_set_at < '10000-01-01 UTC'
+    )
+    """,
 )
 
-_TEXTS = ("label", "bucket_name", "region", "endpoint", "access_key", "secret_key")
+_TEXTS = ("uid", "label", "bucket_name", "region", "endpoint", "access_key", "secret_key")
 _NOT_TEXT = " OR ".join(f"typeof(NEW.{c}) NOT IN ('text', 'null') OR instr(NEW.{c}, char(0)) > 0" for c in _TEXTS)
-_NO_MOMENT = " OR ".join(f"datetime(NEW.{c}) IS NULL" for c in ("created_at", "updated_at"))
-_MALFORMED = f"{_NOT_TEXT} OR {_NO_MOMENT} OR NEW.path_style_endpoint NOT IN (0, 1)"
+# As the ORM writes it, in UTC and whole seconds: datetime() alone takes 'now', '12:00', 5 and the 30th of February too.
+_MOMENTS = ("created_at", "updated_at", "credentials_set_at")
+_NO_MOMENT = " OR ".join(f"NEW.{c} IS NOT datetime(NEW.{c}, '+0 days') || '+00:00'" for c in _MOMENTS)
+_NO_UID = (
+    "NEW.uid NOT GLOB '????????-????-????-????-????????????' OR length(replace(NEW.uid, '-', '')) <> 32"
+    " OR NEW.uid GLOB '*[^0-9a-f-]*'"
+)
+# LIKE, in the check constraint, does not tell s1 from S1 here.
+_NO_ENVELOPE = " OR ".join(f"NEW.{c} NOT GLOB 's1:*:*'" for c in ("access_key", "secret_key"))
+_NO_BOOLEAN = "NEW.path_style_endpoint NOT IN (0, 1)"
+_MALFORMED = " OR ".join((_NOT_TEXT, _NO_MOMENT, _NO_UID, _NO_ENVELOPE, _NO_BOOLEAN))
 
 _SQLITE = (
     """
@@ -127,10 +177,23 @@ _SQLITE = (
     END
     """,
     # REPLACE removes the old row without firing its delete trigger, so it is refused.
+    *(
+        f"""
+        CREATE TRIGGER {name}_replaced BEFORE INSERT ON {table}
+        WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id OR {unique} = NEW.{unique}) BEGIN
+            SELECT RAISE(ABORT, 'a row of {table} with this id or {unique} exists; update it instead');
+        END
+        """
+        for name, table, unique in (
+            ("destinations", "backup_destinations", "uid"),
+            ("events", "events", "id"),
+            ("users", "users", "email"),
+        )
+    ),
+    # Before the insert, an id that is still to be given reads as -1.
     """
-    CREATE TRIGGER destinations_replaced BEFORE INSERT ON backup_destinations
-    WHEN EXISTS (SELECT 1 FROM backup_destinations WHERE id = NEW.id OR uid = NEW.uid) BEGIN
-        SELECT RAISE(ABORT, 'a backup destination with this id exists; update it instead');
+    CREATE TRIGGER destinations_numbered AFTER INSERT ON backup_destinations WHEN NEW.id NOT BETWEEN 1 AND 2147483647 BEGIN
+        SELECT RAISE(ABORT, 'the id of a backup destination is a positive integer of 31 bits');
     END
     """,
     """
@@ -153,11 +216,20 @@ _SQLITE = (
     *(
         f"""
         CREATE TRIGGER events_{name} AFTER {act} ON events BEGIN
-            UPDATE users SET revision = revision + 1 WHERE id = {row}.user_id;
+            UPDATE users SET revision = revision + 1 WHERE id IN ({users});
         END
         """
-        for name, act, row in (("added", "INSERT", "NEW"), ("removed", "DELETE", "OLD"), ("changed", "UPDATE", "NEW"))
+        for name, act, users in (
+            ("added", "INSERT", "NEW.user_id"),
+            ("removed", "DELETE", "OLD.user_id"),
+            ("changed", "UPDATE", "OLD.user_id, NEW.user_id"),
+        )
     ),
+    """
+    CREATE TRIGGER users_backwards BEFORE UPDATE OF revision ON users WHEN NEW.revision < OLD.revision BEGIN
+        SELECT RAISE(ABORT, 'the revision of a user never falls');
+    END
+    """,
     """
     CREATE TRIGGER users_changed AFTER UPDATE OF name, email ON users
     WHEN OLD.name <> NEW.name OR OLD.email <> NEW.email BEGIN

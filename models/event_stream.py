@@ -1,0 +1,110 @@
+"""Live events: each reader reads the stored events at its own pace and is only told that there may be new ones.
+
+So a reader holds no queue, a slow one costs no memory and no writer waits for it; and whatever tells it - the service
+of this process, PostgreSQL's NOTIFY, or the poll that is the net under both - may be lost or doubled without harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+from models.abilities import Ability
+from models.clock import current_second
+from models.errors import DatabaseUnavailable, Unauthenticated
+from models.event import Event
+from models.history import events_after, newest_event_id
+from models.token import Token
+from models.viewer import Viewer
+
+BATCH = 100
+POLL_S = 1.0
+logger = logging.getLogger("moorings.events")
+
+
+class _Reader:
+    """One open stream: whose it is, and the flag that wakes it."""
+
+    __slots__ = ("ended", "news", "token_id", "user_id")
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.user_id = viewer.user_id
+        self.token_id = viewer.token_id
+        self.news = asyncio.Event()
+        self.ended = False
+
+
+class EventStreams:
+    """The open streams of this process."""
+
+    def __init__(self) -> None:
+        self._readers: dict[int, set[_Reader]] = defaultdict(set)
+        self._revisions: dict[int, int] = {}
+
+    def wake(self, user_ids: Iterable[int] | None = None) -> None:
+        """Tell the readers of these users, or all, that there may be something new."""
+        for user_id in list(self._readers) if user_ids is None else user_ids:
+            for reader in self._readers.get(user_id, ()):
+                reader.news.set()
+
+    async def events(self, viewer: Viewer, *, after: int | None) -> AsyncIterator[Event]:
+        """The viewer's events behind that id, then live ones, in commit order, without end.
+
+        Raises `AbilityMissing` at once, and `Unauthenticated` when the token stops being valid.
+        """
+        viewer.require(Ability.VIEW)
+        reader = _Reader(viewer)
+        self._readers[viewer.user_id].add(reader)
+        try:
+            position = await newest_event_id(viewer.user_id) if after is None else after
+            while True:
+                reader.news.clear()
+                batch = await events_after(viewer.user_id, position, limit=BATCH)
+                for event in batch:
+                    position = event.id
+                    yield event
+                    if reader.ended:
+                        raise Unauthenticated
+                if len(batch) < BATCH:
+                    await reader.news.wait()
+                if reader.ended:
+                    raise Unauthenticated
+        finally:
+            self._readers[viewer.user_id].discard(reader)
+            if not self._readers[viewer.user_id]:
+                del self._readers[viewer.user_id]
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Look now and then for news and for tokens that ended, as long as there are readers."""
+        task = asyncio.create_task(self._watch(), name="event streams")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            if self._readers:
+                with suppress(DatabaseUnavailable):
+                    await self.look()
+
+    async def look(self) -> None:
+        """Ask the database once for all readers: whose revision moved, and whose token still stands."""
+        readers = [reader for of_user in self._readers.values() for reader in of_user]
+        token_ids = {reader.token_id for reader in readers if reader.token_id is not None}
+        valid = {token.id: token for token in await Token.filter(id__in=token_ids).select_related("user")}
+        for reader in readers:
+            token = valid.get(reader.token_id) if reader.token_id is not None else None
+            if token is None or not token.is_valid_at(current_second()):
+                reader.ended = True
+                reader.news.set()
+            elif self._revisions.get(reader.user_id) != token.user.revision:
+                reader.news.set()
+        self._revisions = {token.user_id: token.user.revision for token in valid.values()}

@@ -1,0 +1,39 @@
+"""What happened to a user's destinations, read from the stored events: as an audit log and from a position on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.event import Event
+from models.pagination import Bounds, Slice
+
+MAX_EVENT_ID = 2**63 - 1
+
+
+async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:
+    """A slice of the events, newest first; positions are event ids."""
+    query = Event.filter(user_id=user_id)
+    if bounds.after is not None:
+        query = query.filter(id__lt=bounds.after)
+    if bounds.before is not None:
+        query = query.filter(id__gt=bounds.before)
+    rows = await query.order_by("id" if bounds.from_end else "-id").limit(bounds.size + 1)
+    return Slice.of(rows, bounds)
+
+
+async def events_after(user_id: int, event_id: int, *, limit: int) -> Sequence[Event]:
+    """The oldest `limit` events behind that id, oldest first."""
+    return await Event.filter(user_id=user_id, id__gt=event_id).order_by("id").limit(limit)
+
+
+async def newest_event_id(user_id: int) -> int:
+    """The id of the last event; 0 when nothing has happened yet."""
+    newest = await Event.filter(user_id=user_id).order_by("-id").first()
+    return 0 if newest is None else newest.id
+
+
+async def event_of(user_id: int, event_id: int) -> Event | None:
+    """One of the user's events."""
+    if not 0 < event_id <= MAX_EVENT_ID:
+        return None
+    return await Event.filter(id=event_id, user_id=user_id).first()

@@ -1,0 +1,41 @@
+"""What one operation knows: who asks, the service, and the destinations it has looked up together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from strawberry.dataloader import DataLoader
+
+from models.errors import Unauthenticated
+from models.service import DestinationService
+from models.viewer import Viewer
+
+if TYPE_CHECKING:
+    from models.backup_destination import BackupDestination
+    from models.event_stream import EventStreams
+
+
+@dataclass(kw_only=True, slots=True)
+class Context:
+    """The context of one operation. `current_viewer` is None without a token; then only introspection is answered."""
+
+    service: DestinationService
+    streams: EventStreams
+    current_viewer: Viewer | None
+    destinations: DataLoader[int, BackupDestination | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.destinations = DataLoader(load_fn=self._load_destinations)
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks; raises `Unauthenticated` when nobody said."""
+        if self.current_viewer is None:
+            raise Unauthenticated
+        return self.current_viewer
+
+    async def _load_destinations(self, ids: Sequence[int]) -> Sequence[BackupDestination | None]:
+        found = await self.service.find(self.viewer, ids)
+        return [found.get(id_) for id_ in ids]

@@ -1,0 +1,183 @@
+"""Runs documents on graphql-core: parse, limit, validate once per text; coerce, charge and execute once per request.
+
+Not `strawberry.Schema.execute`: that repeats whole inputs in coercion errors, logs them, and offers no place between
+parsing and validating, where a hostile document has to be stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    parse,
+    subscribe,
+    validate,
+)
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from schema.coercion import complaints
+from schema.context import Context
+from schema.definition import make_schema
+from schema.errors import Code, formatted, refusal
+from schema.limits import LimitExceeded, Limits, check_size, cost_of, require_cost, selected_names
+
+MAX_ERRORS = 10
+KEPT_DOCUMENTS = 1_000
+Answer = dict[str, Any]
+
+
+class NotExecuted(Exception):
+    """The request ended before execution began: it has no data, only errors."""
+
+    def __init__(self, *errors: dict[str, Any]) -> None:
+        super().__init__("not executed")
+        self.answer: Answer = {"errors": list(errors)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A document that is valid, and the operation of it that was asked for."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+
+    @property
+    def type(self) -> OperationType:
+        """Query, mutation or subscription."""
+        return self.operation.operation
+
+    @property
+    def only_introspects(self) -> bool:
+        """Whether it asks for nothing but the schema, which needs no token."""
+        selections = self.operation.selection_set.selections
+        return all(isinstance(node, FieldNode) and node.name.value.startswith("__") for node in selections)
+
+
+class Engine:
+    """The schema, its limits, and the documents it has seen."""
+
+    def __init__(self, limits: Limits, *, introspection: bool = True) -> None:
+        self.limits = limits
+        self._introspection = introspection
+        self._schema: GraphQLSchema = make_schema()._schema
+        self._kept: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
+
+    def prepare(self, text: str, operation_name: str | None) -> Prepared:
+        """Parse, limit and validate; raises `NotExecuted`. A valid document is kept with its operation."""
+        key = (text, operation_name)
+        prepared = self._kept.get(key)
+        if prepared is None:
+            prepared = self._prepare(text, operation_name)
+            self._kept[key] = prepared
+            if len(self._kept) > KEPT_DOCUMENTS:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        return prepared
+
+    async def run(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
+        """Execute a query or a mutation; raises `NotExecuted` when the variables do not fit or cost too much."""
+        self._admit(prepared, variables)
+        try:
+            async with asyncio.timeout(self.limits.execution_s):
+                result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
+                if not isinstance(result, ExecutionResult):
+                    result = await result
+        except TimeoutError:
+            message = f"The operation took longer than {self.limits.execution_s:g} seconds."
+            return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
+        return _answer(result)
+
+    async def listen(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> AsyncIterator[Answer]:
+        """Execute a subscription; raises `NotExecuted` when it does not begin."""
+        self._admit(prepared, variables)
+        options = self._options(prepared, variables, context)
+        result: Any = subscribe(self._schema, prepared.document, **options)
+        if not isinstance(result, ExecutionResult) and not hasattr(result, "__aiter__"):
+            result = await result
+        if isinstance(result, ExecutionResult):
+            raise NotExecuted(*_answer(result)["errors"])
+        return _answers(result)
+
+    def _prepare(self, text: str, operation_name: str | None) -> Prepared:
+        if len(text.encode("utf-8", "surrogatepass")) > self.limits.document_bytes:
+            raise NotExecuted(refusal(f"The document is larger than {self.limits.document_bytes} bytes.", Code.LIMIT))
+        try:
+            document = parse(text, max_tokens=self.limits.tokens, max_lexical_tokens=2 * self.limits.tokens)
+        except GraphQLError as error:
+            raise NotExecuted(formatted(error, Code.PARSE_FAILED)) from None
+        except (RecursionError, UnicodeError):
+            raise NotExecuted(refusal("The document is not readable.", Code.PARSE_FAILED)) from None
+        operation = _operation(document, operation_name)
+        try:
+            check_size(document, operation, self.limits)
+        except LimitExceeded as error:
+            raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
+        errors = validate(self._schema, document, max_errors=MAX_ERRORS, hide_suggestions=True)
+        if errors:
+            raise NotExecuted(*(formatted(error, Code.VALIDATION_FAILED) for error in errors[:MAX_ERRORS]))
+        prepared = Prepared(document=document, operation=operation)
+        if not self._introspection and _asks_for_schema(document):
+            raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
+        return prepared
+
+    def _admit(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
+        wrong = complaints(self._schema, prepared.operation, variables, at_most=MAX_ERRORS)
+        if wrong:
+            raise NotExecuted(*(refusal(message, Code.BAD_USER_INPUT) for message in wrong))
+        try:
+            require_cost(cost_of(prepared.document, prepared.operation, variables), self.limits)
+        except LimitExceeded as error:
+            raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
+
+    def _options(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        name = prepared.operation.name
+        return {
+            "context_value": context,
+            "variable_values": dict(variables),
+            "operation_name": None if name is None else name.value,
+            "executor_class": StrawberryGraphQLCoreExecutionContext,
+        }
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The one operation that is meant; several need a name, there is no first among them."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    named = operations if name is None else [o for o in operations if o.name is not None and o.name.value == name]
+    if len(named) == 1:
+        return named[0]
+    if not operations:
+        message = "The document has no operation."
+    elif name is None:
+        message = "The document has several operations; `operationName` must say which."
+    else:
+        message = "The document has no operation of that name, or several."
+    raise NotExecuted(refusal(message, Code.VALIDATION_FAILED))
+
+
+def _asks_for_schema(document: DocumentNode) -> bool:
+    return not {"__schema", "__type"}.isdisjoint(selected_names(document))
+
+
+def _answer(result: ExecutionResult) -> Answer:
+    answer: Answer = {"data": result.data}
+    if result.errors:
+        answer["errors"] = [formatted(error, Code.INTERNAL_SERVER_ERROR) for error in result.errors]
+    return answer
+
+
+async def _answers(results: Any) -> AsyncIterator[Answer]:
+    async for result in results:
+        yield _answer(result)

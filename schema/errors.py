@@ -1,0 +1,99 @@
+"""The one map from a refusal to a top-level error of this door, and what is told of everything else: nothing.
+
+No value a client sent, no statement and no stack reaches an answer or the log from here.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from enum import StrEnum
+from secrets import token_hex
+from typing import Any
+
+from graphql import GraphQLError
+
+from models.errors import AbilityMissing, DatabaseUnavailable, TooManyAttempts, Unauthenticated
+
+logger = logging.getLogger("moorings.graphql")
+
+MAX_MESSAGE_LENGTH = 300
+
+
+class Code(StrEnum):
+    """`extensions.code` of a top-level error."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    BAD_REQUEST = "BAD_REQUEST"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    LIMIT = "COST_LIMIT_EXCEEDED"
+    TIMED_OUT = "TIMED_OUT"
+    RATE_LIMITED = "RATE_LIMITED"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+class BadInput(Exception):
+    """An argument that no schema can rule out is malformed; `str()` says how, without the value."""
+
+
+_CODES: dict[type[Exception], Code] = {
+    Unauthenticated: Code.UNAUTHENTICATED,
+    AbilityMissing: Code.FORBIDDEN,
+    BadInput: Code.BAD_USER_INPUT,
+    TooManyAttempts: Code.RATE_LIMITED,
+    DatabaseUnavailable: Code.SERVICE_UNAVAILABLE,
+}
+
+# A syntax error shows the token it met, and a string token is the client's own text.
+_TOKEN_TEXT = re.compile(r"\b(String|BlockString|Comment) .*", re.DOTALL)
+_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
+_VALUE = re.compile(r"(,? ?; ?found|, found|\. Found|, but encountered error|(?<=value)): .*", re.DOTALL)
+_ENUM_VALUE = re.compile(r"^Value '.*?' does not exist", re.DOTALL)
+
+
+def refusal(message: str, code: Code) -> dict[str, Any]:
+    """A top-level error of our own making, formatted."""
+    return {"message": message, "extensions": {"code": code}}
+
+
+def error_of(exception: Exception) -> dict[str, Any]:
+    """A refusal that ended a whole request, formatted."""
+    code = _CODES.get(type(exception))
+    return _masked(exception) if code is None else refusal(str(exception), code)
+
+
+def formatted(error: GraphQLError, code: Code) -> dict[str, Any]:
+    """A top-level error as it goes on the wire; `code` is for an error that graphql-core made itself."""
+    original = error.original_error
+    if original is None or isinstance(original, GraphQLError):
+        shown: dict[str, Any] = {"message": _harmless(error.message), "extensions": {"code": code}}
+        if error.extensions and "code" in error.extensions:
+            shown["extensions"] = {"code": error.extensions["code"]}
+    else:
+        shown = error_of(original)
+    if error.locations:
+        shown["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:1]]
+    if error.path:
+        shown["path"] = error.path
+    return shown
+
+
+def _harmless(message: str) -> str:
+    message = _SUGGESTION.sub("", _TOKEN_TEXT.sub(r"\1.", message))
+    message = _ENUM_VALUE.sub("This value does not exist", _VALUE.sub(".", message))
+    return message if len(message) <= MAX_MESSAGE_LENGTH else message[: MAX_MESSAGE_LENGTH - 1] + "…"
+
+
+def _masked(exception: Exception) -> dict[str, Any]:
+    """One fixed sentence with a request id; the log gets the type and the place, no value."""
+    request_id = token_hex(8)
+    frames = traceback.extract_tb(exception.__traceback__)
+    places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    logger.error("request %s failed: %s at %s", request_id, type(exception).__qualname__, places)
+    message = f"Something went wrong on our side; the request id is {request_id}."
+    return refusal(message, Code.INTERNAL_SERVER_ERROR)

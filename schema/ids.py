@@ -1,0 +1,42 @@
+"""Global IDs, `BackupDestination:1`: which type, and which number REST knows it by. They do not tell the kind."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from schema.errors import BadInput
+
+_FORM = re.compile(r"([A-Za-z]{1,40}):([1-9][0-9]{0,18})")
+
+
+class NodeType(StrEnum):
+    """The part of an ID before the colon."""
+
+    DESTINATION = "BackupDestination"
+    EVENT = "BackupDestinationEvent"
+    USER = "User"
+
+
+_TYPES = {type_.value: type_ for type_ in NodeType}
+
+
+def global_id(type_: NodeType, number: int) -> str:
+    """The global ID of one object."""
+    return f"{type_}:{number}"
+
+
+def parse_id(text: str) -> tuple[NodeType, int]:
+    """Read any global ID; raises `BadInput` for what is none."""
+    match = _FORM.fullmatch(text)
+    if match is None or match[1] not in _TYPES:
+        raise BadInput("This is not an ID of this API.")
+    return _TYPES[match[1]], int(match[2])
+
+
+def parse_id_of(type_: NodeType, text: str) -> int:
+    """The number of a global ID of that type; raises `BadInput` for any other."""
+    found, number = parse_id(text)
+    if found is not type_:
+        raise BadInput(f"This is not the ID of a {type_}.")
+    return number

@@ -1,0 +1,59 @@
+"""What can be changed. Refusals travel as exceptions and become problems in `results.EXCEPTION_HANDLERS`."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.types import Info
+
+from models.listing import DestinationOrder
+from schema.arguments import CreateInput, IdArgument, UpdateInput
+from schema.connection import destination_edge
+from schema.context import Context
+from schema.ids import NodeType, parse_id_of
+from schema.results import (
+    CreateBackupDestinationPayload,
+    CreateBackupDestinationResult,
+    DeleteBackupDestinationPayload,
+    DeleteBackupDestinationResult,
+    UpdateBackupDestinationPayload,
+    UpdateBackupDestinationResult,
+)
+from schema.types import present
+
+
+@strawberry.type(description="What can be changed; always of the viewer's own.")
+class Mutation:
+    @strawberry.mutation(description="Add a destination.")
+    async def create_backup_destination(
+        self,
+        info: Info[Context, None],
+        input: CreateInput,  # noqa: A002 - the name on the wire
+    ) -> CreateBackupDestinationResult:
+        """Needs `create-backup-destinations`."""
+        row = await info.context.service.create(info.context.viewer, input.raw(), strict=True)
+        return CreateBackupDestinationPayload(
+            backup_destination=present(row), edge=destination_edge(row, DestinationOrder())
+        )
+
+    @strawberry.mutation(description="Change the fields that are given, and keep the rest.")
+    async def update_backup_destination(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the name on the wire
+        input: UpdateInput,  # noqa: A002 - the name on the wire
+    ) -> UpdateBackupDestinationResult:
+        """Needs `update-backup-destinations`."""
+        number = parse_id_of(NodeType.DESTINATION, id)
+        row = await info.context.service.update(info.context.viewer, number, input.raw(), strict=True)
+        return UpdateBackupDestinationPayload(backup_destination=present(row))
+
+    @strawberry.mutation(description="Remove a destination and its credentials; what it holds stays where it is.")
+    async def delete_backup_destination(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the name on the wire
+    ) -> DeleteBackupDestinationResult:
+        """Needs `delete-backup-destinations`."""
+        number = parse_id_of(NodeType.DESTINATION, id)
+        await info.context.service.delete(info.context.viewer, number)
+        return DeleteBackupDestinationPayload(deleted_id=id)

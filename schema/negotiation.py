@@ -1,0 +1,57 @@
+"""Which form an answer takes, by the order and q values of `Accept` (RFC 9110, 12.5.1; GraphQL over HTTP)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class MediaType(StrEnum):
+    """The forms of an answer."""
+
+    JSON = "application/json"
+    GRAPHQL = "application/graphql-response+json"
+    EVENTS = "text/event-stream"
+
+
+def negotiate(accept: str | None) -> MediaType | None:
+    """The form the client likes best; JSON when it does not say, None when it takes none of ours.
+
+    Of equally liked ones the first named counts; a stream is chosen only by its own name and only when it is liked
+    better than, or named before, every JSON, for some clients list it last on every request.
+    """
+    if accept is None or not accept.strip():
+        return MediaType.JSON
+    best: tuple[float, MediaType] | None = None
+    for range_, quality in _ranges(accept):
+        found = _match(range_)
+        if found is not None and quality > 0 and (best is None or quality > best[0]):
+            best = (quality, found)
+    return None if best is None else best[1]
+
+
+def _match(range_: str) -> MediaType | None:
+    if range_ in ("*/*", "application/*"):
+        return MediaType.JSON
+    return next((type_ for type_ in MediaType if type_ == range_), None)
+
+
+def _ranges(accept: str) -> list[tuple[str, float]]:
+    ranges = []
+    for part in accept.lower().split(",")[:50]:
+        range_, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                quality = _quality(value.strip())
+            elif name.strip() == "charset" and value.strip('" ') not in ("utf-8", "utf8"):
+                quality = 0.0
+        ranges.append((range_, quality))
+    return ranges
+
+
+def _quality(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0

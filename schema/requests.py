@@ -1,0 +1,99 @@
+"""Reads one GraphQL request from HTTP: the query of a GET or the JSON body of a POST, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import Request
+
+JSON_TYPE = "application/json"
+MAX_DEPTH = 32
+
+
+class BadRequest(Exception):
+    """The request is no GraphQL request; `status` is its HTTP status, `str()` the sentence."""
+
+    def __init__(self, message: str, *, status: int = 400, allow: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.allow = allow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Params:
+    """What a request asks for."""
+
+    query: str
+    operation_name: str | None
+    variables: Mapping[str, Any]
+
+
+async def read_params(request: Request) -> Params:
+    """Read the parameters; raises `BadRequest`."""
+    if request.method == "GET":
+        return parse_params(_query_parameters(request.scope["query_string"]))
+    content_type = request.headers.getlist("content-type")
+    if len(content_type) != 1 or not _is_json(content_type[0]):
+        raise BadRequest(f"The request body must be {JSON_TYPE}, in UTF-8.", status=415)
+    return parse_params(load_json(await request.body()))
+
+
+def parse_params(given: object) -> Params:
+    """Check the parameters' own types; raises `BadRequest`."""
+    if not isinstance(given, dict):
+        raise BadRequest("The request must be a JSON object; batches are not supported.")
+    query, name = given.get("query"), given.get("operationName")
+    variables, extensions = given.get("variables"), given.get("extensions")
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest("`query` must be a string with a document.")
+    if name is not None and not isinstance(name, str):
+        raise BadRequest("`operationName` must be a string or null.")
+    for label, value in (("variables", variables), ("extensions", extensions)):
+        if value is not None and not isinstance(value, dict):
+            raise BadRequest(f"`{label}` must be an object or null.")
+    return Params(query=query, operation_name=name or None, variables=variables or {})
+
+
+def load_json(body: bytes | str) -> object:
+    """Read JSON, strict about UTF-8, surrogates and NaN, and not nested beyond reason; raises `BadRequest`."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequest("The request is not valid JSON.") from None
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for container in level
+            if isinstance(container, dict | list)
+            for inner in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return value
+    raise BadRequest(f"The request is nested deeper than {MAX_DEPTH} levels.")
+
+
+def _is_json(content_type: str) -> bool:
+    """Exactly `application/json`, whatever the case: anything more lenient would let a form of another site in."""
+    media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))
+    values = dict(parameter.partition("=")[::2] for parameter in parameters)
+    return media_type == JSON_TYPE and values.get("charset", "utf-8").strip('"') in ("utf-8", "utf8")
+
+
+def _query_parameters(query: bytes) -> dict[str, object]:
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError:
+        raise BadRequest("The query of the URL is not readable.") from None
+    parameters: dict[str, object] = dict(pairs)
+    if len(parameters) != len(pairs):
+        raise BadRequest("The query of the URL repeats a parameter.")
+    for name in ("variables", "extensions"):
+        if name in parameters:
+            text = str(parameters[name])
+            parameters[name] = load_json(text) if text else None
+    return parameters

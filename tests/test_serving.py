@@ -1,0 +1,189 @@
+"""Serving: the first start shows a way in, several processes are one gateway, and a signal ends it cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.gateway import MOORINGS, Gateway, environment, free_port
+
+STOPS_WITHIN_S = 5.0
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.fixture
+def fresh() -> Iterator[Gateway]:
+    """An embedded gateway with no setting at all, not started."""
+    gateway = Gateway(database_url="")
+    gateway.settings.clear()
+    yield gateway
+    gateway.close()
+
+
+def curl_of(log: str) -> str:
+    """The request to paste that a first start shows."""
+    (line,) = re.findall(r"^ *(curl .+)$", log, re.MULTILINE)
+    return str(line)
+
+
+def stop_timed(gateway: Gateway, sent: signal.Signals) -> tuple[int, float]:
+    """The exit status after a signal, and how long it took in seconds."""
+    started = time.monotonic()
+    return gateway.stop(sent), time.monotonic() - started
+
+
+def test_the_first_start_makes_a_user_and_shows_a_request_that_works_when_pasted(fresh: Gateway) -> None:
+    shown = fresh.start().log_text()
+
+    pasted = subprocess.run(["sh", "-c", f"{curl_of(shown)} --silent"], check=True, capture_output=True, text=True)
+
+    assert json.loads(pasted.stdout)["data"] == []
+    (token,) = set(re.findall(r"\d+\|mrg_\w+", shown))
+    assert len(re.findall(re.escape(token), shown)) == 2, "once alone, once in the request"
+    assert "admin@localhost" in shown
+    assert fresh.url in shown
+
+
+def test_a_second_start_shows_no_token(fresh: Gateway) -> None:
+    first = fresh.start().log_text()
+    fresh.stop()
+    second = fresh.start().log_text().removeprefix(first)
+
+    assert "curl" in first
+    assert "mrg_" not in second
+    assert "Welcome" not in second
+    assert fresh.url in second
+    assert not re.search(r"Traceback|ERROR", second)
+
+
+def test_several_processes_of_a_first_start_show_one_token(fresh: Gateway) -> None:
+    fresh.workers = 2
+
+    assert len(re.findall(r"Welcome", fresh.start().log_text())) == 1
+    assert subprocess.run(["sh", "-c", curl_of(fresh.log_text())], check=True, capture_output=True).returncode == 0
+
+
+def test_the_files_of_an_embedded_gateway_are_for_its_owner_alone(fresh: Gateway) -> None:
+    fresh.start()
+
+    made = {path.name: path.stat().st_mode & 0o777 for path in fresh.directory.iterdir() if path != fresh.log_path}
+    assert made.keys() >= {"moorings.db", "moorings.key"}
+    assert set(made.values()) == {0o600}
+
+
+def test_a_first_start_on_a_database_with_a_user_shows_no_token(fresh: Gateway) -> None:
+    assert fresh.command("user", "create", "--email", "me@example.com", "--name", "Me").returncode == 0
+
+    assert "mrg_" not in fresh.start().log_text()
+
+
+def test_a_first_start_on_postgresql_says_how_to_make_a_user_and_makes_none(gateway: Gateway) -> None:
+    if gateway.engine == "sqlite":
+        assert "Welcome" in gateway.log_text()
+    else:
+        assert "moorings user create" in gateway.log_text()
+        assert "mrg_" not in gateway.log_text()
+
+
+@pytest.mark.parametrize("sent", SIGNALS)
+async def test_several_workers_serve_one_gateway_and_end_together(
+    fresh_database_url: str | None, sent: signal.Signals
+) -> None:
+    gateway = Gateway(fresh_database_url, workers=2).start()
+    account = await gateway.new_user()
+    id_ = await account.create()
+
+    async def look() -> int:
+        async with account.client() as client:  # a new connection each, so that both workers get some
+            return (await client.get(f"/api/backup-destinations/{id_}")).status_code
+
+    assert set(await asyncio.gather(*(look() for _ in range(20)))) == {httpx.codes.OK}
+    workers = children(gateway.pid)
+    assert len(workers) >= 2
+
+    status, wall_s = await asyncio.to_thread(stop_timed, gateway, sent)
+
+    assert status == 0
+    assert wall_s < STOPS_WITHIN_S
+    assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+    assert "Traceback" not in gateway.log_text()
+    gateway.close()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
+    return [int(child) for child, parent in map(str.split, listed.splitlines()) if int(parent) == pid]
+
+
+@pytest.mark.parametrize("sent", SIGNALS)
+async def test_a_signal_lets_a_request_under_way_finish(fresh_database_url: str | None, sent: signal.Signals) -> None:
+    gateway = Gateway(fresh_database_url).start()
+    account = await gateway.new_user()
+    body = json.dumps({"label": "Made at the last moment", "type": "local"})
+    reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
+    head = f"POST /api/backup-destinations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {account.token}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    writer.write(head.encode())
+    assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n"), "the request is being read"
+
+    os.kill(gateway.pid, sent)
+    async with asyncio.timeout(STOPS_WITHIN_S):
+        while await listens(gateway.port):
+            await asyncio.sleep(0.01)
+    writer.write(body.encode())
+    answer = await reader.read()
+    status, wall_s = await asyncio.to_thread(stop_timed, gateway, sent)
+
+    assert answer.startswith(b"HTTP/1.1 201 ")
+    assert (await gateway.rows("SELECT label FROM backup_destinations")) == [{"label": "Made at the last moment"}]
+    assert status == 0
+    assert wall_s < STOPS_WITHIN_S
+    assert "Traceback" not in gateway.log_text()
+    writer.close()
+    gateway.close()
+
+
+async def listens(port: int) -> bool:
+    """Whether a new connection is taken."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_in_a_terminal_reaches_every_process_and_is_a_clean_end(workers: str, tmp_path: Path) -> None:
+    command = [MOORINGS, "serve", "--port", str(port := free_port()), "--workers", workers]
+    with (tmp_path / "log").open("w+") as log:
+        serving = subprocess.Popen(
+            command, env=environment(), cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+        )
+        deadline = time.monotonic() + 20
+        while not asyncio.run(listens_and_answers(port)):
+            assert time.monotonic() < deadline
+        os.killpg(serving.pid, signal.SIGINT)
+        assert serving.wait(STOPS_WITHIN_S) == 0
+        log.seek(0)
+        assert "Traceback" not in log.read()
+
+
+async def listens_and_answers(port: int) -> bool:
+    """Whether the gateway is up; its socket listens before anybody answers on it."""
+    async with httpx.AsyncClient() as client:
+        try:
+            return (await client.get(f"http://127.0.0.1:{port}/readyz")).is_success
+        except httpx.TransportError:
+            return False
