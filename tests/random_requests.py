@@ -82,11 +82,12 @@ class Request:
 
 
 _texts = st.sampled_from(TEXTS) | st.text(max_size=12)
-_values = st.recursive(
-    st.none() | st.booleans() | st.sampled_from(NUMBERS) | _texts,
+_nested = st.recursive(
+    st.sampled_from((None, True, *NUMBERS, *TEXTS)),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(("a", "$ne", "0")), inner, max_size=2),
     max_leaves=3,
 )
+_values = _texts | st.sampled_from((None, True, False, *NUMBERS)) | _nested
 _secrets = st.sampled_from(
     (CANARY, f" {CANARY} ", CANARY * 20, CANARY + "\0", CANARY + "\ud800", [CANARY], {"value": CANARY}, None, 7, "")
 )
@@ -100,10 +101,14 @@ def _fields(draw: st.DrawFn) -> dict[str, Any]:
         fields |= {"label": "Renamed", "s3_bucket_name": "renamed"}
     else:
         fields |= draft(draw(st.sampled_from(TYPES)), s3_access_key=CANARY, s3_secret_key=CANARY)
-    for names, values in ((SECRET_FIELDS, _secrets), (OTHER_FIELDS, _values), (STRANGE_FIELDS, _values)):
-        if _once_in(draw, 3):
+    for names, values, times in (
+        (SECRET_FIELDS, _secrets, 4),
+        (OTHER_FIELDS, _values, 2),
+        (STRANGE_FIELDS, _values, 4),
+    ):
+        if _once_in(draw, times):
             fields[draw(st.sampled_from(names))] = draw(values)
-    if _once_in(draw, 4):
+    if _once_in(draw, 6):
         fields.pop(draw(st.sampled_from((*OTHER_FIELDS, *SECRET_FIELDS))), None)
     return fields
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from models.abilities import Ability
-from tests.destinations import FORBIDDEN, LIST, MISSING, NOT_FOUND, at, data_of, draft, stored
+from tests.destinations import FORBIDDEN, LIST, MISSING, NOT_FOUND, assert_refused, at, data_of, draft, stored
 from tests.gateway import Account, Gateway
 from tests.operations import OPERATIONS, Operation, lacking
 
@@ -69,6 +69,17 @@ async def test_a_missing_ability_comes_before_a_broken_body(gateway: Gateway, op
 
     async with account.client() as client:
         assert await operation.broken(client, own) == lacking(operation.ability)
+
+
+async def test_a_missing_ability_comes_before_an_id_that_cannot_be_one(gateway: Gateway) -> None:
+    """An address without a row behind it tells no more than one with a row."""
+    account = await holder_of(gateway, Ability.CREATE)
+    abilities = {"GET": Ability.VIEW, "PUT": Ability.UPDATE, "DELETE": Ability.DELETE}
+
+    async with account.client() as client:
+        for method, ability in abilities.items():
+            for id_ in ("abc", "0", "9" * 30):
+                assert_refused(await client.request(method, at(id_)), 403, lacking(ability))
 
 
 async def test_a_refused_operation_changes_nothing(gateway: Gateway) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -17,11 +14,11 @@ from models.vault import Vault, generate_key
 from tests import sealed
 from tests.databases import unserved
 from tests.gateway import Gateway
+from tests.promptness import serve
 
 TABLES = ("users", "tokens", "backup_destinations", "events", "vault_keys")
 KEY, OTHER_KEY = generate_key(), generate_key()
 KEY_ID, OTHER_ID = KEY.partition(":")[0], OTHER_KEY.partition(":")[0]
-REFUSED_WITHIN_S = 2.0
 
 
 @pytest.fixture
@@ -50,13 +47,6 @@ async def fill(gateway: Gateway, keys: str, count: int) -> None:
 async def everything(gateway: Gateway) -> dict[str, list[dict[str, Any]]]:
     """All rows of all tables."""
     return {table: await gateway.rows(f"SELECT * FROM {table} ORDER BY 1") for table in TABLES}  # noqa: S608
-
-
-def serve(gateway: Gateway, **settings: str) -> tuple[CompletedProcess[str], float]:
-    """Try to serve, and say how long the refusal took in seconds."""
-    started = time.monotonic()
-    refused = gateway.command("serve", "--port", "0", **settings)
-    return refused, time.monotonic() - started
 
 
 def shows_a_key(text: str, *keys: str) -> bool:
@@ -97,11 +87,9 @@ async def test_a_lost_key_file_is_asked_for_by_name_and_nothing_is_made_in_its_p
     path.unlink()
     before = await everything(embedded)
 
-    refused, wall_s = serve(embedded)
+    refused = serve(embedded)
 
-    assert (refused.returncode, refused.stdout) == (1, "")
     assert re.fullmatch(rf"moorings: {re.escape(str(path))} is missing, .*{key[:12]}.*\n", refused.stderr)
-    assert wall_s < REFUSED_WITHIN_S
     assert await everything(embedded) == before
     assert not list(embedded.directory.glob("*key*"))
 
@@ -127,12 +115,10 @@ async def test_a_gateway_without_the_key_of_its_data_names_it_and_changes_nothin
     await fill(store, KEY, 2)
     before = await everything(store)
 
-    refused, wall_s = serve(store, secret_keys=OTHER_KEY)
+    refused = serve(store, secret_keys=OTHER_KEY)
 
-    assert (refused.returncode, refused.stdout) == (1, "")
     assert re.fullmatch(rf"moorings: MOORINGS_SECRET_KEYS lacks the key {KEY_ID}, .*\n", refused.stderr)
     assert not shows_a_key(refused.stderr, KEY, OTHER_KEY)
-    assert wall_s < REFUSED_WITHIN_S
     assert await everything(store) == before
 
 
@@ -143,24 +129,19 @@ async def test_a_key_that_does_not_open_its_own_proof_is_named_and_nothing_chang
     await store.rows(f"UPDATE vault_keys SET proof = '{forged}'")  # noqa: S608 - our own value
     before = await everything(store)
 
-    refused, wall_s = serve(store, secret_keys=f"{OTHER_KEY},{KEY}")
+    refused = serve(store, secret_keys=f"{OTHER_KEY},{KEY}")
 
-    assert (refused.returncode, refused.stdout) == (1, "")
     assert re.fullmatch(rf"moorings: The key {KEY_ID} of MOORINGS_SECRET_KEYS .*\n", refused.stderr)
     assert not shows_a_key(refused.stderr, KEY, OTHER_KEY)
-    assert wall_s < REFUSED_WITHIN_S
     assert await everything(store) == before
 
 
-@pytest.mark.parametrize("damage", [lambda key: key[:-5], lambda key: f"f{key}", lambda key: key.partition(":")[2]])
-def test_a_malformed_key_stops_the_start_without_being_shown(damage: Any, tmp_path: Path) -> None:
+def test_a_malformed_key_stops_the_start_without_being_shown() -> None:
     with unserved(None) as gateway:
-        refused, wall_s = serve(gateway, secret_keys=damage(KEY))
+        refused = serve(gateway, secret_keys=f"{OTHER_KEY},{KEY[:-5]}")
 
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert re.fullmatch(r"moorings: Key 1 of MOORINGS_SECRET_KEYS .*\n", refused.stderr)
-    assert not shows_a_key(refused.stderr, KEY)
-    assert wall_s < REFUSED_WITHIN_S
+    assert refused.stderr.startswith("moorings: Key 2 of MOORINGS_SECRET_KEYS is not ")
+    assert not shows_a_key(refused.stderr, KEY, OTHER_KEY)
 
 
 async def test_the_status_tells_which_keys_there_are_and_how_much_each_has_sealed(store: Gateway) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.gateway import MOORINGS, Gateway, environment
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 SHOWN_KEYS = ["id", "user_id", "label", "type", "type_human"]
 BUCKET_KEYS = ["s3_bucket_name", "path_style_endpoint"]
 MOMENTS = ["created_at", "updated_at"]
@@ -44,7 +47,7 @@ def pasted(block: str, gateway: Gateway, token: str) -> Any:
 
 
 def test_the_curl_lines_give_the_documents_json(first_start: tuple[Gateway, str]) -> None:
-    curls = [block for block in BLOCKS if block.startswith("curl")]
+    curls = [block for block in BLOCKS if block.startswith("curl") and "/graphql" not in block]
     amazon, custom, local, listed, shown, changed, deleted = (pasted(block, *first_start) for block in curls)
 
     assert list(amazon["data"]) == [*SHOWN_KEYS, *BUCKET_KEYS, "s3_region", *MOMENTS]
@@ -62,6 +65,48 @@ def test_the_curl_lines_give_the_documents_json(first_start: tuple[Gateway, str]
         "updated_at": "",
     }
     assert deleted == {"message": "Backup destination successfully deleted"}
+
+
+def test_one_act_through_both_doors_gives_the_same_row(first_start: tuple[Gateway, str]) -> None:
+    gateway, token = first_start
+    document = re.search(r"```graphql\n(.*?)```", README, re.DOTALL)
+    body = re.search(r"```http\nPOST (\S+)\n\n(.*?)```", README, re.DOTALL)
+    assert document is not None
+    assert body is not None
+    headers = {"Authorization": f"Bearer {token}"}
+
+    asked = httpx.post(f"{gateway.url}/graphql", json={"query": document[1]}, headers=headers).json()
+    posted = httpx.post(gateway.url + body[1], json=json.loads(body[2]), headers=headers).json()["data"]
+
+    created = asked["data"]["createBackupDestination"]["backupDestination"]
+    shown = httpx.get(f"{gateway.url}{body[1]}/{created['databaseId']}", headers=headers).json()["data"]
+    varying = {"id": 0, "created_at": "", "updated_at": ""}
+    assert shown | varying == posted | varying
+    assert created["kindName"] == posted["type_human"]
+
+
+def test_the_graphql_lines_list_and_listen(first_start: tuple[Gateway, str]) -> None:
+    listing, listening = (block for block in BLOCKS if "/graphql" in block)
+
+    answer = pasted(listing, *first_start)
+    stream = subprocess.Popen(
+        ["sh", "-c", "exec " + listening.replace("http://127.0.0.1:8000", first_start[0].url)],
+        env=environment() | {"TOKEN": first_start[1]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert stream.stdout is not None
+        while not select.select([stream.stdout], [], [], 0.5)[0]:  # what happened before it listened is not told
+            pasted(next(b for b in BLOCKS if "type=local" in b), *first_start)
+        lines = iter(stream.stdout.readline, b"")
+        heard = json.loads(next(line for line in lines if line.startswith(b"data: {"))[6:])
+    finally:
+        stream.kill()
+        stream.communicate()
+
+    assert answer["data"]["backupDestinations"]["totalCount"] == 0
+    assert heard["data"]["backupDestinationEvents"]["__typename"] == "BackupDestinationCreated"
 
 
 def test_the_commands_about_users_and_tokens_work(first_start: tuple[Gateway, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -175,26 +174,6 @@ async def test_a_refused_update_changes_nothing_of_the_row(gateway: Gateway) -> 
 
     assert_refused(answer, 422, "The path style endpoint field must be true or false.")
     assert await stored(gateway, id_) == before
-
-
-async def test_parallel_puts_of_different_fields_lose_neither(gateway: Gateway) -> None:
-    """Each is merged over what the other one wrote."""
-    account, id_ = await owner_of(gateway, "s3")
-    changes = {
-        "label": "Parallel",
-        "s3_bucket_name": "parallel",
-        "s3_region": "eu-parallel-1",
-        "path_style_endpoint": 1,
-    }
-
-    async with account.client() as client:
-        answers = await asyncio.gather(
-            *(client.put(at(id_), json={field: value}) for field, value in changes.items() for _ in range(3))
-        )
-        data = data_of(await client.get(at(id_)))
-
-    assert {answer.status_code for answer in answers} == {200}
-    assert data.items() >= changes.items()
 
 
 @pytest.mark.parametrize("endpoint", EXACT_ENDPOINTS)

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -18,7 +20,9 @@ import pytest
 from tests.gateway import MOORINGS, Gateway, environment, free_port
 
 STOPS_WITHIN_S = 5.0
-SIGNALS = [signal.SIGTERM, signal.SIGINT]
+DEADLINE_S = 20.0
+SIGNALS = {"sqlite": signal.SIGTERM, "postgresql": signal.SIGINT}
+"""What ends a gateway in a test that runs once per engine; the engine has no part in it."""
 
 
 @pytest.fixture
@@ -53,6 +57,10 @@ def test_the_first_start_makes_a_user_and_shows_a_request_that_works_when_pasted
     assert "admin@localhost" in shown
     assert fresh.url in shown
 
+    made = {path.name: path.stat().st_mode & 0o777 for path in fresh.directory.iterdir() if path != fresh.log_path}
+    assert made.keys() >= {"moorings.db", "moorings.key"}
+    assert set(made.values()) == {0o600}, "what it made is for its owner alone"
+
 
 def test_a_second_start_shows_no_token(fresh: Gateway) -> None:
     first = fresh.start().log_text()
@@ -73,14 +81,6 @@ def test_several_processes_of_a_first_start_show_one_token(fresh: Gateway) -> No
     assert subprocess.run(["sh", "-c", curl_of(fresh.log_text())], check=True, capture_output=True).returncode == 0
 
 
-def test_the_files_of_an_embedded_gateway_are_for_its_owner_alone(fresh: Gateway) -> None:
-    fresh.start()
-
-    made = {path.name: path.stat().st_mode & 0o777 for path in fresh.directory.iterdir() if path != fresh.log_path}
-    assert made.keys() >= {"moorings.db", "moorings.key"}
-    assert set(made.values()) == {0o600}
-
-
 def test_a_first_start_on_a_database_with_a_user_shows_no_token(fresh: Gateway) -> None:
     assert fresh.command("user", "create", "--email", "me@example.com", "--name", "Me").returncode == 0
 
@@ -95,10 +95,7 @@ def test_a_first_start_on_postgresql_says_how_to_make_a_user_and_makes_none(gate
         assert "mrg_" not in gateway.log_text()
 
 
-@pytest.mark.parametrize("sent", SIGNALS)
-async def test_several_workers_serve_one_gateway_and_end_together(
-    fresh_database_url: str | None, sent: signal.Signals
-) -> None:
+async def test_several_workers_serve_one_gateway_and_end_together(fresh_database_url: str | None) -> None:
     gateway = Gateway(fresh_database_url, workers=2).start()
     account = await gateway.new_user()
     id_ = await account.create()
@@ -111,23 +108,46 @@ async def test_several_workers_serve_one_gateway_and_end_together(
     workers = children(gateway.pid)
     assert len(workers) >= 2
 
-    status, wall_s = await asyncio.to_thread(stop_timed, gateway, sent)
+    status, wall_s = await asyncio.to_thread(stop_timed, gateway, SIGNALS[gateway.engine])
 
     assert status == 0
     assert wall_s < STOPS_WITHIN_S
-    assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+    await until(lambda: not alive(workers))
     assert "Traceback" not in gateway.log_text()
     gateway.close()
 
 
+def processes() -> dict[int, int]:
+    """Every process and the one that started it."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
+    return {int(pid): int(parent) for pid, parent in map(str.split, listed.splitlines())}
+
+
 def children(pid: int) -> list[int]:
     """The processes that a process has started."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
-    return [int(child) for child, parent in map(str.split, listed.splitlines()) if int(parent) == pid]
+    return [child for child, parent in processes().items() if parent == pid]
 
 
-@pytest.mark.parametrize("sent", SIGNALS)
-async def test_a_signal_lets_a_request_under_way_finish(fresh_database_url: str | None, sent: signal.Signals) -> None:
+def alive(pids: list[int]) -> bool:
+    """Whether one of the processes is still there."""
+    return not processes().keys().isdisjoint(pids)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that others bring about."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+def listens(port: int) -> bool:
+    """Whether a new connection is taken."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_a_signal_lets_a_request_under_way_finish(fresh_database_url: str | None) -> None:
     gateway = Gateway(fresh_database_url).start()
     account = await gateway.new_user()
     body = json.dumps({"label": "Made at the last moment", "type": "local"})
@@ -137,13 +157,11 @@ async def test_a_signal_lets_a_request_under_way_finish(fresh_database_url: str 
     writer.write(head.encode())
     assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n"), "the request is being read"
 
-    os.kill(gateway.pid, sent)
-    async with asyncio.timeout(STOPS_WITHIN_S):
-        while await listens(gateway.port):
-            await asyncio.sleep(0.01)
+    os.kill(gateway.pid, SIGNALS[gateway.engine])
+    await until(lambda: not listens(gateway.port))
     writer.write(body.encode())
     answer = await reader.read()
-    status, wall_s = await asyncio.to_thread(stop_timed, gateway, sent)
+    status, wall_s = await asyncio.to_thread(stop_timed, gateway, signal.SIGTERM)
 
     assert answer.startswith(b"HTTP/1.1 201 ")
     assert (await gateway.rows("SELECT label FROM backup_destinations")) == [{"label": "Made at the last moment"}]
@@ -154,36 +172,38 @@ async def test_a_signal_lets_a_request_under_way_finish(fresh_database_url: str 
     gateway.close()
 
 
-async def listens(port: int) -> bool:
-    """Whether a new connection is taken."""
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_ctrl_c_in_a_terminal_reaches_every_process_and_is_a_clean_end(workers: str, tmp_path: Path) -> None:
-    command = [MOORINGS, "serve", "--port", str(port := free_port()), "--workers", workers]
-    with (tmp_path / "log").open("w+") as log:
-        serving = subprocess.Popen(
-            command, env=environment(), cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
-        )
-        deadline = time.monotonic() + 20
-        while not asyncio.run(listens_and_answers(port)):
-            assert time.monotonic() < deadline
+async def test_ctrl_c_in_a_terminal_reaches_every_process_and_is_a_clean_end(tmp_path: Path) -> None:
+    with started_from_a_terminal(tmp_path, "--port", str(port := free_port()), "--workers", "2") as serving:
+        await until(lambda: answers(port))
         os.killpg(serving.pid, signal.SIGINT)
-        assert serving.wait(STOPS_WITHIN_S) == 0
-        log.seek(0)
-        assert "Traceback" not in log.read()
+        status = await asyncio.to_thread(serving.wait, STOPS_WITHIN_S)
+
+    assert status == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-async def listens_and_answers(port: int) -> bool:
-    """Whether the gateway is up; its socket listens before anybody answers on it."""
-    async with httpx.AsyncClient() as client:
+@contextmanager
+def started_from_a_terminal(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`moorings serve` with a process group of its own, as a shell gives it."""
+    with (directory / "log").open("wb") as log:
+        serving = subprocess.Popen(
+            [MOORINGS, "serve", *arguments],
+            env=environment(),
+            cwd=directory,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         try:
-            return (await client.get(f"http://127.0.0.1:{port}/readyz")).is_success
-        except httpx.TransportError:
-            return False
+            yield serving
+        finally:
+            serving.kill()
+            serving.wait()
+
+
+def answers(port: int) -> bool:
+    """Whether the gateway is up; its socket listens before anybody answers on it."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").is_success
+    except httpx.TransportError:
+        return False

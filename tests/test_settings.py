@@ -145,6 +145,8 @@ def _examples() -> list[tuple[str, str, str]]:
 def _shown(default: object) -> str:
     if default is None:
         return ""
+    if isinstance(default, bool):
+        return str(default).lower()
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 

@@ -1,7 +1,6 @@
 """Every way to write users, destinations and events, through the service and past it, for tests that mix them.
 
-A write takes the ids there are and two numbers to choose with. Each must succeed on a database where there is what it
-writes to, but those of `REFUSED`, which the database must refuse.
+A write takes the ids there are and two numbers to choose among them with.
 """
 
 from __future__ import annotations
@@ -153,28 +152,68 @@ WRITES: Mapping[str, Write] = {
 }
 """What both engines take."""
 
-POSTGRESQL: Mapping[str, Write] = {
-    "truncate destinations": sql(lambda _: "TRUNCATE backup_destinations"),
-    "truncate events": sql(lambda _: "TRUNCATE events"),
-    "upsert": sql(
-        lambda ids: (
-            f"INSERT INTO backup_destinations (id, {COLUMNS}) VALUES ({ids.destination[0]}, {{NEW_UID}}, "
-            f"{ids.user}, 'Upserted', 'local', {MOMENT}, {MOMENT}), (DEFAULT, {{NEW_UID}}, {ids.user}, 'Inserted', "
-            f"'local', {MOMENT}, {MOMENT}) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id"
-        )
-    ),
-    "move by removing and adding": sql(
-        lambda ids: (
-            f"WITH gone AS (DELETE FROM backup_destinations WHERE {half(ids)} RETURNING *) "  # noqa: S608
-            f"INSERT INTO backup_destinations ({COLUMNS}) "
-            f"SELECT {{NEW_UID}}, {ids.user}, label, 'local', created_at, updated_at FROM gone"
-        )
-    ),
-}
-"""What PostgreSQL alone takes."""
 
-REFUSED: Mapping[str, Write] = {
-    "forget the changes of a user": sql(
-        lambda ids: update("users", {"revision": "revision - 1"}, f"id = {ids.user}")
-    ),
+async def save_a_stale_user(ids: Ids) -> None:
+    """A whole row written back by the ORM, with a count and a revision that are not true any more."""
+    row = await User.get(id=ids.user)
+    await execute(rows_for(f"users.id = {ids.user}"))
+    row.name = "Stale"
+    await row.save()
+
+
+def upsert(ids: Ids) -> str:
+    """The statement that stores one destination, or gives the one that is there to another user."""
+    return (
+        f"INSERT INTO backup_destinations (id, {COLUMNS}) VALUES ({ids.destination[0]}, {{NEW_UID}}, "  # noqa: S608
+        f"{ids.user}, 'Upserted', 'local', {MOMENT}, {MOMENT}) ON CONFLICT (id) DO UPDATE SET user_id = {ids.other}"
+    )
+
+
+def move_anew(ids: Ids) -> str:
+    """The statement that removes destinations of many and adds them to one."""
+    return (
+        f"WITH gone AS (DELETE FROM backup_destinations WHERE {half(ids)} RETURNING *) "  # noqa: S608 - our own values
+        f"INSERT INTO backup_destinations ({COLUMNS}) "
+        f"SELECT {{NEW_UID}}, {ids.user}, label, 'local', created_at, updated_at FROM gone"
+    )
+
+
+def replace(ids: Ids, key: str) -> str:
+    """The statement that puts a new destination in the place of one with the same key."""
+    row = {"uid": "{NEW_UID}", "user_id": str(ids.other), "label": "'x'", "kind": "'local'"}
+    same = f"(SELECT {key} FROM backup_destinations WHERE id = {ids.destination[0]})"  # noqa: S608 - our own values
+    moments = {"created_at": MOMENT, "updated_at": MOMENT}
+    return insert(
+        "backup_destinations", {**row, **moments, key: f"coalesce({same}, {row.get(key, 'NULL')})"}, "REPLACE"
+    )
+
+
+OWN: Mapping[str, Mapping[str, Write]] = {
+    "postgresql": {
+        "truncate destinations": sql(lambda _: "TRUNCATE backup_destinations"),
+        "truncate events": sql(lambda _: "TRUNCATE events"),
+        "upsert": sql(upsert),
+        "remove and add": sql(move_anew),
+    },
+    "sqlite": {},
 }
+"""What one engine alone takes."""
+
+REFUSED: Mapping[str, Mapping[str, Write]] = {
+    "postgresql": {
+        "lower a revision": sql(lambda ids: update("users", {"revision": "revision - 1"}, f"id = {ids.user}")),
+        "save a stale user": save_a_stale_user,
+    },
+    "sqlite": {
+        "lower a revision": sql(lambda ids: update("users", {"revision": "revision - 1"}, f"id = {ids.user}")),
+        "save a stale user": save_a_stale_user,
+        "upsert": sql(upsert),
+        "replace by id": sql(lambda ids: replace(ids, "id")),
+        "replace by uid": sql(lambda ids: replace(ids, "uid")),
+        "replace a user": sql(lambda ids: insert("users", user("new") | {"id": str(ids.user)}, "REPLACE")),
+        "replace an event": sql(
+            lambda ids: insert("events", event(ids) | {"id": "(SELECT min(id) FROM events)"}, "REPLACE")
+        ),
+    },
+}
+"""What an engine refuses where there is something to refuse, because its triggers could not see all of it."""

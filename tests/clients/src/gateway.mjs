@@ -1,0 +1,17 @@
+// The gateway under test, as `tests/node.py` names it, and how a script tells the test what it saw.
+
+export const url = process.env.GATEWAY_URL;
+export const token = process.env.GATEWAY_TOKEN;
+export const authorization = `Bearer ${token}`;
+
+export function report(line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** A request through the other door, as somebody else's program makes it. */
+export async function rest(method, path, body) {
+  const headers = { authorization, 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/api/backup-destinations${path}`, { method, headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`REST answered ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()).data;
+}

@@ -1,0 +1,146 @@
+"""Asks GraphQL the way a client does: over HTTP, and subscriptions over WebSocket or server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from tests.gateway import Account
+
+PATH = "/graphql"
+ANSWER_DEADLINE_S = 10.0
+# Nothing here speaks TLS, and to load the machine's certificates takes longer than most tests.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+Answer = dict[str, Any]
+
+
+class Ended(Exception):
+    """A subscription is over: no answer will come any more."""
+
+
+class Listener:
+    """An open subscription; every answer is taken from it once."""
+
+    def __init__(self, answers: AsyncGenerator[Answer, None]) -> None:
+        self._answers = answers
+
+    async def answer(self, deadline_s: float = ANSWER_DEADLINE_S) -> Answer:
+        """The next answer, `data` or `errors`; raises `Ended` behind the last, TimeoutError when none comes."""
+        async with asyncio.timeout(deadline_s):
+            try:
+                return await anext(self._answers)
+            except StopAsyncIteration:
+                raise Ended from None
+
+    async def events(self, count: int, deadline_s: float = ANSWER_DEADLINE_S) -> list[dict[str, Any]]:
+        """The next events, that many."""
+        answers = [await self.answer(deadline_s) for _ in range(count)]
+        assert [answer for answer in answers if "errors" in answer] == []
+        return [answer["data"]["backupDestinationEvents"] for answer in answers]
+
+
+Listen = Callable[..., AbstractAsyncContextManager[Listener]]
+
+
+def http_client(account: Account, token: str | None = None) -> httpx.AsyncClient:
+    """An HTTP client that carries the account's token, or another."""
+    headers = {"authorization": f"Bearer {token or account.token}"}
+    return httpx.AsyncClient(base_url=account.gateway.url, headers=headers, verify=NO_TLS, timeout=30)
+
+
+async def post(client: httpx.AsyncClient, query: str, variables: Mapping[str, Any] | None = None) -> Answer:
+    """The answer to a query or a mutation, errors and all."""
+    answer = await client.post(PATH, json={"query": query, "variables": variables or {}})
+    assert answer.headers["content-type"] == "application/json; charset=utf-8", answer.text
+    body: Answer = answer.json()
+    return body
+
+
+async def ask(
+    account: Account, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+) -> Answer:
+    """The same on a connection of its own."""
+    async with http_client(account, token) as client:
+        return await post(client, query, variables)
+
+
+async def data_of(account: Account, query: str, variables: Mapping[str, Any] | None = None) -> Any:
+    """The data of an answer without errors."""
+    answer = await ask(account, query, variables)
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+def code_of(answer: Answer) -> str:
+    """`extensions.code` of the one error of an answer."""
+    (error,) = answer["errors"]
+    code: str = error["extensions"]["code"]
+    return code
+
+
+@asynccontextmanager
+async def over_socket(
+    account: Account, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+) -> AsyncIterator[Listener]:
+    """A subscription on a WebSocket of its own."""
+    url = account.gateway.url.replace("http", "ws", 1) + PATH
+    async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")], max_queue=16) as socket:
+        await socket.send(json.dumps({"type": "connection_init", "payload": {"token": token or account.token}}))
+        assert json.loads(await socket.recv()) == {"type": "connection_ack"}
+        payload = {"query": query, "variables": variables or {}}
+        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+
+        async def answers() -> AsyncGenerator[Answer, None]:
+            async for text in socket:
+                message = json.loads(text)
+                if message["type"] == "complete":
+                    return
+                assert message["id"] == "1"
+                if message["type"] == "error":
+                    yield {"errors": message["payload"]}
+                    return
+                yield message["payload"]
+
+        async with aclosing(answers()) as source:
+            yield Listener(source)
+
+
+@asynccontextmanager
+async def over_sse(
+    account: Account, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+) -> AsyncIterator[Listener]:
+    """A subscription as server-sent events."""
+    headers = {"accept": "text/event-stream"}
+    body = {"query": query, "variables": variables or {}}
+    async with (
+        http_client(account, token) as client,
+        client.stream("POST", PATH, json=body, headers=headers) as response,
+    ):
+        assert response.status_code == httpx.codes.OK
+        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+
+        async def answers() -> AsyncGenerator[Answer, None]:
+            event = ""
+            async for line in response.aiter_lines():
+                name, _, value = line.partition(": ")
+                if name == "event":
+                    event = value
+                elif name == "data" and event == "complete":
+                    return
+                elif name == "data":
+                    yield json.loads(value)
+
+        async with aclosing(answers()) as source:
+            yield Listener(source)
+
+
+LISTENS: Mapping[str, Listen] = {"WebSocket": over_socket, "SSE": over_sse}
