@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> Starlette:
             await stack.enter_async_context(listening(settings.address.url, streams))
             yield {"service": service, "streams": streams, "public_url": settings.public_url}
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *health.ROUTES,
             *endpoints.routes([Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST])]),
@@ -63,6 +63,8 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers=handlers(),
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
+    return app
 
 
 def create_app_from_environment() -> Starlette:

@@ -22,7 +22,9 @@ async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:
 
 
 async def events_after(user_id: int, event_id: int, *, limit: int) -> Sequence[Event]:
-    """The oldest `limit` events behind that id, oldest first."""
+    """The oldest `limit` events behind that id, oldest first; behind an id that no event can have there is none."""
+    if event_id > MAX_EVENT_ID:
+        return ()
     return await Event.filter(user_id=user_id, id__gt=event_id).order_by("id").limit(limit)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,14 @@ from models.attributes import MAX_LENGTHS, is_text
 from models.backup_destination import BackupDestination
 from models.kinds import KINDS, Attribute, DestinationKind, Reachability
 from models.pagination import Bounds, Slice
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+MOMENTS_US = range(
+    (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND,
+    (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND + 1,
+)
+"""Every moment a row can have, in microseconds since 1970: whoever writes past us may keep fractions of a second."""
 
 
 class OrderField(StrEnum):
@@ -50,7 +58,7 @@ class DestinationFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DestinationPosition:
-    """A place in an ordered list: a row's value (epoch seconds, a label, or None for the id alone) and its id."""
+    """A place in an ordered list: a row's value (one of `MOMENTS_US`, a label, or None for the id alone) and its id."""
 
     value: int | str | None
     id: int
@@ -64,7 +72,7 @@ def position_of(row: BackupDestination, order: DestinationOrder) -> DestinationP
         case OrderField.LABEL:
             value = row.label
         case OrderField.CREATED_AT | OrderField.UPDATED_AT:
-            value = int(getattr(row, order.field).timestamp())
+            value = (getattr(row, order.field) - _EPOCH) // _MICROSECOND
     return DestinationPosition(value=value, id=row.id)
 
 
@@ -148,7 +156,7 @@ class _Statement:
         operator = "LIKE" if self._is_sqlite else "ILIKE"
         self._conditions.append(f"{column} {operator} {self.parameter(f'%{escaped}%')} ESCAPE '\\'")
 
-    def _moment(self, epoch_s: int) -> datetime | str:
+    def _moment(self, epoch_us: int) -> datetime | str:
         """SQLite keeps moments as text, as the ORM writes them."""
-        moment = datetime.fromtimestamp(epoch_s, UTC)
+        moment = _EPOCH + epoch_us * _MICROSECOND
         return str(moment) if self._is_sqlite else moment

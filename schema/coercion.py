@@ -1,4 +1,4 @@
-"""What is wrong with the variables of a request, said with the field and without the value: it may be a secret."""
+"""What is wrong with a value that a client sent, said with the field and without the value: it may be a secret."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from graphql import (
     GraphQLInputType,
     GraphQLSchema,
     OperationDefinitionNode,
+    is_input_object_type,
     is_input_type,
+    is_list_type,
     is_non_null_type,
     type_from_ast,
 )
 from graphql.utilities.validate_input_value import validate_input_value
 
-_FIELD = re.compile(r"(required|unknown) field '([A-Za-z0-9_]{1,80})'")
-_KIND = re.compile(r"type '([A-Za-z0-9_!\[\]]{1,80})'")
+MAX_NAME_LENGTH = 80
+_MAX_PATH_LENGTH = 200
+# Only the beginning of graphql-core's sentences is its own; what follows may be the client's value, quotes and all.
+_FIELD = re.compile(
+    r"Expected value of type '\w{1,80}' (?:(to include required)|not to include unknown) field '(\w{1,80})'", re.ASCII
+)
+_ONE_OF = "Within OneOf"
 
 
 class _Enough(Exception):
@@ -35,19 +42,30 @@ def complaints(
         type_ = type_from_ast(schema, definition.type)
         if not is_input_type(type_):
             continue
-        if name not in variables:
-            if is_non_null_type(type_) and definition.default_value is None:
-                found.append(f"Variable '${name}' of required type '{type_}' was not provided.")
-        else:
-            _check(name, variables[name], type_, found, at_most)
+        place = f"Variable '${name[:MAX_NAME_LENGTH]}'"
+        if name in variables:
+            _check(place, variables[name], type_, found, at_most)
+        elif is_non_null_type(type_) and definition.default_value is None:
+            found.append(f"{place} of required type '{type_}' was not provided.")
         if len(found) >= at_most:
             break
     return found[:at_most]
 
 
-def _check(name: str, value: Any, type_: GraphQLInputType, found: list[str], at_most: int) -> None:
+def sentence(place: str, message: str, type_: GraphQLInputType | None, path: list[str | int]) -> str:
+    """What graphql-core's `message` says of the value at `path` in `place`, with no more than names of fields."""
+    where = place + (f" at '{_dotted(path)}'" if path else "")
+    field = _FIELD.match(message)
+    if field is not None:
+        return f"{where} {'lacks the required' if field[1] else 'has an unknown'} field '{field[2]}'."
+    if message.startswith(_ONE_OF):
+        return f"{where} must have exactly one field, and that not null."
+    return f"{where} has a value that does not fit the type '{_type_at(type_, path)}'."
+
+
+def _check(place: str, value: Any, type_: GraphQLInputType, found: list[str], at_most: int) -> None:
     def complain(error: GraphQLError, path: list[str | int]) -> None:
-        found.append(_sentence(name, error.message, path))
+        found.append(sentence(place, error.message, type_, path))
         if len(found) >= at_most:
             raise _Enough
 
@@ -57,19 +75,19 @@ def _check(name: str, value: Any, type_: GraphQLInputType, found: list[str], at_
         return
 
 
-def _sentence(name: str, message: str, path: list[str | int]) -> str:
-    """Only names of the schema and of the client's own fields are taken from graphql-core's sentence."""
-    head = message.partition("found")[0]
-    place = f"Variable '${name}'" + (f" at '{_dotted(path)}'" if path else "")
-    field = _FIELD.search(head)
-    if field is not None:
-        verb = "lacks the required" if field[1] == "required" else "has an unknown"
-        return f"{place} {verb} field '{field[2]}'."
-    if "OneOf" in head or "exactly one" in head.lower():
-        return f"{place} must have exactly one field, and that not null."
-    kind = _KIND.search(head)
-    return f"{place} has a value that does not fit" + (f" the type '{kind[1]}'." if kind else ".")
+def _type_at(type_: Any, path: list[str | int]) -> str:
+    """The type of what is at `path` in a value of `type_`; a list may stand for itself where its one item was sent."""
+    for part in path:
+        inner = type_.of_type if is_non_null_type(type_) else type_
+        while is_list_type(inner):
+            type_ = inner.of_type
+            inner = type_.of_type if is_non_null_type(type_) else type_
+            if isinstance(part, int):
+                break
+        if isinstance(part, str) and is_input_object_type(inner):
+            type_ = inner.fields[part].type
+    return str(type_)
 
 
 def _dotted(path: list[str | int]) -> str:
-    return ".".join(str(part) for part in path)[:200]
+    return ".".join(str(part) for part in path)[:_MAX_PATH_LENGTH]

@@ -12,8 +12,16 @@ from strawberry.types import Info
 
 from models.backup_destination import BackupDestination as Row
 from models.event import Event
-from models.listing import DestinationFilter, DestinationOrder, DestinationPosition, OrderField, position_of
+from models.listing import (
+    MOMENTS_US,
+    DestinationFilter,
+    DestinationOrder,
+    DestinationPosition,
+    OrderField,
+    position_of,
+)
 from models.pagination import DEFAULT_SIZE, MAX_SIZE, Bounds, Slice
+from models.service import MAX_ID
 from schema.arguments import After, Before, First, Last
 from schema.context import Context
 from schema.errors import BadInput
@@ -22,6 +30,7 @@ from schema.types import BackupDestination, present
 
 _MAX_CURSOR_LENGTH = 2_048
 _EVENT = "event"
+_NO_CURSOR = "This is not a cursor of this API."
 
 
 @strawberry.type(description="Where a page lies in its list.")
@@ -133,6 +142,8 @@ def _destination_position(cursor: str, order: DestinationOrder) -> DestinationPo
     wanted = {OrderField.ID: type(None), OrderField.LABEL: str}.get(order.field, int)
     if field != order.field or type(value) is not wanted:
         raise BadInput("This cursor is not of a list in this order.")
+    if id_ > MAX_ID or (isinstance(value, int) and value not in MOMENTS_US):
+        raise BadInput(_NO_CURSOR)
     return DestinationPosition(value=value, id=id_)
 
 
@@ -152,10 +163,10 @@ def _decode(cursor: str) -> tuple[Any, Any, int]:
         if len(cursor) > _MAX_CURSOR_LENGTH:
             raise ValueError("too long")
         field, value, id_ = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-        if type(id_) is not int or not 0 < id_ < 2**63 or (isinstance(value, int) and not 0 <= value < 2**40):
+        if type(id_) is not int or not 0 < id_ < 2**63:
             raise ValueError("out of range")
         if isinstance(value, str) and "\x00" in value:
             raise ValueError("no text")
     except (ValueError, TypeError, binascii.Error):
-        raise BadInput("This is not a cursor of this API.") from None
+        raise BadInput(_NO_CURSOR) from None
     return field, value, id_

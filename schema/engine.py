@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,18 +24,20 @@ from graphql import (
     execute,
     parse,
     subscribe,
-    validate,
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.coercion import complaints
 from schema.context import Context
+from schema.cost import require_cost
 from schema.definition import make_schema
-from schema.errors import Code, formatted, refusal
-from schema.limits import LimitExceeded, Limits, check_size, cost_of, require_cost, selected_names
+from schema.errors import Code, error_of, formatted, formatted_failure, refusal
+from schema.limits import LimitExceeded, Limits, check_size, selected_names
+from schema.validation import MAX_ERRORS, errors_in
 
-MAX_ERRORS = 10
 KEPT_DOCUMENTS = 1_000
+KEPT_CHARACTERS = 500_000
+"""Of all kept documents together: one of the worst sort takes two hundred times its length."""
 Answer = dict[str, Any]
 
 
@@ -73,6 +76,7 @@ class Engine:
         self._introspection = introspection
         self._schema: GraphQLSchema = make_schema()._schema
         self._kept: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
+        self._kept_characters = 0
 
     def prepare(self, text: str, operation_name: str | None) -> Prepared:
         """Parse, limit and validate; raises `NotExecuted`. A valid document is kept with its operation."""
@@ -81,8 +85,10 @@ class Engine:
         if prepared is None:
             prepared = self._prepare(text, operation_name)
             self._kept[key] = prepared
-            if len(self._kept) > KEPT_DOCUMENTS:
-                self._kept.popitem(last=False)
+            self._kept_characters += len(text)
+            while len(self._kept) > KEPT_DOCUMENTS or self._kept_characters > KEPT_CHARACTERS:
+                (oldest, _), _ = self._kept.popitem(last=False)
+                self._kept_characters -= len(oldest)
         else:
             self._kept.move_to_end(key)
         return prepared
@@ -100,7 +106,9 @@ class Engine:
             return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
         return _answer(result)
 
-    async def listen(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> AsyncIterator[Answer]:
+    async def listen(
+        self, prepared: Prepared, variables: Mapping[str, Any], context: Context
+    ) -> AsyncGenerator[Answer, None]:
         """Execute a subscription; raises `NotExecuted` when it does not begin."""
         self._admit(prepared, variables)
         options = self._options(prepared, variables, context)
@@ -125,9 +133,9 @@ class Engine:
             check_size(document, operation, self.limits)
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
-        errors = validate(self._schema, document, max_errors=MAX_ERRORS, hide_suggestions=True)
+        errors = errors_in(self._schema, document)
         if errors:
-            raise NotExecuted(*(formatted(error, Code.VALIDATION_FAILED) for error in errors[:MAX_ERRORS]))
+            raise NotExecuted(*errors)
         prepared = Prepared(document=document, operation=operation)
         if not self._introspection and _asks_for_schema(document):
             raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
@@ -138,7 +146,7 @@ class Engine:
         if wrong:
             raise NotExecuted(*(refusal(message, Code.BAD_USER_INPUT) for message in wrong))
         try:
-            require_cost(cost_of(prepared.document, prepared.operation, variables), self.limits)
+            require_cost(prepared.document, prepared.operation, variables, self.limits)
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
 
@@ -174,10 +182,15 @@ def _asks_for_schema(document: DocumentNode) -> bool:
 def _answer(result: ExecutionResult) -> Answer:
     answer: Answer = {"data": result.data}
     if result.errors:
-        answer["errors"] = [formatted(error, Code.INTERNAL_SERVER_ERROR) for error in result.errors]
+        answer["errors"] = [formatted_failure(error) for error in result.errors]
     return answer
 
 
-async def _answers(results: Any) -> AsyncIterator[Answer]:
-    async for result in results:
-        yield _answer(result)
+async def _answers(results: Any) -> AsyncGenerator[Answer, None]:
+    """Each result of a source; raises `NotExecuted` for whatever ends it, which is an error of this operation alone."""
+    try:
+        async with aclosing(results):
+            async for result in results:
+                yield _answer(result)
+    except Exception as error:  # noqa: BLE001 - a source is a resolver too, and no other error of one reaches a caller
+        raise NotExecuted(error_of(error)) from None

@@ -49,11 +49,9 @@ _CODES: dict[type[Exception], Code] = {
     DatabaseUnavailable: Code.SERVICE_UNAVAILABLE,
 }
 
-# A syntax error shows the token it met, and a string token is the client's own text.
-_TOKEN_TEXT = re.compile(r"\b(String|BlockString|Comment) .*", re.DOTALL)
-_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
-_VALUE = re.compile(r"(,? ?; ?found|, found|\. Found|, but encountered error|(?<=value)): .*", re.DOTALL)
-_ENUM_VALUE = re.compile(r"^Value '.*?' does not exist", re.DOTALL)
+# A syntax error shows the token it met. Only a short name is shown again: what else it is may be part of a secret.
+_TOKEN = re.compile(r"\b(?:(String|BlockString|Comment|Int|Float) |(Name) (?!'\w{1,16}'\.\Z)).*", re.DOTALL | re.ASCII)
+_ARGUMENT = re.compile(r"Argument '(\w{1,80})' has invalid value", re.ASCII)
 
 
 def refusal(message: str, code: Code) -> dict[str, Any]:
@@ -68,24 +66,35 @@ def error_of(exception: Exception) -> dict[str, Any]:
 
 
 def formatted(error: GraphQLError, code: Code) -> dict[str, Any]:
-    """A top-level error as it goes on the wire; `code` is for an error that graphql-core made itself."""
+    """An error of a document, which graphql-core found before it executed anything."""
+    return refusal(_harmless(error.message), code) | _place(error)
+
+
+def formatted_failure(error: GraphQLError) -> dict[str, Any]:
+    """An error of a field, which came up while it was executed."""
     original = error.original_error
-    if original is None or isinstance(original, GraphQLError):
-        shown: dict[str, Any] = {"message": _harmless(error.message), "extensions": {"code": code}}
-        if error.extensions and "code" in error.extensions:
-            shown["extensions"] = {"code": error.extensions["code"]}
-    else:
+    argument = _ARGUMENT.match(error.message)
+    if original is not None and not isinstance(original, GraphQLError):
         shown = error_of(original)
+    elif argument is not None:
+        # A variable that may be null stands where null does not fit: only its value can tell.
+        shown = refusal(f"Argument '{argument[1]}' has a value that does not fit.", Code.BAD_USER_INPUT)
+    else:
+        shown = _masked(error)
+    return shown | _place(error)
+
+
+def _place(error: GraphQLError) -> dict[str, Any]:
+    place: dict[str, Any] = {}
     if error.locations:
-        shown["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:1]]
+        place["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:1]]
     if error.path:
-        shown["path"] = error.path
-    return shown
+        place["path"] = error.path
+    return place
 
 
 def _harmless(message: str) -> str:
-    message = _SUGGESTION.sub("", _TOKEN_TEXT.sub(r"\1.", message))
-    message = _ENUM_VALUE.sub("This value does not exist", _VALUE.sub(".", message))
+    message = _TOKEN.sub(lambda token: f"{token[1] or token[2]}.", message)
     return message if len(message) <= MAX_MESSAGE_LENGTH else message[: MAX_MESSAGE_LENGTH - 1] + "…"
 
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
+    DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
-    IntValueNode,
     ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
-    VariableNode,
 )
 
-from models.pagination import DEFAULT_SIZE, MAX_SIZE
-
-CONNECTIONS = frozenset({"backupDestinations", "events"})
-LISTS_BY_ID = {"nodes": "ids"}
-MAX_REPEATED_NAMES = 60
-"""How often names may repeat within the selections of one document; validation compares every pair of them."""
+MAX_ALIAS_LENGTH = 80
+"""A list repeats an alias in every item of the answer."""
+MAX_DEFINITIONS = 60
+MAX_SELECTIONS = 1_000
+MAX_VARIABLES = 100
+MAX_VALUES = 300
+"""Literals and uses of variables: the rules look at each about thirty times. More values than that are variables."""
 
 
 class LimitExceeded(Exception):
@@ -48,52 +50,26 @@ class Limits:
 
 
 def check_size(document: DocumentNode, operation: OperationDefinitionNode, limits: Limits) -> None:
-    """Raise `LimitExceeded` for too many aliases, directives, root fields or repeated names, or too great a depth."""
+    """Raise `LimitExceeded` for a document with too much of anything that costs before or while it is validated."""
     fragments = fragments_of(document)
-    aliases = directives = repeated = 0
-    for selections in _selection_sets(document):
-        names: dict[str, int] = {}
-        for node in selections.selections:
-            directives += len(node.directives or ())
-            name = node.name.value if isinstance(node, FieldNode | FragmentSpreadNode) else ""
-            if isinstance(node, FieldNode) and node.alias is not None:
-                aliases += 1
-                name = node.alias.value
-            repeated += name in names
-            names[name] = 1
-    directives += sum(len(getattr(definition, "directives", None) or ()) for definition in document.definitions)
-    _require(aliases, limits.aliases, "aliases")
-    _require(directives, limits.directives, "directives")
-    _require(repeated, MAX_REPEATED_NAMES, "repeated fields")
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    nodes = [node for selections in _selection_sets(document) for node in selections.selections]
+    aliases = [node.alias.value for node in nodes if isinstance(node, FieldNode) and node.alias is not None]
+    variables = [variable for each in operations for variable in each.variable_definitions or ()]
+    annotated: list[Any] = [*nodes, *variables, *operations, *fragments.values()]
+    directives: list[DirectiveNode] = [directive for node in annotated for directive in node.directives or ()]
+    _require(len(aliases), limits.aliases, "aliases")
+    _require(max(map(len, aliases), default=0), MAX_ALIAS_LENGTH, "letters in an alias")
+    _require(len(directives), limits.directives, "directives")
+    _require(len(document.definitions), MAX_DEFINITIONS, "operations and fragments")
+    _require(len(nodes), MAX_SELECTIONS, "fields")
+    _require(len(variables), MAX_VARIABLES, "variables")
+    values = [variable.default_value for variable in variables if variable.default_value is not None]
+    arguments = [argument for node in (*nodes, *directives) for argument in getattr(node, "arguments", None) or ()]
+    values += [argument.value for argument in arguments]
+    _require(_count(values), MAX_VALUES, "values; use variables")
     _require(_depth(operation, fragments, limits.depth), limits.depth, "levels of fields")
-    _require(_width(operation.selection_set, fragments, set()), limits.root_fields, "root fields")
-
-
-def cost_of(document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
-    """What an operation costs: a field is 1, what is inside a list times its size; a fragment counts once."""
-    fragments = fragments_of(document)
-    seen: set[str] = set()
-
-    def inside(selections: SelectionSetNode | None) -> int:
-        total = 0
-        for node in () if selections is None else selections.selections:
-            if isinstance(node, FieldNode):
-                total += 1 + _multiplier(node, variables) * inside(node.selection_set)
-            elif isinstance(node, InlineFragmentNode):
-                total += inside(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
-                seen.add(node.name.value)
-                fragment = fragments.get(node.name.value)
-                total += inside(fragment.selection_set) if fragment is not None else 0
-        return total
-
-    return inside(operation.selection_set)
-
-
-def require_cost(cost: int, limits: Limits) -> None:
-    """Raise `LimitExceeded` when an operation costs more than one may."""
-    if cost > limits.cost:
-        raise LimitExceeded(f"The operation costs {cost}, and {limits.cost} is allowed; ask for smaller pages.")
+    _require(_width(operation.selection_set, fragments), limits.root_fields, "root fields")
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
@@ -150,37 +126,29 @@ def _depth(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentD
     return greatest
 
 
-def _width(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: set[str]) -> int:
-    width = 0
-    for node in selections.selections:
-        if isinstance(node, FieldNode):
-            width += 1
-        elif isinstance(node, InlineFragmentNode):
-            width += _width(node.selection_set, fragments, seen)
-        elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
-            seen.add(node.name.value)
-            fragment = fragments.get(node.name.value)
-            width += _width(fragment.selection_set, fragments, seen) if fragment is not None else 0
+def _width(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]) -> int:
+    width, seen, waiting = 0, set[str](), [selections]
+    while waiting:
+        for node in waiting.pop().selections:
+            if isinstance(node, FieldNode):
+                width += 1
+            elif isinstance(node, InlineFragmentNode):
+                waiting.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                seen.add(node.name.value)
+                fragment = fragments.get(node.name.value)
+                waiting += () if fragment is None else (fragment.selection_set,)
     return width
 
 
-def _multiplier(node: FieldNode, variables: Mapping[str, Any]) -> int:
-    name = node.name.value
-    arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
-    if name in CONNECTIONS:
-        sizes = [_integer(arguments[size], variables) for size in ("first", "last") if size in arguments]
-        given = [size for size in sizes if size is not None]
-        return min(max(given, default=DEFAULT_SIZE), MAX_SIZE)
-    if name in LISTS_BY_ID:
-        value = arguments.get(LISTS_BY_ID[name])
-        ids = variables.get(value.name.value) if isinstance(value, VariableNode) else value
-        listed = ids.values if isinstance(ids, ListValueNode) else ids
-        return min(len(listed), MAX_SIZE) if isinstance(listed, list | tuple) else 1
-    return 1
-
-
-def _integer(value: ValueNode, variables: Mapping[str, Any]) -> int | None:
-    if isinstance(value, VariableNode):
-        found = variables.get(value.name.value)
-        return found if isinstance(found, int) else None
-    return int(value.value) if isinstance(value, IntValueNode) and len(value.value) < 12 else None
+def _count(values: Iterable[ValueNode]) -> int:
+    """How many values these are, with those inside lists and objects."""
+    counted, waiting = 0, deque(values)
+    while waiting:
+        value = waiting.pop()
+        counted += 1
+        if isinstance(value, ListValueNode):
+            waiting.extend(value.values)
+        elif isinstance(value, ObjectValueNode):
+            waiting.extend(field.value for field in value.fields)
+    return counted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.types import Info
 
+from models.abilities import Ability
 from models.listing import DestinationOrder
 from schema.arguments import CreateInput, IdArgument, UpdateInput
 from schema.connection import destination_edge
@@ -42,7 +43,8 @@ class Mutation:
         id: IdArgument,  # noqa: A002 - the name on the wire
         input: UpdateInput,  # noqa: A002 - the name on the wire
     ) -> UpdateBackupDestinationResult:
-        """Needs `update-backup-destinations`."""
+        """Needs `update-backup-destinations`, and says so before it reads the ID."""
+        info.context.viewer.require(Ability.UPDATE)
         number = parse_id_of(NodeType.DESTINATION, id)
         row = await info.context.service.update(info.context.viewer, number, input.raw(), strict=True)
         return UpdateBackupDestinationPayload(backup_destination=present(row))
@@ -53,7 +55,8 @@ class Mutation:
         info: Info[Context, None],
         id: IdArgument,  # noqa: A002 - the name on the wire
     ) -> DeleteBackupDestinationResult:
-        """Needs `delete-backup-destinations`."""
+        """Needs `delete-backup-destinations`, and says so before it reads the ID."""
+        info.context.viewer.require(Ability.DELETE)
         number = parse_id_of(NodeType.DESTINATION, id)
         await info.context.service.delete(info.context.viewer, number)
         return DeleteBackupDestinationPayload(deleted_id=id)

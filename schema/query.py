@@ -44,7 +44,10 @@ class Query:
         """Destinations are looked up together."""
         if len(ids) > MAX_SIZE:
             raise BadInput(f"`ids` must be at most {MAX_SIZE}.")
-        info.context.destinations.load_many([number for type_, number in map(parse_id, ids) if _is_destination(type_)])
+        numbers = [number for type_, number in map(parse_id, ids) if type_ is NodeType.DESTINATION]
+        if numbers:
+            info.context.viewer.require(Ability.VIEW)
+            await info.context.destinations.load_many(numbers)
         return [await _node(info.context, id_) for id_ in ids]
 
     @strawberry.field(description="One of the viewer's destinations; null when there is none with this ID.")
@@ -72,6 +75,7 @@ class Query:
         order_by: OrderBy = UNSET,
     ) -> BackupDestinationConnection:
         """One statement, by key."""
+        info.context.viewer.require(Ability.VIEW)
         order = order_by.order() if order_by else DestinationOrder()
         chosen = filter.chosen() if filter else DestinationFilter()
         bounds = destination_bounds(order, first, after, last, before)
@@ -88,12 +92,9 @@ class Query:
         before: Before = UNSET,
     ) -> BackupDestinationEventConnection:
         """One statement, by key."""
+        info.context.viewer.require(Ability.VIEW)
         bounds = event_bounds(first, after, last, before)
         return event_connection(await info.context.service.events(info.context.viewer, bounds))
-
-
-def _is_destination(type_: NodeType) -> bool:
-    return type_ is NodeType.DESTINATION
 
 
 async def _node(context: Context, id_: str) -> Node | None:

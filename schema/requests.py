@@ -12,6 +12,8 @@ from starlette.requests import Request
 
 JSON_TYPE = "application/json"
 MAX_DEPTH = 32
+MAX_VALUES = 2_000
+"""Names and items in one request; coercion looks at each twice, and a list of IDs has a hundred."""
 
 
 class BadRequest(Exception):
@@ -65,11 +67,15 @@ def load_json(body: bytes | str) -> object:
     except orjson.JSONDecodeError:
         raise BadRequest("The request is not valid JSON.") from None
     level: list[object] = [value]
+    counted = 0
     for _ in range(MAX_DEPTH + 1):
+        containers = [container for container in level if isinstance(container, dict | list)]
+        counted += sum(map(len, containers))
+        if counted > MAX_VALUES:
+            raise BadRequest(f"The request has more than {MAX_VALUES} values.")
         level = [
             inner
-            for container in level
-            if isinstance(container, dict | list)
+            for container in containers
             for inner in (container.values() if isinstance(container, dict) else container)
         ]
         if not level:

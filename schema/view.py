@@ -72,13 +72,19 @@ class GraphQLView:
         token = self._token_in(request.scope)
         viewer = None if token is None else await self._admission.admit(token, request.scope)
         params = await read_params(request)
+        try:
+            prepared = self._prepare(request, params, viewer)
+        except NotExecuted as error:
+            if media_type is not MediaType.EVENTS:
+                raise
+            return EventStream(_told(error.answer))
+        context = context_of(request, viewer)
         if media_type is MediaType.EVENTS:
-            return EventStream(self._streamed(request, params, viewer))
-        prepared = self._prepare(request, params, viewer)
+            return EventStream(self._streamed(prepared, params, context))
         if prepared.type is OperationType.SUBSCRIPTION:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
-        return _json(await self.engine.run(prepared, params.variables, context_of(request, viewer)), media_type)
+        return _json(await self.engine.run(prepared, params.variables, context), media_type)
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
         prepared = self.engine.prepare(params.query, params.operation_name)
@@ -88,11 +94,9 @@ class GraphQLView:
             raise Unauthenticated
         return prepared
 
-    async def _streamed(self, request: Request, params: Params, viewer: Viewer | None) -> AsyncGenerator[Answer, None]:
+    async def _streamed(self, prepared: Prepared, params: Params, context: Context) -> AsyncGenerator[Answer, None]:
         """Every answer of an operation; one that does not begin is told in the stream, where clients look."""
         try:
-            prepared = self._prepare(request, params, viewer)
-            context = context_of(request, viewer)
             if prepared.type is not OperationType.SUBSCRIPTION:
                 yield await self.engine.run(prepared, params.variables, context)
                 return
@@ -100,8 +104,12 @@ class GraphQLView:
                 yield answer
         except NotExecuted as error:
             yield error.answer
-        except (Refusal, BadRequest) as error:
+        except Refusal as error:
             yield {"errors": [error_of(error)]}
+
+
+async def _told(answer: Answer) -> AsyncGenerator[Answer, None]:
+    yield answer
 
 
 def context_of(request: Any, viewer: Viewer | None) -> Context:

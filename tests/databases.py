@@ -22,6 +22,15 @@ Literals = dict[str, str]
 """Columns and what a statement writes into them, as SQL."""
 
 
+def database_url(engine: str, postgres: PostgresServer) -> str | None:
+    """An empty database of the engine, as `Gateway` takes it."""
+    if engine == "sqlite":
+        return None
+    name = f"moorings_{uuid4().hex}"
+    postgres.create_database(name)
+    return postgres.url(name)
+
+
 @contextmanager
 def unserved(url: str | None) -> Iterator[Gateway]:
     """A gateway that does not serve, for its database, its commands and its models."""
@@ -35,12 +44,7 @@ def unserved(url: str | None) -> Iterator[Gateway]:
 @contextmanager
 def migrated(engine: str, postgres: PostgresServer) -> Iterator[Gateway]:
     """A gateway that does not serve, on a migrated database of its own; for use outside a running loop."""
-    url = None
-    if engine == "postgresql":
-        name = f"moorings_{uuid4().hex}"
-        postgres.create_database(name)
-        url = postgres.url(name)
-    with unserved(url) as gateway:
+    with unserved(database_url(engine, postgres)) as gateway:
         asyncio.run(migrate(gateway.address))
         yield gateway
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -32,18 +32,37 @@ class Listener:
 
     def __init__(self, answers: AsyncGenerator[Answer, None]) -> None:
         self._answers = answers
+        self._awaited: asyncio.Task[Answer] | None = None
 
     async def answer(self, deadline_s: float = ANSWER_DEADLINE_S) -> Answer:
-        """The next answer, `data` or `errors`; raises `Ended` behind the last, TimeoutError when none comes."""
-        async with asyncio.timeout(deadline_s):
-            try:
-                return await anext(self._answers)
-            except StopAsyncIteration:
-                raise Ended from None
+        """The next answer, `data` or `errors`; raises `Ended` behind the last, TimeoutError when none comes yet."""
+        if self._awaited is None:
+            self._awaited = asyncio.create_task(self._next())
+        done, _ = await asyncio.wait((self._awaited,), timeout=deadline_s)
+        if not done:
+            raise TimeoutError
+        awaited, self._awaited = self._awaited, None
+        return awaited.result()
+
+    async def _next(self) -> Answer:
+        try:
+            return await anext(self._answers)
+        except StopAsyncIteration:
+            raise Ended from None
+
+    async def close(self) -> None:
+        """Await nothing any more."""
+        if self._awaited is not None:
+            self._awaited.cancel()
+            await asyncio.wait((self._awaited,))
+        await self._answers.aclose()
 
     async def events(self, count: int, deadline_s: float = ANSWER_DEADLINE_S) -> list[dict[str, Any]]:
-        """The next events, that many."""
-        answers = [await self.answer(deadline_s) for _ in range(count)]
+        """The next events, that many; whoever waits for them in vain has to give up the subscription."""
+        answers = [] if self._awaited is None else [await self.answer(deadline_s)]
+        async with asyncio.timeout(deadline_s):
+            while len(answers) < count:
+                answers.append(await self._next())
         assert [answer for answer in answers if "errors" in answer] == []
         return [answer["data"]["backupDestinationEvents"] for answer in answers]
 
@@ -93,7 +112,9 @@ async def over_socket(
 ) -> AsyncIterator[Listener]:
     """A subscription on a WebSocket of its own."""
     url = account.gateway.url.replace("http", "ws", 1) + PATH
-    async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")], max_queue=16) as socket:
+    protocols = [Subprotocol("graphql-transport-ws")]
+    # Who leaves in the middle of a queue does not wait for the end of it.
+    async with connect(url, subprotocols=protocols, max_queue=16, close_timeout=0.3) as socket:
         await socket.send(json.dumps({"type": "connection_init", "payload": {"token": token or account.token}}))
         assert json.loads(await socket.recv()) == {"type": "connection_ack"}
         payload = {"query": query, "variables": variables or {}}
@@ -110,8 +131,11 @@ async def over_socket(
                     return
                 yield message["payload"]
 
-        async with aclosing(answers()) as source:
-            yield Listener(source)
+        listener = Listener(answers())
+        try:
+            yield listener
+        finally:
+            await listener.close()
 
 
 @asynccontextmanager
@@ -139,8 +163,11 @@ async def over_sse(
                 elif name == "data":
                     yield json.loads(value)
 
-        async with aclosing(answers()) as source:
-            yield Listener(source)
+        listener = Listener(answers())
+        try:
+            yield listener
+        finally:
+            await listener.close()
 
 
 LISTENS: Mapping[str, Listen] = {"WebSocket": over_socket, "SSE": over_sse}

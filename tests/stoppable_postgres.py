@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.postgres import DATABASE_URL_VARIABLE, START_DEADLINE_S, STOP_DEADLINE_S, PostgresServer, _answers, _finish
+from tests.postgres import DATABASE_URL_VARIABLE, STOP_DEADLINE_S, PostgresServer, _answers, _finish
 
 
 class StoppablePostgres(PostgresServer):
@@ -34,7 +34,8 @@ class StoppablePostgres(PostgresServer):
         command = self._processes[0].args
         assert isinstance(command, list)
         url = self.url("postgres")
-        assert _finish(_answers(url, self._launch(Path(command[0]).parent, urlsplit(url).port or 0))), START_DEADLINE_S
+        answers = _answers(url, self._launch(Path(command[0]).parent, urlsplit(url).port or 0))
+        assert _finish(answers), "PostgreSQL did not start again"
 
 
 @contextmanager

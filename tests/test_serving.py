@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -203,7 +204,11 @@ def started_from_a_terminal(directory: Path, *arguments: str) -> Iterator[subpro
 
 def answers(port: int) -> bool:
     """Whether the gateway is up; its socket listens before anybody answers on it."""
+    connection = HTTPConnection("127.0.0.1", port)
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz").is_success
-    except httpx.TransportError:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == httpx.codes.OK
+    except OSError:
         return False
+    finally:
+        connection.close()

@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
-from tortoise.backends.base.client import ConnectionWrapper, TransactionalDBClient, TransactionContext
+from tortoise.backends.base.client import (
+    ConnectionWrapper,
+    NestedTransactionContext,
+    TransactionalDBClient,
+    TransactionContext,
+)
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
 
 from models.errors import DatabaseUnavailable
 
 LOCK_WAIT_MS = 2_000
-_BEGIN_ATTEMPTS = 5
+"""How long another process's lock on the file is waited for, and a turn at the connection within this process."""
 
 UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -32,18 +37,31 @@ UNAVAILABLE = {
 """What SQLite says when another process keeps the file too long, or the disk does not take or give it just now."""
 
 
+class _BoundedLock(asyncio.Lock):
+    """Taken in time or not at all, as a connection of the PostgreSQL pool is: waits one behind the other add up."""
+
+    async def acquire(self) -> Literal[True]:
+        try:
+            async with asyncio.timeout(LOCK_WAIT_MS / 1000):
+                return await super().acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailable from error
+
+
 class MooringsSqliteClient(SqliteClient):
     """One connection per process, durable and patient."""
 
     def __init__(self, file_path: str, **kwargs: Any) -> None:
         pragmas = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": LOCK_WAIT_MS}
         super().__init__(file_path, **{**pragmas, **kwargs})
+        self._lock = _BoundedLock()
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the file; raises `DatabaseUnavailable` when it cannot be opened or is no database."""
         try:
             await super().create_connection(with_db)
         except sqlite3.Error as error:
+            await self.close()  # it may be open and lack a pragma, and with it a promise
             raise DatabaseUnavailable from error
 
     def acquire_connection(self) -> ConnectionWrapper[Any]:
@@ -69,15 +87,14 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
     def acquire_connection(self) -> ConnectionWrapper[Any]:
         return _Connection(self._lock, self)
 
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(_ImmediateTransaction(self))
+
     async def begin(self) -> None:
-        for _ in range(_BEGIN_ATTEMPTS):
-            try:
-                await self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                failure = error
-            else:
-                return
-        raise DatabaseUnavailable from failure
+        try:
+            await self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise DatabaseUnavailable from error
 
     async def commit(self) -> None:
         try:

@@ -15,3 +15,8 @@ export async function rest(method, path, body) {
   if (!answer.ok) throw new Error(`REST answered ${answer.status}: ${await answer.text()}`);
   return (await answer.json()).data;
 }
+
+/** Wait until something is so; the test's own deadline is the limit. */
+export async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,69 @@
+// A typed program: every document is checked against the schema, every answer has the type of its document.
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { print } from 'graphql';
+import type { CreateBackupDestinationInput } from './gql/graphql.js';
+import { type FragmentType, graphql, useFragment } from './gql/index.js';
+
+const ITEM = graphql(`
+  fragment Item on BackupDestination {
+    __typename
+    id
+    label
+    ... on S3CompatibleDestination { bucketName reachability }
+    ... on CustomS3Destination { endpoint }
+  }
+`);
+const LIST = graphql(`
+  query List($first: Int!, $filter: BackupDestinationFilter) {
+    backupDestinations(first: $first, filter: $filter) { edges { node { ...Item } } }
+  }
+`);
+const CREATE = graphql(`
+  mutation Create($input: CreateBackupDestinationInput!) {
+    createBackupDestination(input: $input) {
+      __typename
+      ... on CreateBackupDestinationPayload { backupDestination { ...Item } }
+      ... on ValidationProblem { violations { path code message } }
+    }
+  }
+`);
+
+declare const process: { env: Record<string, string | undefined>; stdout: { write(text: string): void } };
+const { GATEWAY_URL, GATEWAY_TOKEN } = process.env;
+
+async function ask<Data, Variables>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Promise<Data> {
+  const headers = { authorization: `Bearer ${GATEWAY_TOKEN}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ query: print(document), variables });
+  const answer = await fetch(`${GATEWAY_URL}/graphql`, { method: 'POST', headers, body });
+  const { data } = (await answer.json()) as { data: Data };
+  return data;
+}
+
+function describe(destination: FragmentType<typeof ITEM>): string {
+  const item = useFragment(ITEM, destination);
+  switch (item.__typename) {
+    case 'CustomS3Destination':
+      return `${item.label}: ${item.bucketName} at ${item.endpoint}, ${item.reachability.toLowerCase()}`;
+    case 'AmazonS3Destination':
+      return `${item.label}: ${item.bucketName} at Amazon`;
+    case 'LocalDestination':
+      return `${item.label}: a directory`;
+  }
+}
+
+async function create(label: string): Promise<string> {
+  const { createBackupDestination: result } = await ask(CREATE, { input: { local: { label } } });
+  return result.__typename === 'ValidationProblem'
+    ? result.violations.map(({ path, code }) => `${path.join('.')} ${code}`).join()
+    : describe(result.backupDestination);
+}
+
+// @ts-expect-error: an input is of exactly one kind, and the compiler knows.
+const both: CreateBackupDestinationInput = { local: { label: 'Both' }, customS3: { label: 'Both' } };
+void both;
+
+const made = await create('Typed');
+const refused = await create('');
+const { backupDestinations } = await ask(LIST, { first: 10, filter: { kinds: ['CUSTOM_S3'] } });
+const listed = backupDestinations.edges.map(({ node }) => describe(node));
+process.stdout.write(`${JSON.stringify({ made, refused, listed })}\n`);
