@@ -105,13 +105,9 @@ async def _converse(socket: ClientConnection, conversation: Conversation, token:
         for frame in conversation.frames:
             text = frame.replace("%TOKEN%", token) if isinstance(frame, str) else frame
             await socket.send(text, text=True if conversation.as_text else None)
-        error = await _error_of(socket, "x", told)
-        closed = None
-        if error is not None:
-            await socket.send(
-                orjson.dumps({"id": "y", "type": "subscribe", "payload": {"query": "{ __typename }"}}), text=True
-            )
-            await _next_of(socket, "y", told)
+        error, closed = (await _message_of(socket, "error", "x", told))["payload"], None
+        await socket.send('{"type": "ping"}')
+        await _message_of(socket, "pong", None, told)
     except ConnectionClosed as end:
         error, closed = None, end.rcvd.code if end.rcvd is not None else 0
     found = [] if closed == conversation.closes else [f"closes with {closed} instead of {conversation.closes}"]
@@ -123,20 +119,12 @@ async def _converse(socket: ClientConnection, conversation: Conversation, token:
     return found + (["answers at length"] if len(text) > MAX_ANSWER_BYTES else [])
 
 
-async def _error_of(socket: ClientConnection, id_: str, told: list[str]) -> Any:
-    return (await _message_of(socket, id_, "error", told))["payload"]
-
-
-async def _next_of(socket: ClientConnection, id_: str, told: list[str]) -> Any:
-    return (await _message_of(socket, id_, "next", told))["payload"]
-
-
-async def _message_of(socket: ClientConnection, id_: str, type_: str, told: list[str]) -> dict[str, Any]:
-    """The message of that type for that operation; those before it are noted too."""
+async def _message_of(socket: ClientConnection, type_: str, id_: str | None, told: list[str]) -> dict[str, Any]:
+    """The next message of that type, for that operation; those before it are noted too."""
     while True:
         told.append(str(await socket.recv()))
         message: dict[str, Any] = orjson.loads(told[-1])
-        if (message.get("id"), message["type"]) == (id_, type_):
+        if (message["type"], message.get("id")) == (type_, id_):
             return message
 
 

@@ -90,19 +90,21 @@ def install_clients() -> None:
 
 async def run_script(script: Path, account: Account, **extra: str) -> list[dict[str, Any]]:
     """Run a script on the account's gateway and return the JSON objects it printed, one a line."""
-    url, token = account.gateway.url, account.token
-    variables = {"GATEWAY_URL": url, "GATEWAY_TOKEN": token, **extra}
-    written = await run_node(script, cwd=CLIENTS, **variables)
+    written = await run_node(script, cwd=script.parent, **(variables_of(account) | extra))
     return [json.loads(line) for line in written.splitlines()]
+
+
+def variables_of(account: Account) -> dict[str, str]:
+    """What a script has to know about the gateway."""
+    return {"GATEWAY_URL": account.gateway.url, "GATEWAY_TOKEN": account.token}
 
 
 async def run_node(script: Path, *arguments: str, cwd: Path, **variables: str) -> str:
     """Run a script and return what it wrote to standard output; raises `ScriptFailed`."""
     pipe = asyncio.subprocess.PIPE
+    streams = {"stdin": asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
     command = (str(find_node().program), str(script), *arguments)
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, env=environment(variables), stdout=pipe, stderr=pipe
-    )
+    process = await asyncio.create_subprocess_exec(*command, cwd=cwd, env=environment(variables), **streams)
     try:
         async with asyncio.timeout(SCRIPT_DEADLINE_S):
             written, complaints = await process.communicate()

@@ -43,7 +43,8 @@ def rotate_keys() -> None:
     """Seal everything anew with the first key, beside a running server; run again if it was interrupted."""
     unreadable = with_database(_rotate)
     if unreadable:
-        raise KeyRefused(f"{unreadable} sealed values could not be opened and stay as they are.")
+        values = "1 sealed value" if unreadable == 1 else f"{unreadable} sealed values"
+        raise KeyRefused(f"{values} could not be opened and left as found.")
 
 
 async def _rotate(settings: Settings) -> int:

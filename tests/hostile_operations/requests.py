@@ -66,8 +66,8 @@ BODIES = {
     "100,000 closed brackets": b"[" * 100_000 + b"]" * 100_000,
     "100,000 objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
     "variables forty deep": b'{"query": "{ viewer { id } }", "variables": {"a": ' + b"[" * 40 + b"]" * 40 + b"}}",
-    "extensions of 100,000 names": b'{"query": "{ viewer { id } }", "extensions": {'
-    + b",".join(b'"x%d":1' % number for number in range(100_000))
+    "extensions of 60,000 names": b'{"query": "{ viewer { id } }", "extensions": {'
+    + b",".join(b'"x%d":1' % number for number in range(60_000))
     + b"}}",
 }
 TYPES = {
@@ -100,7 +100,7 @@ ACCEPTS = {
     "a quality that is no number": "application/json;q=high",
     "a type like ours": "application/jsonx, application/graphql-response+jsonx",
 }
-METHODS = ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "BREW")
+METHODS = ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "PROPFIND")
 MUTATION = 'mutation { createBackupDestination(input: {local: {label: "a"}}) { __typename } }'
 _TOO_DEEP = "{ __schema { types { " + "ofType { " * 15 + "name" + " }" * 18
 LINKS: dict[str, tuple[str, int, Any]] = {

@@ -63,7 +63,7 @@ _BEFORE_INIT: dict[str, tuple[str, int]] = {
     "a start with a payload that is a secret": (message("connection_init", payload=canary("payload")), 4400),
     "a start with a wrong token": (message("connection_init", payload={"token": f"1|mrg_{'a' * 46}"}), 4403),
     "a start with a secret for a token": (message("connection_init", payload={"token": canary("start")}), 4403),
-    "a start with another scheme": (message("connection_init", payload={"Authorization": "Basic %TOKEN%"}), 4403),
+    "a start with another scheme": (message("connection_init", payload={"Authorization": "Basic %TOKEN%"}), 4401),
     "a start with a longer token": (message("connection_init", payload={"Authorization": "Bearer %TOKEN%0"}), 4403),
 }  # fmt: skip
 _REFUSED: dict[str, tuple[dict[str, Any], Any]] = {

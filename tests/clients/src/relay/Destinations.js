@@ -44,16 +44,6 @@ graphql`
 `;
 
 graphql`
-  mutation DestinationsCreateMutation($input: CreateBackupDestinationInput!, $connections: [ID!]!) {
-    createBackupDestination(input: $input) {
-      ... on CreateBackupDestinationPayload {
-        edge @appendEdge(connections: $connections) { node { id ...Destinations_item } }
-      }
-    }
-  }
-`;
-
-graphql`
   mutation DestinationsDeleteMutation($id: ID!, $connections: [ID!]!) {
     deleteBackupDestination(id: $id) {
       ... on DeleteBackupDestinationPayload { deletedId @deleteEdge(connections: $connections) @deleteRecord }

@@ -54,7 +54,7 @@ async function main({ authorization, report, rest, until, url }) {
   tell('renamed');
 
   const connections = [ConnectionHandler.getConnectionID(ROOT_ID, 'Destinations_backupDestinations')];
-  await mutate('DestinationsCreateMutation', { input: { local: { label: 'Made' } }, connections });
+  await mutate('NewDestinationMutation', { input: { local: { label: 'Made' } }, connections });
   tell('created');
   await mutate('DestinationsDeleteMutation', { id: third.id, connections });
   tell('deleted');
