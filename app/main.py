@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+from limits import parse
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -75,9 +76,9 @@ def create_app_from_environment() -> Starlette:
 def _doorkeepers(settings: Settings, usage: TokenUsage) -> dict[Protocol, Doorkeeper]:
     """One for each door, counting together."""
     storage = open_storage(settings.rate_limit_storage)
-    off = settings.request_limit is None
-    failures = Limiter(None if off else FAILED_AUTHENTICATIONS, storage, fails_open=False)
-    requests = Limiter(settings.request_limit, storage)
+    limit = None if settings.rate_limit == "off" else parse(settings.rate_limit)
+    failures = Limiter(None if limit is None else FAILED_AUTHENTICATIONS, storage, fails_open=False)
+    requests = Limiter(limit, storage)
     return {
         protocol: Doorkeeper(protocol=protocol, failures=failures, requests=requests, usage=usage)
         for protocol in (Protocol.REST, Protocol.GRAPHQL)

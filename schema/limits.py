@@ -23,8 +23,10 @@ from graphql import (
 
 MAX_ALIAS_LENGTH = 80
 """A list repeats an alias in every item of the answer."""
-MAX_DEFINITIONS = 60
-MAX_SELECTIONS = 1_000
+MAX_OPERATIONS = 30
+MAX_FRAGMENTS = 60
+MAX_SELECTIONS = 800
+MAX_SPREADS = 200
 MAX_VARIABLES = 100
 MAX_VALUES = 300
 """Literals and uses of variables: the rules look at each about thirty times. More values than that are variables."""
@@ -61,8 +63,10 @@ def check_size(document: DocumentNode, operation: OperationDefinitionNode, limit
     _require(len(aliases), limits.aliases, "aliases")
     _require(max(map(len, aliases), default=0), MAX_ALIAS_LENGTH, "letters in an alias")
     _require(len(directives), limits.directives, "directives")
-    _require(len(document.definitions), MAX_DEFINITIONS, "operations and fragments")
+    _require(len(operations), MAX_OPERATIONS, "operations")
+    _require(len(document.definitions) - len(operations), MAX_FRAGMENTS, "fragments")
     _require(len(nodes), MAX_SELECTIONS, "fields")
+    _require(sum(isinstance(node, FragmentSpreadNode) for node in nodes), MAX_SPREADS, "spreads of fragments")
     _require(len(variables), MAX_VARIABLES, "variables")
     values = [variable.default_value for variable in variables if variable.default_value is not None]
     arguments = [argument for node in (*nodes, *directives) for argument in getattr(node, "arguments", None) or ()]

@@ -107,15 +107,16 @@ def code_of(answer: Answer) -> str:
 
 
 @asynccontextmanager
-async def over_socket(
-    account: Account, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+async def listen_on_socket(
+    client: httpx.AsyncClient, query: str, variables: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Listener]:
-    """A subscription on a WebSocket of its own."""
-    url = account.gateway.url.replace("http", "ws", 1) + PATH
+    """A subscription on a WebSocket of its own, to where a client asks and with its token."""
+    url = f"{client.base_url.copy_with(scheme='ws')}{PATH.removeprefix('/')}"
     protocols = [Subprotocol("graphql-transport-ws")]
     # Who leaves in the middle of a queue does not wait for the end of it.
     async with connect(url, subprotocols=protocols, max_queue=16, close_timeout=0.3) as socket:
-        await socket.send(json.dumps({"type": "connection_init", "payload": {"token": token or account.token}}))
+        init = {"Authorization": client.headers["authorization"]}
+        await socket.send(json.dumps({"type": "connection_init", "payload": init}))
         assert json.loads(await socket.recv()) == {"type": "connection_ack"}
         payload = {"query": query, "variables": variables or {}}
         await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
@@ -123,32 +124,26 @@ async def over_socket(
         async def answers() -> AsyncGenerator[Answer, None]:
             async for text in socket:
                 message = json.loads(text)
-                if message["type"] == "complete":
-                    return
                 assert message["id"] == "1"
+                if message["type"] == "next":
+                    yield message["payload"]
+                    continue
                 if message["type"] == "error":
                     yield {"errors": message["payload"]}
-                    return
-                yield message["payload"]
+                return
 
-        listener = Listener(answers())
-        try:
+        async with _closed_at_the_end(Listener(answers())) as listener:
             yield listener
-        finally:
-            await listener.close()
 
 
 @asynccontextmanager
-async def over_sse(
-    account: Account, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+async def listen_on_sse(
+    client: httpx.AsyncClient, query: str, variables: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Listener]:
     """A subscription as server-sent events."""
     headers = {"accept": "text/event-stream"}
     body = {"query": query, "variables": variables or {}}
-    async with (
-        http_client(account, token) as client,
-        client.stream("POST", PATH, json=body, headers=headers) as response,
-    ):
+    async with client.stream("POST", PATH, json=body, headers=headers) as response:
         assert response.status_code == httpx.codes.OK
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
 
@@ -163,11 +158,34 @@ async def over_sse(
                 elif name == "data":
                     yield json.loads(value)
 
-        listener = Listener(answers())
-        try:
+        async with _closed_at_the_end(Listener(answers())) as listener:
             yield listener
-        finally:
-            await listener.close()
+
+
+@asynccontextmanager
+async def over_socket(
+    account: Account, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+) -> AsyncIterator[Listener]:
+    """An account's subscription on a WebSocket."""
+    async with http_client(account, token) as client, listen_on_socket(client, query, variables) as listener:
+        yield listener
+
+
+@asynccontextmanager
+async def over_sse(
+    account: Account, query: str, variables: Mapping[str, Any] | None = None, *, token: str | None = None
+) -> AsyncIterator[Listener]:
+    """An account's subscription as server-sent events."""
+    async with http_client(account, token) as client, listen_on_sse(client, query, variables) as listener:
+        yield listener
 
 
 LISTENS: Mapping[str, Listen] = {"WebSocket": over_socket, "SSE": over_sse}
+
+
+@asynccontextmanager
+async def _closed_at_the_end(listener: Listener) -> AsyncIterator[Listener]:
+    try:
+        yield listener
+    finally:
+        await listener.close()

@@ -101,10 +101,16 @@ def variables_of(account: Account) -> dict[str, str]:
 
 async def run_node(script: Path, *arguments: str, cwd: Path, **variables: str) -> str:
     """Run a script and return what it wrote to standard output; raises `ScriptFailed`."""
-    pipe = asyncio.subprocess.PIPE
-    streams = {"stdin": asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
-    command = (str(find_node().program), str(script), *arguments)
-    process = await asyncio.create_subprocess_exec(*command, cwd=cwd, env=environment(variables), **streams)
+    process = await asyncio.create_subprocess_exec(
+        str(find_node().program),
+        str(script),
+        *arguments,
+        cwd=cwd,
+        env=environment(variables),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     try:
         async with asyncio.timeout(SCRIPT_DEADLINE_S):
             written, complaints = await process.communicate()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from models.abilities import Ability
-from tests.destinations import LIST, assert_refused, at, draft
+from tests.destinations import FORBIDDEN, LIST, NOT_FOUND, assert_refused, at, draft
+
+REFUSED = {"foreign": FORBIDDEN, "missing": NOT_FOUND}
 
 Ask = Callable[[httpx.AsyncClient, int], Awaitable[str | None]]
 """Performs an operation on the row of that id; returns the sentence of the refusal, or None for a success."""
@@ -17,12 +19,15 @@ Ask = Callable[[httpx.AsyncClient, int], Awaitable[str | None]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
-    """One operation of one protocol. `has_target` says whether it is about one row; `broken` has a malformed body."""
+    """One operation of one protocol; `broken` is the same with malformed content.
+
+    `of_others` says how it is answered for a row that is foreign and for one that is missing, if it is about a row.
+    """
 
     name: str
     ability: Ability
     ask: Ask
-    has_target: bool = True
+    of_others: Mapping[str, str] = field(default_factory=dict)
     broken: Ask | None = None
 
 
@@ -50,22 +55,20 @@ def _list(_id: int) -> str:
 _BROKEN: Mapping[str, Any] = {"content": b'{"label": ', "headers": {"content-type": "application/json"}}
 
 REST = (
-    Operation(name="REST list", ability=Ability.VIEW, ask=_rest("GET", _list), has_target=False),
+    Operation(name="REST list", ability=Ability.VIEW, ask=_rest("GET", _list)),
     Operation(
         name="REST create",
         ability=Ability.CREATE,
         ask=_rest("POST", _list, json=draft("local")),
-        has_target=False,
         broken=_rest("POST", _list, **_BROKEN),
     ),
-    Operation(name="REST show", ability=Ability.VIEW, ask=_rest("GET", at)),
+    Operation(name="REST show", ability=Ability.VIEW, ask=_rest("GET", at), of_others=REFUSED),
     Operation(
         name="REST update",
         ability=Ability.UPDATE,
         ask=_rest("PUT", at, json={"label": "Renamed"}),
+        of_others=REFUSED,
         broken=_rest("PUT", at, **_BROKEN),
     ),
-    Operation(name="REST delete", ability=Ability.DELETE, ask=_rest("DELETE", at)),
+    Operation(name="REST delete", ability=Ability.DELETE, ask=_rest("DELETE", at), of_others=REFUSED),
 )
-
-OPERATIONS = REST

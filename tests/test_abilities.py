@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
 
 from models.abilities import Ability
-from tests.destinations import FORBIDDEN, LIST, MISSING, NOT_FOUND, assert_refused, at, data_of, draft, stored
+from schema.definition import print_sdl
+from tests.destinations import LIST, MISSING, assert_refused, at, data_of, draft, stored
 from tests.gateway import Account, Gateway
-from tests.operations import OPERATIONS, Operation, lacking
+from tests.graphql_client import ask
+from tests.graphql_operations import DOCUMENTS, GRAPHQL
+from tests.operations import REST, Operation, lacking
+
+OPERATIONS = (*REST, *GRAPHQL)
 
 STORED = [
     "",
@@ -42,7 +48,6 @@ async def test_an_operation_is_allowed_with_its_ability_and_refused_without(
     """Without it the refusal says so before a row is loaded: foreign and missing rows are refused in the same words."""
     account, stranger = await holder_of(gateway, stored_abilities), await gateway.new_user()
     foreign = await stranger.create("local")
-    refusals = {"own": None, "foreign": FORBIDDEN, "missing": NOT_FOUND}
     full = {"authorization": f"Bearer {account.full_token}"}
     expected, answered = {}, {}
 
@@ -50,9 +55,9 @@ async def test_an_operation_is_allowed_with_its_ability_and_refused_without(
         for operation in OPERATIONS:
             made = await client.post(LIST, json=draft("local"), headers=full)
             rows = {"own": data_of(made, 201)["id"], "foreign": foreign, "missing": MISSING}
-            for target in refusals if operation.has_target else ["own"]:
+            for target, refusal in {**operation.of_others, "own": None}.items():
                 allowed = allows(stored_abilities, operation.ability)
-                expected[operation.name, target] = refusals[target] if allowed else lacking(operation.ability)
+                expected[operation.name, target] = refusal if allowed else lacking(operation.ability)
                 answered[operation.name, target] = await operation.ask(client, rows[target])
 
     assert answered == expected
@@ -120,3 +125,29 @@ async def test_an_ability_that_is_taken_away_is_gone_with_the_next_request(gatew
         after = await client.get(at(own))
 
     assert (before.status_code, after.status_code) == (200, 403)
+
+
+async def test_the_viewer_is_shown_whatever_the_token_allows(gateway: Gateway) -> None:
+    """Whose token it is, is no secret to who holds it; and asking for nothing needs nothing."""
+    account = await holder_of(gateway, "")
+    query = "query ($id: ID!) { viewer { id } node(id: $id) { id } nodes(ids: [$id]) { id } }"
+    id_ = {"id": f"User:{account.user_id}"}
+
+    assert (await ask(account, query, id_))["data"] == {"viewer": id_, "node": id_, "nodes": [id_]}
+
+
+def test_every_field_of_every_graphql_root_is_in_the_matrix() -> None:
+    """A new one has to say which ability it needs."""
+    schema = build_schema(print_sdl())
+    roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
+
+    asked = {
+        selection.name.value
+        for document in DOCUMENTS
+        for definition in parse(document).definitions
+        if isinstance(definition, OperationDefinitionNode)
+        for selection in definition.selection_set.selections
+        if isinstance(selection, FieldNode)
+    }
+
+    assert asked | {"viewer"} == {field for root in roots if root for field in root.fields}

@@ -111,7 +111,7 @@ async def test_relay_compiles_its_operations_and_runs_them(account: Account, tmp
 
 
 async def test_code_generator_makes_types_that_a_strict_compiler_accepts(account: Account, tmp_path: Path) -> None:
-    """The program is checked against the schema, one-of inputs and all, before it runs; the settings are the manual's."""
+    """The program is checked against the schema, one-of inputs and all; the settings are the manual's."""
     program = make_project(tmp_path, await introspected(account)) / "codegen"
     (program / "codegen.yml").write_text(examples("yaml")[0])
     generator = PACKAGES / "@graphql-codegen" / "cli" / "esm" / "bin.js"

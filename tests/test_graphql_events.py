@@ -188,7 +188,9 @@ async def test_a_subscriber_without_a_position_hears_only_what_is_new(gateway: G
 async def test_a_subscription_that_cannot_begin_says_why_and_ends(gateway: Gateway, listen: Listen) -> None:
     """A position that is none, a missing ability, a document that is not valid."""
     account = await gateway.new_user(abilities=["create-backup-destinations"])
-    cases = [(LISTEN, {"after": after}, "BAD_USER_INPUT") for after in ("1", "User:1", "BackupDestinationEvent:0")]
+    cases: list[tuple[str, Any, str]] = [
+        (LISTEN, {"after": after}, "BAD_USER_INPUT") for after in ("1", "User:1", "BackupDestinationEvent:0")
+    ]
     cases += [
         (LISTEN, {"after": {}}, "BAD_USER_INPUT"),
         ("subscription { nothing }", {}, "GRAPHQL_VALIDATION_FAILED"),

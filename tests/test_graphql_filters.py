@@ -112,7 +112,7 @@ async def test_only_the_reachability_asked_for_comes_and_never_a_local_destinati
 async def test_conditions_hold_together(gateway: Gateway) -> None:
     """Every one of them must let a destination through."""
     account = await one_of_each(gateway)
-    filters = [
+    filters: list[tuple[dict[str, Any], list[str]]] = [
         ({"kinds": ["AMAZON_S3", "LOCAL"], "reachability": ["UNKNOWN"]}, ["s3 unknown"]),
         ({"kinds": ["LOCAL"], "reachability": ["UNKNOWN"]}, []),
         ({"labelContains": "REACH", "kinds": ["CUSTOM_S3"]}, ["custom_s3 reachable", "custom_s3 unreachable"]),

@@ -146,12 +146,12 @@ def forged(*parts: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
 
 
-FORGED = (
+FORGED: tuple[str, ...] = (
     *("", " ", "x", "=", "é", "AAAA", "x" * 5_000, forged(), forged("id", None), forged("id", None, 1, 1)),
     *(forged("id", None, id_) for id_ in (0, -1, 1.5, "1", True, None, 2**31, 2**63, 10**30)),
     *(forged("id", value, 1) for value in (1, "a")),
     *(forged("created_at", value, 1) for value in (None, "a", True, 1.5, 2**62, -(2**62), 10**30)),
-    *(forged("label", value, 1) for value in (None, 1, [], "a\0", "\ud800")),
+    *(forged("label", value, 1) for value in (None, 1, "a\0", "\ud800")),
     *(forged("label", "a", id_) for id_ in (2**31, 2**64)),
     *(forged([], {}, 1), forged("event", None, 1), base64.b64encode(b'{"a":1,"b":2,"c":3}').decode()),
 )

@@ -131,7 +131,6 @@ async def test_readers_that_do_not_read_cost_no_memory_and_catch_up(gateway: Gat
 
     for events in caught_up:
         assert [event["label0"][:6] for event in events] == [f"{n:06}" for n in range(5_000)]
-    print("GROWN", grown)
     assert grown < 16 * MEBIBYTE
 
 

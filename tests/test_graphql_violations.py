@@ -77,9 +77,12 @@ UNFIT: list[tuple[str, dict[str, Any]]] = [
 
 def expected_of(broken: Broken, *prefix: str) -> dict[str, Any]:
     """The problem with these violations, in their order."""
-    violations = [{"path": [*prefix, *path], "code": code, "message": text} for path, (code, text) in broken.items()]
+    violations: list[dict[str, Any]] = [
+        {"path": [*prefix, *path], "code": code, "message": text} for path, (code, text) in broken.items()
+    ]
     more = len(violations) - 1
-    summary = violations[0]["message"] + (f" (and {more} more error{'s' if more > 1 else ''})" if more else "")
+    summary: str = violations[0]["message"]
+    summary += f" (and {more} more error{'s' if more > 1 else ''})" if more else ""
     return {"__typename": "ValidationProblem", "message": summary, "violations": violations}
 
 

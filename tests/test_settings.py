@@ -101,7 +101,7 @@ def test_nothing_set_is_an_embedded_database_for_this_machine_alone() -> None:
     assert settings.address.path == Path.cwd() / "moorings.db"
     assert settings.allowed_hosts == ("localhost", "127.0.0.1", "[::1]")
     assert settings.cors_origins == settings.trusted_proxies == ()
-    assert str(settings.request_limit) == "600 per 1 minute"
+    assert settings.rate_limit == "600/minute"
 
 
 def test_a_variable_that_is_empty_is_as_good_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ ENTANGLED = {
     + " fragment F50 on BackupDestinationConnection { totalCount }",
     "fifty fragments of nested fields": "{ backupDestinations { " + spreads(range(50)) + " } } "
     + fragments(50, _EDGES, "BackupDestinationConnection"),
-    "one field 900 times": _PEOPLE % ("id " * 900),
+    "one field 700 times": _PEOPLE % ("id " * 700),
     "one list of edges sixty times": "{ backupDestinations { " + (_EDGES + " ") * 60 + " } }",
     "one inline fragment 200 times": _PEOPLE % ("... on User { id } " * 200),
     "inline fragments of three types, taking turns": "{ node(id: 1) { "
@@ -88,12 +88,13 @@ TOO_MANY = {
     "two hundred fragments": _PEOPLE % spreads(range(200)) + fragments(200, "id"),
     "a hundred fragments that nobody spreads": _PEOPLE % "id" + fragments(100, "id"),
     "a hundred operations": " ".join(f"query Q{number} {{ viewer {{ id }} }}" for number in range(100)),
+    "one fragment 980 times": "{ " + "...F " * 980 + "} fragment F on Query { viewer { id } }",
     "two thousand fields": _PEOPLE % ("id " * 1_950),
     "two thousand fields that are not there": _PEOPLE % " ".join(f"x{number}" for number in range(1_950)),
 }
 UNFIT = {
     "one fragment under many names": _PEOPLE % "...F" + "fragment F on User { id } " * 40,
-    "a fragment that nobody knows, 900 times": _PEOPLE % ("...F " * 900),
+    "a fragment that nobody knows, 190 times": _PEOPLE % ("...F " * 190),
     "conflicting fragments": _PEOPLE % "...F0 ...G" + fragments(1, "a: id") + "fragment G on User { a: name }",
     "a field that means two things": _PEOPLE % "id: name id",
     "a field of other arguments": "{ nodes(ids: [1]) { id } nodes(ids: [2]) { id } }",

@@ -45,7 +45,7 @@ MISDECLARED = {
     + " ".join(f"$v{n}" for n in range(90))
     + "]) { id } }",
     "290 variables nobody declared": "{ nodes(ids: [" + " ".join(f"$v{n}" for n in range(290)) + "]) { id } }",
-    "fifty queries of a fragment of undeclared variables": " ".join(f"query Q{n} {{ ...F }}" for n in range(50))
+    "thirty queries of a fragment of undeclared variables": " ".join(f"query Q{n} {{ ...F }}" for n in range(30))
     + " fragment F on Query { nodes(ids: ["
     + "$v " * 280
     + "]) { id } }",
