@@ -64,7 +64,7 @@ lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newe
 
 .PHONY: clean
 clean: ## remove the environment, caches and build output; keeps databases and keys
-	@rm -rf .venv .cache .hypothesis build dist *.egg-info
+	@rm -rf .venv .cache .hypothesis build dist *.egg-info tests/clients/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: FORCE

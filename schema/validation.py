@@ -57,7 +57,7 @@ class _NamedValues(ValuesOfCorrectTypeRule):
 
         def complain(error: GraphQLError, path: list[str | int]) -> None:
             message = sentence(self._place, error.message, input_type, path)
-            self.report_error(GraphQLError(message, error.nodes))
+            self.report_error(GraphQLError(message, error.nodes if error.locations else node))
             raise _Wrong
 
         try:

@@ -111,7 +111,7 @@ async def listen_on_socket(
     client: httpx.AsyncClient, query: str, variables: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Listener]:
     """A subscription on a WebSocket of its own, to where a client asks and with its token."""
-    url = f"{client.base_url.copy_with(scheme='ws')}{PATH.removeprefix('/')}"
+    url = str(client.base_url.copy_with(scheme="ws", path=PATH))
     protocols = [Subprotocol("graphql-transport-ws")]
     # Who leaves in the middle of a queue does not wait for the end of it.
     async with connect(url, subprotocols=protocols, max_queue=16, close_timeout=0.3) as socket:

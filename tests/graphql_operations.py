@@ -72,6 +72,11 @@ def _own_id(id_: int) -> Mapping[str, Any]:
     return {"id": destination_id(id_)}
 
 
+def _first_event(_id: int) -> Mapping[str, Any]:
+    """Of the whole database, so never the viewer's who was made just now."""
+    return {"id": "BackupDestinationEvent:1"}
+
+
 def _malformed_id(_id: int) -> Mapping[str, Any]:
     return {"id": "x", "input": {}}
 
@@ -81,7 +86,7 @@ def _read(name: str, query: str, variables: Variables = _none, broken: Mapping[s
         name=f"GraphQL {name}",
         ability=Ability.VIEW,
         ask=_asks(query, variables),
-        of_others=HIDDEN if variables is _own_id else {},
+        of_others=HIDDEN if variables is _own_id else {"own": NOTHING} if variables is _first_event else {},
         broken=None if broken is None else _asks(query, lambda _id: broken),
     )
 
@@ -93,7 +98,7 @@ GRAPHQL = (
     _read("destination", ONE, _own_id, broken={"id": "x"}),
     _read("node", NODE, _own_id),
     _read("nodes", NODES, _own_id),
-    _read("node of an event", NODE, lambda _id: {"id": "BackupDestinationEvent:1"}),
+    _read("node of an event", NODE, _first_event),
     Operation(
         name="GraphQL create",
         ability=Ability.CREATE,

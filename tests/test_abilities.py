@@ -55,7 +55,7 @@ async def test_an_operation_is_allowed_with_its_ability_and_refused_without(
         for operation in OPERATIONS:
             made = await client.post(LIST, json=draft("local"), headers=full)
             rows = {"own": data_of(made, 201)["id"], "foreign": foreign, "missing": MISSING}
-            for target, refusal in {**operation.of_others, "own": None}.items():
+            for target, refusal in {"own": None, **operation.of_others}.items():
                 allowed = allows(stored_abilities, operation.ability)
                 expected[operation.name, target] = refusal if allowed else lacking(operation.ability)
                 answered[operation.name, target] = await operation.ask(client, rows[target])

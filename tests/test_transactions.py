@@ -140,7 +140,7 @@ async def test_a_single_statement_that_meets_a_lock_is_refused_alike(viewer: Vie
     """A write outside any transaction, such as the note of a token's last use."""
     rename = User.filter(id=viewer.user_id).update(name="Grace")
     async with kept_from(viewer, database):
-        await assert_unavailable_in_time(_awaited(rename))
+        await assert_unavailable_in_time(rename)
 
     await User.filter(id=viewer.user_id).update(name="Grace")
     assert (await User.get()).name == "Grace"
@@ -151,9 +151,7 @@ async def test_when_all_connections_are_taken_the_next_is_waited_for_two_seconds
 ) -> None:
     """For a transaction and for a read alike."""
     async with all_connections(database):
-        await asyncio.gather(
-            assert_unavailable_in_time(create(viewer)), assert_unavailable_in_time(_awaited(User.all()))
-        )
+        await asyncio.gather(assert_unavailable_in_time(create(viewer)), assert_unavailable_in_time(User.all()))
 
     await create(viewer)
 
@@ -248,7 +246,3 @@ async def cancel(*tasks: asyncio.Task[Any]) -> bool:
         task.cancel()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     return any(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
-
-
-async def _awaited(query: Awaitable[object]) -> object:
-    return await query

@@ -4,9 +4,10 @@ import WebSocket from 'ws';
 import { report, rest, token, url } from './gateway.mjs';
 
 const made = (label) => rest('POST', '', { label, type: 'local' });
+const address = `${url.replace('http', 'ws')}/graphql`;
 let dials = 0;
 const client = createClient({
-  url: `${url.replace('http', 'ws')}/graphql`,
+  url: address,
   webSocketImpl: WebSocket,
   connectionParams: { Authorization: `Bearer ${token}` },
   retryWait: () => made('While away'),
@@ -58,7 +59,7 @@ const refused = await ask('{ noSuchField }').catch((errors) => errors);
 report({ step: 'an error', errors: refused });
 await subscription.return();
 
-const stranger = createClient({ url: `${url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0 });
+const stranger = createClient({ url: address, webSocketImpl: WebSocket, retryAttempts: 0 });
 const turned = await stranger.iterate({ query: '{ __typename }' }).next().catch((event) => event);
 report({ step: 'no token', code: turned.code });
 await client.dispose();
