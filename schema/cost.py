@@ -20,7 +20,8 @@ from graphql import (
 )
 
 from models.pagination import DEFAULT_SIZE, MAX_SIZE
-from schema.limits import LimitExceeded, Limits, fragments_of
+from schema.allowance import Limits
+from schema.limits import LimitExceeded, fragments_of
 
 CONNECTIONS = frozenset({"backupDestinations", "events"})
 LISTS_BY_ID = {"nodes": "ids"}

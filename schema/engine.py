@@ -27,12 +27,13 @@ from graphql import (
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from schema.allowance import Limits
 from schema.coercion import complaints
 from schema.context import Context
 from schema.cost import require_cost
 from schema.definition import make_schema
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
-from schema.limits import LimitExceeded, Limits, check_size, selected_names
+from schema.limits import LimitExceeded, check_size, selected_names
 from schema.validation import MAX_ERRORS, errors_in
 
 KEPT_DOCUMENTS = 1_000

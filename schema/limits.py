@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -21,6 +20,8 @@ from graphql import (
     ValueNode,
 )
 
+from schema.allowance import Limits
+
 MAX_ALIAS_LENGTH = 80
 """A list repeats an alias in every item of the answer."""
 MAX_OPERATIONS = 30
@@ -34,21 +35,6 @@ MAX_VALUES = 300
 
 class LimitExceeded(Exception):
     """A document asks for more than one may; `str()` says what and how much is allowed."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """What one document and one socket may ask for."""
-
-    depth: int = 15
-    aliases: int = 30
-    root_fields: int = 20
-    directives: int = 50
-    tokens: int = 2_000
-    document_bytes: int = 65_536
-    cost: int = 5_000
-    execution_s: float = 10.0
-    subscriptions: int = 100
 
 
 def check_size(document: DocumentNode, operation: OperationDefinitionNode, limits: Limits) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from graphql import OperationDefinitionNode, get_introspection_query, parse
 
+from schema.allowance import Limits
 from schema.cost import cost_of
 from schema.engine import Engine, NotExecuted
-from schema.limits import Limits
 from tests.gateway import Gateway
 from tests.graphql_client import ask
 from tests.hostile_operations import OPERATIONS

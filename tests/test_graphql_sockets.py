@@ -9,17 +9,10 @@ from typing import Any
 
 import orjson
 import pytest
-from starlette.types import Scope
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from models.viewer import Viewer
-from schema import socket as door
-from schema.engine import Engine
-from schema.limits import Limits
-from schema.socket import GraphQLSocket
 from tests.gateway import Account, Gateway
-from tests.in_process import Connection, readers_of, running
 
 LISTEN = "subscription { backupDestinationEvents { __typename backupDestinationId } }"
 CREATE = 'mutation { createBackupDestination(input: {local: {label: "Attic"}}) { __typename } }'
@@ -209,48 +202,3 @@ async def test_a_revoked_token_is_refused_by_the_next_operation(account: Account
         await talk.subscribe("a", "{ viewer { name } }")
 
         assert await talk.closed() == (4403, "Forbidden")
-
-
-async def test_a_socket_that_closes_ends_its_subscriptions(account: Account) -> None:
-    """The gateway stops reading events for it, at once."""
-    async with running(account.gateway) as (open_connection, streams):
-        connection = open_connection("websocket", account.token, {}, scheme="ws", subprotocols=[PROTOCOL])
-        connection.put("websocket.connect")
-        await connection.take("websocket.accept")
-        connection.put("websocket.receive", text='{"type": "connection_init"}')
-        await connection.take("websocket.send")
-        for number in range(3):
-            message = {"type": "subscribe", "id": f"{number}", "payload": {"query": LISTEN}}
-            connection.put("websocket.receive", text=orjson.dumps(message).decode())
-        await readers_of(streams, 3)
-        connection.put("websocket.receive", text='{"type": "complete", "id": "1"}')
-        await readers_of(streams, 2)
-
-        connection.put("websocket.disconnect", code=1001)
-
-        await connection.ended()
-        await readers_of(streams, 0)
-
-
-class _Nobody:
-    """An admission that is never asked."""
-
-    async def admit(self, token: str, scope: Scope) -> Viewer:
-        raise AssertionError("nobody may ask")
-
-
-@pytest.mark.parametrize("said", [[], ['{"type": "ping"}', '{"type": "pong"}']], ids=["nothing", "only pings"])
-async def test_a_socket_on_which_nothing_starts_is_closed(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a while; pings do not put it off."""
-    monkeypatch.setattr(door, "INIT_S", 0.05)
-    view = GraphQLSocket(Engine(Limits()), _Nobody(), lambda _scope: None)
-    connection = Connection(view, {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": [PROTOCOL]})
-    connection.put("websocket.connect")
-    assert (await connection.take("websocket.accept"))["subprotocol"] == PROTOCOL
-    for text in said:
-        connection.put("websocket.receive", text=text)
-    for _ in range(sum("ping" in text for text in said)):
-        await connection.take("websocket.send")
-
-    assert (await connection.take("websocket.close"))["code"] == 4408
-    await connection.ended()

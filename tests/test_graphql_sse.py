@@ -15,7 +15,7 @@ from schema import sse
 from schema.sse import EventStream
 from tests.gateway import Account, Gateway
 from tests.graphql_client import PATH, http_client, over_sse
-from tests.in_process import DEADLINE_S, readers_of, running
+from tests.in_process import DEADLINE_S
 
 EVENTS = {"accept": "text/event-stream"}
 CREATE = 'mutation { createBackupDestination(input: {local: {label: "Attic"}}) { __typename } }'
@@ -113,21 +113,6 @@ async def test_a_subscription_is_an_event_for_each_answer(account: Account) -> N
         events = await listener.events(3)
 
     assert [event["backupDestinationId"] for event in events] == [f"BackupDestination:{id_}" for id_ in ids]
-
-
-async def test_a_client_that_leaves_ends_its_subscription(account: Account) -> None:
-    """The gateway stops reading events for it, at once."""
-    async with running(account.gateway) as (open_connection, streams):
-        headers = EVENTS | {"content-type": "application/json"}
-        connection = open_connection("http", account.token, headers, method="POST", scheme="http")
-        connection.put("http.request", body=orjson.dumps({"query": LISTEN}), more_body=False)
-        assert (await connection.take("http.response.start"))["status"] == 200
-        await readers_of(streams, 1)
-
-        connection.put("http.disconnect")
-
-        await connection.ended()
-        await readers_of(streams, 0)
 
 
 async def test_a_line_that_is_quiet_is_kept_alive_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:

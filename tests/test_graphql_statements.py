@@ -14,9 +14,9 @@ from models.event_stream import EventStreams
 from models.service import DestinationService
 from models.vault import Vault, generate_key
 from models.viewer import Protocol
+from schema.allowance import Limits
 from schema.context import Context
 from schema.engine import Engine
-from schema.limits import Limits
 from tests.gateway import Gateway
 from tests.graphql_client import data_of
 from tests.graphql_documents import DESTINATION, EVENT
