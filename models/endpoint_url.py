@@ -10,6 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"{}|^`#]")
+_BRACKETED = re.compile(r"\[[^\[\]]*\](:[0-9]*)?")
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _MAX_HOST_LENGTH = 253
 
@@ -22,6 +23,9 @@ def is_endpoint_url(text: str) -> bool:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
+        return False
+    # Python reads past whatever follows the bracket.
+    if parts.netloc.startswith("[") and not _BRACKETED.fullmatch(parts.netloc):
         return False
     if parts.scheme not in ("http", "https") or "@" in parts.netloc or port == 0:
         return False

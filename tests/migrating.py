@@ -21,6 +21,10 @@ Process = subprocess.Popen[str]
 DEADLINE_S = 30
 POLL_S = 0.001
 WAITING = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+TABLES = {
+    "sqlite": "SELECT count(*) AS n FROM sqlite_master",
+    "postgresql": "SELECT count(*) AS n FROM information_schema.tables WHERE table_schema = 'public'",
+}
 CONNECTED = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
@@ -71,6 +75,18 @@ async def kill_in_the_middle(gateway: Gateway) -> None:
         await _kill_on_sqlite(gateway)
     else:
         await _kill_on_postgresql(gateway, gateway.address.url)
+
+
+async def kill_at_first_sight(gateway: Gateway) -> None:
+    """Start a migration and kill it with SIGKILL as soon as anybody else can see anything of it."""
+    process = start(gateway)
+
+    async def is_seen() -> bool:
+        return process.poll() is not None or await gateway.rows(TABLES[gateway.engine]) != [{"n": 0}]
+
+    await until(is_seen)
+    process.kill()
+    process.communicate()
 
 
 async def _kill_on_postgresql(gateway: Gateway, url: str) -> None:

@@ -24,6 +24,7 @@ query ($first: Int, $after: String, $last: Int, $before: String, $orderBy: Backu
   }
 }
 """
+MAX_PAGES = 50
 FIELDS = {"CREATED_AT": "createdAt", "UPDATED_AT": "updatedAt", "LABEL": "label"}
 ORDERS: tuple[dict[str, str] | None, ...] = (
     None,
@@ -49,9 +50,9 @@ async def page(client: httpx.AsyncClient, **arguments: Any) -> dict[str, Any]:
 
 
 async def pages(client: httpx.AsyncClient, *, size: int, backwards: bool, **arguments: Any) -> AsyncIterator[list[int]]:
-    """The ids of page after page to the end, each page in the order of the list."""
+    """The ids of page after page to the end, each page in the order of the list; a list without an end is told."""
     cursor = None
-    while True:
+    for _ in range(MAX_PAGES):
         window = {"last": size, "before": cursor} if backwards else {"first": size, "after": cursor}
         found = await page(client, **window, **arguments)
         yield [edge["node"]["databaseId"] for edge in found["edges"]]
@@ -59,6 +60,7 @@ async def pages(client: httpx.AsyncClient, *, size: int, backwards: bool, **argu
         cursor = info["startCursor"] if backwards else info["endCursor"]
         if not info["hasPreviousPage" if backwards else "hasNextPage"]:
             return
+    raise AssertionError(f"there is more after {MAX_PAGES} pages")
 
 
 async def planted(gateway: Gateway) -> Account:

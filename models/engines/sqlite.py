@@ -23,7 +23,11 @@ from tortoise.connection import get_connections
 from models.errors import DatabaseUnavailable
 
 LOCK_WAIT_MS = 2_000
-"""How long another process's lock on the file is waited for, and a turn at the connection within this process."""
+"""How long another process's lock on the file is waited for at a time."""
+_BEGIN_ATTEMPTS = 3
+"""SQLite's wait is no queue: among many writers one may be passed over, and tries again, where nothing is lost."""
+TURN_WAIT_S = 8.0
+"""How long a turn at the connection is waited for within this process; with the attempts, within a request's time."""
 
 UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -42,7 +46,7 @@ class _BoundedLock(asyncio.Lock):
 
     async def acquire(self) -> Literal[True]:
         try:
-            async with asyncio.timeout(LOCK_WAIT_MS / 1000):
+            async with asyncio.timeout(TURN_WAIT_S):
                 return await super().acquire()
         except TimeoutError as error:
             raise DatabaseUnavailable from error
@@ -91,10 +95,14 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
         return NestedTransactionContext(_ImmediateTransaction(self))
 
     async def begin(self) -> None:
-        try:
-            await self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise DatabaseUnavailable from error
+        for _ in range(_BEGIN_ATTEMPTS):
+            try:
+                await self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                failure = error
+            else:
+                return
+        raise DatabaseUnavailable from failure
 
     async def commit(self) -> None:
         try:
