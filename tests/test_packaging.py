@@ -75,7 +75,9 @@ def test_every_dependency_is_justified_to_contributors(project: dict[str, Any]) 
 
 def test_make_alone_lists_every_target() -> None:
     described = re.findall(r"^([a-z-]+):.* ## (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    listed = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
     assert [re.split(r" {2,}", line.strip(), maxsplit=1) for line in listed.split("\n\n")[0].splitlines()] == [
         [f"make {target}", description] for target, description in described
     ]

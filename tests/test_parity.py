@@ -12,7 +12,14 @@ import httpx
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from models.abilities import Ability
 from tests.destinations import MISSING
@@ -24,7 +31,8 @@ from tests.parity_model import ALLOWED, ENDPOINTS, REQUIRED, TEXTS, Model, agree
 
 Doors = tuple[RestDoor, GraphQLDoor]
 KINDS = tuple(REQUIRED)
-USERS = st.integers(0, 2)
+USERS = st.sampled_from((0, 0, 0, 1, 2))
+TARGETS = st.integers(0, 30)
 DOORS = st.integers(0, 1)
 GOOD: dict[str, Any] = {
     "label": "Nightly",
@@ -66,9 +74,10 @@ class Lives(RuleBasedStateMachine):
         self.gone = [MISSING]
         self.last = 0
 
-    def target(self, number: int) -> int:
-        """An id: of a row there is, of one there was, or of none."""
-        ids = [*sorted(self.model.rows), *self.gone[-2:]]
+    def target(self, user: int, number: int) -> int:
+        """Mostly the id of a row of the user's; else of any there is or was, or of none."""
+        own = [row["id"] for row in self.model.listed(user)]
+        ids = own if own and number < 22 else [*sorted(self.model.rows), *self.gone[-2:]]
         return ids[number % len(ids)]
 
     def door(self, user: int, number: int) -> Door:
@@ -76,38 +85,44 @@ class Lives(RuleBasedStateMachine):
         self.last = user
         return self.doors[user][number]
 
+    @initialize(door=DOORS, kinds=st.permutations(KINDS))
+    def begin(self, door: int, kinds: list[str]) -> None:
+        for user, kind in (*((0, kind) for kind in kinds), (1, kinds[0])):
+            self.create(user, door, kind, {})
+
     @rule(user=USERS, door=DOORS, kind=st.sampled_from(KINDS), few=FEW_VALUES)
     def create(self, user: int, door: int, kind: str, few: Values) -> None:
         values = {a: v for a, v in {**GOOD, **few}.items() if a in ALLOWED[kind]}
         made = self.door(user, door).create(kind, values)
         self.must(made, self.model.create(user, kind, values, made))
 
-    @rule(user=USERS, door=DOORS, number=st.integers(0, 30), values=SOME_VALUES | FEW_VALUES)
+    @rule(user=USERS, door=DOORS, number=TARGETS, values=SOME_VALUES | FEW_VALUES)
     def update(self, user: int, door: int, number: int, values: Values) -> None:
-        id_ = self.target(number)
+        id_ = self.target(user, number)
         given = fitting(values, self.model.rows.get(id_, {}).get("kind"))
         answer = self.door(user, door).update(id_, given)
         self.must(answer, self.model.update(user, id_, given, strict=door == 1))
 
-    @rule(user=USERS, number=st.integers(0, 30), kind=st.sampled_from(KINDS), values=FEW_VALUES, whole=st.booleans())
+    @rule(user=USERS, number=TARGETS, kind=st.sampled_from(KINDS), values=FEW_VALUES, whole=st.booleans())
     def change_kind(self, user: int, number: int, kind: str, values: Values, whole: bool) -> None:
         """Only REST can."""
-        id_ = self.target(number)
+        id_ = self.target(user, number)
         given = {**(GOOD if whole else {}), **values, "kind": kind}
         answer = self.door(user, 0).update(id_, given)
         self.must(answer, self.model.update(user, id_, given, strict=False))
 
-    @rule(user=USERS, door=DOORS, number=st.integers(0, 30))
+    @precondition(lambda self: len(self.model.rows) > 2)
+    @rule(user=USERS, door=DOORS, number=TARGETS)
     def delete(self, user: int, door: int, number: int) -> None:
-        id_ = self.target(number)
+        id_ = self.target(user, number)
         answer = self.door(user, door).delete(id_)
         self.must(answer, self.model.delete(user, id_))
         if id_ not in self.model.rows:
             self.gone.append(id_)
 
-    @rule(user=USERS, number=st.integers(0, 30))
+    @rule(user=USERS, number=TARGETS)
     def show(self, user: int, number: int) -> None:
-        id_ = self.target(number)
+        id_ = self.target(user, number)
         refusal = self.model.refusal(user, id_)
         rest, graphql = (door.show(id_) for door in self.doors[user])
         self.must(rest, refusal or self.model.shown(id_))
