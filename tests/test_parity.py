@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -164,6 +164,8 @@ def test_random_lives_through_either_door_are_what_both_doors_show(gateway: Gate
     accounts = asyncio.run(three_users())
     users = ", ".join(str(account.user_id) for account in accounts)
     lives = settings(max_examples=20, stateful_step_count=20, derandomize=True, deadline=None, database=None)
+    # To shrink a life takes minutes, and the message of a failure says what was answered in place of what.
+    lives = settings(lives, phases=[Phase.generate])
 
     with doors_of(accounts) as doors:
 

@@ -23,11 +23,9 @@ from tortoise.connection import get_connections
 from models.errors import DatabaseUnavailable
 
 LOCK_WAIT_MS = 2_000
-"""How long another process's lock on the file is waited for at a time."""
-_BEGIN_ATTEMPTS = 3
-"""SQLite's wait is no queue: among many writers one may be passed over, and tries again, where nothing is lost."""
-TURN_WAIT_S = 8.0
-"""How long a turn at the connection is waited for within this process; with the attempts, within a request's time."""
+"""How long a lock on the file, or a turn at the connection, is waited for while nobody gets on."""
+PATIENCE = 4
+"""How many times as long it is waited for while others do get on: a queue that moves is no lock that hangs."""
 
 UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -41,15 +39,27 @@ UNAVAILABLE = {
 """What SQLite says when another process keeps the file too long, or the disk does not take or give it just now."""
 
 
-class _BoundedLock(asyncio.Lock):
-    """Taken in time or not at all, as a connection of the PostgreSQL pool is: waits one behind the other add up."""
+class _Turns(asyncio.Lock):
+    """Taken in time or not at all, as a connection of the PostgreSQL pool is; `note_progress` after each success."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._progress = 0
+
+    def note_progress(self) -> None:
+        """Somebody has got on."""
+        self._progress += 1
 
     async def acquire(self) -> Literal[True]:
-        try:
-            async with asyncio.timeout(TURN_WAIT_S):
-                return await super().acquire()
-        except TimeoutError as error:
-            raise DatabaseUnavailable from error
+        for _ in range(PATIENCE):
+            seen = self._progress
+            try:
+                async with asyncio.timeout(LOCK_WAIT_MS / 1000):
+                    return await super().acquire()
+            except TimeoutError:
+                if self._progress == seen:
+                    break
+        raise DatabaseUnavailable
 
 
 class MooringsSqliteClient(SqliteClient):
@@ -58,7 +68,7 @@ class MooringsSqliteClient(SqliteClient):
     def __init__(self, file_path: str, **kwargs: Any) -> None:
         pragmas = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": LOCK_WAIT_MS}
         super().__init__(file_path, **{**pragmas, **kwargs})
-        self._lock = _BoundedLock()
+        self._lock: asyncio.Lock = _Turns()
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the file; raises `DatabaseUnavailable` when it cannot be opened or is no database."""
@@ -83,6 +93,8 @@ class _Connection(ConnectionWrapper[Any]):
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         await super().__aexit__(exc_type, exc_val, exc_tb)
+        if exc_type is None and isinstance(self._lock, _Turns):
+            self._lock.note_progress()
         if isinstance(exc_val, sqlite3.OperationalError) and exc_val.sqlite_errorcode & 0xFF in UNAVAILABLE:
             raise DatabaseUnavailable from exc_val
 
@@ -95,14 +107,23 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
         return NestedTransactionContext(_ImmediateTransaction(self))
 
     async def begin(self) -> None:
-        for _ in range(_BEGIN_ATTEMPTS):
+        """Wait for the lock on the file. SQLite's wait is no queue: among many writers one may be passed over."""
+        for _ in range(PATIENCE):
+            seen = await self._data_version()
             try:
                 await self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 failure = error
+                if await self._data_version() == seen:
+                    break
             else:
                 return
         raise DatabaseUnavailable from failure
+
+    async def _data_version(self) -> int:
+        """A number that moves with every commit of another process."""
+        rows = await self._connection.execute_fetchall("PRAGMA data_version")
+        return int(next(iter(rows))[0])
 
     async def commit(self) -> None:
         try:
@@ -134,6 +155,11 @@ class _ImmediateContext(SqliteTransactionContext):
             raise
         client: TransactionalDBClient = self.connection
         return client
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        await super().__aexit__(exc_type, exc_val, exc_tb)
+        if exc_type is None and isinstance(self._trxlock, _Turns):
+            self._trxlock.note_progress()
 
 
 async def _run_statements(client: SqliteClient, script: str) -> None:
