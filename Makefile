@@ -3,6 +3,9 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
+# Compiled once, not at every start of a process; the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 # The stamps are written last: an environment without .venv/.setup was interrupted and is built anew.
 SETUP := .venv/.setup

@@ -81,7 +81,7 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
         if merged.get(attribute) is None:
             violations[attribute] = _missing(attribute, kind)
     if strict and kind is not None:
-        for attribute in merged.keys() & given.keys() - KINDS[kind].applicable:
+        for attribute in given.keys() - violations.keys() - KINDS[kind].applicable:
             if given[attribute] is not None:
                 violations[attribute] = Violation(attribute=attribute, rule=Rule.NOT_APPLICABLE, kind=kind)
     if violations or kind is None:

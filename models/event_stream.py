@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
-from models.abilities import Ability
+from models.abilities import Ability, parse_abilities
 from models.clock import current_second
-from models.errors import DatabaseUnavailable, Unauthenticated
+from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthenticated
 from models.event import Event
 from models.history import events_after, newest_event_id
 from models.token import Token
@@ -28,13 +28,13 @@ logger = logging.getLogger("moorings.events")
 class _Reader:
     """One open stream: whose it is, and the flag that wakes it."""
 
-    __slots__ = ("ended", "news", "token_id", "user_id")
+    __slots__ = ("end", "news", "token_id", "user_id")
 
     def __init__(self, viewer: Viewer) -> None:
         self.user_id = viewer.user_id
         self.token_id = viewer.token_id
         self.news = asyncio.Event()
-        self.ended = False
+        self.end: Refusal | None = None
 
 
 class EventStreams:
@@ -53,7 +53,7 @@ class EventStreams:
     async def events(self, viewer: Viewer, *, after: int | None) -> AsyncIterator[Event]:
         """The viewer's events behind that id, then live ones, in commit order, without end.
 
-        Raises `AbilityMissing` at once, and `Unauthenticated` when the token stops being valid.
+        Raises `AbilityMissing` at once, and that or `Unauthenticated` when the token stops allowing it.
         """
         viewer.require(Ability.VIEW)
         reader = _Reader(viewer)
@@ -66,12 +66,12 @@ class EventStreams:
                 for event in batch:
                     position = event.id
                     yield event
-                    if reader.ended:
-                        raise Unauthenticated
+                    if reader.end is not None:
+                        raise reader.end
                 if len(batch) < BATCH:
                     await reader.news.wait()
-                if reader.ended:
-                    raise Unauthenticated
+                if reader.end is not None:
+                    raise reader.end
         finally:
             self._readers[viewer.user_id].discard(reader)
             if not self._readers[viewer.user_id]:
@@ -102,9 +102,16 @@ class EventStreams:
         valid = {token.id: token for token in await Token.filter(id__in=token_ids).select_related("user")}
         for reader in readers:
             token = valid.get(reader.token_id) if reader.token_id is not None else None
-            if token is None or not token.is_valid_at(current_second()):
-                reader.ended = True
-                reader.news.set()
-            elif self._revisions.get(reader.user_id) != token.user.revision:
+            reader.end = _why_ended(token)
+            revision = None if token is None else token.user.revision
+            if reader.end is not None or self._revisions.get(reader.user_id) != revision:
                 reader.news.set()
         self._revisions = {token.user_id: token.user.revision for token in valid.values()}
+
+
+def _why_ended(token: Token | None) -> Refusal | None:
+    """What keeps the bearer of a token from reading on; None while nothing does."""
+    if token is None or not token.is_valid_at(current_second()):
+        return Unauthenticated()
+    allowed = parse_abilities(token.abilities)
+    return None if allowed & {Ability.VIEW, Ability.ALL} else AbilityMissing(Ability.VIEW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from models.event import Event
 from models.pagination import Bounds, Slice
@@ -34,8 +34,8 @@ async def newest_event_id(user_id: int) -> int:
     return 0 if newest is None else newest.id
 
 
-async def event_of(user_id: int, event_id: int) -> Event | None:
-    """One of the user's events."""
-    if not 0 < event_id <= MAX_EVENT_ID:
-        return None
-    return await Event.filter(id=event_id, user_id=user_id).first()
+async def events_of(user_id: int, event_ids: Iterable[int]) -> dict[int, Event]:
+    """Those of the events that are the user's, by id."""
+    wanted = sorted({id_ for id_ in event_ids if 0 < id_ <= MAX_EVENT_ID})
+    rows = await Event.filter(id__in=wanted, user_id=user_id) if wanted else ()
+    return {event.id: event for event in rows}

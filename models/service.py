@@ -16,7 +16,7 @@ from models.clock import current_second
 from models.errors import DestinationForbidden, DestinationNotFound
 from models.event import Event, EventKind
 from models.event_stream import EventStreams
-from models.history import event_of, events_slice
+from models.history import events_of, events_slice
 from models.kinds import Attribute
 from models.listing import DestinationFilter, DestinationOrder, DestinationPosition, count_of, slice_of
 from models.pagination import Bounds, Page, Slice
@@ -82,10 +82,10 @@ class DestinationService:
         viewer.require(Ability.VIEW)
         return await events_slice(viewer.user_id, bounds)
 
-    async def event(self, viewer: Viewer, event_id: int) -> Event | None:
-        """One thing that happened to one of the viewer's destinations."""
+    async def find_events(self, viewer: Viewer, event_ids: Iterable[int]) -> dict[int, Event]:
+        """Those of the events that happened to the viewer's destinations, by id."""
         viewer.require(Ability.VIEW)
-        return await event_of(viewer.user_id, event_id)
+        return await events_of(viewer.user_id, event_ids)
 
     async def create(self, viewer: Viewer, raw: Raw, *, strict: bool = False) -> BackupDestination:
         """Store a new destination; raises `AbilityMissing` or `ValidationFailed`."""

@@ -14,6 +14,7 @@ from models.viewer import Viewer
 
 if TYPE_CHECKING:
     from models.backup_destination import BackupDestination
+    from models.event import Event
     from models.event_stream import EventStreams
 
 
@@ -25,9 +26,11 @@ class Context:
     streams: EventStreams
     current_viewer: Viewer | None
     destinations: DataLoader[int, BackupDestination | None] = field(init=False)
+    events: DataLoader[int, Event | None] = field(init=False)
 
     def __post_init__(self) -> None:
         self.destinations = DataLoader(load_fn=self._load_destinations)
+        self.events = DataLoader(load_fn=self._load_events)
 
     @property
     def viewer(self) -> Viewer:
@@ -38,4 +41,8 @@ class Context:
 
     async def _load_destinations(self, ids: Sequence[int]) -> Sequence[BackupDestination | None]:
         found = await self.service.find(self.viewer, ids)
+        return [found.get(id_) for id_ in ids]
+
+    async def _load_events(self, ids: Sequence[int]) -> Sequence[Event | None]:
+        found = await self.service.find_events(self.viewer, ids)
         return [found.get(id_) for id_ in ids]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
@@ -41,14 +43,10 @@ class Query:
         description="Several objects of the viewer's, in the order of the IDs, at most 100; null where there is none."
     )
     async def nodes(self, info: Info[Context, None], ids: IdsArgument) -> list[Node | None]:
-        """Destinations are looked up together."""
+        """Destinations are looked up together, and so are events."""
         if len(ids) > MAX_SIZE:
             raise BadInput(f"`ids` must be at most {MAX_SIZE}.")
-        numbers = [number for type_, number in map(parse_id, ids) if type_ is NodeType.DESTINATION]
-        if numbers:
-            info.context.viewer.require(Ability.VIEW)
-            await info.context.destinations.load_many(numbers)
-        return [await _node(info.context, id_) for id_ in ids]
+        return await asyncio.gather(*(_node(info.context, id_) for id_ in ids))
 
     @strawberry.field(description="One of the viewer's destinations; null when there is none with this ID.")
     async def backup_destination(
@@ -107,5 +105,6 @@ async def _node(context: Context, id_: str) -> Node | None:
             row = await context.destinations.load(number)
             return None if row is None else present(row)
         case NodeType.EVENT:
-            event = await context.service.event(context.viewer, number)
+            context.viewer.require(Ability.VIEW)
+            event = await context.events.load(number)
             return None if event is None else present_event(event)

@@ -8,6 +8,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
 
+from models.abilities import Ability
 from schema.arguments import AfterEvent
 from schema.context import Context
 from schema.events import BackupDestinationEvent, present_event
@@ -23,7 +24,8 @@ class Subscription:
         self, info: Info[Context, None], after: AfterEvent = UNSET
     ) -> AsyncGenerator[BackupDestinationEvent, None]:
         """Needs `view-backup-destinations`; ends with an error when the token stops being valid."""
-        position = parse_id_of(NodeType.EVENT, after) if after else None
+        info.context.viewer.require(Ability.VIEW)
+        position = parse_id_of(NodeType.EVENT, after) if isinstance(after, str) else None
         async for event in info.context.streams.events(info.context.viewer, after=position):
             info.context.destinations.clear_all()
             yield present_event(event)

@@ -80,6 +80,16 @@ async def test_a_stream_ends_within_five_seconds_of_its_token(gateway: Gateway) 
         assert len(await other.events(1)) == 1
 
 
+async def test_a_stream_ends_when_its_token_may_no_longer_view(gateway: Gateway) -> None:
+    account = await gateway.new_user()
+    start = await start_of(account)
+
+    async with over_socket(account, IDS, {"after": start}) as listener:
+        id_ = int(account.token.partition("|")[0])
+        await gateway.rows(f"UPDATE tokens SET abilities = 'create-backup-destinations' WHERE id = {id_}")
+        assert code_of(await listener.answer()) == "FORBIDDEN"
+
+
 async def test_what_one_gateway_stores_is_heard_at_another(gateway: Gateway) -> None:
     """Two processes share the database alone: PostgreSQL tells at once, SQLite is asked every second."""
     account = await gateway.new_user()

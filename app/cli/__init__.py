@@ -1,4 +1,4 @@
-"""The command line: `moorings serve, migrate, user, token, keys`."""
+"""The command line: `moorings serve, migrate, schema, user, token, keys`."""
 
 from app.cli.program import main
 
