@@ -86,7 +86,7 @@ async def test_a_stream_ends_when_its_token_may_no_longer_view(gateway: Gateway)
 
     async with over_socket(account, IDS, {"after": start}) as listener:
         id_ = int(account.token.partition("|")[0])
-        await gateway.rows(f"UPDATE tokens SET abilities = 'create-backup-destinations' WHERE id = {id_}")
+        await gateway.rows(f"UPDATE tokens SET abilities = 'create-backup-destinations' WHERE id = {id_}")  # noqa: S608 - an integer
         assert code_of(await listener.answer()) == "FORBIDDEN"
 
 
