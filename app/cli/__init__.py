@@ -1,5 +1,15 @@
 """The command line: `moorings serve, migrate, schema, user, token, keys`."""
 
-from app.cli.program import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import gc
+
+
+def main() -> None:
+    """The console script: load the program without collecting in between, for nothing of it is garbage, then run it."""
+    gc.disable()
+    from app.cli.program import run
+
+    gc.freeze()
+    gc.enable()
+    run()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from app.cli.session import with_database
 from app.keys import open_vault
@@ -31,6 +28,9 @@ def status() -> None:
         vault = await open_vault(settings)
         return await key_usage(), tuple(vault.key_ids)
 
+    from rich.console import Console
+    from rich.table import Table
+
     usage, ring = with_database(act)
     table = Table("Key", "Sealed values", "Role")
     for number, key_id in enumerate(ring):
@@ -48,6 +48,9 @@ def rotate_keys() -> None:
 
 
 async def _rotate(settings: Settings) -> int:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     vault = await open_vault(settings)
     total, failed = await sealed_rows(), 0
     columns = (TextColumn("Sealing anew"), BarColumn(), MofNCompleteColumn())

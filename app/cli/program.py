@@ -6,8 +6,8 @@ import sys
 
 import typer
 
+from app.address import AddressTaken
 from app.cli import keys, printing, serving, tokens, users
-from app.server import AddressTaken
 from app.settings import SettingsRefused
 from models.errors import DatabaseUnavailable, Refusal
 
@@ -27,8 +27,8 @@ program.add_typer(tokens.commands, name="token")
 program.add_typer(keys.commands, name="keys")
 
 
-def main() -> None:
-    """The console script."""
+def run() -> None:
+    """Run the command that was typed."""
     try:
         program()
     except DatabaseUnavailable:

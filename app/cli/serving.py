@@ -25,8 +25,9 @@ def serve(
 
     The first start on an empty embedded database makes a user and prints its token once.
     """
+    from app.address import bind, url_of
     from app.bootstrap import prepare, welcome
-    from app.server import bind, run, url_of
+    from app.server import run
 
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)

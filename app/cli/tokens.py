@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from app.cli.session import with_database
 from app.settings import Settings
@@ -45,6 +43,9 @@ def list_tokens(email: Email) -> None:
 
     async def act(_settings: Settings) -> Sequence[Token]:
         return await accounts.tokens_of(await accounts.find_user(email))
+
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table("ID", "Name", "Abilities", "Created", "Expires", "Last used", "State")
     for token in with_database(act):
