@@ -22,8 +22,9 @@ class Connection:
     """One request or socket: what the client sends is put in, what it receives is taken out."""
 
     def __init__(self, app: ASGIApp, scope: dict[str, Any]) -> None:
+        """`unread` in the scope is how many messages the client leaves untaken before the next one has to wait."""
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
-        self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[Message] = asyncio.Queue(scope.pop("unread", 0))
         self._task = asyncio.ensure_future(app(scope, self._incoming.get, self._outgoing.put))
 
     def put(self, type_: str, **others: Any) -> None:

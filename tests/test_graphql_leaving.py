@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from models.viewer import Viewer
 from schema import socket as door
+from schema import sse
 from schema.allowance import Limits
 from schema.engine import Engine
 from schema.socket import GraphQLSocket
@@ -15,6 +16,7 @@ from tests.gateway import Account, Gateway
 from tests.in_process import Connection, readers_of, running
 
 LISTEN = "subscription { backupDestinationEvents { __typename } }"
+FROM_THE_START = 'subscription { backupDestinationEvents(after: "BackupDestinationEvent:1") { __typename } }'
 PROTOCOL = "graphql-transport-ws"
 STREAM = {"accept": "text/event-stream", "content-type": "application/json"}
 
@@ -23,6 +25,12 @@ STREAM = {"accept": "text/event-stream", "content-type": "application/json"}
 async def account(gateway: Gateway) -> Account:
     """Somebody who may do everything."""
     return await gateway.new_user()
+
+
+async def something_happened(account: Account) -> None:
+    """Events behind the first of the database, whose own it may be."""
+    for _ in range(2):
+        await account.create("local")
 
 
 async def test_a_stream_that_is_left_ends_its_subscription(account: Account) -> None:
@@ -37,6 +45,39 @@ async def test_a_stream_that_is_left_ends_its_subscription(account: Account) -> 
 
         await connection.ended()
         await readers_of(streams, 0)
+
+
+async def test_a_stream_that_is_not_read_is_cut_off(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer does not wait for it, and nothing is kept for it."""
+    monkeypatch.setattr(sse, "SEND_S", 0.5)
+    await something_happened(account)
+    async with running(account.gateway) as (open_connection, streams):
+        connection = open_connection("http", account.token, STREAM, method="POST", scheme="http", unread=1)
+        connection.put("http.request", body=orjson.dumps({"query": FROM_THE_START}), more_body=False)
+        await readers_of(streams, 1)
+
+        await connection.ended()
+        await readers_of(streams, 0)
+
+
+async def test_a_socket_that_is_not_read_is_closed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its subscriptions end first; the reason follows as soon as it reads again."""
+    monkeypatch.setattr(door, "SEND_S", 0.5)
+    await something_happened(account)
+    async with running(account.gateway) as (open_connection, streams):
+        connection = open_connection("websocket", account.token, {}, scheme="ws", subprotocols=[PROTOCOL], unread=2)
+        connection.put("websocket.connect")
+        connection.put("websocket.receive", text='{"type": "connection_init"}')
+        message = {"type": "subscribe", "id": "1", "payload": {"query": FROM_THE_START}}
+        connection.put("websocket.receive", text=orjson.dumps(message).decode())
+        await readers_of(streams, 1)
+
+        await readers_of(streams, 0)
+        await connection.take("websocket.accept")
+        await connection.take("websocket.send")
+        assert (await connection.take("websocket.close"))["code"] == door.TRY_AGAIN_LATER
+        connection.put("websocket.disconnect", code=1013)
+        await connection.ended()
 
 
 async def test_a_socket_that_closes_ends_its_subscriptions(account: Account) -> None:
