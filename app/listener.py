@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import asyncpg
 
@@ -14,25 +12,10 @@ from models.event_stream import EventStreams
 
 CHANNEL = "moorings_events"
 RETRY_S = 0.5
-logger = logging.getLogger("moorings.events")
 
 
-@asynccontextmanager
-async def listening(url: str | None, streams: EventStreams) -> AsyncIterator[None]:
-    """Keep a listening connection while the gateway runs; without a URL there is nothing to listen to."""
-    if url is None:
-        yield
-        return
-    task = asyncio.create_task(_listen(url, streams), name="event listener")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _listen(url: str, streams: EventStreams) -> None:
+async def listen(url: str, streams: EventStreams) -> None:
+    """Keep a listening connection, without end."""
     while True:
         with suppress(*UNAVAILABLE):
             await _listen_once(url, streams)

@@ -7,6 +7,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from models.unexpected import where
+
 QUIET = ("tortoise", "tortoise.db_client", "aiosqlite", "asyncio", "asyncpg", "httpx", "httpcore", "hpack", "limits")
 """Their DEBUG lines carry statements with values or whole requests, and their INFO lines tell a user nothing."""
 
@@ -27,8 +29,6 @@ class _WithoutValues(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info:
-            from app.failures import where
-
             error = record.exc_info[1]
             record.msg = f"{record.getMessage()} {where(error) if error is not None else ''}".strip()
             record.args, record.exc_info, record.exc_text = (), None, None

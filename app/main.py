@@ -21,9 +21,10 @@ from app.failures import UnexpectedFailures
 from app.hosts import AllowedHosts
 from app.keys import open_vault
 from app.limits import FAILED_AUTHENTICATIONS, Limiter, QuotaHeaders, open_storage
-from app.listener import listening
+from app.listener import listen
 from app.security_headers import SecurityHeaders
 from app.settings import Settings, load_settings
+from models.background import in_background
 from models.errors import DatabaseUnavailable
 from models.event_stream import EventStreams
 from models.service import DestinationService
@@ -50,8 +51,10 @@ def create_app(settings: Settings) -> Starlette:
             await stack.enter_async_context(open_database(settings.address))
             service = DestinationService(await open_vault(settings), streams)
             await stack.enter_async_context(_written_behind(usage))
-            await stack.enter_async_context(streams.watching())
-            await stack.enter_async_context(listening(settings.address.url, streams))
+            await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
+            if settings.address.url is not None:
+                listener = listen(settings.address.url, streams)
+                await stack.enter_async_context(in_background(listener, name="event listener"))
             yield {"service": service, "streams": streams, "public_url": settings.public_url}
 
     app = Starlette(
@@ -123,10 +126,9 @@ async def _written_behind(usage: TokenUsage) -> AsyncIterator[None]:
             with suppress(DatabaseUnavailable):
                 await usage.flush()
 
-    task = asyncio.create_task(write_now_and_then(), name="token usage")
     try:
-        yield
+        async with in_background(write_now_and_then(), name="token usage"):
+            yield
     finally:
-        task.cancel()
         with suppress(DatabaseUnavailable):
             await usage.flush(everything=True)

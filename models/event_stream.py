@@ -7,10 +7,9 @@ of this process, PostgreSQL's NOTIFY, or the poll that is the net under both - m
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 from models.abilities import Ability, parse_abilities
 from models.clock import current_second
@@ -22,7 +21,6 @@ from models.viewer import Viewer
 
 BATCH = 100
 POLL_S = 1.0
-logger = logging.getLogger("moorings.events")
 
 
 class _Reader:
@@ -77,18 +75,8 @@ class EventStreams:
             if not self._readers[viewer.user_id]:
                 del self._readers[viewer.user_id]
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        """Look now and then for news and for tokens that ended, as long as there are readers."""
-        task = asyncio.create_task(self._watch(), name="event streams")
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Look now and then for news and for tokens that ended, as long as there are readers; without end."""
         while True:
             await asyncio.sleep(POLL_S)
             if self._readers:

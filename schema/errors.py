@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import logging
 import re
-import traceback
 from enum import StrEnum
-from secrets import token_hex
 from typing import Any
 
 from graphql import GraphQLError
 
 from models.errors import AbilityMissing, DatabaseUnavailable, TooManyAttempts, Unauthenticated
+from models.unexpected import report
 
 logger = logging.getLogger("moorings.graphql")
 
@@ -62,7 +61,11 @@ def refusal(message: str, code: Code) -> dict[str, Any]:
 def error_of(exception: Exception) -> dict[str, Any]:
     """A refusal that ended a whole request, formatted."""
     code = _CODES.get(type(exception))
-    return _masked(exception) if code is None else refusal(str(exception), code)
+    return (
+        refusal(report(exception, logger), Code.INTERNAL_SERVER_ERROR)
+        if code is None
+        else refusal(str(exception), code)
+    )
 
 
 def formatted(error: GraphQLError, code: Code) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def formatted_failure(error: GraphQLError) -> dict[str, Any]:
         # A variable that may be null stands where null does not fit: only its value can tell.
         shown = refusal(f"Argument '{argument[1]}' has a value that does not fit.", Code.BAD_USER_INPUT)
     else:
-        shown = _masked(error)
+        shown = error_of(error)
     return shown | _place(error)
 
 
@@ -96,13 +99,3 @@ def _place(error: GraphQLError) -> dict[str, Any]:
 def _harmless(message: str) -> str:
     message = _TOKEN.sub(lambda token: f"{token[1] or token[2]}.", message)
     return message if len(message) <= MAX_MESSAGE_LENGTH else message[: MAX_MESSAGE_LENGTH - 1] + "…"
-
-
-def _masked(exception: Exception) -> dict[str, Any]:
-    """One fixed sentence with a request id; the log gets the type and the place, no value."""
-    request_id = token_hex(8)
-    frames = traceback.extract_tb(exception.__traceback__)
-    places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    logger.error("request %s failed: %s at %s", request_id, type(exception).__qualname__, places)
-    message = f"Something went wrong on our side; the request id is {request_id}."
-    return refusal(message, Code.INTERNAL_SERVER_ERROR)
