@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from uuid import uuid4
 
 import pytest
 
-from tests.databases import ENGINES, database_url
 from tests.gateway import Gateway
 from tests.postgres import PostgresServer
+
+ENGINES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +27,7 @@ def gateways(postgres: PostgresServer) -> Iterator[Mapping[str, Gateway]]:
     """A gateway on each database, shared by the tests that make users of their own."""
     running: dict[str, Gateway] = {}
     for engine in ENGINES:
-        running[engine] = Gateway(database_url(engine, postgres)).start()
+        running[engine] = Gateway(_database_url(engine, postgres)).start()
     yield running
     for gateway in running.values():
         gateway.close()
@@ -38,6 +40,14 @@ def gateway(request: pytest.FixtureRequest, gateways: Mapping[str, Gateway]) -> 
 
 
 @pytest.fixture(params=ENGINES)
-def freshdatabase_url(request: pytest.FixtureRequest, postgres: PostgresServer) -> str | None:
+def fresh_database_url(request: pytest.FixtureRequest, postgres: PostgresServer) -> str | None:
     """An empty database of each engine for a test alone, as `Gateway` takes it."""
-    return database_url(request.param, postgres)
+    return _database_url(request.param, postgres)
+
+
+def _database_url(engine: str, postgres: PostgresServer) -> str | None:
+    if engine == "sqlite":
+        return None
+    name = f"moorings_{uuid4().hex}"
+    postgres.create_database(name)
+    return postgres.url(name)
