@@ -27,6 +27,7 @@ from app.settings import Settings, load_settings
 from models.background import in_background
 from models.errors import DatabaseUnavailable
 from models.event_stream import EventStreams
+from models.reading import Reads
 from models.service import DestinationService
 from models.token_usage import TokenUsage
 from models.viewer import Protocol
@@ -42,14 +43,15 @@ _SHOWN_TO_PAGES = ["Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-
 
 def create_app(settings: Settings) -> Starlette:
     """Put the gateway together. The database is opened, and the keys held against it, when it starts."""
-    usage, streams = TokenUsage(), EventStreams()
-    doorkeepers = _doorkeepers(settings, usage)
+    usage, reads = TokenUsage(), Reads()
+    streams = EventStreams(reads)
+    doorkeepers = _doorkeepers(settings, usage, reads)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.address))
-            service = DestinationService(await open_vault(settings), streams)
+            service = DestinationService(await open_vault(settings), streams, reads)
             await stack.enter_async_context(_written_behind(usage))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
             if settings.address.url is not None:
@@ -76,14 +78,14 @@ def create_app_from_environment() -> Starlette:
     return create_app(load_settings())
 
 
-def _doorkeepers(settings: Settings, usage: TokenUsage) -> dict[Protocol, Doorkeeper]:
+def _doorkeepers(settings: Settings, usage: TokenUsage, reads: Reads) -> dict[Protocol, Doorkeeper]:
     """One for each door, counting together."""
     storage = open_storage(settings.rate_limit_storage)
     limit = None if settings.rate_limit == "off" else parse(settings.rate_limit)
     failures = Limiter(None if limit is None else FAILED_AUTHENTICATIONS, storage, fails_open=False)
     requests = Limiter(limit, storage)
     return {
-        protocol: Doorkeeper(protocol=protocol, failures=failures, requests=requests, usage=usage)
+        protocol: Doorkeeper(protocol=protocol, failures=failures, requests=requests, usage=usage, reads=reads)
         for protocol in (Protocol.REST, Protocol.GRAPHQL)
     }
 

@@ -10,7 +10,7 @@ import orjson
 import strawberry
 from strawberry.types import Info
 
-from models.backup_destination import BackupDestination as Row
+from models.destination_row import DestinationRow as Row
 from models.event import Event
 from models.listing import (
     MOMENTS_US,

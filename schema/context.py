@@ -13,7 +13,7 @@ from models.service import DestinationService
 from models.viewer import Viewer
 
 if TYPE_CHECKING:
-    from models.backup_destination import BackupDestination
+    from models.destination_row import DestinationRow
     from models.event import Event
     from models.event_stream import EventStreams
 
@@ -25,7 +25,7 @@ class Context:
     service: DestinationService
     streams: EventStreams
     current_viewer: Viewer | None
-    destinations: DataLoader[int, BackupDestination | None] = field(init=False)
+    destinations: DataLoader[int, DestinationRow | None] = field(init=False)
     events: DataLoader[int, Event | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +39,7 @@ class Context:
             raise Unauthenticated
         return self.current_viewer
 
-    async def _load_destinations(self, ids: Sequence[int]) -> Sequence[BackupDestination | None]:
+    async def _load_destinations(self, ids: Sequence[int]) -> Sequence[DestinationRow | None]:
         found = await self.service.find(self.viewer, ids)
         return [found.get(id_) for id_ in ids]
 

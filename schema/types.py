@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 import strawberry
 
-from models.backup_destination import BackupDestination as Row
+from models.destination_row import DestinationRow as Row
 from models.kinds import KINDS, DestinationKind
 from models.viewer import Viewer
 from schema.enums import Reachability
@@ -110,5 +110,5 @@ def _bucket(row: Row) -> dict[str, Any]:
         "bucket_name": row.bucket_name,
         "path_style_endpoint": row.path_style_endpoint,
         "credentials_set_at": row.credentials_set_at,
-        "reachability": Reachability[row.reachability.name],
+        "reachability": Reachability(row.reachability),
     }

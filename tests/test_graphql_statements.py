@@ -104,5 +104,5 @@ def tally(log: str) -> Mapping[str, int]:
     """How many statements look up a token, and how many ask for anything else of ours."""
     statements = re.findall(r"LOG:  (?:execute [^:]*|statement): ((?:.|\n\t)*)", log)
     selects = [statement for statement in statements if re.search(r"\bFROM\b", statement)]
-    tokens = sum('"tokens"' in statement for statement in selects)
+    tokens = sum(bool(re.search(r"\btokens\b", statement)) for statement in selects)
     return {"tokens": tokens, "page": len(selects) - tokens}
