@@ -45,7 +45,7 @@ class Batched(Generic[Key, Found]):
         self.asked += 1
         if not self._is_due and not self._keeping_back:
             self._is_due = True
-            loop.call_soon(self._send)
+            loop.call_soon(loop.call_soon, self._send)  # whoever asks in a task just begun joins too
         return answer
 
     def _send(self) -> None:

@@ -5,7 +5,6 @@ Both doors call it, so a rule, a refusal and an event stand here and nowhere els
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -92,12 +91,11 @@ class DestinationService:
         viewer.require(Ability.VIEW)
         return viewer.destination_count if chosen.is_empty else await count_of(viewer.user_id, chosen)
 
-    async def find(self, viewer: Viewer, destination_ids: Iterable[int]) -> dict[int, DestinationRow]:
-        """Those of the destinations that are the viewer's, by id."""
+    async def find(self, viewer: Viewer, destination_id: int) -> DestinationRow | None:
+        """One of the viewer's destinations, or None; those asked for at one moment are read together."""
         viewer.require(Ability.VIEW)
-        wanted = {id_ for id_ in destination_ids if 0 < id_ <= MAX_ID}
-        rows = await asyncio.gather(*(self._reads.destination(id_) for id_ in wanted))
-        return {row.id: row for row in rows if row is not None and row.user_id == viewer.user_id}
+        row = await self._reads.destination(destination_id) if 0 < destination_id <= MAX_ID else None
+        return None if row is None or row.user_id != viewer.user_id else row
 
     async def events(self, viewer: Viewer, bounds: Bounds[int]) -> Slice[Event]:
         """A part of what happened to the viewer's destinations, newest first; positions are event ids."""

@@ -93,10 +93,17 @@ def event_bounds(first: First, after: After, last: Last, before: Before) -> Boun
     )
 
 
+def destination_cursor(row: Row, order: DestinationOrder) -> str:
+    """A row's place in that order."""
+    if order.field is OrderField.ID:
+        return _encode([OrderField.ID, None, row.id])
+    position = position_of(row, order)
+    return _encode([order.field, position.value, position.id])
+
+
 def destination_edge(row: Row, order: DestinationOrder) -> BackupDestinationEdge:
     """A row with its place in that order."""
-    position = position_of(row, order)
-    return BackupDestinationEdge(cursor=_encode([order.field, position.value, position.id]), node=present(row))
+    return BackupDestinationEdge(cursor=destination_cursor(row, order), node=present(row))
 
 
 def destination_connection(

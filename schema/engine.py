@@ -13,14 +13,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from graphql import (
     DocumentNode,
     ExecutionResult,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
-    OperationType,
     execute,
     parse,
     subscribe,
@@ -30,10 +29,10 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from schema.allowance import Limits
 from schema.coercion import complaints
 from schema.context import Context
-from schema.cost import require_cost
 from schema.definition import make_schema
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
-from schema.limits import LimitExceeded, check_size, selected_names
+from schema.limits import LimitExceeded, check_size, selected_fields
+from schema.prepared import Prepared
 from schema.validation import MAX_ERRORS, errors_in
 
 KEPT_DOCUMENTS = 1_000
@@ -51,22 +50,16 @@ class NotExecuted(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
-    """A document that is valid, and the operation of it that was asked for."""
+class Written:
+    """An answer in JSON; `is_whole` says that it has no errors."""
 
-    document: DocumentNode
-    operation: OperationDefinitionNode
+    text: bytes
+    is_whole: bool
 
-    @property
-    def type(self) -> OperationType:
-        """Query, mutation or subscription."""
-        return self.operation.operation
-
-    @property
-    def only_introspects(self) -> bool:
-        """Whether it asks for nothing but the schema, which needs no token."""
-        selections = self.operation.selection_set.selections
-        return all(isinstance(node, FieldNode) and node.name.value.startswith("__") for node in selections)
+    @classmethod
+    def of(cls, answer: Answer) -> Written:
+        """An answer of graphql-core's."""
+        return cls(text=orjson.dumps(answer), is_whole="errors" not in answer)
 
 
 class Engine:
@@ -75,7 +68,8 @@ class Engine:
     def __init__(self, limits: Limits, *, introspection: bool = True) -> None:
         self.limits = limits
         self._introspection = introspection
-        self._schema: GraphQLSchema = make_schema()._schema
+        self._strawberry = make_schema()
+        self._schema: GraphQLSchema = self._strawberry._schema
         self._kept: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
         self._kept_characters = 0
 
@@ -99,13 +93,24 @@ class Engine:
         self._admit(prepared, variables)
         try:
             async with asyncio.timeout(self.limits.execution_s):
-                result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
-                if not isinstance(result, ExecutionResult):
-                    result = await result
+                return await self._execute(prepared, variables, context)
         except TimeoutError:
-            message = f"The operation took longer than {self.limits.execution_s:g} seconds."
-            return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
-        return _answer(result)
+            return self._too_late()
+
+    async def write(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:
+        """Execute as `run` does, and write the answer in JSON, straight from rows when the operation is compiled."""
+        compiled = prepared.compiled(self._strawberry)
+        if compiled is None or not prepared.cost.is_within(self.limits.cost, variables):
+            return Written.of(await self.run(prepared, variables, context))
+        try:
+            async with asyncio.timeout(self.limits.execution_s):
+                text = await compiled.answer(context, variables)
+                if text is not None:
+                    return Written(text=text, is_whole=True)
+                self._admit(prepared, variables)
+                return Written.of(await self._execute(prepared, variables, context))
+        except TimeoutError:
+            return Written.of(self._too_late())
 
     async def listen(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context
@@ -137,17 +142,25 @@ class Engine:
         errors = errors_in(self._schema, document)
         if errors:
             raise NotExecuted(*errors)
-        prepared = Prepared(document=document, operation=operation)
+        prepared = Prepared(document, operation)
         if not self._introspection and _asks_for_schema(document):
             raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
         return prepared
+
+    async def _execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
+        result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
+        return _answer(result if isinstance(result, ExecutionResult) else await result)
+
+    def _too_late(self) -> Answer:
+        message = f"The operation took longer than {self.limits.execution_s:g} seconds."
+        return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
 
     def _admit(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
         wrong = complaints(self._schema, prepared.operation, variables, at_most=MAX_ERRORS)
         if wrong:
             raise NotExecuted(*(refusal(message, Code.BAD_USER_INPUT) for message in wrong))
         try:
-            require_cost(prepared.document, prepared.operation, variables, self.limits)
+            prepared.cost.require(self.limits.cost, variables)
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
 
@@ -177,7 +190,7 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
 
 
 def _asks_for_schema(document: DocumentNode) -> bool:
-    return not {"__schema", "__type"}.isdisjoint(selected_names(document))
+    return any(field.name.value in ("__schema", "__type") for field in selected_fields(document))
 
 
 def _answer(result: ExecutionResult) -> Answer:

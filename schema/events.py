@@ -30,7 +30,7 @@ class BackupDestinationEvent(Node):
 
 async def _destination(root: BackupDestinationEvent, info: Info[Context, None]) -> BackupDestination | None:
     number = int(root.backup_destination_id.rpartition(":")[2])
-    row = await info.context.destinations.load(number)
+    row = await info.context.destination(number)
     return None if row is None else present(row)
 
 

@@ -67,10 +67,10 @@ def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
 
-def selected_names(document: DocumentNode) -> set[str]:
-    """The names of all fields a document selects anywhere."""
+def selected_fields(document: DocumentNode) -> list[FieldNode]:
+    """The fields a document selects anywhere."""
     nodes = (node for selections in _selection_sets(document) for node in selections.selections)
-    return {node.name.value for node in nodes if isinstance(node, FieldNode)}
+    return [node for node in nodes if isinstance(node, FieldNode)]
 
 
 def _require(count: int, allowed: int, what: str) -> None:

@@ -21,9 +21,10 @@ from models.event_stream import EventStreams
 from models.service import DestinationService
 from models.viewer import Viewer
 from schema.context import Context
-from schema.engine import Answer, Engine, NotExecuted, Prepared
+from schema.engine import Answer, Engine, NotExecuted
 from schema.errors import Code, error_of, refusal
 from schema.negotiation import MediaType, negotiate
+from schema.prepared import Prepared
 from schema.requests import BadRequest, Params, read_params
 from schema.sse import EventStream
 
@@ -84,7 +85,8 @@ class GraphQLView:
         if prepared.type is OperationType.SUBSCRIPTION:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
-        return _json(await self.engine.run(prepared, params.variables, context), media_type)
+        written = await self.engine.write(prepared, params.variables, context)
+        return _text(written.text, media_type)
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
         prepared = self.engine.prepare(params.query, params.operation_name)
@@ -135,9 +137,15 @@ def _refused(error: Refusal, media_type: MediaType | None) -> Response:
 def _json(
     answer: Answer, media_type: MediaType | None, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
+    return _text(orjson.dumps(answer), media_type, status, headers)
+
+
+def _text(
+    text: bytes, media_type: MediaType | None, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
     shown = MediaType.GRAPHQL if media_type is MediaType.GRAPHQL else MediaType.JSON
     content_type = {"content-type": f"{shown}; charset=utf-8", "vary": "Accept"}
-    return Response(orjson.dumps(answer), status, content_type | (headers or {}))
+    return Response(text, status, content_type | (headers or {}))
 
 
 def _joined(request: Request, name: str) -> str | None:
