@@ -7,13 +7,14 @@ import time
 from math import ceil
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 from limits.storage import storage_from_string
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.fixed_windows import FixedWindows
 from models.errors import Quota, TooManyAttempts
 
 logger = logging.getLogger("moorings.limits")
@@ -21,10 +22,13 @@ logger = logging.getLogger("moorings.limits")
 FAILED_AUTHENTICATIONS = RateLimitItemPerMinute(10)
 
 
-def open_storage(url: str) -> Storage:
-    """The store of the counts; raises `limits.errors.ConfigurationError` when the library for `redis://` is missing."""
+def open_storage(url: str) -> Storage | None:
+    """The store of the counts, None for the memory of this process.
+
+    Raises `limits.errors.ConfigurationError` when the library for `redis://` is missing.
+    """
     if url == "memory://":
-        return MemoryStorage()
+        return None
     storage = storage_from_string(f"async+{url}", implementation="redispy", wrap_exceptions=True)
     if not isinstance(storage, Storage):
         raise TypeError(f"{type(storage).__name__} does not count asynchronously")
@@ -34,25 +38,32 @@ def open_storage(url: str) -> Storage:
 class Limiter:
     """Counts hits against one limit; the window starts with the first hit and has a fixed length."""
 
-    def __init__(self, limit: RateLimitItem | None, storage: Storage, *, fails_open: bool = True) -> None:
+    def __init__(self, limit: RateLimitItem | None, storage: Storage | None, *, fails_open: bool = True) -> None:
         """`limit` of None lets everything through; `fails_open` says whether an unreachable storage does too."""
         self._limit = limit
-        self._strategy = FixedWindowRateLimiter(storage)
+        self._strategy = None if storage is None else FixedWindowRateLimiter(storage)
+        self._windows = FixedWindows(0 if limit is None else limit.get_expiry())
         self._fails_open = fails_open
 
     async def hit(self, *identifiers: str) -> Quota | None:
         """Count one; says where the count stands, or raises `TooManyAttempts`."""
-        if self._limit is None:
+        limit = self._limit
+        if limit is None:
             return None
-        try:
-            allowed = await self._strategy.hit(self._limit, *identifiers)
-            stats = await self._strategy.get_window_stats(self._limit, *identifiers)
-        except StorageError as error:
-            self._refuse_unless_open(self._limit, error)
-            return None
-        quota = Quota(limit=self._limit.amount, remaining=stats.remaining, resets_at=ceil(stats.reset_time))
+        if self._strategy is None:
+            hits, left_s = self._windows.hit(identifiers)
+            allowed, remaining = hits <= limit.amount, max(0, limit.amount - hits)
+        else:
+            try:
+                allowed = await self._strategy.hit(limit, *identifiers)
+                stats = await self._strategy.get_window_stats(limit, *identifiers)
+            except StorageError as error:
+                self._refuse_unless_open(limit, error)
+                return None
+            remaining, left_s = stats.remaining, stats.reset_time - time.time()
+        quota = Quota(limit=limit.amount, remaining=remaining, resets_at=ceil(time.time() + left_s))
         if not allowed:
-            raise TooManyAttempts(quota, retry_after_s=max(1, ceil(stats.reset_time - time.time())))
+            raise TooManyAttempts(quota, retry_after_s=max(1, ceil(left_s)))
         return quota
 
     def _refuse_unless_open(self, limit: RateLimitItem, error: StorageError) -> None:
