@@ -17,11 +17,13 @@ from app import health
 from app.authentication import Authentication, Doorkeeper, bearer_token
 from app.body_limit import BodyLimit
 from app.database import open_database
+from app.entity_tags import EntityTags
 from app.failures import UnexpectedFailures
 from app.hosts import AllowedHosts
 from app.keys import open_vault
 from app.limits import FAILED_AUTHENTICATIONS, Limiter, QuotaHeaders, open_storage
 from app.listener import listen
+from app.response_cache import CachedReads, ResponseCache
 from app.security_headers import SecurityHeaders
 from app.settings import Settings, load_settings
 from models.background import in_background
@@ -46,6 +48,7 @@ def create_app(settings: Settings) -> Starlette:
     usage, reads = TokenUsage(), Reads()
     streams = EventStreams(reads)
     doorkeepers = _doorkeepers(settings, usage, reads)
+    cache = ResponseCache(settings.response_cache_bytes, EntityTags(public_url=settings.public_url))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -62,8 +65,13 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[
             *health.ROUTES,
-            *endpoints.routes([Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST])]),
-            *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL]),
+            *endpoints.routes(
+                [
+                    Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST]),
+                    Middleware(CachedReads, cache=cache),
+                ]
+            ),
+            *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL], cache),
         ],
         middleware=_around_everything(settings),
         exception_handlers=handlers(),
@@ -90,11 +98,11 @@ def _doorkeepers(settings: Settings, usage: TokenUsage, reads: Reads) -> dict[Pr
     }
 
 
-def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper) -> list[BaseRoute]:
+def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper, cache: ResponseCache) -> list[BaseRoute]:
     """HTTP and WebSocket on one path; what does not speak GraphQL is told so by the view."""
     engine = Engine(settings.graphql_limits, introspection=settings.introspection)
     return [
-        Route("/graphql", GraphQLView(engine, doorkeeper, bearer_token), methods=None),
+        Route("/graphql", GraphQLView(engine, doorkeeper, cache, bearer_token), methods=None),
         WebSocketRoute("/graphql", GraphQLSocket(engine, doorkeeper, bearer_token)),
     ]
 

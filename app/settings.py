@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     rate_limit: str = Field("600/minute", description="requests per user, such as 60/minute, or off")
     rate_limit_storage: str = Field("memory://", description="memory:// counts per process, redis://… exactly")
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=1_073_741_824, description="the largest request body, in bytes")
+    response_cache_bytes: int = Field(
+        67_108_864, ge=0, le=1_099_511_627_776, description="memory of each process for finished answers; 0 is off"
+    )
     introspection: bool = Field(True, description="whether GraphQL shows its schema, true or false")
     graphql_max_depth: int = Field(15, ge=1, le=100, description="levels of fields in one document")
     graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="aliases in one document")

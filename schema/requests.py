@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 JSON_TYPE = "application/json"
 MAX_DEPTH = 32
@@ -34,14 +35,28 @@ class Params:
     variables: Mapping[str, Any]
 
 
-async def read_params(request: Request) -> Params:
-    """Read the parameters; raises `BadRequest`."""
-    if request.method == "GET":
-        return parse_params(_query_parameters(request.scope["query_string"]))
-    content_type = request.headers.getlist("content-type")
-    if len(content_type) != 1 or not _is_json(content_type[0]):
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """The body of a POST, if it says that it is JSON; nothing of a GET. Raises `BadRequest`."""
+    if scope["method"] == "GET":
+        return b""
+    content_type = [value for name, value in scope["headers"] if name == b"content-type"]
+    if len(content_type) != 1 or not _is_json(content_type[0].decode("latin-1")):
         raise BadRequest(f"The request body must be {JSON_TYPE}, in UTF-8.", status=415)
-    return parse_params(load_json(await request.body()))
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def read_params(scope: Scope, body: bytes) -> Params:
+    """Read the parameters of a request whose body was read; raises `BadRequest`."""
+    if scope["method"] == "GET":
+        return parse_params(_query_parameters(scope["query_string"]))
+    return parse_params(load_json(body))
 
 
 def parse_params(given: object) -> Params:

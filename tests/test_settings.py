@@ -36,6 +36,9 @@ WRONG = [
     ("MAX_BODY_BYTES", "hunter22", "integer"),
     ("MAX_BODY_BYTES", "1023", "1024"),
     ("MAX_BODY_BYTES", "1073741825", "1073741824"),
+    ("RESPONSE_CACHE_BYTES", "hunter22", "integer"),
+    ("RESPONSE_CACHE_BYTES", "64 MiB", "integer"),
+    ("RESPONSE_CACHE_BYTES", "-1", "0"),
     ("LOG_LEVEL", "hunter22", "DEBUG"),
     ("LOG_FORMAT", "hunter22", "json"),
 ]
@@ -129,6 +132,7 @@ def test_a_variable_that_is_empty_is_as_good_as_unset(monkeypatch: pytest.Monkey
         ("rate_limit", "off", "off"),
         ("log_level", "debug", "DEBUG"),
         ("max_body_bytes", "1024", 1024),
+        ("response_cache_bytes", "0", 0),
     ],
 )
 def test_a_well_formed_value_is_read(name: str, value: str, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
