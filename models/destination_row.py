@@ -6,8 +6,9 @@ for the schema, the migrations and every write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from models.backup_destination import BackupDestination
@@ -60,9 +61,8 @@ def from_sqlite(values: Sequence[Any]) -> DestinationRow:
     return DestinationRow._make(row)
 
 
-def from_postgresql(record: Sequence[Any]) -> DestinationRow:
-    """A row of PostgreSQL, whose columns come in the right types."""
-    return DestinationRow._make(record)
+from_postgresql: Callable[[Iterable[Any]], DestinationRow] = partial(tuple.__new__, DestinationRow)
+"""A row of PostgreSQL, whose columns come in the right types and number."""
 
 
 def from_model(row: BackupDestination) -> DestinationRow:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from models.abilities import Ability
 from models.errors import AbilityMissing
@@ -18,8 +18,7 @@ class Protocol(StrEnum):
     SCHEDULER = "scheduler"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Viewer:
+class Viewer(NamedTuple):
     """A user as seen through one token at one moment.
 
     `revision` and `destination_count` are the user row's own, read in the lookup that authenticated the request.

@@ -10,8 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from graphql import (
@@ -49,8 +48,7 @@ class NotExecuted(Exception):
         self.answer: Answer = {"errors": list(errors)}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """An answer in JSON; `is_whole` says that it has no errors."""
 
     text: bytes
@@ -93,24 +91,24 @@ class Engine:
         self._admit(prepared, variables)
         try:
             async with asyncio.timeout(self.limits.execution_s):
-                return await self._execute(prepared, variables, context)
+                result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
+                return _answer(result if isinstance(result, ExecutionResult) else await result)
         except TimeoutError:
-            return self._too_late()
+            message = f"The operation took longer than {self.limits.execution_s:g} seconds."
+            return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
 
     async def write(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:
-        """Execute as `run` does, and write the answer in JSON, straight from rows when the operation is compiled."""
+        """Execute as `run` does, and write the answer in JSON, straight from rows when the operation is compiled.
+
+        A compiled operation waits for nothing but its statements, and those have deadlines of their own.
+        """
         compiled = prepared.compiled(self._strawberry)
         if compiled is None or not prepared.cost.is_within(self.limits.cost, variables):
             return Written.of(await self.run(prepared, variables, context))
-        try:
-            async with asyncio.timeout(self.limits.execution_s):
-                text = await compiled.answer(context, variables)
-                if text is not None:
-                    return Written(text=text, is_whole=True)
-                self._admit(prepared, variables)
-                return Written.of(await self._execute(prepared, variables, context))
-        except TimeoutError:
-            return Written.of(self._too_late())
+        text = await compiled.answer(context, variables)
+        if text is not None:
+            return Written(text=text, is_whole=True)
+        return Written.of(await self.run(prepared, variables, context))
 
     async def listen(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context
@@ -146,14 +144,6 @@ class Engine:
         if not self._introspection and _asks_for_schema(document):
             raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
         return prepared
-
-    async def _execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
-        result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
-        return _answer(result if isinstance(result, ExecutionResult) else await result)
-
-    def _too_late(self) -> Answer:
-        message = f"The operation took longer than {self.limits.execution_s:g} seconds."
-        return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
 
     def _admit(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
         wrong = complaints(self._schema, prepared.operation, variables, at_most=MAX_ERRORS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class MediaType(StrEnum):
@@ -13,6 +14,7 @@ class MediaType(StrEnum):
     EVENTS = "text/event-stream"
 
 
+@lru_cache(maxsize=256)
 def negotiate(accept: str | None) -> MediaType | None:
     """The form the client likes best; JSON when it does not say, None when it takes none of ours.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
@@ -26,8 +26,7 @@ class BadRequest(Exception):
         self.allow = allow
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Params:
+class Params(NamedTuple):
     """What a request asks for."""
 
     query: str
@@ -81,23 +80,24 @@ def load_json(body: bytes | str) -> object:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadRequest("The request is not valid JSON.") from None
-    level: list[object] = [value]
+    level = [value] if isinstance(value, dict | list) else []
     counted = 0
     for _ in range(MAX_DEPTH + 1):
-        containers = [container for container in level if isinstance(container, dict | list)]
-        counted += sum(map(len, containers))
+        if not level:
+            return value
+        counted += sum(map(len, level))
         if counted > MAX_VALUES:
             raise BadRequest(f"The request has more than {MAX_VALUES} values.")
         level = [
             inner
-            for container in containers
-            for inner in (container.values() if isinstance(container, dict) else container)
+            for container in level
+            for inner in (container.values() if type(container) is dict else container)
+            if type(inner) is dict or type(inner) is list
         ]
-        if not level:
-            return value
     raise BadRequest(f"The request is nested deeper than {MAX_DEPTH} levels.")
 
 
+@lru_cache(maxsize=64)
 def _is_json(content_type: str) -> bool:
     """Exactly `application/json`, whatever the case: anything more lenient would let a form of another site in."""
     media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))

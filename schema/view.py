@@ -151,8 +151,9 @@ async def _told(answer: Answer) -> AsyncGenerator[Answer, None]:
 
 def context_of(request: Any, viewer: Viewer | None) -> Context:
     """The context of one operation, from the state that the lifespan left for every request."""
-    service: DestinationService = request.state.service
-    streams: EventStreams = request.state.streams
+    state = request.scope["state"]
+    service: DestinationService = state["service"]
+    streams: EventStreams = state["streams"]
     return Context(service=service, streams=streams, current_viewer=viewer)
 
 
