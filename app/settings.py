@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.addresses import AddressPolicy, parse_openings
 from app.database import DatabaseAddress, parse_address
 from schema.allowance import Limits
 
@@ -44,6 +45,9 @@ class Settings(BaseSettings):
     trusted_proxies: Names = Field((), description="addresses or networks whose X-Forwarded-* headers are believed")
     rate_limit: str = Field("600/minute", description="requests per user, such as 60/minute, or off")
     rate_limit_storage: str = Field("memory://", description="memory:// counts per process, redis://… exactly")
+    s3_allow: Names = Field(
+        (), description="private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000"
+    )
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=1_073_741_824, description="the largest request body, in bytes")
     response_cache_bytes: int = Field(
         67_108_864, ge=0, le=1_099_511_627_776, description="memory of each process for finished answers; 0 is off"
@@ -61,7 +65,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
-    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", "s3_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -126,10 +130,21 @@ class Settings(BaseSettings):
             raise ValueError("it wants memory:// or redis://host:port")
         return value
 
+    @field_validator("s3_allow")
+    @classmethod
+    def _openings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_openings(value)
+        return value
+
     @property
     def address(self) -> DatabaseAddress:
         """Where the data is."""
         return parse_address(self.database_url)
+
+    @property
+    def address_policy(self) -> AddressPolicy:
+        """Which addresses a check may connect to."""
+        return AddressPolicy(parse_openings(self.s3_allow))
 
     @property
     def graphql_limits(self) -> Limits:

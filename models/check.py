@@ -84,7 +84,7 @@ REMEDIES: Mapping[CheckCode, str] = {
         "No trusted encrypted connection came about. Give the store a valid certificate for its host name, "
         "or use http:// if it speaks no TLS."
     ),
-    CheckCode.TIMEOUT: "The store did not answer in time. Make sure it is up and not behind a firewall, then try again.",
+    CheckCode.TIMEOUT: "The store did not answer in time. See whether it is up and not behind a firewall; try again.",
     CheckCode.NOT_S3: "What answers there does not speak S3. Give the store's API endpoint, not its web console.",
     CheckCode.CLOCK_SKEW: "The clocks of this gateway and the store differ too much. Set both by a time server.",
     CheckCode.INVALID_ACCESS_KEY: "The store does not know the access key, or it expired. Set the credentials again.",
