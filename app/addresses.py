@@ -160,6 +160,8 @@ def _hidden(address: Address) -> Iterator[Address]:
         found.append(packed[12:])
     elif address in _LOCAL_NAT64:
         # RFC 6052, 2.2: where the IPv4 address is depends on the length of the prefix; octet 8 is left out.
-        found += [packed[12:], packed[6:8] + packed[9:11], packed[7:8] + packed[9:12], packed[9:13]]
+        read = [packed[12:], packed[6:8] + packed[9:11], packed[7:8] + packed[9:12], packed[9:13]]
+        # Read at another length's place it begins with a zero, as no destination does.
+        found += [part for part in read if part[0]]
     mapped = [part for part in (address.ipv4_mapped, address.sixtofour) if part is not None]
     yield from chain(mapped, address.teredo or (), map(IPv4Address, found))

@@ -13,7 +13,7 @@ from app.exchange import Answer, Conversation
 from app.ladder import Stumbled
 from app.s3_answers import is_success, judge_done, judge_listing
 from app.s3_location import DEFAULT_REGION, Location
-from app.signature import Request, Signer, encoded_query, encoded_segment
+from app.signature import Request, Signer, encoded_query
 from models.check import CheckCode, CheckStepName, ProbeTarget
 
 PREFIX = ".moorings-check/"
@@ -87,7 +87,7 @@ class Bucket:
         request = Request(
             method=method,
             authority=self._location.authority,
-            path=self._location.path + encoded_segment(key),
+            path=self._location.object_path(key),
             query=encoded_query(query),
             headers=headers or {},
             body=body,

@@ -58,6 +58,10 @@ class Location:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _default_port(self.scheme) else f"{host}:{self.port}"
 
+    def object_path(self, key: str) -> str:
+        """The path of an object, encoded; of the bucket itself for no key."""
+        return self.path + encoded_segment(key) if key else self.path.rstrip("/") or "/"
+
     @property
     def is_amazon(self) -> bool:
         """Whether it is one of Amazon's own hosts, whichever way it was named."""
