@@ -19,7 +19,10 @@ _REACHABILITIES = {reachability.value: reachability for reachability in Reachabi
 
 
 class DestinationRow(NamedTuple):
-    """The columns in this order; the moments are in UTC. A kind or reachability nobody knows raises KeyError."""
+    """The columns in this order; the moments are in UTC, `last_check` is a `CheckReport` in JSON.
+
+    A kind or reachability nobody knows raises KeyError.
+    """
 
     id: int
     user_id: int
@@ -33,6 +36,7 @@ class DestinationRow(NamedTuple):
     stored_reachability: str
     created_at: datetime
     updated_at: datetime
+    last_check: str | None
 
     @property
     def kind(self) -> DestinationKind:

@@ -6,7 +6,6 @@ Both doors call it, so a rule, a refusal and an event stand here and nowhere els
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 from tortoise.transactions import in_transaction
 
@@ -15,21 +14,20 @@ from models.attributes import Raw, parse
 from models.backup_destination import BackupDestination
 from models.clock import current_second
 from models.destination_row import DestinationRow, from_model
-from models.errors import DestinationForbidden, DestinationNotFound
 from models.event import Event, EventKind
 from models.event_stream import EventStreams
-from models.history import events_of, events_slice
-from models.kinds import Attribute
+from models.history import events_of, events_slice, record
 from models.listing import DestinationFilter, DestinationOrder, DestinationPosition, count_of, slice_of
+from models.ownership import MAX_ID, locked, own
 from models.pagination import Bounds, Page, Slice
 from models.reading import BEHIND_EVERY_ID, PageSpan, Reads, Span
 from models.vault import Vault
 from models.viewer import Viewer
 
-Row = TypeVar("Row", DestinationRow, BackupDestination)
-
-MAX_ID = 2**31 - 1
-"""The greatest id a row can have; GraphQL's `Int` ends there too."""
+BESIDE_ATTRIBUTES = (
+    *("credentials_set_at", "reachability", "last_check", "checked_at", "claim", "claimed_until", "updated_at"),
+)
+"""The columns that a change of attributes may touch besides."""
 
 
 class DestinationService:
@@ -67,7 +65,7 @@ class DestinationService:
         """
         viewer.require(ability)
         row = await self._reads.destination(destination_id) if 0 < destination_id <= MAX_ID else None
-        return _own(viewer, row)
+        return own(viewer, row)
 
     async def slice(
         self,
@@ -113,7 +111,7 @@ class DestinationService:
         row = BackupDestination.new(viewer.user_id, parse(raw, strict=strict), self._vault)
         async with in_transaction():
             await row.save(force_create=True)
-            await _record(viewer, EventKind.CREATED, row)
+            await record(viewer, EventKind.CREATED, row)
         self._streams.wake([viewer.user_id])
         return from_model(row)
 
@@ -124,14 +122,14 @@ class DestinationService:
         """
         viewer.require(Ability.UPDATE)
         async with in_transaction():
-            row = await _locked(viewer, destination_id)
+            row = await locked(viewer, destination_id)
             attributes = parse(raw, current=row, strict=strict)
             now = current_second()
             changed = row.assign(attributes, self._vault, now)
             if changed:
                 row.updated_at = now
-                await row.save(update_fields=[*(a.value for a in changed), "credentials_set_at", "updated_at"])
-                await _record(viewer, EventKind.UPDATED, row, changed)
+                await row.save(update_fields=[*(a.value for a in changed), *BESIDE_ATTRIBUTES])
+                await record(viewer, EventKind.UPDATED, row, changed)
         if changed:
             self._streams.wake([viewer.user_id])
         return from_model(row)
@@ -140,37 +138,7 @@ class DestinationService:
         """Remove a destination, its sealed credentials with it; raises as `get` does."""
         viewer.require(Ability.DELETE)
         async with in_transaction():
-            row = await _locked(viewer, destination_id)
+            row = await locked(viewer, destination_id)
             await row.delete()
-            await _record(viewer, EventKind.DELETED, row)
+            await record(viewer, EventKind.DELETED, row)
         self._streams.wake([viewer.user_id])
-
-
-def _own(viewer: Viewer, row: Row | None) -> Row:
-    """The row, if it is the viewer's."""
-    if row is None:
-        raise DestinationNotFound
-    if row.user_id != viewer.user_id:
-        raise DestinationForbidden
-    return row
-
-
-async def _locked(viewer: Viewer, destination_id: int) -> BackupDestination:
-    """The row, if it is the viewer's, kept from other transactions (SQLite's lock is the whole file)."""
-    query = BackupDestination.filter(id=destination_id).select_for_update()
-    return _own(viewer, await query.first() if 0 < destination_id <= MAX_ID else None)
-
-
-async def _record(viewer: Viewer, kind: EventKind, row: BackupDestination, changed: Sequence[Attribute] = ()) -> None:
-    """Store what happened. Comes after the change itself, whose trigger has locked the user's row: see `Event`."""
-    await Event.create(
-        user_id=viewer.user_id,
-        kind=kind,
-        destination_id=row.id,
-        label=row.label,
-        changed_fields=" ".join(changed),
-        protocol=viewer.protocol,
-        token_id=viewer.token_id,
-        token_name=viewer.token_name,
-        occurred_at=current_second(),
-    )

@@ -20,8 +20,8 @@ from models.listing import (
     OrderField,
     position_of,
 )
+from models.ownership import MAX_ID
 from models.pagination import DEFAULT_SIZE, MAX_SIZE, Bounds, Slice
-from models.service import MAX_ID
 from schema.arguments import After, Before, First, Last
 from schema.context import Context
 from schema.errors import BadInput

@@ -13,6 +13,7 @@ from models.service import DestinationService
 from models.viewer import Viewer
 
 if TYPE_CHECKING:
+    from models.checks import Checks
     from models.destination_row import DestinationRow
     from models.event import Event
     from models.event_stream import EventStreams
@@ -23,6 +24,7 @@ class Context:
     """The context of one operation. `current_viewer` is None without a token; then only introspection is answered."""
 
     service: DestinationService
+    checks: Checks
     streams: EventStreams
     current_viewer: Viewer | None
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from models.checks import Checks
 from models.errors import Refusal, TooManyAttempts, Unauthenticated
 from models.event_stream import EventStreams
 from models.service import DestinationService
@@ -154,7 +155,8 @@ def context_of(request: Any, viewer: Viewer | None) -> Context:
     state = request.scope["state"]
     service: DestinationService = state["service"]
     streams: EventStreams = state["streams"]
-    return Context(service=service, streams=streams, current_viewer=viewer)
+    checks: Checks = state["checks"]
+    return Context(service=service, checks=checks, streams=streams, current_viewer=viewer)
 
 
 def _refused(error: Refusal, media_type: MediaType | None) -> Response:
