@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from models import accounts
 from models.abilities import Ability
+from models.token import Token
 from schema.ids import NodeType, global_id
 from tests.destinations import LIST, MISSING, assert_refused, at, draft
 from tests.gateway import Account, Gateway
@@ -223,7 +225,7 @@ async def test_a_token_that_has_ended_gets_nothing_though_its_answers_are_kept(g
         tag = tagged(await client.get(LIST))
         assert tagged(await client.get(LIST, headers=having(tag)), 304) == tag
 
-        await asyncio.to_thread(end, account, act)
+        await end(account, act)
 
         for answer in [
             await client.get(LIST),
@@ -233,15 +235,14 @@ async def test_a_token_that_has_ended_gets_nothing_though_its_answers_are_kept(g
             assert_refused(answer, 401)
 
 
-def end(account: Account, act: str) -> None:
-    """End the account's token from the command line, or by the clock."""
-    token_id = account.token.partition("|")[0]
-    if act == "revoke":
-        done = account.gateway.command("token", "revoke", token_id)
-    elif act == "disable":
-        done = account.gateway.command("user", "disable", "--email", account.email)
-    else:
-        past = "'2024-08-07 00:00:00+00:00'"
-        asyncio.run(account.gateway.rows(f"UPDATE tokens SET expires_at = {past} WHERE id = {token_id}"))  # noqa: S608 - our own values
-        return
-    assert done.returncode == 0, done.stderr
+async def end(account: Account, act: str) -> None:
+    """End the account's token."""
+    token_id = int(account.token.partition("|")[0])
+    async with account.gateway.models():
+        match act:
+            case "revoke":
+                await accounts.revoke_token(token_id)
+            case "disable":
+                await accounts.disable_user(account.email, disabled=True)
+            case _:
+                await Token.filter(id=token_id).update(expires_at=datetime(2024, 8, 7, tzinfo=UTC))
