@@ -11,8 +11,6 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 from limits.storage import storage_from_string
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.fixed_windows import FixedWindows
 from models.errors import Quota, TooManyAttempts
@@ -71,21 +69,3 @@ class Limiter:
         if not self._fails_open:
             quota = Quota(limit=limit.amount, remaining=0, resets_at=ceil(time.time()) + 1)
             raise TooManyAttempts(quota, retry_after_s=1) from error
-
-
-class QuotaHeaders:
-    """Shows the count of `scope["quota"]` on every answer, refusals included."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_quota(message: Message) -> None:
-            quota = scope.get("quota")
-            if quota is not None and message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-RateLimit-Limit"] = str(quota.limit)
-                headers["X-RateLimit-Remaining"] = str(quota.remaining)
-            await send(message)
-
-        await self._app(scope, receive, send_with_quota if scope["type"] == "http" else send)

@@ -14,18 +14,20 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app import health
+from app.answer_headers import AnswerHeaders
 from app.authentication import Authentication, Doorkeeper, bearer_token
 from app.body_limit import BodyLimit
-from app.database import open_database
+from app.cached_reads import CachedReads
+from app.database import connections, open_database
 from app.entity_tags import EntityTags
 from app.failures import UnexpectedFailures
 from app.hosts import AllowedHosts
 from app.keys import open_vault
-from app.limits import FAILED_AUTHENTICATIONS, Limiter, QuotaHeaders, open_storage
+from app.limits import FAILED_AUTHENTICATIONS, Limiter, open_storage
 from app.listener import listen
-from app.response_cache import CachedReads, ResponseCache
-from app.security_headers import SecurityHeaders
-from app.settings import Settings, load_settings
+from app.metrics import Kept, Metrics, RequestMetrics
+from app.response_cache import ResponseCache
+from app.settings import Settings, load_settings, metrics_directory
 from models.background import in_background
 from models.errors import DatabaseUnavailable
 from models.event_stream import EventStreams
@@ -40,7 +42,7 @@ from schema.socket import GraphQLSocket
 from schema.view import GraphQLView
 
 USAGE_FLUSH_S = 5.0
-_SHOWN_TO_PAGES = ["Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
+_SHOWN_TO_PAGES = ["ETag", "Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -49,6 +51,7 @@ def create_app(settings: Settings) -> Starlette:
     streams = EventStreams(reads)
     doorkeepers = _doorkeepers(settings, usage, reads)
     cache = ResponseCache(settings.response_cache_bytes, EntityTags(public_url=settings.public_url))
+    metrics = Metrics(_kept_numbers(cache, reads), directory=metrics_directory())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -60,20 +63,23 @@ def create_app(settings: Settings) -> Starlette:
             if settings.address.url is not None:
                 listener = listen(settings.address.url, streams)
                 await stack.enter_async_context(in_background(listener, name="event listener"))
+            if metrics.are_shared:
+                await stack.enter_async_context(in_background(metrics.publish_now_and_then(), name="metrics"))
             yield {"service": service, "streams": streams, "public_url": settings.public_url}
 
     app = Starlette(
         routes=[
-            *health.ROUTES,
+            *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL], cache),
             *endpoints.routes(
                 [
                     Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST]),
                     Middleware(CachedReads, cache=cache),
                 ]
             ),
-            *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL], cache),
+            *health.ROUTES,
+            Route("/metrics", metrics.endpoint, methods=["GET"]),
         ],
-        middleware=_around_everything(settings),
+        middleware=_around_everything(settings, metrics),
         exception_handlers=handlers(),
         lifespan=lifespan,
     )
@@ -107,21 +113,51 @@ def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper, cache: ResponseC
     ]
 
 
-def _around_everything(settings: Settings) -> list[Middleware]:
+def _kept_numbers(cache: ResponseCache, reads: Reads) -> list[Kept]:
+    """What the parts count by themselves, for `/metrics`."""
+    outcomes = "moorings_cache_answers"
+    return [
+        Kept(name=outcomes, help="Reads, by what the cache said.", read=cache.outcomes, label="outcome"),
+        Kept(name="moorings_cache_evictions", help="Answers given up for room.", read=lambda: {"": cache.evictions}),
+        Kept(name="moorings_cache_bytes", help="Memory of kept answers.", read=lambda: {"": cache.bytes}, rises=False),
+        Kept(name="moorings_cache_entries", help="Kept answers.", read=lambda: {"": len(cache)}, rises=False),
+        Kept(
+            name="moorings_reads",
+            help="Hot reads asked for.",
+            read=lambda: {read: asked for read, (asked, _) in reads.counts().items()},
+            label="read",
+        ),
+        Kept(
+            name="moorings_read_statements",
+            help="Statements that answered them.",
+            read=lambda: {read: statements for read, (_, statements) in reads.counts().items()},
+            label="read",
+        ),
+        Kept(
+            name="moorings_database_connections",
+            help="Connections to the database.",
+            read=connections,
+            label="state",
+            rises=False,
+        ),
+    ]
+
+
+def _around_everything(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """Outermost first."""
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Prefer"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match", "Prefer"],
         expose_headers=_SHOWN_TO_PAGES,
     )
     return [
-        Middleware(SecurityHeaders),
+        Middleware(RequestMetrics, metrics=metrics),
+        Middleware(AnswerHeaders),
         Middleware(UnexpectedFailures),
         Middleware(AllowedHosts, hosts=settings.allowed_hosts),
         *([cors] if settings.cors_origins else []),
-        Middleware(QuotaHeaders),
         Middleware(BodyLimit, max_body_bytes=settings.max_body_bytes),
     ]
 

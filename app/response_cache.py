@@ -13,7 +13,7 @@ from sys import getsizeof
 from typing import NamedTuple
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.entity_tags import EntityTags, matches
 from models.viewer import Protocol, Viewer
@@ -50,14 +50,18 @@ class Question(NamedTuple):
 class KeptAnswer:
     """A whole answer that can be sent any number of times."""
 
-    __slots__ = ("_body", "_headers", "_status", "size", "tag")
+    __slots__ = ("_body", "_headers", "_status", "tag")
 
     def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, tag: bytes) -> None:
         self._status = status
         self._headers = tuple(headers)  # nobody it is sent through can change it
         self._body = body
         self.tag = tag
-        self.size = getsizeof(body) + sum(getsizeof(value) for _, value in self._headers)
+
+    @property
+    def bytes(self) -> int:
+        """The memory that its texts take."""
+        return getsizeof(self._body) + sum(getsizeof(value) for _, value in self._headers)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
@@ -88,6 +92,10 @@ class ResponseCache:
     def __len__(self) -> int:
         """How many answers are kept."""
         return len(self._kept)
+
+    def outcomes(self) -> dict[str, float]:
+        """How often a read was answered from here, had to be found out, or was nothing new to the client."""
+        return {"hit": self.hits, "miss": self.misses, "not modified": self.not_modified}
 
     def question(self, viewer: Viewer, scope: Scope, body: bytes = b"") -> Question:
         """What a viewer asks. REST's answers do not depend on `Accept`, and HEAD is answered as GET."""
@@ -158,10 +166,10 @@ class ResponseCache:
         return self._tags.of((user_id, revision, sorted(map(str, abilities)), *others))
 
     def _store(self, key: Key, answer: KeptAnswer) -> None:
-        answer.size += BESIDE_TEXTS + sum(map(getsizeof, key[3:]))
+        size = _size(key, answer)
         user_id, revision = key[:2]
         shelf = self._shelves.get(user_id)
-        if answer.size > self._max_bytes // LARGEST_PART or (shelf is not None and shelf.revision > revision):
+        if size > self._max_bytes // LARGEST_PART or (shelf is not None and shelf.revision > revision):
             return  # too large, or a change has overtaken the read: nobody will ask for this revision again
         if shelf is not None and shelf.revision < revision:
             self._forget(shelf, user_id)
@@ -172,13 +180,13 @@ class ResponseCache:
             return  # a request beside this one was first
         shelf.keys.add(key)
         self._kept[key] = answer
-        self.bytes += answer.size
+        self.bytes += size
         while self.bytes > self._max_bytes:
             self._evict()
 
     def _evict(self) -> None:
         key, answer = self._kept.popitem(last=False)
-        self.bytes -= answer.size
+        self.bytes -= _size(key, answer)
         self.evictions += 1
         shelf = self._shelves[key[0]]
         shelf.keys.discard(key)
@@ -187,39 +195,12 @@ class ResponseCache:
 
     def _forget(self, shelf: _Shelf, user_id: int) -> None:
         for key in shelf.keys:
-            self.bytes -= self._kept.pop(key).size
+            self.bytes -= _size(key, self._kept.pop(key))
         del self._shelves[user_id]
 
 
-class CachedReads:
-    """Around the routes of reads: answers what is known, and keeps what a route answers."""
-
-    def __init__(self, app: ASGIApp, *, cache: ResponseCache) -> None:
-        self._app = app
-        self._cache = cache
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in READS:
-            await self._app(scope, receive, send)
-            return
-        question = self._cache.question(scope["viewer"], scope)
-        known = self._cache.known(question)
-        if known is not None:
-            await known(scope, receive, send)
-            return
-        start: Message | None = None
-
-        async def send_and_keep(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start" and message["status"] == 200:
-                start = message
-            elif start is None:
-                await send(message)
-            else:  # in one piece, as every answer of these routes is; HEAD's too, whose body the server leaves out
-                answer = self._cache.finish(question, start["headers"], message["body"])
-                await answer(scope, receive, send)
-
-        await self._app(scope, receive, send_and_keep)
+def _size(key: Key, answer: KeptAnswer) -> int:
+    return BESIDE_TEXTS + answer.bytes + sum(map(getsizeof, key[3:]))
 
 
 def _joined(headers: Headers) -> dict[bytes, bytes]:

@@ -17,6 +17,7 @@ from schema.allowance import Limits
 
 PREFIX = "MOORINGS_"
 _RATE = re.compile(r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,4} ?)?(second|minute|hour|day)s?")
+_METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -180,6 +181,21 @@ def unknown_variables() -> list[str]:
     """Variables with our prefix that no setting reads: probably a slip of the pen."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | TEST_ONLY
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def share_metrics(directory: str | None) -> None:
+    """Let the processes that start from now on count in this directory together; with None each counts by itself.
+
+    It is prometheus-client that reads this variable, when it is imported.
+    """
+    os.environ.pop(_METRICS_DIRECTORY, None)
+    if directory is not None:
+        os.environ[_METRICS_DIRECTORY] = directory
+
+
+def metrics_directory() -> str | None:
+    """Where this process counts together with others, if it does."""
+    return os.environ.get(_METRICS_DIRECTORY)
 
 
 def _complaint(item: Any) -> str:

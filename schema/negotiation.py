@@ -19,7 +19,8 @@ def negotiate(accept: str | None) -> MediaType | None:
     """The form the client likes best; JSON when it does not say, None when it takes none of ours.
 
     Of equally liked ones the first named counts; a stream is chosen only by its own name and only when it is liked
-    better than, or named before, every JSON, for some clients list it last on every request.
+    better than, or named before, every JSON, for some clients list it last on every request. Clients say the same all
+    the time, so what they said is remembered.
     """
     if accept is None or not accept.strip():
         return MediaType.JSON

@@ -68,7 +68,7 @@ class GraphQLView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        media_type = negotiate(_joined(request, "accept"))
+        media_type = negotiate(_accept(scope))
         response: ASGIApp
         try:
             response = await self._respond(request, media_type)
@@ -194,6 +194,6 @@ def _text(
     return kind(text, status, content_type | (headers or {}))
 
 
-def _joined(request: Request, name: str) -> str | None:
-    values = request.headers.getlist(name)
-    return ", ".join(values) if values else None
+def _accept(scope: Scope) -> str | None:
+    values = [value for name, value in scope["headers"] if name == b"accept"]
+    return b", ".join(values).decode("latin-1") if values else None

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import pytest
 
-from models import accounts
 from models.abilities import Ability
-from models.token import Token
 from schema.ids import NodeType, global_id
 from tests.destinations import LIST, MISSING, assert_refused, at, draft
-from tests.gateway import Account, Gateway
+from tests.gateway import Gateway
 from tests.in_process import running
 
 CACHING = "private, max-age=0, must-revalidate"
@@ -215,34 +211,3 @@ async def test_conditional_requests_work_without_a_cache(gateway: Gateway) -> No
             first = await get(path)
             unchanged = await get(path, **having(first["etag"]))
             assert (first["status"], unchanged["status"]) == (200, 304)
-
-
-@pytest.mark.parametrize("act", ["revoke", "expire", "disable"])
-async def test_a_token_that_has_ended_gets_nothing_though_its_answers_are_kept(gateway: Gateway, act: str) -> None:
-    """Neither the answer nor that it has not changed, from the next request on."""
-    account = await gateway.new_user()
-    async with account.client() as client:
-        tag = tagged(await client.get(LIST))
-        assert tagged(await client.get(LIST, headers=having(tag)), 304) == tag
-
-        await end(account, act)
-
-        for answer in [
-            await client.get(LIST),
-            await client.get(LIST, headers=having(tag)),
-            await client.get(LIST, headers=having("*")),
-        ]:
-            assert_refused(answer, 401)
-
-
-async def end(account: Account, act: str) -> None:
-    """End the account's token."""
-    token_id = int(account.token.partition("|")[0])
-    async with account.gateway.models():
-        match act:
-            case "revoke":
-                await accounts.revoke_token(token_id)
-            case "disable":
-                await accounts.disable_user(account.email, disabled=True)
-            case _:
-                await Token.filter(id=token_id).update(expires_at=datetime(2024, 8, 7, tzinfo=UTC))

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from models import accounts
+from models.token import Token
 from tests.consistency import Reader, insert_rows
 from tests.databases import ENGINES
-from tests.destinations import LIST
-from tests.gateway import Gateway
+from tests.destinations import LIST, assert_refused
+from tests.gateway import Account, Gateway
 from tests.keep_alive import KeepAlive
 from tests.ledger import SPARES, Person
+from tests.test_conditional_requests import having, tagged
 
+OPERATING = (Path(__file__).parent.parent / "docs/operating.md").read_text()
 SEED = 20_240_807
 READS = 5_000
 """On each database."""
@@ -91,3 +98,46 @@ async def test_what_the_command_line_did_is_true_at_the_next_request_of_every_pr
     assert await statuses(account.token) == [200] * 4
     await run("user", "disable", "--email", account.email)
     assert await statuses(account.token) == [401] * 4
+
+
+async def test_raised_revisions_after_a_restore_match_no_tag_from_before(gateway: Gateway) -> None:
+    """The statement that the documentation tells an operator to run."""
+    (statement,) = re.findall(r"```sql\n(UPDATE users .*);\n```", OPERATING)
+    account = await gateway.new_user()
+    async with account.client() as client:
+        tag = tagged(await client.get(LIST))
+
+        await gateway.rows(f"{statement} WHERE id = {account.user_id}")
+
+        assert tagged(await client.get(LIST, headers=having(tag))) != tag
+
+
+@pytest.mark.parametrize("act", ["revoke", "expire", "disable"])
+async def test_a_token_that_has_ended_gets_nothing_though_its_answers_are_kept(gateway: Gateway, act: str) -> None:
+    """Neither the answer nor that it has not changed, from the next request on."""
+    account = await gateway.new_user()
+    async with account.client() as client:
+        tag = tagged(await client.get(LIST))
+        assert tagged(await client.get(LIST, headers=having(tag)), 304) == tag
+
+        await end(account, act)
+
+        for answer in [
+            await client.get(LIST),
+            await client.get(LIST, headers=having(tag)),
+            await client.get(LIST, headers=having("*")),
+        ]:
+            assert_refused(answer, 401)
+
+
+async def end(account: Account, act: str) -> None:
+    """End the account's token."""
+    token_id = int(account.token.partition("|")[0])
+    async with account.gateway.models():
+        match act:
+            case "revoke":
+                await accounts.revoke_token(token_id)
+            case "disable":
+                await accounts.disable_user(account.email, disabled=True)
+            case _:
+                await Token.filter(id=token_id).update(expires_at=datetime(2024, 8, 7, tzinfo=UTC))
