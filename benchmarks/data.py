@@ -6,7 +6,9 @@ Every contender reads the same rows. The rows of one user lie as far apart as th
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +16,13 @@ from uuid import uuid4
 
 import asyncpg
 
+from benchmarks.machine import BenchmarkRefused
 from benchmarks.questions import CREATED_LABEL, Caller
 from models.bearer import digest_of, new_secret
 from models.secret import Secret
 from models.vault import Place, Vault, generate_key
 from tests.gateway import MOORINGS, environment
-from tests.postgres import PostgresServer
+from tests.postgres import DATABASE_URL_VARIABLE, PostgresServer
 
 POSTGRES_SETTINGS = {
     "fsync": "on",
@@ -71,19 +74,26 @@ HOARDERS = Group(name="hoarder", users=1_000, destinations=120)
 WRITERS = Group(name="writer", users=1_000, destinations=20)
 
 
-class Stage:
-    """The database server and what is in it."""
+class Stage(ABC):
+    """A database and what is in it."""
 
-    def __init__(self, postgres: PostgresServer) -> None:
-        self._postgres = postgres
-        self.url = postgres.url(DATABASE)
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.secret_keys = generate_key()
         self.callers: dict[str, Sequence[Caller]] = {}
 
     @property
-    def postgres_pid(self) -> int:
-        """The process all processes of PostgreSQL descend from."""
-        return int((self._postgres.directory / "data" / "postmaster.pid").read_text().split()[0])
+    @abstractmethod
+    def database_pid(self) -> int | None:
+        """The process all processes of the database descend from; None where the contender is the database."""
+
+    @abstractmethod
+    def add(self, group: Group) -> None:
+        """Make the users of a group, with one token and their destinations each."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """The version of the database."""
 
     @property
     def gateway_environment(self) -> Mapping[str, str]:
@@ -95,8 +105,24 @@ class Stage:
         command = [MOORINGS, "migrate"]
         subprocess.run(command, env=dict(self.gateway_environment), check=True, capture_output=True)
 
+    def envelope(self) -> str:
+        """A value sealed by the gateway's key; nobody opens it, so that one will do for all rows."""
+        place = Place(table="backup_destinations", column="access_key", user_id=0, row=uuid4())
+        return Vault(self.secret_keys).seal(Secret("a key that nobody opens"), place)
+
+
+class PostgresStage(Stage):
+    """A database on a PostgreSQL of its own."""
+
+    def __init__(self, postgres: PostgresServer) -> None:
+        super().__init__(postgres.url(DATABASE))
+        self._postgres = postgres
+
+    @property
+    def database_pid(self) -> int:
+        return int((self._postgres.directory / "data" / "postmaster.pid").read_text().split()[0])
+
     def add(self, group: Group) -> None:
-        """Make the users of a group, with one token and their destinations each."""
         self.callers[group.name] = asyncio.run(self._add(group))
 
     def restore(self) -> None:
@@ -104,13 +130,7 @@ class Stage:
         asyncio.run(self._restore())
 
     def version(self) -> str:
-        """The version of PostgreSQL."""
         return str(asyncio.run(self._value("SHOW server_version"))).split()[0]
-
-    def envelope(self) -> str:
-        """A value sealed by the gateway's key; nobody opens it, so that one will do for all rows."""
-        place = Place(table="backup_destinations", column="access_key", user_id=0, row=uuid4())
-        return Vault(self.secret_keys).seal(Secret("a key that nobody opens"), place)
 
     async def _add(self, group: Group) -> Sequence[Caller]:
         connection = await asyncpg.connect(self.url)
@@ -120,6 +140,7 @@ class Stage:
             tokens = await connection.fetch(_TOKENS, users, list(map(digest_of, secrets)))
             await connection.execute(DESTINATIONS, users, group.destinations, self.envelope())
             await connection.execute("VACUUM (ANALYZE)")
+            await connection.execute("CHECKPOINT")
             secret_of = dict(zip(users, secrets, strict=True))
             token_of = {row["user_id"]: f"{row['id']}|{secret_of[row['user_id']]}" for row in tokens}
             rows = await connection.fetch(_CALLERS, users, FIRST_PAGE)
@@ -146,13 +167,17 @@ class Stage:
 
 
 @contextmanager
-def staged(groups: Sequence[Group]) -> Iterator[Stage]:
+def staged(groups: Sequence[Group]) -> Iterator[PostgresStage]:
     """A PostgreSQL with these groups, which ends with the block."""
+    if DATABASE_URL_VARIABLE in os.environ:
+        raise BenchmarkRefused(
+            f"Unset {DATABASE_URL_VARIABLE}: only the processes of a PostgreSQL here can be measured."
+        )
     postgres = PostgresServer(POSTGRES_SETTINGS)
     postgres.start()
     try:
         postgres.create_database(DATABASE)
-        stage = Stage(postgres)
+        stage = PostgresStage(postgres)
         stage.migrate()
         for group in groups:
             stage.add(group)

@@ -57,10 +57,10 @@ class Rest:
 
     def listing(self, caller: Caller, size: int) -> Request:
         query = "" if size == 15 else f"?per_page={size}"
-        return _request(caller, "GET", self.path + query, expected=Expected(marker=LABEL, count=size))
+        return get(caller, self.path + query, expected=Expected(marker=LABEL, count=size))
 
     def show(self, caller: Caller) -> Request:
-        return _request(caller, "GET", f"{self.path}/{caller.destination_ids[0]}", expected=_ONE)
+        return get(caller, f"{self.path}/{caller.destination_ids[0]}", expected=_ONE)
 
     def create(self, caller: Caller) -> Request:
         body = {
@@ -88,22 +88,18 @@ class GraphQL:
     update_document: str = ""
 
     def listing(self, caller: Caller, size: int) -> Request:
-        return self._post(caller, self.list_document, {"first": size}, size)
+        return post(caller, self.list_document, {"first": size}, Expected(marker=LABEL, count=size))
 
     def show(self, caller: Caller) -> Request:
-        return self._post(caller, self.show_document, {"id": _global_id(caller)})
+        return post(caller, self.show_document, {"id": _global_id(caller)}, _ONE)
 
     def create(self, caller: Caller) -> Request:
         described = {"label": CREATED_LABEL, "bucketName": BUCKET, "endpoint": ENDPOINT, "pathStyleEndpoint": True}
         given = described | {"credentials": {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}}
-        return self._post(caller, self.create_document, {"input": {"customS3": given}})
+        return post(caller, self.create_document, {"input": {"customS3": given}}, _ONE)
 
     def update(self, caller: Caller, label: str) -> Request:
-        return self._post(caller, self.update_document, {"id": _global_id(caller), "input": {"label": label}})
-
-    def _post(self, caller: Caller, document: str, variables: Mapping[str, object], count: int = 1) -> Request:
-        body = {"query": document, "variables": variables}
-        return _request(caller, "POST", "/graphql", body, expected=Expected(marker=LABEL, count=count))
+        return post(caller, self.update_document, {"id": _global_id(caller), "input": {"label": label}}, _ONE)
 
 
 _FRAGMENT = """fragment Shown on BackupDestination {
@@ -154,6 +150,16 @@ GRAPHILE = GraphQL(
   } } } }
 }"""
 )
+
+
+def get(caller: Caller, path: str, *, expected: Expected) -> Request:
+    """A caller's GET."""
+    return _request(caller, "GET", path, expected=expected)
+
+
+def post(caller: Caller, document: str, variables: Mapping[str, object], expected: Expected) -> Request:
+    """A caller's GraphQL operation."""
+    return _request(caller, "POST", "/graphql", {"query": document, "variables": variables}, expected=expected)
 
 
 def _global_id(caller: Caller) -> str:

@@ -103,6 +103,7 @@ def _panels(report: Report) -> Iterator[Panel]:
             bars = [
                 Bar(_CONTENDERS[name].title, found.requests_per_s, is_ours=_CONTENDERS[name].is_ours)
                 for name, found in sorted(one.medians().items(), key=lambda item: -item[1].requests_per_s)
+                if _CONTENDERS[name].workers == 1
             ]
             title = f"{PROTOCOLS[one.scenario.protocol]}: {one.scenario.title}, requests per second on one core"
             yield Panel(title, bars)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.data import Stage
+from benchmarks.data import PostgresStage, Stage
 from benchmarks.figures import Figures, medians, percentile
 from benchmarks.load import Request, Run, run_load
 from benchmarks.machine import BenchmarkRefused
@@ -26,6 +26,7 @@ class Pace:
     rounds: int
     seconds: float
     warm_up_s: float = 1.0
+    connections: int = 32
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Measured:
         return {name: medians(rounds) for name, rounds in self.rounds.items()}
 
 
-def measure(stage: Stage, servers: Mapping[str, Server], scenario: Scenario, pace: Pace) -> Measured:
+def measure(stage: PostgresStage, servers: Mapping[str, Server], scenario: Scenario, pace: Pace) -> Measured:
     """One scenario on every server that takes part; raises `BenchmarkRefused` when one answers wrongly."""
     callers = stage.callers[scenario.group.name]
     taking_part = scenario.contenders([server.contender for server in servers.values()])
@@ -51,7 +52,7 @@ def measure(stage: Stage, servers: Mapping[str, Server], scenario: Scenario, pac
     for number in range(pace.rounds):
         # A contender's neighbours in time change from round to round.
         for name in _turned(list(rendered), number):
-            figures = _measure_one(stage, servers[name], rendered[name], pace)
+            figures = measure_one(stage, servers[name], rendered[name], pace)
             measured.rounds[name].append(figures)
             if scenario.writes:
                 stage.restore()
@@ -64,11 +65,12 @@ def _turned(names: Sequence[str], by: int) -> list[str]:
     return [*names[cut:], *names[:cut]]
 
 
-def _measure_one(stage: Stage, server: Server, requests: Sequence[Request], pace: Pace) -> Figures:
-    _good(server, run_load(server.port, requests, seconds=pace.warm_up_s))
-    before = cpu_seconds(server.pid), cpu_seconds(stage.postgres_pid)
-    run = _good(server, run_load(server.port, requests, seconds=pace.seconds))
-    after = cpu_seconds(server.pid), cpu_seconds(stage.postgres_pid)
+def measure_one(stage: Stage, server: Server, requests: Sequence[Request], pace: Pace) -> Figures:
+    """One round of one contender; raises `BenchmarkRefused` when it answers wrongly."""
+    _good(server, run_load(server.port, requests, seconds=pace.warm_up_s, connections=pace.connections))
+    before = _cpu(stage, server)
+    run = _good(server, run_load(server.port, requests, seconds=pace.seconds, connections=pace.connections))
+    after = _cpu(stage, server)
     return Figures(
         requests_per_s=run.rate,
         p50_ms=percentile(run.latencies_s, 0.5) * 1_000,
@@ -78,6 +80,12 @@ def _measure_one(stage: Stage, server: Server, requests: Sequence[Request], pace
         generator_us=run.cpu_s / run.requests * _MICRO,
         resident_mb=resident_bytes(server.pid) / _MEBI,
     )
+
+
+def _cpu(stage: Stage, server: Server) -> tuple[float, float]:
+    """The CPU time so far of a contender and of the database beside it."""
+    database = stage.database_pid
+    return cpu_seconds(server.pid), 0.0 if database is None else cpu_seconds(database)
 
 
 def _good(server: Server, run: Run) -> Run:

@@ -27,30 +27,30 @@ def verify(server: Server, scenario: Scenario, callers: Sequence[Caller]) -> Non
         return
     for caller in (callers[0], callers[len(callers) // 2], callers[-1]):
         (request,) = scenario.requests(contender, [caller])
-        body = _answer(server.port, request)
+        body = answer(server.port, request)
         if _shown(body) != (list(caller.destination_ids[:size]), [caller.total]):
             raise BenchmarkRefused(
                 f"{contender.title} answers {scenario.name} wrongly: {body[:400].decode(errors='replace')}"
             )
     (request,) = scenario.requests(contender, [replace(callers[0], token=callers[0].token[:-1] + "!")])
-    if LABEL in _answer(server.port, request):
+    if LABEL in answer(server.port, request):
         raise BenchmarkRefused(f"{contender.title} answers {scenario.name} to a wrong token")
 
 
 def _shown(body: bytes) -> tuple[list[Any], list[Any]]:
     """The ids and the totals in an answer; nothing when it is no JSON."""
     try:
-        answer = orjson.loads(body)
+        shown = orjson.loads(body)
     except orjson.JSONDecodeError:
         return [], []
-    return list(_numbers(answer)), list(_found(answer, _TOTALS))
+    return list(_numbers(shown)), list(_found(shown, _TOTALS))
 
 
-def _numbers(answer: Any) -> Iterator[Any]:
+def _numbers(shown: Any) -> Iterator[Any]:
     """The ids of the destinations, in the order of the answer."""
-    if "errors" not in answer and isinstance(answer.get("data"), list):
-        return (row["id"] for row in answer["data"])
-    return _found(answer, _NUMBERS)
+    if isinstance(shown.get("data"), list):
+        return (row["id"] for row in shown["data"])
+    return _found(shown, _NUMBERS)
 
 
 def _found(node: Any, names: Sequence[str]) -> Iterator[Any]:
@@ -66,8 +66,8 @@ def _found(node: Any, names: Sequence[str]) -> Iterator[Any]:
                 yield from _found(value, names)
 
 
-def _answer(port: int, request: Request) -> bytes:
-    """The body of one answer, on a connection of its own."""
+def answer(port: int, request: Request) -> bytes:
+    """The body of one answer to one request, on a connection of its own."""
     with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as connection:
         connection.sendall(request.wire.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
         got = b"".join(iter(lambda: connection.recv(65_536), b""))
