@@ -107,6 +107,9 @@ class Shelf:
     """A small store that keeps one bucket's objects. `odd` answers a request otherwise, unless it answers None."""
 
     odd: Callable[[Asked], Awaitable[bytes | None]] | None = None
+    hangs_up: bool = False
+    """After every answer, without a word."""
+
     objects: dict[str, bytes] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
@@ -118,6 +121,8 @@ class Shelf:
             said = await self.odd(asked) if self.odd is not None else None
             writer.write(self._usual(asked) if said is None else said)
             await writer.drain()
+            if self.hangs_up:
+                return
 
     def _usual(self, asked: Asked) -> bytes:
         match asked.method:
