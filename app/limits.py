@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from math import ceil
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute, parse
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
@@ -18,6 +19,27 @@ from models.errors import Quota, TooManyAttempts
 logger = logging.getLogger("moorings.limits")
 
 FAILED_AUTHENTICATIONS = RateLimitItemPerMinute(10)
+CHECKS = RateLimitItemPerMinute(5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limiters:
+    """What is counted in this process: requests and checks per user, failed authentications per client address."""
+
+    requests: Limiter
+    failures: Limiter
+    checks: Limiter
+
+
+def open_limiters(rate_limit: str, storage_url: str) -> Limiters:
+    """The limiters; a rate limit of `off` turns all of them off."""
+    storage = open_storage(storage_url)
+    is_off = rate_limit == "off"
+    return Limiters(
+        requests=Limiter(None if is_off else parse(rate_limit), storage),
+        failures=Limiter(None if is_off else FAILED_AUTHENTICATIONS, storage, fails_open=False),
+        checks=Limiter(None if is_off else CHECKS, storage),
+    )
 
 
 def open_storage(url: str) -> Storage | None:

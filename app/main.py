@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from limits import parse
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -18,12 +17,13 @@ from app.answer_headers import AnswerHeaders
 from app.authentication import Authentication, Doorkeeper, bearer_token
 from app.body_limit import BodyLimit
 from app.cached_reads import CachedReads
+from app.checking import check_by_the_clock, make_checks
 from app.database import connections, open_database
 from app.entity_tags import EntityTags
 from app.failures import UnexpectedFailures
 from app.hosts import AllowedHosts
 from app.keys import open_vault
-from app.limits import FAILED_AUTHENTICATIONS, Limiter, open_storage
+from app.limits import Limiters, open_limiters
 from app.listener import listen
 from app.metrics import Kept, Metrics, RequestMetrics
 from app.response_cache import ResponseCache
@@ -49,7 +49,8 @@ def create_app(settings: Settings) -> Starlette:
     """Put the gateway together. The database is opened, and the keys held against it, when it starts."""
     usage, reads = TokenUsage(), Reads()
     streams = EventStreams(reads)
-    doorkeepers = _doorkeepers(settings, usage, reads)
+    limiters = open_limiters(settings.rate_limit, settings.rate_limit_storage)
+    at_rest, at_graphql = (_doorkeeper(door, limiters, usage, reads) for door in (Protocol.REST, Protocol.GRAPHQL))
     cache = ResponseCache(settings.response_cache_bytes, EntityTags(public_url=settings.public_url))
     metrics = Metrics(_kept_numbers(cache, reads), directory=metrics_directory())
 
@@ -57,7 +58,12 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.address))
-            service = DestinationService(await open_vault(settings), streams, reads)
+            vault = await open_vault(settings)
+            service = DestinationService(vault, streams, reads)
+            checks = make_checks(settings, vault, streams, limiters.checks)
+            stack.push_async_callback(checks.aclose)
+            clock = check_by_the_clock(checks, settings.check_every)
+            await stack.enter_async_context(in_background(clock, name="checks by the clock"))
             await stack.enter_async_context(_written_behind(usage))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
             if settings.address.url is not None:
@@ -65,14 +71,14 @@ def create_app(settings: Settings) -> Starlette:
                 await stack.enter_async_context(in_background(listener, name="event listener"))
             if metrics.are_shared:
                 await stack.enter_async_context(in_background(metrics.publish_now_and_then(), name="metrics"))
-            yield {"service": service, "streams": streams, "public_url": settings.public_url}
+            yield {"service": service, "checks": checks, "streams": streams, "public_url": settings.public_url}
 
     app = Starlette(
         routes=[
-            *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL], cache),
+            *_graphql_routes(settings, at_graphql, cache),
             *endpoints.routes(
                 [
-                    Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST]),
+                    Middleware(Authentication, doorkeeper=at_rest),
                     Middleware(CachedReads, cache=cache),
                 ]
             ),
@@ -92,16 +98,11 @@ def create_app_from_environment() -> Starlette:
     return create_app(load_settings())
 
 
-def _doorkeepers(settings: Settings, usage: TokenUsage, reads: Reads) -> dict[Protocol, Doorkeeper]:
-    """One for each door, counting together."""
-    storage = open_storage(settings.rate_limit_storage)
-    limit = None if settings.rate_limit == "off" else parse(settings.rate_limit)
-    failures = Limiter(None if limit is None else FAILED_AUTHENTICATIONS, storage, fails_open=False)
-    requests = Limiter(limit, storage)
-    return {
-        protocol: Doorkeeper(protocol=protocol, failures=failures, requests=requests, usage=usage, reads=reads)
-        for protocol in (Protocol.REST, Protocol.GRAPHQL)
-    }
+def _doorkeeper(protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads) -> Doorkeeper:
+    """The doors count together."""
+    return Doorkeeper(
+        protocol=protocol, failures=limiters.failures, requests=limiters.requests, usage=usage, reads=reads
+    )
 
 
 def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper, cache: ResponseCache) -> list[BaseRoute]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.addresses import AddressPolicy, parse_openings
 from app.database import DatabaseAddress, parse_address
+from models.accounts import parse_duration
+from models.errors import AccountRefused
 from schema.allowance import Limits
 
 PREFIX = "MOORINGS_"
@@ -48,6 +51,9 @@ class Settings(BaseSettings):
     rate_limit_storage: str = Field("memory://", description="memory:// counts per process, redis://… exactly")
     s3_allow: Names = Field(
         (), description="private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000"
+    )
+    check_interval: str = Field(
+        "6h", description="how often each destination is checked, such as 6h or 30m, or off for only when asked"
     )
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=1_073_741_824, description="the largest request body, in bytes")
     response_cache_bytes: int = Field(
@@ -124,6 +130,16 @@ class Settings(BaseSettings):
             raise ValueError("it wants a limit such as 600/minute, or off")
         return value
 
+    @field_validator("check_interval")
+    @classmethod
+    def _interval(cls, value: str) -> str:
+        if value != "off":
+            try:
+                parse_duration(value)
+            except AccountRefused as error:
+                raise ValueError("it wants an interval such as 6h, 30m or 90s, or off") from error
+        return value
+
     @field_validator("rate_limit_storage")
     @classmethod
     def _storage(cls, value: str) -> str:
@@ -146,6 +162,11 @@ class Settings(BaseSettings):
     def address_policy(self) -> AddressPolicy:
         """Which addresses a check may connect to."""
         return AddressPolicy(parse_openings(self.s3_allow))
+
+    @property
+    def check_every(self) -> timedelta | None:
+        """How often each destination is checked; None is only when somebody asks."""
+        return None if self.check_interval == "off" else parse_duration(self.check_interval)
 
     @property
     def graphql_limits(self) -> Limits:

@@ -37,6 +37,8 @@ from schema.validation import MAX_ERRORS, errors_in
 KEPT_DOCUMENTS = 1_000
 KEPT_CHARACTERS = 500_000
 """Of all kept documents together: one of the worst sort takes two hundred times its length."""
+CHECK_S = 4.0
+"""Beyond the time of other operations: a check has ten seconds, and may have to wait for its turn before."""
 Answer = dict[str, Any]
 
 
@@ -89,12 +91,13 @@ class Engine:
     async def run(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
         """Execute a query or a mutation; raises `NotExecuted` when the variables do not fit or cost too much."""
         self._admit(prepared, variables)
+        allowed_s = self.limits.execution_s + (CHECK_S if prepared.checks else 0)
         try:
-            async with asyncio.timeout(self.limits.execution_s):
+            async with asyncio.timeout(allowed_s):
                 result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
                 return _answer(result if isinstance(result, ExecutionResult) else await result)
         except TimeoutError:
-            message = f"The operation took longer than {self.limits.execution_s:g} seconds."
+            message = f"The operation took longer than {allowed_s:g} seconds."
             return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
 
     async def write(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:

@@ -9,7 +9,7 @@ from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationT
 
 from schema.compiler import Compiled, compile_query
 from schema.cost import OperationCost
-from schema.limits import fragments_of
+from schema.limits import CHECKS, fragments_of, root_fields
 from schema.selections import NotCompilable
 
 logger = logging.getLogger("moorings.graphql")
@@ -18,7 +18,7 @@ logger = logging.getLogger("moorings.graphql")
 class Prepared:
     """An operation ready to run. Shared by all requests that send the same document."""
 
-    __slots__ = ("_compiled", "_times_asked", "cost", "document", "only_introspects", "operation", "type")
+    __slots__ = ("_compiled", "_times_asked", "checks", "cost", "document", "only_introspects", "operation", "type")
 
     def __init__(self, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         self.document = document
@@ -30,6 +30,8 @@ class Prepared:
             isinstance(node, FieldNode) and node.name.value.startswith("__")
             for node in operation.selection_set.selections
         )
+        # Whether it waits for a store, which may take its time.
+        self.checks = any(field.name.value in CHECKS for field in root_fields(operation, fragments_of(document)))
         self._compiled: Compiled | None = None
         self._times_asked = 0
 
