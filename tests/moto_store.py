@@ -85,12 +85,15 @@ class MotoStore:
         with self._unguarded():
             self._ask("PUT", f"/{bucket}?versioning", body)
 
-    def new_keys(self, *actions: str, resource: str = "*") -> Keys:
-        """The keys of a new user who may do these things, such as `s3:ListBucket`."""
+    def new_keys(self, *actions: str) -> Keys:
+        """The keys of a new user who may do these things everywhere, such as `s3:ListBucket`."""
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        return self.keys_with(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+    def keys_with(self, policy: str) -> Keys:
+        """The keys of a new user with a policy, as JSON."""
         self._users += 1
         user = f"user{self._users}"
-        statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         with self._unguarded():
             self._iam("CreateUser", user)
             self._iam("PutUserPolicy", user, PolicyName="rights", PolicyDocument=policy)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 LISTING = b'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>'
+Odd = Callable[["Asked"], Awaitable[bytes | None]]
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -106,7 +107,7 @@ def always(said: bytes) -> Script:
 class Shelf:
     """A small store that keeps one bucket's objects. `odd` answers a request otherwise, unless it answers None."""
 
-    odd: Callable[[Asked], Awaitable[bytes | None]] | None = None
+    odd: Odd | None = None
     hangs_up: bool = False
     """After every answer, without a word."""
 
@@ -137,3 +138,17 @@ class Shelf:
             case _ if asked.path in self.objects:
                 return answer("200 OK", self.objects[asked.path])
         return error("404 Not Found", "NoSuchKey")
+
+
+def region_of(asked: Asked) -> str:
+    """The region that a request was signed for."""
+    return asked.headers["authorization"].split("/")[2]
+
+
+def only_in(region: str, refusal: bytes) -> Odd:
+    """A store that answers signatures for any other region with this."""
+
+    async def odd(asked: Asked) -> bytes | None:
+        return None if region_of(asked) == region else refusal
+
+    return odd

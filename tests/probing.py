@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpcore
@@ -11,7 +12,7 @@ import httpcore
 from app.addresses import AddressPolicy, parse_openings
 from app.resolver import Resolver
 from app.s3 import S3Prober
-from models.check import CheckCode, CheckOutcome, CheckReport, CheckStepName, ProbeTarget
+from models.check import CheckCode, CheckDepth, CheckOutcome, CheckReport, CheckStepName, CheckSuggestion, ProbeTarget
 from models.secret import Secret
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -101,3 +102,20 @@ def failure(report: CheckReport) -> tuple[CheckStepName, CheckCode] | None:
 def outcomes(report: CheckReport) -> str:
     """One letter a rung: Passed, Failed, Skipped."""
     return "".join(step.outcome[0] for step in report.steps)
+
+
+def applied(there: ProbeTarget, suggestion: CheckSuggestion | None) -> ProbeTarget:
+    """The target a user has after following a suggestion."""
+    assert suggestion is not None
+    return replace(
+        there,
+        region=there.region if suggestion.region is None else suggestion.region,
+        endpoint=there.endpoint if suggestion.endpoint is None else suggestion.endpoint,
+        path_style=there.path_style if suggestion.path_style_endpoint is None else suggestion.path_style_endpoint,
+    )
+
+
+async def followed(checks: S3Prober, there: ProbeTarget) -> tuple[CheckReport, CheckReport]:
+    """The report on a target, and the one after its suggestion was applied."""
+    first = await checks.probe(there, CheckDepth.FULL)
+    return first, await checks.probe(applied(there, first.suggestion), CheckDepth.FULL)

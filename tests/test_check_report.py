@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ from models.check import (
     all_steps,
 )
 
+DOCUMENTATION = (Path(__file__).parent.parent / "docs/check.md").read_text(encoding="utf-8")
 AT = datetime(2024, 8, 7, 1, 2, 3, tzinfo=UTC)
 SUGGESTION = CheckSuggestion(region="eu-west-1", path_style_endpoint=True)
 
@@ -39,6 +42,12 @@ def test_every_code_has_a_remedy_that_is_a_sentence() -> None:
     assert len(CheckCode) == 17
     assert [text for text in REMEDIES.values() if not (text[0].isupper() and text.endswith("."))] == []
     assert "MOORINGS_S3_ALLOW" in REMEDIES[CheckCode.ENDPOINT_NOT_ALLOWED]
+
+
+def test_the_documentation_explains_every_step_and_every_code() -> None:
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \|", DOCUMENTATION, re.MULTILINE)
+
+    assert rows == [*CheckStepName, *CheckCode]
 
 
 def test_rungs_that_were_not_reached_are_skipped_and_keep_their_place() -> None:

@@ -19,28 +19,31 @@ from tests.probing import PUBLIC, Recorder, TableResolver, failure, outcomes, pr
 
 DEADLINE_S = 0.4
 GRACE_S = 0.5
+AMPLE_S = 10.0
 MEMORY_BYTES = 8 * 1024 * 1024
 
 
 @pytest.mark.parametrize(("script", "expected"), SCRIPTS.values(), ids=SCRIPTS)
 async def test_a_stranger_is_seen_through_at_the_right_rung_in_time(script: Script, expected: Failure) -> None:
     backend = Recorder()
+    # Only where it is waited for in vain is the time short: a busy machine needs some for the rest.
+    deadline_s = DEADLINE_S if expected[1] is CheckCode.TIMEOUT else AMPLE_S
     async with listening(script) as peer:
         started = time.monotonic()
-        report = await prober(backend=backend, deadline_s=DEADLINE_S).probe(target(peer.url), CheckDepth.FULL)
+        report = await prober(backend=backend, deadline_s=deadline_s).probe(target(peer.url), CheckDepth.FULL)
         took_s = time.monotonic() - started
 
         assert failure(report) == expected
         assert "hunter22" not in f"{report!r} {report.to_json()}"
         assert set(backend.attempts) == {("127.0.0.1", peer.port)}
-    assert took_s < DEADLINE_S + GRACE_S
+    assert took_s < deadline_s + GRACE_S
 
 
 @pytest.mark.parametrize("name", ["a huge page", "a huge error", "headers without end", "continue without end"])
 async def test_twenty_strangers_at_once_cost_little_memory(name: str) -> None:
     script, expected = STREAMS[name]
     async with listening(script) as peer:
-        checks = prober()
+        checks = prober(deadline_s=AMPLE_S)
         await checks.probe(target(peer.url), CheckDepth.FULL)
         tracemalloc.start()
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,6 +16,7 @@ from tests.probing import TableResolver, failure, outcomes, prober, target
 LIST, WRITE, READ, DELETE = "s3:ListBucket", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"
 ALL = (LIST, WRITE, READ, DELETE)
 STORE = "store.test"
+DOCUMENTATION = (Path(__file__).parent.parent / "docs/check.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -52,10 +55,12 @@ async def test_good_keys_climb_every_rung_and_leave_nothing(
     assert moto_store.keys_in(bucket) == []
 
 
-async def test_keys_of_one_bucket_and_of_our_prefix_suffice(moto_store: MotoStore, bucket: str) -> None:
-    """The policy in docs/check.md."""
+async def test_the_rights_that_the_documentation_grants_suffice_for_that_bucket_alone(
+    moto_store: MotoStore, bucket: str
+) -> None:
     other = moto_store.new_bucket(f"other-{uuid4().hex}")
-    keys = moto_store.new_keys(*ALL, resource=f"arn:aws:s3:::{bucket}*")
+    (policy,) = re.findall(r"```json\n(.*?)```", DOCUMENTATION, re.DOTALL)
+    keys = moto_store.keys_with(policy.replace("my-backups", bucket))
 
     assert (await prober().probe(at(moto_store, bucket, keys), CheckDepth.FULL)).reachable
     assert failure(await prober().probe(at(moto_store, other, keys), CheckDepth.FULL)) == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, NamedTuple
 
@@ -92,8 +93,8 @@ def _show(outcomes: list[Outcome]) -> None:
     for stop, report in outcomes:
         outcome, step, code, remedy = _cells(report)
         table.add_row(str(stop.id), outcome, step, code, stop.label, remedy)
-    console = Console(markup=False, highlight=False)
-    console.print(table, width=None if console.is_terminal else max(console.width, PIPED_WIDTH))
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    Console(markup=False, highlight=False, width=width).print(table)
 
 
 def _cells(report: CheckReport | None) -> tuple[str, str, str, str]:
