@@ -8,7 +8,6 @@ import random
 from contextlib import suppress
 from datetime import timedelta
 
-from app.addresses import AddressPolicy, parse_openings
 from app.limits import Limiter
 from app.settings import Settings
 from models import claims
@@ -32,7 +31,7 @@ class OnDemand:
     """A prober that is made when it is first needed: its library and its certificates cost a worker 6 MB."""
 
     def __init__(self, settings: Settings) -> None:
-        self._policy = AddressPolicy(parse_openings(settings.s3_allow))
+        self._policy = settings.address_policy
         self._prober: Prober | None = None
 
     async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
