@@ -22,7 +22,7 @@ endif
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  ARGS='...' is handed on to the command behind run, test, bench and lock; PYTHON=... chooses the interpreter."
+	@echo "  ARGS='...' is handed on to the command behind run, test, bench, fuzz and lock; PYTHON=... chooses the interpreter."
 
 .PHONY: setup
 setup: $(SETUP) ## make .venv with what the gateway needs; does nothing when it is current
@@ -71,6 +71,10 @@ bench-quick: $(SETUP_TEST) ## check in half a minute that the gateway has not be
 .PHONY: bench-growth
 bench-growth: $(SETUP_TEST) ## measure how the cost grows with a user's destinations
 	@exec $(BIN)/python -m benchmarks.growth $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(SETUP_TEST) ## hold compiled queries against graphql-core for minutes; ARGS='CASES SEED'
+	@exec $(BIN)/python -m tests.operation_fuzz $(ARGS)
 
 .PHONY: lock
 lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions

@@ -17,7 +17,7 @@ import strawberry
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode, get_named_type, is_object_type
 
 from models.destination_row import DestinationRow
-from models.kinds import DestinationKind
+from models.kinds import KINDS, DestinationKind
 from models.viewer import Viewer
 from schema.connection import destination_cursor
 from schema.context import Context
@@ -31,7 +31,7 @@ from schema.loading import (
 )
 from schema.operands import Arguments, Variables
 from schema.selections import Condition, NotCompilable, Selected, Selections
-from schema.shapes import REACHABILITIES, ROW_TYPES, USER_FIELDS, Surprise, row_field
+from schema.shapes import REACHABILITIES, REACHABILITY, ROW_TYPES, USER_FIELDS, Surprise, require_known, row_field
 
 _JSON = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 _LOADERS: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -95,17 +95,21 @@ class _Writer:
             "Row": DestinationRow,
             "Viewer": Viewer,
             "Surprise": Surprise,
+            "require_known": require_known,
         }
         self._lines: list[str] = []
+        self._given: list[str] = []
         self._loads: list[str] = []
         self._tested: set[str] = set()
+        self._shown: set[str] = set()
 
     def source(self, selection_set: SelectionSetNode) -> str:
         """A coroutine function `run(context, values)` that returns the data."""
         data = self._object("Query", [selection_set], self._root)
         tested = [f"v[{name!r}]" for name in sorted(self._tested)]
         check = [f"if None in ({', '.join(tested)},): raise Surprise"] if tested else []
-        body = ["v = values.coerced", *check, *self._loading(), *self._lines, f"return {data}"]
+        # All arguments before the first load: one that is refused leaves no coroutine behind that nobody awaits.
+        body = ["v = values.coerced", *check, *self._given, *self._loading(), *self._lines, f"return {data}"]
         return "\n".join(["async def run(context, values):", *(f"    {line}" for line in body), ""])
 
     def _loading(self) -> list[str]:
@@ -127,10 +131,12 @@ class _Writer:
         type_ = self._core.query_type.fields[selected.name]  # type: ignore[union-attr] # ours has one
         self.constants[f"load{number}"] = loader
         self.constants[f"arguments{number}"] = Arguments(self._schema, type_, selected.node, self.variables).of
-        load = f"load{number}(context, **arguments{number}(values))"
-        self._loads.append(
-            f"({load} if {self._test(selected.condition)} else nothing())" if selected.condition else load
-        )
+        given, load = f"arguments{number}(values)", f"load{number}(context, **a{number})"
+        if selected.condition:
+            given = f"{given} if {self._test(selected.condition)} else None"
+            load = f"(nothing() if a{number} is None else {load})"
+        self._given.append(f"a{number} = {given}")
+        self._loads.append(load)
         found = f"r{number}"
         match selected.name:
             case "backupDestinations":
@@ -141,28 +147,31 @@ class _Writer:
                 return f"{self._node(get_named_type(type_.type).name, selected.below)}({found})"
 
     def _connection(self, found: str, sets: Sets) -> str:
-        """A page; the count is asked for once the rows are there."""
+        """A page; the count is asked for once the rows are there. Rows need not be shown to be surprising."""
 
         def write(field: Selected) -> str:
             match field.name:
                 case "edges":
-                    return f"[{self._edge(found, field.below)} for x in {found}.slice.rows]"
+                    return f"[{self._edge(found, field)} for x in {found}.slice.rows]"
                 case "pageInfo":
                     return self._page_info(found, field.below)
                 case _:
                     return f"await count(context, {found}.chosen)"
 
-        return self._object("BackupDestinationConnection", sets, write)
+        data = self._object("BackupDestinationConnection", sets, write)
+        if found not in self._shown:
+            self._lines.append(f"if {found}: require_known({found}.slice.rows)")
+        return data
 
-    def _edge(self, found: str, sets: Sets) -> str:
+    def _edge(self, found: str, edges: Selected) -> str:
         def write(field: Selected) -> str:
-            return (
-                f"cursor(x, {found}.order)"
-                if field.name == "cursor"
-                else f"{self._node('BackupDestination', field.below)}(x)"
-            )
+            if field.name == "cursor":
+                return f"cursor(x, {found}.order)"
+            if not (edges.condition or field.condition):
+                self._shown.add(found)
+            return f"{self._node('BackupDestination', field.below)}(x)"
 
-        return self._object("BackupDestinationEdge", sets, write)
+        return self._object("BackupDestinationEdge", edges.below, write)
 
     def _page_info(self, found: str, sets: Sets) -> str:
         rows = f"{found}.slice.rows"
@@ -202,6 +211,8 @@ class _Writer:
 
         shown = self._object(ROW_TYPES[kind].__name__, sets, write)
         check = [f"    if None in ({', '.join(never_null)},): raise Surprise"] if never_null else []
+        if KINDS[kind].is_checkable:
+            check.append(f"    {REACHABILITY}")  # one that nobody knows raises
         return [f"def {function}(x):", *check, f"    return {shown}"]
 
     def _object(self, type_name: str, sets: Sets, write: Callable[[Selected], str]) -> str:

@@ -6,6 +6,7 @@ two against each other, field by field.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import strawberry
@@ -41,12 +42,22 @@ ROW_TYPES: dict[DestinationKind, type[BackupDestination]] = {
 REACHABILITIES = {found.value: Reachability(found.value).name for found in Found}
 """What the enum is called on the wire, by what is stored; `reachabilities` in the source."""
 
+REACHABILITY = f"reachabilities[x[{DestinationRow._fields.index('stored_reachability')}]]"
+"""What a row's is called; `types.present` looks at it whether it is asked for or not."""
+
 USER_FIELDS = {
     "id": f"f'{NodeType.USER}:{{x.user_id}}'",
     "databaseId": "x.user_id",
     "name": "x.name",
     "email": "x.email",
 }
+
+
+def require_known(rows: Iterable[DestinationRow]) -> None:
+    """Raise KeyError for a row that `types.present` would not take: it looks at all, whether they are shown or not."""
+    for row in rows:
+        if KINDS[row.kind].is_checkable:
+            _ = row.reachability
 
 
 def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> RowField:
@@ -62,7 +73,7 @@ def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> Ro
         case "kind_name":
             return RowField(source=repr(KINDS[kind].human_name))
         case "reachability":
-            return RowField(source=f"reachabilities[{_column('stored_reachability')}]")
+            return RowField(source=REACHABILITY)
         case column if column not in DestinationRow._fields:
             raise NotCompilable("a field that no column holds")
         case column if not _is_required(schema, definition.name, name):
