@@ -52,6 +52,20 @@ USER_FIELDS = {
     "email": "x.email",
 }
 
+REPORT_FIELDS = {"checkedAt": "x.checked_at", "reachable": "x.reachable"}
+STEP_FIELDS = {
+    "name": "s.name",
+    "outcome": "s.outcome",
+    "code": "s.code",
+    "remedy": "s.remedy",
+    "durationMs": "s.duration_ms",
+}
+SUGGESTION_FIELDS = {
+    "region": "x.suggestion.region",
+    "endpoint": "x.suggestion.endpoint",
+    "pathStyleEndpoint": "x.suggestion.path_style_endpoint",
+}
+
 
 def require_known(rows: Iterable[DestinationRow]) -> None:
     """Raise KeyError for a row that `types.present` would not take: it looks at all, whether they are shown or not."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from app.addresses import AddressPolicy
 from app.database import migrate
+from app.s3 import S3Prober
 from models.abilities import Ability
+from models.backup_destination import BackupDestination
+from models.checks import Checks
 from models.clock import current_second
 from models.event_stream import EventStreams
 from models.listing import DestinationOrder, OrderField
@@ -20,7 +24,7 @@ from schema.context import Context
 from tests.databases import unserved, viewer_of
 from tests.gateway import Gateway
 from tests.many_rows import plant_events
-from tests.odd_destinations import BrokenReads, plant_odd
+from tests.odd_destinations import CHECKS, BrokenReads, plant_odd
 from tests.random_values import ORDERS, UNORDERED, Facts
 
 WATCHED, OTHER, EMPTY, FORBIDDEN = "watched", "other", "empty", "forbidden"
@@ -36,6 +40,7 @@ class Stage:
     service: DestinationService
     broken_service: DestinationService
     broken: BrokenReads
+    checks: Checks
     streams: EventStreams
     viewers: Mapping[str, Viewer]
     facts: Facts
@@ -45,7 +50,7 @@ class Stage:
         service = self.service
         if broken_seed is not None:
             self.broken.seed, service = broken_seed, self.broken_service
-        return Context(service=service, streams=self.streams, current_viewer=self.viewers[viewer])
+        return Context(service=service, checks=self.checks, streams=self.streams, current_viewer=self.viewers[viewer])
 
 
 @asynccontextmanager
@@ -60,12 +65,16 @@ async def staged() -> AsyncIterator[Stage]:
 async def _stage(gateway: Gateway) -> Stage:
     users = {name: await _user(name) for name in (WATCHED, OTHER, EMPTY)}
     own = await plant_odd(gateway, users[WATCHED].id, 24)
+    for number, check in enumerate(CHECKS):
+        checked = BackupDestination.filter(id__in=own[number :: len(CHECKS)], bucket_name__not_isnull=True)
+        await checked.update(last_check=check)
     foreign = await plant_odd(gateway, users[OTHER].id, 3)
     await plant_events(gateway, users[WATCHED].id, ["gone", "lost"])
     viewers = {name: viewer_of(await User.get(id=user.id)) for name, user in users.items()}
-    viewers[FORBIDDEN] = replace(viewers[WATCHED], abilities=frozenset({Ability.CREATE}))
+    viewers[FORBIDDEN] = viewers[WATCHED]._replace(abilities=frozenset({Ability.CREATE}))
     streams, broken = EventStreams(), BrokenReads(users[WATCHED].id)
-    service = DestinationService(Vault(generate_key()), streams)
+    vault = Vault(generate_key())
+    service = DestinationService(vault, streams)
     ids = {
         "one of the viewer's": [f"BackupDestination:{id_}" for id_ in own],
         "somebody else's": [f"BackupDestination:{id_}" for id_ in foreign],
@@ -76,7 +85,8 @@ async def _stage(gateway: Gateway) -> Stage:
     }
     return Stage(
         service=service,
-        broken_service=DestinationService(Vault(generate_key()), streams, broken),
+        broken_service=DestinationService(vault, streams, broken),
+        checks=Checks(vault, S3Prober(AddressPolicy()), streams),
         broken=broken,
         streams=streams,
         viewers=viewers,

@@ -109,6 +109,11 @@ _FAILURES: tuple[Callable[[], Exception], ...] = (
     lambda: RuntimeError("never shown"),
     lambda: ValueError("never shown"),
 )
+CHECKS = (
+    None,
+    '{"at":1700000000,"steps":[["RESOLVE","PASSED",null,3],["CONNECT","FAILED","TIMEOUT",9]],"suggestion":null}',
+    '{"at":1700000001,"steps":[["LIST","PASSED",null,0]],"suggestion":["eu-west-1",null,true]}',
+)
 _BROKEN: tuple[dict[str, Any], ...] = (
     *({column: None} for column in DestinationRow._fields if column not in ("id", "user_id")),
     *({"stored_kind": "glacier"}, {"stored_reachability": "odd"}, {"stored_kind": "local"}, {"stored_kind": ""}),
@@ -137,5 +142,6 @@ def broken_row(random: Random, id_: int, user_id: int) -> DestinationRow:
         stored_reachability=random.choice(REACHABILITIES),
         created_at=then + timedelta(seconds=random.randrange(100)),
         updated_at=then,
+        last_check=random.choice(CHECKS),
     )
     return row._replace(**random.choice(_BROKEN)) if random.random() < 1 / 3 else row

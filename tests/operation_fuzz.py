@@ -11,7 +11,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -190,7 +190,7 @@ class Fuzz:
             written = await ask(prepared, case.variables, self._stage.context(case.viewer, case.broken_seed))
         except NotExecuted as refusal:
             written = Written.of(refusal.answer)
-        return replace(written, text=_REQUEST_ID.sub(b"", written.text))
+        return written._replace(text=_REQUEST_ID.sub(b"", written.text))
 
 
 async def main(cases: int = LONG_RUN_CASES, seed: int = LONG_RUN_SEED) -> None:
