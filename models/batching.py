@@ -51,6 +51,8 @@ class Batched(Generic[Key, Found]):
     def _send(self) -> None:
         """Send what waits; whoever has gone meanwhile is not asked for."""
         self._is_due = False
+        for key in [key for key, askers in self._waiting.items() if all(asker.done() for asker in askers)]:
+            del self._waiting[key]
         keys = list(self._waiting)[:MAX_KEYS]
         if keys:
             batch = {key: self._waiting.pop(key) for key in keys}
@@ -73,6 +75,10 @@ class Batched(Generic[Key, Found]):
         overdue = asyncio.get_running_loop().call_later(SLOW_S, let_the_next_go)
         try:
             await self._answer(batch)
+        except asyncio.CancelledError:  # the loop ends: no statement will be sent for whoever waits
+            _refuse(self._waiting, None)
+            self._waiting.clear()
+            raise
         finally:
             overdue.cancel()
             let_the_next_go()
