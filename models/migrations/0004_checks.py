@@ -1,8 +1,9 @@
-"""What the last check of a destination found, who checks it just now, and how to find those that are due."""
+"""What the last check of a destination found, who checks it just now; and what is due, or sealed, found by index."""
 
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
+_KEY_IDS = "substr({0}, 4, {1}(substr({0}, 4), ':') - 1)"
 _INDEXES = (
     "CREATE INDEX destinations_due ON backup_destinations (coalesce(checked_at, created_at)) WHERE bucket_name IS NOT NULL",
     "CREATE INDEX destinations_claimed ON backup_destinations (claimed_until) WHERE claimed_until IS NOT NULL",
@@ -30,7 +31,11 @@ _SQLITE = tuple(
 
 
 async def by_hand(apps, editor):
-    for statement in (*_INDEXES, *(_SQLITE if editor.DIALECT == "sqlite" else _POSTGRESQL)):
+    position = "instr" if editor.DIALECT == "sqlite" else "strpos"
+    pair = ", ".join(_KEY_IDS.format(column, position) for column in ("access_key", "secret_key"))
+    # The keys in use are asked for at every start.
+    sealed = f"CREATE INDEX destinations_sealed ON backup_destinations ({pair}) WHERE access_key IS NOT NULL"
+    for statement in (*_INDEXES, sealed, *(_SQLITE if editor.DIALECT == "sqlite" else _POSTGRESQL)):
         await editor.client.execute_query(statement)
 
 
