@@ -20,7 +20,7 @@ _TOKEN = (
     "t.id, t.digest, t.name, t.abilities, t.expires_at, t.revoked_at, u.id AS user_id, u.name AS user_name, u.email,"
     f" u.revision, u.destination_count, u.disabled_at FROM {_TOKENS} t JOIN {_USERS} u ON u.id = t.user_id"
 )
-_BACKWARDS = {False: "ASC", True: "DESC"}
+_ORDERS = {False: "user_id, id", True: "user_id DESC, id DESC"}
 
 
 @cache
@@ -38,17 +38,17 @@ def destinations(*, is_sqlite: bool) -> str:
 @cache
 def span(*, from_end: bool, is_sqlite: bool) -> str:
     """Parts of lists between two ids: user, after, before, size."""
-    direction = _BACKWARDS[from_end]
+    order = _ORDERS[from_end]
     if is_sqlite:
         return (
             f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE user_id = ? AND id > ? AND id < ? "  # noqa: S608
-            f"ORDER BY id {direction} LIMIT ?"
+            f"ORDER BY {order} LIMIT ?"
         )
     return (
         f"SELECT q.n, {_ROW_OF_D} FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) "  # noqa: S608
         "WITH ORDINALITY AS q(user_id, after_id, before_id, size, n) CROSS JOIN LATERAL ("
-        f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE user_id = q.user_id AND id > q.after_id AND id < q.before_id "
-        f"ORDER BY id {direction} LIMIT q.size) AS d"
+        f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE {_between('q.user_id', 'q.after_id', 'q.before_id')} "
+        f"ORDER BY {order} LIMIT q.size) AS d"
     )
 
 
@@ -61,15 +61,23 @@ def page(*, from_end: bool, is_sqlite: bool) -> str:
     behind = f"({count} - {skip})"
     offset = f"{greatest}({behind} - {size}, 0)" if from_end else skip
     limit = f"{greatest}({least}({size}, {behind}), 0)" if from_end else size
-    direction, sign = _BACKWARDS[from_end], "<=" if from_end else ">="
-    rows = (
-        f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE user_id = {user} AND id {sign} "  # noqa: S608
-        f"(SELECT id FROM {_DESTINATIONS} WHERE user_id = {user} ORDER BY id {direction} LIMIT 1 OFFSET {offset}) "
-        f"ORDER BY id {direction} LIMIT {limit}"
-    )
+    order, everything = _ORDERS[from_end], _between(user, "0", str(2**31))
+    first = f"(SELECT id FROM {_DESTINATIONS} WHERE {everything} ORDER BY {order} LIMIT 1 OFFSET {offset})"  # noqa: S608
+    rest = f"(user_id, id) <= ({user}, {first}) AND (user_id, id) > ({user}, 0)"
+    if not from_end:
+        rest = f"(user_id, id) >= ({user}, {first}) AND (user_id, id) < ({user}, {2**31})"
+    rows = f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE {rest} ORDER BY {order} LIMIT {limit}"  # noqa: S608
     if is_sqlite:
         return f"SELECT {count}, d.* FROM ({rows}) AS d"  # noqa: S608
     return (
         f"SELECT q.n, {count}, {_ROW_OF_D} FROM unnest($1::int8[], $2::int8[], $3::int8[]) "  # noqa: S608
         f"WITH ORDINALITY AS q(user_id, skip, size, n) CROSS JOIN LATERAL ({rows}) AS d"
     )
+
+
+def _between(user: str, after: str, before: str) -> str:
+    """One user's rows between two ids, said so that nothing but the index of both columns can answer it in order.
+
+    Said as `user_id = … AND id > …`, PostgreSQL may walk the ids of everybody where one user has most of them.
+    """
+    return f"(user_id, id) > ({user}, {after}) AND (user_id, id) < ({user}, {before})"
