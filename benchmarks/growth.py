@@ -77,6 +77,7 @@ def _grow(given: argparse.Namespace) -> None:
         found = _measure(stage, servers[_GATEWAY.name], given.sizes, pace)
         said = facts({given.engine: stage.version()})
     published = PUBLISHED if given.sizes == list(SIZES) else packages.CACHE / "results"
+    said["measured"] = f"{pace.rounds} rounds of {pace.seconds:g} s"
     _write(found, said, (given.output or published), given.engine)
 
 

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 15
 _LOG_END = 2_000
+# Reads until its owner closes the pipe or dies, however it dies; then everything the contender started goes.
+_KEEPER = 'cat; kill -KILL "-$1"'
 
 
 class Server:
@@ -34,6 +36,7 @@ class Server:
         self._environment = _environment(contender, stage, self.port)
         self._cores = cores.server if contender.workers == 1 else cores.both
         self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -55,6 +58,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
+        self._keeper = _keeper_of(self._process.pid)
         while not self._answers():
             if self._process.poll() is not None or time.perf_counter() - started > START_DEADLINE_S:
                 written = log_path.read_text(errors="replace")[-_LOG_END:]
@@ -64,7 +68,7 @@ class Server:
 
     def stop(self) -> None:
         """End it: politely, then with force."""
-        if self._process is None:
+        if self._process is None or self._keeper is None:
             return
         for sent in (signal.SIGTERM, signal.SIGKILL):
             try:
@@ -74,6 +78,8 @@ class Server:
                 break
             except subprocess.TimeoutExpired:
                 continue
+            break
+        self._keeper.communicate()
 
     def _answers(self) -> bool:
         """Any answer will do: the gateway has a path for this, the peers refuse a request without a token."""
@@ -100,6 +106,16 @@ def running(contenders: Sequence[Contender], stage: Stage, cores: Cores) -> Iter
             server.start(directory / f"{contender.name}.log")
             servers[contender.name] = server
         yield servers
+
+
+def _keeper_of(pid: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _KEEPER, "keeper", str(pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _command(contender: Contender, port: int) -> list[str]:
