@@ -11,6 +11,9 @@ Results = Mapping[str, Mapping[str, Figures]]
 """The medians, by scenario and contender."""
 
 MAX_RESIDENT_MB = 90.0
+CACHE_MB = 64.0
+"""What MOORINGS_RESPONSE_CACHE_BYTES allows unless told otherwise; the scenarios fill it."""
+
 MAX_START_S = 1.5
 
 
@@ -55,13 +58,13 @@ def _beside_peers(results: Results) -> Iterator[Verdict]:
             ours, theirs = measured[one.ours], measured[one.theirs]
             times = ratio(ours.requests_per_s, theirs.requests_per_s)
             yield Verdict(
-                goal=f"{one.title}: requests/s beside {one.theirs}",
+                goal=f"{one.title}: requests/s beside {one.theirs.title()}",
                 wanted=f"≥ {one.times:g} ×",
                 found=f"{times:.2f} ×",
                 is_kept=times >= one.times,
             )
             yield Verdict(
-                goal=f"{one.title}: p99 beside {one.theirs}",
+                goal=f"{one.title}: p99 beside {one.theirs.title()}",
                 wanted=f"≤ {theirs.p99_ms:.1f} ms",
                 found=f"{ours.p99_ms:.1f} ms",
                 is_kept=ours.p99_ms <= theirs.p99_ms,
@@ -69,14 +72,18 @@ def _beside_peers(results: Results) -> Iterator[Verdict]:
 
 
 def _alone(results: Results, started_in_s: Mapping[str, float]) -> Iterator[Verdict]:
-    sizes = [m[name].resident_mb for m in results.values() for name in ("moorings", "moorings-cached") if name in m]
-    if sizes:
-        yield Verdict(
-            goal="memory of one worker",
-            wanted=f"≤ {MAX_RESIDENT_MB:.0f} MB",
-            found=f"{max(sizes):.0f} MB",
-            is_kept=max(sizes) <= MAX_RESIDENT_MB,
-        )
+    for name, title, allowed_mb in (
+        ("moorings", "memory of one worker, cache off", MAX_RESIDENT_MB),
+        ("moorings-cached", "memory of one worker, its cache included", MAX_RESIDENT_MB + CACHE_MB),
+    ):
+        sizes = [measured[name].resident_mb for measured in results.values() if name in measured]
+        if sizes:
+            yield Verdict(
+                goal=title,
+                wanted=f"≤ {allowed_mb:.0f} MB",
+                found=f"{max(sizes):.0f} MB",
+                is_kept=max(sizes) <= allowed_mb,
+            )
     if "moorings" in started_in_s:
         first = started_in_s["moorings"]
         yield Verdict(

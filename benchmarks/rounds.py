@@ -92,7 +92,7 @@ def _good(server: Server, run: Run) -> Run:
     """The run, if every answer was right: a wrong answer may be a fast one, and would be compared with right ones."""
     if run.errors or not run.requests:
         found = "; ".join(f"{count} times {sentence}" for sentence, count in run.errors.items()) or "no answer at all"
-        raise BenchmarkRefused(f"{server.contender.title} did not answer as it should: {found}")
+        raise BenchmarkRefused(f"{server.contender.title} did not answer as it should: {found}\n{server.log_end()}")
     return run
 
 

@@ -35,8 +35,9 @@ class Scenario:
         return Ask.WRITE in self.asks
 
     def contenders(self, among: Sequence[Contender] = CONTENDERS) -> list[Contender]:
-        """Those that speak the protocol and can be asked all of it."""
-        return [one for one in among if self.protocol in one.dialects and self.asks <= one.asks]
+        """Those that speak the protocol and can be asked all of it; static bytes are a list of one size."""
+        asked = [one for one in among if self.protocol in one.dialects and self.asks <= one.asks]
+        return [one for one in asked if self.list_size == SIZE or not one.is_static]
 
     def requests(self, contender: Contender, callers: Sequence[Caller]) -> list[Request]:
         """The requests, rendered for a contender; they are sent in turn, again and again."""

@@ -34,6 +34,7 @@ class Server:
         self.port = free_port()
         self.started_in_s = 0.0
         self._environment = _environment(contender, stage, self.port)
+        self._log_path = Path(os.devnull)
         self._cores = cores.server if contender.workers == 1 else cores.both
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
@@ -48,6 +49,7 @@ class Server:
     def start(self, log_path: Path) -> None:
         """Start it and wait for its first answer; raises `BenchmarkRefused` with the end of its log."""
         started = time.perf_counter()
+        self._log_path = log_path
         with on_cores(self._cores), log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 _command(self.contender, self.port),
@@ -61,10 +63,13 @@ class Server:
         self._keeper = _keeper_of(self._process.pid)
         while not self._answers():
             if self._process.poll() is not None or time.perf_counter() - started > START_DEADLINE_S:
-                written = log_path.read_text(errors="replace")[-_LOG_END:]
-                raise BenchmarkRefused(f"{self.contender.title} did not start:\n{written}")
+                raise BenchmarkRefused(f"{self.contender.title} did not start:\n{self.log_end()}")
             time.sleep(0.01)
         self.started_in_s = time.perf_counter() - started
+
+    def log_end(self) -> str:
+        """The end of what it wrote so far."""
+        return self._log_path.read_text(errors="replace")[-_LOG_END:]
 
     def stop(self) -> None:
         """End it: politely, then with force."""

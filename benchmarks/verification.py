@@ -30,7 +30,8 @@ def verify(server: Server, scenario: Scenario, callers: Sequence[Caller]) -> Non
         body = answer(server.port, request)
         if _shown(body) != (list(caller.destination_ids[:size]), [caller.total]):
             raise BenchmarkRefused(
-                f"{contender.title} answers {scenario.name} wrongly: {body[:400].decode(errors='replace')}"
+                f"{contender.title} answers {scenario.name} wrongly: {body[:400].decode(errors='replace')}\n"
+                f"{server.log_end()}"
             )
     (request,) = scenario.requests(contender, [replace(callers[0], token=callers[0].token[:-1] + "!")])
     if LABEL in answer(server.port, request):

@@ -7,8 +7,10 @@ import hmac
 import os
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
+import asyncpg
 from fastapi import HTTPException, Request
 from sqlalchemy import DateTime, ForeignKey, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -66,9 +68,14 @@ HUMAN_NAMES = {"amazon_s3": "Amazon S3", "custom_s3": "Custom S3", "local": "Loc
 
 def make_sessions() -> async_sessionmaker[AsyncSession]:
     """Sessions on a pool of ten connections."""
-    url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://", 1)
-    # A read needs no transaction of its own.
-    engine = create_async_engine(url, pool_size=POOL_SIZE, max_overflow=0, isolation_level="AUTOCOMMIT")
+    # asyncpg reads the URL as everybody else does; a read needs no transaction of its own.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=partial(asyncpg.connect, os.environ["DATABASE_URL"]),
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        isolation_level="AUTOCOMMIT",
+    )
     return async_sessionmaker(engine, expire_on_commit=False)
 
 
