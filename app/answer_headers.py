@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,21 +19,18 @@ _NOTHING_LOADS = (b"content-security-policy", b"default-src 'none'; frame-ancest
 class AnswerHeaders:
     """Adds the headers in one step; an answer that sets its own caching or content policy keeps it.
 
-    Those of the rate limit say where `scope["quota"]` stands, on refusals too. The status, and when the answer began on
-    the clock of `perf_counter`, are left in `scope["answered"]` for the layers that want to know.
+    Those of the rate limit say where `scope["quota"]` stands, on refusals too.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                scope["answered"] = message["status"], perf_counter()
                 headers = [*message.get("headers", ()), *_ALWAYS]
                 present = dict(headers)
                 if b"cache-control" not in present:
@@ -45,6 +42,6 @@ class AnswerHeaders:
                     headers.append((b"x-ratelimit-limit", b"%d" % quota.limit))
                     headers.append((b"x-ratelimit-remaining", b"%d" % quota.remaining))
                 message["headers"] = headers
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        return self._app(scope, receive, send_with_headers)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.response_cache import READS, ResponseCache
+from app.response_cache import READS, Question, ResponseCache
 
 
 class CachedReads:
@@ -14,15 +16,14 @@ class CachedReads:
         self._app = app
         self._cache = cache
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["method"] not in READS:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         question = self._cache.question(scope["viewer"], scope)
-        known = self._cache.known(question)
-        if known is not None:
-            await known(scope, receive, send)
-            return
+        answer = self._cache.known(question)
+        return self._find_out(question, scope, receive, send) if answer is None else answer(scope, receive, send)
+
+    def _find_out(self, question: Question, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         start: Message | None = None
 
         async def send_and_keep(message: Message) -> None:
@@ -35,4 +36,4 @@ class CachedReads:
                 answer = self._cache.finish(question, start["headers"], message["body"])
                 await answer(scope, receive, send)
 
-        await self._app(scope, receive, send_and_keep)
+        return self._app(scope, receive, send_and_keep)

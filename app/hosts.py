@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,12 +24,11 @@ class AllowedHosts:
         self._suffixes = tuple(host[1:] for host in hosts if host.startswith("*."))
         self._allowed: set[bytes] = set()  # header values that were judged before
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in CALLED_BY_ADDRESS or self._is_allowed(scope):
-            await self._app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "lifespan" or self._is_allowed(scope) or scope["path"] in CALLED_BY_ADDRESS:
+            return self._app(scope, receive, send)
         refusal = problem(400, "The Host header does not name this gateway; MOORINGS_ALLOWED_HOSTS lists its names.")
-        await refusal(scope, receive, send)
+        return refusal(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
         values = [value for name, value in scope["headers"] if name == b"host"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -12,15 +12,16 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app import health
+from app import health, memory
 from app.answer_headers import AnswerHeaders
+from app.application import Application
 from app.authentication import Authentication, Doorkeeper, bearer_token
 from app.body_limit import BodyLimit
 from app.cached_reads import CachedReads
 from app.checking import check_by_the_clock, make_checks
 from app.database import connections, open_database
 from app.entity_tags import EntityTags
-from app.failures import UnexpectedFailures
+from app.failures import Failures
 from app.hosts import AllowedHosts
 from app.keys import open_vault
 from app.limits import Limiters, open_limiters
@@ -45,7 +46,7 @@ USAGE_FLUSH_S = 5.0
 _SHOWN_TO_PAGES = ["ETag", "Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: None) -> Starlette:
     """Put the gateway together. The database is opened, and the keys held against it, when it starts."""
     usage, reads = TokenUsage(), Reads()
     streams = EventStreams(reads)
@@ -71,9 +72,10 @@ def create_app(settings: Settings) -> Starlette:
                 await stack.enter_async_context(in_background(listener, name="event listener"))
             if metrics.are_shared:
                 await stack.enter_async_context(in_background(metrics.publish_now_and_then(), name="metrics"))
+            when_ready()
             yield {"service": service, "checks": checks, "streams": streams, "public_url": settings.public_url}
 
-    app = Starlette(
+    app = Application(
         routes=[
             *_graphql_routes(settings, at_graphql, cache),
             *endpoints.routes(
@@ -86,7 +88,6 @@ def create_app(settings: Settings) -> Starlette:
             Route("/metrics", metrics.endpoint, methods=["GET"]),
         ],
         middleware=_around_everything(settings, metrics),
-        exception_handlers=handlers(),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
@@ -95,7 +96,7 @@ def create_app(settings: Settings) -> Starlette:
 
 def create_app_from_environment() -> Starlette:
     """What each worker process of `moorings serve` calls."""
-    return create_app(load_settings())
+    return create_app(load_settings(), when_ready=memory.settle)
 
 
 def _doorkeeper(protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads) -> Doorkeeper:
@@ -156,9 +157,9 @@ def _around_everything(settings: Settings, metrics: Metrics) -> list[Middleware]
     return [
         Middleware(RequestMetrics, metrics=metrics),
         Middleware(AnswerHeaders),
-        Middleware(UnexpectedFailures),
         Middleware(AllowedHosts, hosts=settings.allowed_hosts),
         *([cors] if settings.cors_origins else []),
+        Middleware(Failures, handlers=handlers()),
         Middleware(BodyLimit, max_body_bytes=settings.max_body_bytes),
     ]
 

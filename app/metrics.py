@@ -11,7 +11,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PUBLISH_S = 1.0
@@ -70,14 +70,13 @@ class Metrics:
         """Whether other processes count too."""
         return self._directory is not None
 
-    def note(self, scope: Scope, started: float) -> None:
-        """Count an answer to a request that came at `started`, on the clock of `perf_counter`."""
-        status, began = scope["answered"]
+    def note(self, scope: Scope, status: int, took_s: float) -> None:
+        """Count an answer that begins."""
         route, method = scope.get("route"), scope["method"]
         key = (method if method in METHODS else "OTHER", "other" if route is None else route.path, status)
         count, observe = self._notes.get(key) or self._new_note(key)
         count()
-        observe(began - started)
+        observe(took_s)
 
     async def endpoint(self, _request: Request) -> Response:
         """Everything, in Prometheus' text form."""
@@ -120,17 +119,21 @@ class Metrics:
 
 
 class RequestMetrics:
-    """Counts every answer with its time; the outermost layer, around the one that notes what was answered."""
+    """Counts every answer, with the time until it began; the outermost layer."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         started = perf_counter()
-        await self._app(scope, receive, send)
-        if "answered" in scope:
-            self._metrics.note(scope, started)
+
+        def send_and_count(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                self._metrics.note(scope, message["status"], perf_counter() - started)
+            return send(message)
+
+        return self._app(scope, receive, send_and_count)
 
 
 def _resident_bytes() -> float:
