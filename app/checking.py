@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 
@@ -43,14 +44,21 @@ class OnDemand:
         return await self._prober.probe(target, depth)
 
 
-def make_checks(settings: Settings, vault: Vault, streams: EventStreams, limiter: Limiter | None = None) -> Checks:
+def make_checks(
+    settings: Settings,
+    vault: Vault,
+    streams: EventStreams,
+    *,
+    limiter: Limiter | None = None,
+    outcomes: Counter[str] | None = None,
+) -> Checks:
     """What checks for viewers, who are counted by the limiter, and for the clock and the operator, who are not."""
 
     async def count(user_id: int) -> None:
         if limiter is not None:
             await limiter.hit("check", str(user_id))
 
-    return Checks(vault, OnDemand(settings), streams, count=count)
+    return Checks(vault, OnDemand(settings), streams, count=count, outcomes=outcomes)
 
 
 async def check_by_the_clock(checks: Checks, every: timedelta | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -53,7 +54,8 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     limiters = open_limiters(settings.rate_limit, settings.rate_limit_storage)
     at_rest, at_graphql = (_doorkeeper(door, limiters, usage, reads) for door in (Protocol.REST, Protocol.GRAPHQL))
     cache = ResponseCache(settings.response_cache_bytes, EntityTags(public_url=settings.public_url))
-    metrics = Metrics(_kept_numbers(cache, reads), directory=metrics_directory())
+    checked: Counter[str] = Counter()
+    metrics = Metrics(_kept_numbers(cache, reads, checked), directory=metrics_directory())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -61,7 +63,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             await stack.enter_async_context(open_database(settings.address))
             vault = await open_vault(settings)
             service = DestinationService(vault, streams, reads)
-            checks = make_checks(settings, vault, streams, limiters.checks)
+            checks = make_checks(settings, vault, streams, limiter=limiters.checks, outcomes=checked)
             stack.push_async_callback(checks.aclose)
             clock = check_by_the_clock(checks, settings.check_every)
             await stack.enter_async_context(in_background(clock, name="checks by the clock"))
@@ -115,7 +117,7 @@ def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper, cache: ResponseC
     ]
 
 
-def _kept_numbers(cache: ResponseCache, reads: Reads) -> list[Kept]:
+def _kept_numbers(cache: ResponseCache, reads: Reads, checked: Counter[str]) -> list[Kept]:
     """What the parts count by themselves, for `/metrics`."""
     outcomes = "moorings_cache_answers"
     return [
@@ -135,6 +137,7 @@ def _kept_numbers(cache: ResponseCache, reads: Reads) -> list[Kept]:
             read=lambda: {read: statements for read, (_, statements) in reads.counts().items()},
             label="read",
         ),
+        Kept(name="moorings_checks", help="Checks, by what was found.", read=lambda: checked, label="outcome"),
         Kept(
             name="moorings_database_connections",
             help="Connections to the database.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -62,15 +63,19 @@ class Checks:
         streams: EventStreams,
         *,
         count: Callable[[int], Awaitable[object]] | None = None,
+        outcomes: Counter[str] | None = None,
     ) -> None:
-        """`count` is told the id of a user who asks, and raises `TooManyAttempts` when they ask too often."""
+        """`count` is told the id of a user who asks, and raises `TooManyAttempts` when they ask too often.
+
+        `outcomes` counts what was found, `reachable` or `unreachable`.
+        """
         self._vault = vault
         self._prober = prober
         self._streams = streams
         self._count = count
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._running: dict[int, _Running] = {}
-        self.passed = self.failed = 0
+        self._outcomes: Counter[str] = Counter() if outcomes is None else outcomes
 
     async def check(self, viewer: Viewer, destination_id: int, depth: CheckDepth) -> tuple[DestinationRow, CheckReport]:
         """Check one of the viewer's destinations, or wait for the check under way; the row is as it is afterwards.
@@ -194,8 +199,7 @@ class Checks:
             self._slots.release()
 
     def _counted(self, report: CheckReport) -> CheckReport:
-        self.passed += report.reachable
-        self.failed += not report.reachable
+        self._outcomes["reachable" if report.reachable else "unreachable"] += 1
         return report
 
 
