@@ -232,6 +232,7 @@ def test_a_goal_is_kept_or_not() -> None:
     assert [(verdict.found, verdict.is_kept) for verdict in found] == [
         ("1.60 ×", True),
         ("3.0 ms", False),
+        ("1.00 ×", False),
         ("80 MB", True),
         ("1.00 s", True),
     ]
