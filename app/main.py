@@ -13,11 +13,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app import health
+from app import documents, health
 from app.authentication import Authentication, Doorkeeper, bearer_token
 from app.body_limit import BodyLimit
 from app.database import open_database
+from app.explorer import Explorer
 from app.failures import UnexpectedFailures
+from app.front_page import FrontPage
 from app.hosts import AllowedHosts
 from app.keys import open_vault
 from app.limits import FAILED_AUTHENTICATIONS, Limiter, QuotaHeaders, open_storage
@@ -57,12 +59,17 @@ def create_app(settings: Settings) -> Starlette:
                 await stack.enter_async_context(in_background(listener, name="event listener"))
             yield {"service": service, "streams": streams, "public_url": settings.public_url}
 
+    explorer = Explorer(enabled=settings.explorer)
     app = Starlette(
-        routes=[
-            *health.ROUTES,
-            *endpoints.routes([Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST])]),
-            *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL]),
-        ],
+        routes=_with_pages(
+            [
+                *health.ROUTES,
+                *endpoints.routes([Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST])]),
+                *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL], explorer),
+                *documents.routes(settings),
+            ],
+            explorer,
+        ),
         middleware=_around_everything(settings),
         exception_handlers=handlers(),
         lifespan=lifespan,
@@ -88,12 +95,24 @@ def _doorkeepers(settings: Settings, usage: TokenUsage) -> dict[Protocol, Doorke
     }
 
 
-def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper) -> list[BaseRoute]:
+def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper, explorer: Explorer) -> list[BaseRoute]:
     """HTTP and WebSocket on one path; what does not speak GraphQL is told so by the view."""
     engine = Engine(settings.graphql_limits, introspection=settings.introspection)
     return [
-        Route("/graphql", GraphQLView(engine, doorkeeper, bearer_token), methods=None),
+        Route("/graphql", GraphQLView(engine, doorkeeper, bearer_token, page=explorer.graphiql), methods=None),
         WebSocketRoute("/graphql", GraphQLSocket(engine, doorkeeper, bearer_token)),
+    ]
+
+
+def _with_pages(routes: list[BaseRoute], explorer: Explorer) -> list[BaseRoute]:
+    """The routes of the API, and behind them, so that they cost it nothing, those of the pages."""
+    paths = {route.path for route in routes if isinstance(route, Route)}
+    shown = paths | {"/api/docs"} if explorer.sentence is None else paths - {"/graphql"}
+    return [
+        *routes,
+        Route("/", FrontPage(shown, remark=explorer.sentence).__call__, methods=["GET"]),
+        Route("/api/docs", explorer.reference, methods=["GET", "HEAD"]),
+        Route("/explorer/assets/{name}", explorer.asset, methods=["GET"]),
     ]
 
 

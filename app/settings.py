@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     rate_limit_storage: str = Field("memory://", description="memory:// counts per process, redis://… exactly")
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=1_073_741_824, description="the largest request body, in bytes")
     introspection: bool = Field(True, description="whether GraphQL shows its schema, true or false")
+    explorer: bool = Field(True, description="whether there are GraphiQL and the REST reference, true or false")
     graphql_max_depth: int = Field(15, ge=1, le=100, description="levels of fields in one document")
     graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="aliases in one document")
     graphql_max_root_fields: int = Field(20, ge=1, le=10_000, description="fields at the root of one operation")

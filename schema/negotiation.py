@@ -13,6 +13,9 @@ class MediaType(StrEnum):
     EVENTS = "text/event-stream"
 
 
+_PAGES = ("text/html", "application/xhtml+xml")
+
+
 def negotiate(accept: str | None) -> MediaType | None:
     """The form the client likes best; JSON when it does not say, None when it takes none of ours.
 
@@ -27,6 +30,16 @@ def negotiate(accept: str | None) -> MediaType | None:
         if found is not None and quality > 0 and (best is None or quality > best[0]):
             best = (quality, found)
     return None if best is None else best[1]
+
+
+def prefers_page(accept: str | None) -> bool:
+    """Whether the client likes a page better than, or names it before, every form of ours, as browsers do."""
+    liked = [(quality, range_) for range_, quality in _ranges(accept or "") if quality > 0]
+    best = max((quality for quality, range_ in liked if range_ in _PAGES or _match(range_)), default=None)
+    first = next(
+        (range_ for quality, range_ in liked if quality == best and (range_ in _PAGES or _match(range_))), None
+    )
+    return first in _PAGES
 
 
 def _match(range_: str) -> MediaType | None:

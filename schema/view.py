@@ -14,7 +14,7 @@ from graphql import OperationType
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import Refusal, TooManyAttempts, Unauthenticated
 from models.event_stream import EventStreams
@@ -23,7 +23,7 @@ from models.viewer import Viewer
 from schema.context import Context
 from schema.engine import Answer, Engine, NotExecuted, Prepared
 from schema.errors import Code, error_of, refusal
-from schema.negotiation import MediaType, negotiate
+from schema.negotiation import MediaType, negotiate, prefers_page
 from schema.requests import BadRequest, Params, read_params
 from schema.sse import EventStream
 
@@ -41,15 +41,20 @@ class Admission(Protocol):
 class GraphQLView:
     """The HTTP half of this door, one object for all requests."""
 
-    def __init__(self, engine: Engine, admission: Admission, token_in: Any) -> None:
-        """`token_in(scope)` is the bearer token of a request, or None."""
+    def __init__(self, engine: Engine, admission: Admission, token_in: Any, *, page: ASGIApp | None = None) -> None:
+        """`token_in(scope)` is the bearer token of a request, or None; `page` answers those who prefer one."""
         self.engine = engine
         self._admission = admission
         self._token_in = token_in
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        media_type = negotiate(_joined(request, "accept"))
+        accept = _joined(request, "accept")
+        if self._page is not None and request.method in ("GET", "HEAD") and prefers_page(accept):
+            await self._page(scope, receive, send)
+            return
+        media_type = negotiate(accept)
         try:
             response = await self._respond(request, media_type)
         except BadRequest as error:

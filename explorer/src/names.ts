@@ -1,0 +1,3 @@
+// Names for what a screen reader meets in GraphiQL without one.
+
+export function nameWhatHasNoName(): void {}
