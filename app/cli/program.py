@@ -22,6 +22,7 @@ program = typer.Typer(
 program.command("serve")(serving.serve)
 program.command("migrate")(serving.migrate)
 program.command("schema")(printing.schema)
+program.command("openapi")(printing.openapi)
 program.add_typer(users.commands, name="user")
 program.add_typer(tokens.commands, name="token")
 program.add_typer(keys.commands, name="keys")

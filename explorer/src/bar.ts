@@ -4,6 +4,7 @@ import './bar.css';
 
 type Page = 'graphiql' | 'reference';
 
+/** Where each page is, seen from the root, and what it is called. */
 const LINKS: [Page, string, string][] = [
   ['graphiql', 'graphql', 'GraphiQL'],
   ['reference', 'api/docs', 'REST reference'],

@@ -6,9 +6,10 @@ import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 import { mountBar } from './bar';
 import { createFetcher } from './fetcher';
-import { nameWhatHasNoName } from './names';
+import { mend } from './mend';
 import { SAMPLES } from './samples';
 import { storage } from './storage';
+import { THEMES, defineThemes } from './themes';
 import '@graphiql/react/style.css';
 import 'graphiql/graphiql.css';
 import '@graphiql/plugin-doc-explorer/style.css';
@@ -16,15 +17,18 @@ import '@graphiql/plugin-history/style.css';
 import '@graphiql/plugin-explorer/style.css';
 import './graphiql.css';
 
+const page = document.getElementById('page')!;
 const endpoint = new URL(location.pathname, location.origin);
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 
 mountBar('graphiql', './');
-createRoot(document.getElementById('page')!).render(
+void defineThemes();
+createRoot(page).render(
   <GraphiQL
     fetcher={createFetcher(endpoint)}
     storage={storage}
     defaultTabs={SAMPLES}
+    editorTheme={THEMES}
     plugins={plugins}
     shouldPersistHeaders={false}
     showPersistHeadersSettings={false}
@@ -33,4 +37,15 @@ createRoot(document.getElementById('page')!).render(
     <GraphiQL.Logo>{null}</GraphiQL.Logo>
   </GraphiQL>,
 );
-nameWhatHasNoName();
+// A tab holds a button to close it, which nothing in a list of tabs may: it is a list of buttons, one of them current.
+mend(page, [
+  ['.graphiql-tabs[role]', (list) => list.removeAttribute('role')],
+  [
+    '.graphiql-tab[aria-selected]',
+    (tab) => {
+      tab.querySelector('button')?.setAttribute('aria-current', tab.getAttribute('aria-selected')!);
+      tab.removeAttribute('aria-selected');
+      tab.removeAttribute('role');
+    },
+  ],
+]);
