@@ -62,8 +62,8 @@ def main() -> int:
 def digest() -> str:
     """What the sources are, this file included."""
     found = hashlib.sha256()
-    ours = [path for path in HERE.iterdir() if path.name not in MADE_HERE]
-    for path in sorted(file for path in ours for file in (path, *path.rglob("*")) if file.is_file()):
+    ours = [place for place in HERE.iterdir() if place.name not in MADE_HERE]
+    for path in sorted(file for place in ours for file in (place, *place.rglob("*")) if file.is_file()):
         found.update(f"{path.relative_to(HERE)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     return found.hexdigest()
 

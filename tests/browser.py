@@ -38,6 +38,20 @@ OPTIONS = [
 ]
 
 
+_WHERE_IT_RESTS = """async find => {
+  for (let before = null; ;) {
+    const element = find();
+    element.scrollIntoView({block: 'nearest'});
+    const {x, y, width, height} = element.getBoundingClientRect();
+    const middle = [x + width / 2, y + height / 2];
+    if (String(middle) === String(before) && element.contains(document.elementFromPoint(...middle))) return middle;
+    before = middle;
+    await new Promise(requestAnimationFrame);
+  }
+}"""
+"""A JavaScript function: the middle of an element once it neither moves nor is covered."""
+
+
 class BrowserMissing(Exception):
     """There is no Chromium; the message says what to install."""
 
@@ -103,8 +117,7 @@ class Page:
         attached = await self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
         await self._listen(self._session)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        await self.send("Emulation.setEmulatedMedia", features=[scheme])
+        await self.prefer(dark=dark)
         await self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
@@ -117,7 +130,7 @@ class Page:
         with suppress(asyncio.CancelledError):
             await self._reader
 
-    async def send(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
+    async def send(self, method: str, session: str | None = None, /, **params: Any) -> dict[str, Any]:
         """Give the browser a command and wait for its answer."""
         id_ = len(self._answers) + 1
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -129,9 +142,16 @@ class Page:
         async with asyncio.timeout(DEADLINE_S):
             return await answer
 
-    async def open(self, url: str) -> None:
-        """Go to an address and wait until its document has loaded."""
+    async def prefer(self, *, dark: bool) -> None:
+        """Be somebody who likes dark pages, or light ones."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.send("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def open(self, url: str, *, fails: bool = False) -> None:
+        """Go to an address and wait until its document has loaded, unless that is to fail."""
         await self.send("Page.navigate", url=url)
+        if fails:
+            return
         await self.until(f"location.href.startsWith({json.dumps(url)}) && document.readyState === 'complete'")
 
     async def evaluate(self, expression: str) -> Any:
@@ -155,10 +175,7 @@ class Page:
     async def click(self, element: str) -> None:
         """Click in the middle of the element that a JavaScript expression gives, once it is there."""
         await self.until(f"!!({element})")
-        x, y = await self.evaluate(
-            f"(() => {{ const e = {element}; e.scrollIntoView({{block: 'nearest'}});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
+        x, y = await self.evaluate(f"({_WHERE_IT_RESTS})(() => {element})")
         for type_ in ("mousePressed", "mouseReleased"):
             await self.send("Input.dispatchMouseEvent", type=type_, x=x, y=y, button="left", clickCount=1)
 
@@ -166,17 +183,12 @@ class Page:
         """Put text where the focus is, as a paste or a keyboard does."""
         await self.send("Input.insertText", text=text)
 
-    async def press(self, key: str, code: int, *, control: bool = False) -> None:
-        """Press and release a key, `code` being its Windows virtual key code."""
-        for type_ in ("rawKeyDown", "keyUp"):
-            await self.send(
-                "Input.dispatchKeyEvent",
-                type=type_,
-                key=key,
-                code=key,
-                windowsVirtualKeyCode=code,
-                modifiers=2 if control else 0,
-            )
+    async def press(self, key: str, code: int, *, text: str = "", control: bool = False) -> None:
+        """Press and release a key; `code` is its Windows virtual key code, `text` what it types."""
+        for type_ in ("keyDown" if text else "rawKeyDown", "keyUp"):
+            said: dict[str, Any] = {"text": text} if type_ == "keyDown" else {}
+            said |= {"type": type_, "key": key, "code": key, "windowsVirtualKeyCode": code}
+            await self.send("Input.dispatchKeyEvent", **said, modifiers=2 if control else 0)
 
     async def screenshot(self) -> bytes:
         """What is visible, as a PNG."""

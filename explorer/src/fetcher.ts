@@ -1,6 +1,6 @@
 // Sends GraphiQL's operations: queries and mutations over HTTP, subscriptions over a WebSocket of their own.
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
-import { getOperationAST, parse, type DocumentNode } from 'graphql';
+import { getOperationAST, parse, type OperationTypeNode } from 'graphql';
 import { createClient, type FormattedExecutionResult } from 'graphql-ws';
 import { withToken } from './token';
 
@@ -13,14 +13,23 @@ const CLOSED: Record<number, string> = {
 
 /** Run operations at `url`, with the headers of the headers pane and the token, on both transports. */
 export function createFetcher(url: URL): Fetcher {
-  return (params, options) => {
+  return (given, options) => {
     const headers = withToken(options?.headers ?? {});
-    return isSubscription(params, options?.documentAST) ? listen(url, params, headers) : ask(url, params, headers);
+    const [params, operation] = resolved(given);
+    return operation === 'subscription' ? listen(url, params, headers) : ask(url, params, headers);
   };
 }
 
-function isSubscription({ query, operationName }: FetcherParams, document?: DocumentNode): boolean {
-  return getOperationAST(document ?? parse(query), operationName)?.operation === 'subscription';
+/** The operation that is meant. Just after a change of tabs GraphiQL still names that of the tab before. */
+function resolved(params: FetcherParams): [FetcherParams, OperationTypeNode?] {
+  try {
+    const document = parse(params.query);
+    const named = getOperationAST(document, params.operationName);
+    const only = named ?? getOperationAST(document);
+    return [named ? params : { ...params, operationName: only?.name?.value }, only?.operation];
+  } catch {
+    return [params]; // what does not parse is the gateway's to refuse
+  }
 }
 
 async function ask(url: URL, params: FetcherParams, headers: Record<string, string>): Promise<any> {

@@ -41,4 +41,10 @@ export async function defineThemes(): Promise<void> {
   const { editor } = await import('monaco-graphql/esm/monaco-editor.js');
   editor.defineTheme(THEMES.light, theme('light'));
   editor.defineTheme(THEMES.dark, theme('dark'));
+  // GraphiQL looks at the system's scheme once; the rest of the page follows it, and so does the editor.
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', ({ matches }) => {
+    if (!document.body.matches('.graphiql-light, .graphiql-dark')) {
+      editor.setTheme(matches ? THEMES.dark : THEMES.light);
+    }
+  });
 }
