@@ -72,8 +72,9 @@ def build() -> None:
     """Install the packages and run vite into a directory that then takes the place of the old build."""
     node = find_node()
     npm = [str(node.program), str(node.npm)]
-    quietly = ["--no-audit", "--no-fund", "--no-progress", "--ignore-scripts", "--fetch-retries=1"]
-    run(node, [*npm, "ci", "--cache", str(CACHE / "npm"), *quietly])
+    quietly = ["--no-audit", "--no-fund", "--no-progress", "--ignore-scripts"]
+    soon = ["--fetch-retries=1", "--fetch-retry-mintimeout=500"]
+    run(node, [*npm, "ci", "--cache", str(CACHE / "npm"), *quietly, *soon])
     fresh = HERE / "dist.new"
     vite = HERE / "node_modules" / "vite" / "bin" / "vite.js"
     run(node, [str(node.program), str(vite), "build", "--logLevel", "error", "--outDir", str(fresh)])

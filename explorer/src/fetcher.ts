@@ -1,7 +1,7 @@
 // Sends GraphiQL's operations: queries and mutations over HTTP, subscriptions over a WebSocket of their own.
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
-import { getOperationAST, parse, type OperationTypeNode } from 'graphql';
-import { createClient, type FormattedExecutionResult } from 'graphql-ws';
+import { getOperationAST, parse, type ExecutionResult, type OperationTypeNode } from 'graphql';
+import { createClient } from 'graphql-ws';
 import { withToken } from './token';
 
 /** What the gateway means by the codes it closes a socket with. */
@@ -52,7 +52,7 @@ async function* listen(url: URL, params: FetcherParams, headers: Record<string, 
   const client = createClient({ url: socket.href, connectionParams: headers });
   try {
     const { query, variables, operationName } = params;
-    yield* client.iterate({ query, variables, operationName }) as AsyncIterable<FormattedExecutionResult>;
+    yield* client.iterate({ query, variables, operationName }) as AsyncIterable<ExecutionResult>;
   } catch (error) {
     throw error instanceof CloseEvent ? new Error(CLOSED[error.code] ?? `Closed: ${error.reason || error.code}`) : error;
   } finally {
