@@ -27,19 +27,20 @@ _POLICY = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Somewhere to go from here, by its path."""
+    """Somewhere to go from here, by its path; a page is for people, anything else rather for programs."""
 
     path: str
     name: str
     what: str
+    is_page: bool = False
 
 
 PLACES = (
-    Place(path="/graphql", name="GraphiQL", what="Write and run GraphQL in the browser, with completion and docs."),
-    Place(path="/api/docs", name="REST reference", what="The documented REST API, with every request to try."),
-    Place(path="/schema.graphql", name="Schema", what="The GraphQL schema in SDL, for tools and editors."),
+    Place(path="/graphql", name="GraphiQL", what="Write and run GraphQL in the browser.", is_page=True),
+    Place(path="/api/docs", name="REST reference", what="The REST API, with every request to try.", is_page=True),
+    Place(path="/schema.graphql", name="Schema", what="The GraphQL schema in SDL."),
     Place(path="/possibleTypes.json", name="Possible types", what="Which types stand behind each interface."),
-    Place(path="/api/openapi.json", name="OpenAPI document", what="The REST API as OpenAPI 3.1, for generators."),
+    Place(path="/api/openapi.json", name="OpenAPI document", what="The REST API in OpenAPI 3.1."),
     Place(path="/healthz", name="Health", what="Whether the process answers."),
     Place(path="/readyz", name="Readiness", what="Whether the database does too."),
     Place(path="/metrics", name="Metrics", what="Counters and timings for Prometheus."),
@@ -52,7 +53,8 @@ class FrontPage:
     def __init__(self, served: Collection[str], *, remark: str | None) -> None:
         """`remark` is a sentence about something that is missing, or None."""
         links = (
-            f'<li><a href=".{place.path}">{place.name}</a><span>{place.what}</span></li>'
+            f'<li class="{"page" if place.is_page else "document"}">'
+            f'<a href=".{place.path}">{place.name}</a><span>{place.what}</span></li>'
             for place in PLACES
             if place.path in served
         )
