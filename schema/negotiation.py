@@ -34,12 +34,11 @@ def negotiate(accept: str | None) -> MediaType | None:
 
 def prefers_page(accept: str | None) -> bool:
     """Whether the client likes a page better than, or names it before, every form of ours, as browsers do."""
-    liked = [(quality, range_) for range_, quality in _ranges(accept or "") if quality > 0]
-    best = max((quality for quality, range_ in liked if range_ in _PAGES or _match(range_)), default=None)
-    first = next(
-        (range_ for quality, range_ in liked if quality == best and (range_ in _PAGES or _match(range_))), None
-    )
-    return first in _PAGES
+    best, page = 0.0, False
+    for range_, quality in _ranges(accept or ""):
+        if quality > best and (range_ in _PAGES or _match(range_) is not None):
+            best, page = quality, range_ in _PAGES
+    return page
 
 
 def _match(range_: str) -> MediaType | None:
