@@ -25,6 +25,13 @@ def build() -> None:
     subprocess.run([sys.executable, str(FOLDER / "build.py")], check=True)
 
 
+async def open_graphiql(page: Page, account: Account) -> None:
+    """Open GraphiQL and give it the token."""
+    await page.open(f"{account.gateway.url}/graphql")
+    await page.until(EDITORS)
+    await use_token(page, account.token)
+
+
 async def use_token(page: Page, token: str) -> None:
     """Type the token into the bar and wait until the page says whose it is."""
     await page.click("document.getElementById('token')")
@@ -62,8 +69,19 @@ async def cause_until_shown(page: Page, account: Account, label: str) -> str:
 
 async def write(page: Page, name: str, text: str) -> None:
     """Put text in the place of what one of GraphiQL's editors holds; typing would have it complete the brackets."""
-    model = f"globalThis.__MONACO.editor.getModels().find(model => model.uri.path.endsWith('{name}'))"
-    await page.evaluate(f"{model}.setValue({json.dumps(text)})")
+    await page.evaluate(f"{_editor(name)}.getModel().setValue({json.dumps(text)})")
+
+
+async def suggest(page: Page, name: str, *, line: int, column: int) -> None:
+    """Put the cursor there, as Monaco counts, and ask the editor what could follow."""
+    await page.evaluate(
+        f"(editor => {{ editor.setPosition({{lineNumber: {line}, column: {column}}}); editor.focus();"
+        f" editor.trigger('test', 'editor.action.triggerSuggest', {{}}); }})({_editor(name)})"
+    )
+
+
+def _editor(name: str) -> str:
+    return f"globalThis.__MONACO.editor.getEditors().find(editor => editor.getModel().uri.path.endsWith('{name}'))"
 
 
 async def grave_faults(page: Page) -> list[str]:

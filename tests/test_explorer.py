@@ -11,21 +11,11 @@ import pytest
 
 from schema.definition import print_sdl
 from schema.negotiation import prefers_page
-from tests.explorer import build
 from tests.gateway import NO_TLS, Gateway
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 JSON = "application/json"
 PAGES = {"/graphql": "GraphiQL", "/api/docs": "REST reference", "/": "Moorings"}
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Gateway]:
-    """A gateway that found the explorer built."""
-    build()
-    gateway = Gateway().start()
-    yield gateway
-    gateway.close()
 
 
 @pytest.fixture

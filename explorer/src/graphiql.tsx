@@ -6,7 +6,7 @@ import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 import { mountBar } from './bar';
 import { createFetcher } from './fetcher';
-import { mend } from './mend';
+import { mend, named } from './mend';
 import { SAMPLES } from './samples';
 import { storage } from './storage';
 import { THEMES, defineThemes } from './themes';
@@ -48,4 +48,6 @@ mend(page, [
       tab.removeAttribute('role');
     },
   ],
+  ['.graphiql-history-item-label[aria-label]', (item) => item.removeAttribute('aria-label')],
+  named('select', 'Kind of operation'),
 ]);

@@ -4,6 +4,7 @@
 export const THEMES = { light: 'moorings-light', dark: 'moorings-dark' };
 
 const GROUND = { light: '#ffffff', dark: '#212a3b' };
+const INK = { light: '#1c2b36', dark: '#ffffff' };
 const MARKED = { light: '#00608a', dark: '#74c8f0' };
 const NUMBERS = { light: '08704a', dark: '9fd1a0' };
 const COMMENTS = { light: '23702b', dark: '8fbf7f' };
@@ -23,7 +24,10 @@ function theme(scheme: 'light' | 'dark') {
       'editorLineNumber.foreground': scheme === 'light' ? '#51616d' : '#a3b0bd',
       'editorHoverWidget.background': ground,
       'editorSuggestWidget.background': ground,
-      'editorSuggestWidget.selectedBackground': `${marked}29`,
+      'editorSuggestWidget.focusHighlightForeground': marked,
+      'editorSuggestWidget.selectedBackground': `${marked}22`,
+      'editorSuggestWidget.selectedForeground': INK[scheme],
+      'editorSuggestWidget.selectedIconForeground': INK[scheme],
       'editorWidget.background': ground,
       'list.highlightForeground': marked,
       'list.hoverBackground': `${marked}19`,
