@@ -11,6 +11,7 @@ BIN := .venv/bin
 SETUP := .venv/.setup
 SETUP_TEST := .venv/.setup-test
 SOURCES := $(wildcard app models rest schema tests benchmarks explorer/build.py)
+NODE_MODULES := benchmarks/peers/node_modules explorer/node_modules tests/clients/node_modules
 INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
 
 # A virtual environment whose Python was upgraded or removed is not current either.
@@ -20,9 +21,9 @@ endif
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  ARGS='...' is handed on to the command behind run, test and lock; PYTHON=... chooses the interpreter."
+	@echo "  ARGS='...' is handed on to the command behind run, test, bench, fuzz and lock; PYTHON=... chooses the interpreter."
 
 .PHONY: setup
 setup: $(SETUP) ## make .venv with what the gateway needs; does nothing when it is current
@@ -66,14 +67,31 @@ drift: $(SETUP_TEST) ## check that the migrations still match the models
 check: ## run the gate: tests, format, lint, types, drift
 	@.ci/run
 
+.PHONY: bench
+bench: $(SETUP_TEST) ## measure the gateway beside its peers; writes docs/performance
+	@exec $(BIN)/python -m benchmarks.compare $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(SETUP_TEST) ## check in half a minute that the gateway has not become slower
+	@exec $(BIN)/python -m benchmarks.quick $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: $(SETUP_TEST) ## measure how the cost grows with a user's destinations
+	@exec $(BIN)/python -m benchmarks.growth $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(SETUP_TEST) ## hold compiled queries against graphql-core for minutes; ARGS='CASES SEED'
+	@exec $(BIN)/python -m tests.operation_fuzz $(ARGS)
+
 .PHONY: lock
 lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions
-	@$(LOCK) --group build --output-file requirements.txt
-	@$(LOCK) --group test --constraint requirements.txt --output-file requirements-test.txt
+	@$(LOCK) --extra redis --group build --output-file requirements.txt pyproject.toml
+	@$(LOCK) --extra redis --group test --constraint requirements.txt --output-file requirements-test.txt pyproject.toml
+	@$(LOCK) --group benchmarks --constraint requirements.txt --output-file benchmarks/requirements.txt
 
 .PHONY: clean
 clean: ## remove the environment, caches and build output; keeps databases and keys
-	@rm -rf .venv .cache .hypothesis build dist *.egg-info explorer/dist* explorer/node_modules tests/clients/node_modules
+	@rm -rf .venv .cache .hypothesis build dist *.egg-info explorer/dist* $(NODE_MODULES)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: FORCE
@@ -97,7 +115,7 @@ $(SETUP_TEST): $(SETUP) requirements-test.txt
 	"$$python" -m venv .cache/lock && .cache/lock/bin/python -m pip $(INSTALL) uv
 
 LOCK = UV_CACHE_DIR=.cache/uv .cache/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
-	--fork-strategy fewest --python-version 3.11 --extra redis $(ARGS) pyproject.toml
+	--fork-strategy fewest --python-version 3.11 $(ARGS)
 
 # Sets $python to a Python >= 3.11, or ends with a sentence.
 define FIND_PYTHON

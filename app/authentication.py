@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.limits import Limiter
 from models.bearer import viewer_of
 from models.errors import Unauthenticated
+from models.reading import Reads
 from models.token_usage import TokenUsage
 from models.viewer import Protocol, Viewer
 
@@ -16,7 +17,10 @@ from models.viewer import Protocol, Viewer
 class Doorkeeper:
     """Lets a viewer in through a door: the token is looked up, its use noted, the request counted."""
 
-    def __init__(self, *, protocol: Protocol, failures: Limiter, requests: Limiter, usage: TokenUsage) -> None:
+    def __init__(
+        self, *, protocol: Protocol, failures: Limiter, requests: Limiter, usage: TokenUsage, reads: Reads
+    ) -> None:
+        self._reads = reads
         self._protocol = protocol
         self._failures = failures
         self._requests = requests
@@ -25,7 +29,7 @@ class Doorkeeper:
     async def admit(self, token: str, scope: Scope) -> Viewer:
         """The viewer of a token; raises `Unauthenticated` or `TooManyAttempts`. The count is left in the scope."""
         try:
-            viewer = await viewer_of(token, self._protocol)
+            viewer = await viewer_of(token, self._protocol, self._reads)
         except Unauthenticated:
             await self.refuse(scope)
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,10 +18,9 @@ class BodyLimit:
         self._app = app
         self._max = max_body_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         received = 0
 
         async def receive_within_limit() -> Message:
@@ -32,7 +33,7 @@ class BodyLimit:
                 raise self._too_large()
             return message
 
-        await self._app(scope, receive_within_limit, send)
+        return self._app(scope, receive_within_limit, send)
 
     def _too_large(self) -> HTTPException:
         return HTTPException(413, f"The request body is larger than {self._max} bytes.")

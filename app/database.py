@@ -14,6 +14,7 @@ from tortoise import Tortoise
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
 
+from models.engines.sqlite import MooringsSqliteClient
 from models.errors import DatabaseUnavailable
 from models.user import User
 
@@ -111,6 +112,15 @@ async def answers(*, deadline_s: float | None = 1.0) -> None:
             await User._meta.db.execute_query("SELECT 1")
     except TimeoutError as error:
         raise DatabaseUnavailable from error
+
+
+def connections() -> dict[str, float]:
+    """How many connections to the database are open, and how many of them are at work."""
+    database: Any = User._meta.db
+    if isinstance(database, MooringsSqliteClient):
+        return {"open": 1, "in use": int(database._lock.locked())}
+    pool = database._pool
+    return {"open": pool.get_size(), "in use": pool.get_size() - pool.get_idle_size()}
 
 
 async def migrate(address: DatabaseAddress) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rest.errors import problem
 
-HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
-"""Probes call by address."""
+CALLED_BY_ADDRESS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""By probes and by Prometheus."""
+REMEMBERED = 1_000
+LONGEST_REMEMBERED = 255
 
 
 class AllowedHosts:
@@ -20,19 +22,27 @@ class AllowedHosts:
         self._any = "*" in hosts
         self._names = frozenset(host for host in hosts if not host.startswith("*"))
         self._suffixes = tuple(host[1:] for host in hosts if host.startswith("*."))
+        self._allowed: set[bytes] = set()  # header values that were judged before
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in HEALTH_PATHS or self._is_allowed(scope):
-            await self._app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "lifespan" or self._is_allowed(scope) or scope["path"] in CALLED_BY_ADDRESS:
+            return self._app(scope, receive, send)
         refusal = problem(400, "The Host header does not name this gateway; MOORINGS_ALLOWED_HOSTS lists its names.")
-        await refusal(scope, receive, send)
+        return refusal(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
         values = [value for name, value in scope["headers"] if name == b"host"]
         if len(values) != 1:
             return False
-        name = _without_port(values[0].decode("latin-1").lower())
+        value = values[0]
+        if value in self._allowed:
+            return True
+        is_allowed = self._names_this_gateway(_without_port(value.decode("latin-1").lower()))
+        if is_allowed and len(self._allowed) < REMEMBERED and len(value) <= LONGEST_REMEMBERED:
+            self._allowed.add(value)
+        return is_allowed
+
+    def _names_this_gateway(self, name: str) -> bool:
         return name != "" and (self._any or name in self._names or (name.endswith(self._suffixes) and name[0] != "."))
 
 

@@ -29,6 +29,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._head_open = True
         self._body_open = False
         self._head_bytes = 0
+        self._piece_bytes = self._pieces_bytes = 0
         self._refusal = (400, "This is not an HTTP request.")
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -43,22 +44,30 @@ class HardenedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and refuse a head that grows beyond the limit before it is whole."""
+        """Parse, refuse a head that grows beyond the limit before it is whole, and give what is not whole its time.
+
+        A request that comes in one piece, as most do, needs no deadline.
+        """
+        self._piece_bytes = len(data)
         if self._head_open:
             self._head_bytes += len(data)
+            self._pieces_bytes += len(data)
         super().data_received(data)
         if self._head_open and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(431, f"The head of the request is larger than {MAX_HEAD_BYTES} bytes.")
-        elif self._body_open and self._deadline is None:
-            self._set_deadline(BODY_S, "The body of the request took too long.")
+        elif self._deadline is None and not self.transport.is_closing():
+            if self._head_open:
+                self._set_deadline(HEAD_S, "The head of the request took too long.")
+            elif self._body_open:
+                self._set_deadline(BODY_S, "The body of the request took too long.")
 
     def on_message_begin(self) -> None:
         """Start the next head on a connection that is kept alive."""
         super().on_message_begin()
         self._head_open = True
+        self._pieces_bytes = self._piece_bytes
         if self._deadline is None:
             self._head_bytes = 0
-            self._set_deadline(HEAD_S, "The head of the request took too long.")
 
     def on_headers_complete(self) -> None:
         """Judge the whole head; raising is how httptools is told to stop."""
@@ -87,20 +96,24 @@ class HardenedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _judge_head(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+        names = [name for name, _ in self.headers]
+        if len(names) > MAX_HEADERS or self._is_head_too_large():
             self._refusal = (
                 431,
                 f"The head of the request has more than {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} fields.",
             )
         elif self.parser.get_http_version() not in VERSIONS:
             self._refusal = (505, "This gateway speaks HTTP/1.1.")
-        elif hosts != 1:
+        elif names.count(b"host") != 1:
             self._refusal = (400, "The request must have exactly one Host header.")
         else:
             return
         raise ValueError(self._refusal[1])
+
+    def _is_head_too_large(self) -> bool:
+        if self._pieces_bytes <= MAX_HEAD_BYTES:
+            return False  # the pieces it came in are not, whatever came with it
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
 
     def _refuse(self, status: int, message: str) -> None:
         self._refusal = (status, message)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from app.settings import Settings
 from models.errors import KeyRefused
-from models.keyring import key_usage, prove
+from models.keyring import key_ids, prove
 from models.vault import Vault, generate_key
 
 KEY_FILE_NAME = "moorings.key"
@@ -22,7 +22,7 @@ async def open_vault(settings: Settings) -> Vault:
         vault = Vault(settings.secret_keys.get_secret_value())
     else:
         path = _key_file(settings)
-        vault = Vault(_embedded_keys(path, await key_usage()))
+        vault = Vault(_embedded_keys(path, await key_ids()))
     await prove(vault)
     return vault
 
@@ -34,7 +34,7 @@ def _key_file(settings: Settings) -> Path:
     return path.with_name(KEY_FILE_NAME)
 
 
-def _embedded_keys(path: Path, used: Mapping[str, int]) -> str:
+def _embedded_keys(path: Path, used: Collection[str]) -> str:
     """Read the key file; make it when there is none and nothing has been sealed yet."""
     if not path.exists():
         if used:

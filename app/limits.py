@@ -4,27 +4,51 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from math import ceil
 
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, Storage
+from limits import RateLimitItem, RateLimitItemPerMinute, parse
+from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 from limits.storage import storage_from_string
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.fixed_windows import FixedWindows
 from models.errors import Quota, TooManyAttempts
 
 logger = logging.getLogger("moorings.limits")
 
 FAILED_AUTHENTICATIONS = RateLimitItemPerMinute(10)
+CHECKS = RateLimitItemPerMinute(5)
 
 
-def open_storage(url: str) -> Storage:
-    """The store of the counts; raises `limits.errors.ConfigurationError` when the library for `redis://` is missing."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limiters:
+    """What is counted in this process: requests and checks per user, failed authentications per client address."""
+
+    requests: Limiter
+    failures: Limiter
+    checks: Limiter
+
+
+def open_limiters(rate_limit: str, storage_url: str) -> Limiters:
+    """The limiters; a rate limit of `off` turns all of them off."""
+    storage = open_storage(storage_url)
+    is_off = rate_limit == "off"
+    return Limiters(
+        requests=Limiter(None if is_off else parse(rate_limit), storage),
+        failures=Limiter(None if is_off else FAILED_AUTHENTICATIONS, storage, fails_open=False),
+        checks=Limiter(None if is_off else CHECKS, storage),
+    )
+
+
+def open_storage(url: str) -> Storage | None:
+    """The store of the counts, None for the memory of this process.
+
+    Raises `limits.errors.ConfigurationError` when the library for `redis://` is missing.
+    """
     if url == "memory://":
-        return MemoryStorage()
+        return None
     storage = storage_from_string(f"async+{url}", implementation="redispy", wrap_exceptions=True)
     if not isinstance(storage, Storage):
         raise TypeError(f"{type(storage).__name__} does not count asynchronously")
@@ -34,25 +58,32 @@ def open_storage(url: str) -> Storage:
 class Limiter:
     """Counts hits against one limit; the window starts with the first hit and has a fixed length."""
 
-    def __init__(self, limit: RateLimitItem | None, storage: Storage, *, fails_open: bool = True) -> None:
+    def __init__(self, limit: RateLimitItem | None, storage: Storage | None, *, fails_open: bool = True) -> None:
         """`limit` of None lets everything through; `fails_open` says whether an unreachable storage does too."""
         self._limit = limit
-        self._strategy = FixedWindowRateLimiter(storage)
+        self._strategy = None if storage is None else FixedWindowRateLimiter(storage)
+        self._windows = FixedWindows(0 if limit is None else limit.get_expiry())
         self._fails_open = fails_open
 
     async def hit(self, *identifiers: str) -> Quota | None:
         """Count one; says where the count stands, or raises `TooManyAttempts`."""
-        if self._limit is None:
+        limit = self._limit
+        if limit is None:
             return None
-        try:
-            allowed = await self._strategy.hit(self._limit, *identifiers)
-            stats = await self._strategy.get_window_stats(self._limit, *identifiers)
-        except StorageError as error:
-            self._refuse_unless_open(self._limit, error)
-            return None
-        quota = Quota(limit=self._limit.amount, remaining=stats.remaining, resets_at=ceil(stats.reset_time))
+        if self._strategy is None:
+            hits, left_s = self._windows.hit(identifiers)
+            allowed, remaining = hits <= limit.amount, max(0, limit.amount - hits)
+        else:
+            try:
+                allowed = await self._strategy.hit(limit, *identifiers)
+                stats = await self._strategy.get_window_stats(limit, *identifiers)
+            except StorageError as error:
+                self._refuse_unless_open(limit, error)
+                return None
+            remaining, left_s = stats.remaining, stats.reset_time - time.time()
+        quota = Quota(limit=limit.amount, remaining=remaining, resets_at=ceil(time.time() + left_s))
         if not allowed:
-            raise TooManyAttempts(quota, retry_after_s=max(1, ceil(stats.reset_time - time.time())))
+            raise TooManyAttempts(quota, retry_after_s=max(1, ceil(left_s)))
         return quota
 
     def _refuse_unless_open(self, limit: RateLimitItem, error: StorageError) -> None:
@@ -60,21 +91,3 @@ class Limiter:
         if not self._fails_open:
             quota = Quota(limit=limit.amount, remaining=0, resets_at=ceil(time.time()) + 1)
             raise TooManyAttempts(quota, retry_after_s=1) from error
-
-
-class QuotaHeaders:
-    """Shows the count of `scope["quota"]` on every answer, refusals included."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_quota(message: Message) -> None:
-            quota = scope.get("quota")
-            if quota is not None and message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-RateLimit-Limit"] = str(quota.limit)
-                headers["X-RateLimit-Remaining"] = str(quota.remaining)
-            await send(message)
-
-        await self._app(scope, receive, send_with_quota if scope["type"] == "http" else send)

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from limits import parse
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app import documents, health
+from app import health, memory
+from app.answer_headers import AnswerHeaders
+from app.application import Application
 from app.authentication import Authentication, Doorkeeper, bearer_token
 from app.body_limit import BodyLimit
-from app.database import open_database
+from app.cached_reads import CachedReads
+from app.checking import check_by_the_clock, make_checks
+from app.database import connections, open_database
+from app.entity_tags import EntityTags
 from app.explorer import Explorer
-from app.failures import UnexpectedFailures
-from app.front_page import FrontPage
+from app.failures import Failures
 from app.hosts import AllowedHosts
 from app.keys import open_vault
-from app.limits import FAILED_AUTHENTICATIONS, Limiter, QuotaHeaders, open_storage
+from app.limits import Limiters, open_limiters
 from app.listener import listen
-from app.security_headers import SecurityHeaders
-from app.settings import Settings, load_settings
+from app.metrics import Kept, Metrics, RequestMetrics
+from app.pages import with_pages
+from app.response_cache import ResponseCache
+from app.settings import Settings, load_settings, metrics_directory
 from models.background import in_background
 from models.errors import DatabaseUnavailable
 from models.event_stream import EventStreams
+from models.reading import Reads
 from models.service import DestinationService
 from models.token_usage import TokenUsage
 from models.viewer import Protocol
@@ -39,39 +45,53 @@ from schema.socket import GraphQLSocket
 from schema.view import GraphQLView
 
 USAGE_FLUSH_S = 5.0
-_SHOWN_TO_PAGES = ["Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
+_SHOWN_TO_PAGES = ["ETag", "Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: None) -> Starlette:
     """Put the gateway together. The database is opened, and the keys held against it, when it starts."""
-    usage, streams = TokenUsage(), EventStreams()
-    doorkeepers = _doorkeepers(settings, usage)
+    usage, reads = TokenUsage(), Reads()
+    streams = EventStreams(reads)
+    limiters = open_limiters(settings.rate_limit, settings.rate_limit_storage)
+    at_rest, at_graphql = (_doorkeeper(door, limiters, usage, reads) for door in (Protocol.REST, Protocol.GRAPHQL))
+    cache = ResponseCache(settings.response_cache_bytes, EntityTags(public_url=settings.public_url))
+    metrics = Metrics(_kept_numbers(cache, reads), directory=metrics_directory())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.address))
-            service = DestinationService(await open_vault(settings), streams)
+            vault = await open_vault(settings)
+            service = DestinationService(vault, streams, reads)
+            checks = make_checks(settings, vault, streams, limiters.checks)
+            stack.push_async_callback(checks.aclose)
+            clock = check_by_the_clock(checks, settings.check_every)
+            await stack.enter_async_context(in_background(clock, name="checks by the clock"))
             await stack.enter_async_context(_written_behind(usage))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
             if settings.address.url is not None:
                 listener = listen(settings.address.url, streams)
                 await stack.enter_async_context(in_background(listener, name="event listener"))
-            yield {"service": service, "streams": streams, "public_url": settings.public_url}
+            if metrics.are_shared:
+                await stack.enter_async_context(in_background(metrics.publish_now_and_then(), name="metrics"))
+            when_ready()
+            yield {"service": service, "checks": checks, "streams": streams, "public_url": settings.public_url}
 
     explorer = Explorer(enabled=settings.explorer)
-    app = Starlette(
-        routes=_with_pages(
+    doors = [
+        *_graphql_routes(settings, at_graphql, cache, explorer),
+        *endpoints.routes(
             [
-                *health.ROUTES,
-                *endpoints.routes([Middleware(Authentication, doorkeeper=doorkeepers[Protocol.REST])]),
-                *_graphql_routes(settings, doorkeepers[Protocol.GRAPHQL], explorer),
-                *documents.routes(settings),
-            ],
-            explorer,
+                Middleware(Authentication, doorkeeper=at_rest),
+                Middleware(CachedReads, cache=cache),
+            ]
         ),
-        middleware=_around_everything(settings),
-        exception_handlers=handlers(),
+        *health.ROUTES,
+        Route("/metrics", metrics.endpoint, methods=["GET"]),
+    ]
+    app = Application(
+        routes=with_pages(doors, settings, explorer),
+        middleware=_around_everything(settings, metrics),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
@@ -80,57 +100,72 @@ def create_app(settings: Settings) -> Starlette:
 
 def create_app_from_environment() -> Starlette:
     """What each worker process of `moorings serve` calls."""
-    return create_app(load_settings())
+    return create_app(load_settings(), when_ready=memory.settle)
 
 
-def _doorkeepers(settings: Settings, usage: TokenUsage) -> dict[Protocol, Doorkeeper]:
-    """One for each door, counting together."""
-    storage = open_storage(settings.rate_limit_storage)
-    limit = None if settings.rate_limit == "off" else parse(settings.rate_limit)
-    failures = Limiter(None if limit is None else FAILED_AUTHENTICATIONS, storage, fails_open=False)
-    requests = Limiter(limit, storage)
-    return {
-        protocol: Doorkeeper(protocol=protocol, failures=failures, requests=requests, usage=usage)
-        for protocol in (Protocol.REST, Protocol.GRAPHQL)
-    }
+def _doorkeeper(protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads) -> Doorkeeper:
+    """The doors count together."""
+    return Doorkeeper(
+        protocol=protocol, failures=limiters.failures, requests=limiters.requests, usage=usage, reads=reads
+    )
 
 
-def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper, explorer: Explorer) -> list[BaseRoute]:
+def _graphql_routes(
+    settings: Settings, doorkeeper: Doorkeeper, cache: ResponseCache, explorer: Explorer
+) -> list[BaseRoute]:
     """HTTP and WebSocket on one path; what does not speak GraphQL is told so by the view."""
     engine = Engine(settings.graphql_limits, introspection=settings.introspection)
     return [
-        Route("/graphql", GraphQLView(engine, doorkeeper, bearer_token, page=explorer.graphiql), methods=None),
+        Route("/graphql", GraphQLView(engine, doorkeeper, cache, bearer_token, page=explorer.graphiql), methods=None),
         WebSocketRoute("/graphql", GraphQLSocket(engine, doorkeeper, bearer_token)),
     ]
 
 
-def _with_pages(routes: list[BaseRoute], explorer: Explorer) -> list[BaseRoute]:
-    """The routes of the API, and behind them, so that they cost it nothing, those of the pages."""
-    paths = {route.path for route in routes if isinstance(route, Route)}
-    shown = paths | {"/api/docs"} if explorer.sentence is None else paths - {"/graphql"}
+def _kept_numbers(cache: ResponseCache, reads: Reads) -> list[Kept]:
+    """What the parts count by themselves, for `/metrics`."""
+    outcomes = "moorings_cache_answers"
     return [
-        *routes,
-        Route("/", FrontPage(shown, remark=explorer.sentence).__call__, methods=["GET"]),
-        Route("/api/docs", explorer.reference, methods=["GET", "HEAD"]),
-        Route("/explorer/assets/{name}", explorer.asset, methods=["GET"]),
+        Kept(name=outcomes, help="Reads, by what the cache said.", read=cache.outcomes, label="outcome"),
+        Kept(name="moorings_cache_evictions", help="Answers given up for room.", read=lambda: {"": cache.evictions}),
+        Kept(name="moorings_cache_bytes", help="Memory of kept answers.", read=lambda: {"": cache.bytes}, rises=False),
+        Kept(name="moorings_cache_entries", help="Kept answers.", read=lambda: {"": len(cache)}, rises=False),
+        Kept(
+            name="moorings_reads",
+            help="Hot reads asked for.",
+            read=lambda: {read: asked for read, (asked, _) in reads.counts().items()},
+            label="read",
+        ),
+        Kept(
+            name="moorings_read_statements",
+            help="Statements that answered them.",
+            read=lambda: {read: statements for read, (_, statements) in reads.counts().items()},
+            label="read",
+        ),
+        Kept(
+            name="moorings_database_connections",
+            help="Connections to the database.",
+            read=connections,
+            label="state",
+            rises=False,
+        ),
     ]
 
 
-def _around_everything(settings: Settings) -> list[Middleware]:
+def _around_everything(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """Outermost first."""
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Prefer"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match", "Prefer"],
         expose_headers=_SHOWN_TO_PAGES,
     )
     return [
-        Middleware(SecurityHeaders),
-        Middleware(UnexpectedFailures),
+        Middleware(RequestMetrics, metrics=metrics),
+        Middleware(AnswerHeaders),
         Middleware(AllowedHosts, hosts=settings.allowed_hosts),
         *([cors] if settings.cors_origins else []),
-        Middleware(QuotaHeaders),
+        Middleware(Failures, handlers=handlers()),
         Middleware(BodyLimit, max_body_bytes=settings.max_body_bytes),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 from types import FrameType
 
 import uvicorn
@@ -10,7 +11,7 @@ from uvicorn.supervisors import Multiprocess
 
 from app.address import BACKLOG
 from app.http_protocol import HardenedProtocol
-from app.settings import Settings
+from app.settings import Settings, share_metrics
 
 DRAIN_S = 30
 KEEP_ALIVE_S = 5
@@ -40,9 +41,12 @@ def run(settings: Settings, listener: socket.socket, *, workers: int) -> int:
         backlog=BACKLOG,
     )
     if workers == 1:
+        share_metrics(None)
         return _run_one(config, listener)
-    supervisor = _Workers(config, [listener])
-    supervisor.run()
+    with tempfile.TemporaryDirectory(prefix="moorings-metrics-", ignore_cleanup_errors=True) as directory:
+        share_metrics(directory)
+        supervisor = _Workers(config, [listener])
+        supervisor.run()
     return 0 if supervisor.stopped_by_signal else 1
 
 

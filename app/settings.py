@@ -5,17 +5,22 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.addresses import AddressPolicy, parse_openings
 from app.database import DatabaseAddress, parse_address
+from models.accounts import parse_duration
+from models.errors import AccountRefused
 from schema.allowance import Limits
 
 PREFIX = "MOORINGS_"
 _RATE = re.compile(r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,4} ?)?(second|minute|hour|day)s?")
+_METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -44,7 +49,16 @@ class Settings(BaseSettings):
     trusted_proxies: Names = Field((), description="addresses or networks whose X-Forwarded-* headers are believed")
     rate_limit: str = Field("600/minute", description="requests per user, such as 60/minute, or off")
     rate_limit_storage: str = Field("memory://", description="memory:// counts per process, redis://… exactly")
+    s3_allow: Names = Field(
+        (), description="private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000"
+    )
+    check_interval: str = Field(
+        "6h", description="how often each destination is checked, such as 6h or 30m, or off for only when asked"
+    )
     max_body_bytes: int = Field(1_048_576, ge=1_024, le=1_073_741_824, description="the largest request body, in bytes")
+    response_cache_bytes: int = Field(
+        67_108_864, ge=0, le=1_099_511_627_776, description="memory of each process for finished answers; 0 is off"
+    )
     introspection: bool = Field(True, description="whether GraphQL shows its schema, true or false")
     explorer: bool = Field(True, description="whether there are GraphiQL and the REST reference, true or false")
     graphql_max_depth: int = Field(15, ge=1, le=100, description="levels of fields in one document")
@@ -59,7 +73,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
-    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", "s3_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -117,6 +131,16 @@ class Settings(BaseSettings):
             raise ValueError("it wants a limit such as 600/minute, or off")
         return value
 
+    @field_validator("check_interval")
+    @classmethod
+    def _interval(cls, value: str) -> str:
+        if value != "off":
+            try:
+                parse_duration(value)
+            except AccountRefused as error:
+                raise ValueError("it wants an interval such as 6h, 30m or 90s, or off") from error
+        return value
+
     @field_validator("rate_limit_storage")
     @classmethod
     def _storage(cls, value: str) -> str:
@@ -124,10 +148,26 @@ class Settings(BaseSettings):
             raise ValueError("it wants memory:// or redis://host:port")
         return value
 
+    @field_validator("s3_allow")
+    @classmethod
+    def _openings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_openings(value)
+        return value
+
     @property
     def address(self) -> DatabaseAddress:
         """Where the data is."""
         return parse_address(self.database_url)
+
+    @property
+    def address_policy(self) -> AddressPolicy:
+        """Which addresses a check may connect to."""
+        return AddressPolicy(parse_openings(self.s3_allow))
+
+    @property
+    def check_every(self) -> timedelta | None:
+        """How often each destination is checked; None is only when somebody asks."""
+        return None if self.check_interval == "off" else parse_duration(self.check_interval)
 
     @property
     def graphql_limits(self) -> Limits:
@@ -163,6 +203,21 @@ def unknown_variables() -> list[str]:
     """Variables with our prefix that no setting reads: probably a slip of the pen."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | TEST_ONLY
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def share_metrics(directory: str | None) -> None:
+    """Let the processes that start from now on count in this directory together; with None each counts by itself.
+
+    It is prometheus-client that reads this variable, when it is imported.
+    """
+    os.environ.pop(_METRICS_DIRECTORY, None)
+    if directory is not None:
+        os.environ[_METRICS_DIRECTORY] = directory
+
+
+def metrics_directory() -> str | None:
+    """Where this process counts together with others, if it does."""
+    return os.environ.get(_METRICS_DIRECTORY)
 
 
 def _complaint(item: Any) -> str:

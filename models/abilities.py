@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Ability(StrEnum):
@@ -15,6 +16,7 @@ class Ability(StrEnum):
     ALL = "*"
 
 
+@lru_cache(maxsize=64)
 def parse_abilities(stored: str) -> frozenset[Ability]:
     """Read the stored form, names separated by spaces; a name nobody knows allows nothing."""
     known = {ability.value: ability for ability in Ability}

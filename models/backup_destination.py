@@ -32,7 +32,10 @@ END, 1 = 0)""".replace("\n", " ")
 
 
 class BackupDestination(Model):
-    """A destination. `uid` never changes and is bound into the seals of `access_key` and `secret_key`."""
+    """A destination. `uid` never changes and is bound into the seals of `access_key` and `secret_key`.
+
+    `last_check` is a `CheckReport` in JSON. Whoever checks it just now holds the `claim`, up to a moment at most.
+    """
 
     id = fields.IntField(primary_key=True)
     uid = fields.UUIDField(unique=True)
@@ -56,6 +59,10 @@ class BackupDestination(Model):
         db_default=Reachability.UNKNOWN.value,
         description="What the last check found",
     )
+    last_check = fields.TextField(null=True)
+    checked_at = fields.DatetimeField(null=True)
+    claim = fields.CharField(max_length=32, null=True)
+    claimed_until = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 
@@ -95,7 +102,15 @@ class BackupDestination(Model):
         if SECRET_ATTRIBUTES.intersection(changed):
             has_credentials = Attribute.ACCESS_KEY in KINDS[attributes.kind].applicable
             self.credentials_set_at = now if has_credentials else None
+        if not {Attribute.LABEL}.issuperset(changed):
+            self.forget_checks()
         return changed
+
+    def forget_checks(self) -> None:
+        """What was found is not true of what is there now; nor will be what a check under way finds."""
+        self.reachability = Reachability.UNKNOWN
+        for column in ("last_check", "checked_at", "claim", "claimed_until"):
+            setattr(self, column, None)
 
     def place(self, attribute: Attribute) -> Place:
         """The place that the envelope of a secret attribute is bound to."""

@@ -6,6 +6,7 @@ Refusal
 ├── AbilityMissing             the token does not allow the operation
 ├── DestinationNotFound        there is no such row
 ├── DestinationForbidden       the row is another user's
+├── DestinationNotCheckable    there is no store behind it that could be asked
 ├── ValidationFailed           every violated rule at once
 ├── AccountRefused             an account or a token cannot be made or changed as asked
 ├── KeyRefused                 the key ring and the data do not fit
@@ -75,6 +76,13 @@ class DestinationForbidden(Refusal):
 
     def __init__(self) -> None:
         super().__init__("You are not authorized to access this backup destination")
+
+
+class DestinationNotCheckable(Refusal):
+    """The destination is of a kind without a store."""
+
+    def __init__(self) -> None:
+        super().__init__("A local destination has no store to check")
 
 
 class ValidationFailed(Refusal):

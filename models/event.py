@@ -17,6 +17,7 @@ class EventKind(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     DELETED = "deleted"
+    CHECKED = "checked"
 
 
 class Event(Model):
@@ -24,6 +25,7 @@ class Event(Model):
 
     Ids of one user's events are in commit order: the change before it took the lock on the user's row.
     `changed_fields` are attribute names separated by spaces; a changed secret is named, its value is not kept.
+    `reachable` is what a check found, None of any other event.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -36,6 +38,7 @@ class Event(Model):
     label = fields.CharField(max_length=255)
     changed_fields = fields.CharField(max_length=255, default="", db_default="")
     protocol = fields.CharEnumField(Protocol, max_length=16, description="Through which door")
+    reachable = fields.BooleanField(null=True)
     token_id = fields.IntField(null=True)
     token_name = fields.CharField(max_length=255, null=True)
     occurred_at = fields.DatetimeField()

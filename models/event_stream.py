@@ -16,7 +16,7 @@ from models.clock import current_second
 from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthenticated
 from models.event import Event
 from models.history import events_after, newest_event_id
-from models.token import Token
+from models.reading import Reads, TokenRow
 from models.viewer import Viewer
 
 BATCH = 100
@@ -38,7 +38,9 @@ class _Reader:
 class EventStreams:
     """The open streams of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads: Reads | None = None) -> None:
+        """`reads` are what the tokens of open streams are looked up with."""
+        self._reads = reads or Reads()
         self._readers: dict[int, set[_Reader]] = defaultdict(set)
         self._revisions: dict[int, int] = {}
 
@@ -87,17 +89,18 @@ class EventStreams:
         """Ask the database once for all readers: whose revision moved, and whose token still stands."""
         readers = [reader for of_user in self._readers.values() for reader in of_user]
         token_ids = {reader.token_id for reader in readers if reader.token_id is not None}
-        valid = {token.id: token for token in await Token.filter(id__in=token_ids).select_related("user")}
+        found = await asyncio.gather(*map(self._reads.token, token_ids))
+        valid = {token.id: token for token in found if token is not None}
         for reader in readers:
             token = valid.get(reader.token_id) if reader.token_id is not None else None
             reader.end = _why_ended(token)
-            revision = None if token is None else token.user.revision
+            revision = None if token is None else token.revision
             if reader.end is not None or self._revisions.get(reader.user_id) != revision:
                 reader.news.set()
-        self._revisions = {token.user_id: token.user.revision for token in valid.values()}
+        self._revisions = {token.user_id: token.revision for token in valid.values()}
 
 
-def _why_ended(token: Token | None) -> Refusal | None:
+def _why_ended(token: TokenRow | None) -> Refusal | None:
     """What keeps the bearer of a token from reading on; None while nothing does."""
     if token is None or not token.is_valid_at(current_second()):
         return Unauthenticated()

@@ -1,13 +1,40 @@
-"""What happened to a user's destinations, read from the stored events: as an audit log and from a position on."""
+"""What happened to a user's destinations: stored as events, read as an audit log and from a position on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from models.event import Event
+from models.backup_destination import BackupDestination
+from models.clock import current_second
+from models.event import Event, EventKind
+from models.kinds import Attribute
 from models.pagination import Bounds, Slice
+from models.viewer import Viewer
 
 MAX_EVENT_ID = 2**63 - 1
+
+
+async def record(
+    viewer: Viewer,
+    kind: EventKind,
+    row: BackupDestination,
+    changed: Sequence[Attribute] = (),
+    *,
+    reachable: bool | None = None,
+) -> None:
+    """Store what happened. Comes after the change itself, whose trigger has locked the user's row: see `Event`."""
+    await Event.create(
+        user_id=row.user_id,
+        kind=kind,
+        destination_id=row.id,
+        label=row.label,
+        changed_fields=" ".join(changed),
+        reachable=reachable,
+        protocol=viewer.protocol,
+        token_id=viewer.token_id,
+        token_name=viewer.token_name,
+        occurred_at=current_second(),
+    )
 
 
 async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:

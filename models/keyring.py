@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from tortoise.transactions import in_transaction
 
@@ -17,14 +18,37 @@ ROTATION_BATCH = 100
 _COLUMNS = tuple(sorted(SECRET_ATTRIBUTES))
 
 
+async def key_ids() -> set[str]:
+    """The ids of the keys that the data was sealed with, found by steps along an index: however many rows there are."""
+    connection = BackupDestination._meta.db
+    is_sqlite = connection.capabilities.dialect == "sqlite"
+    first, second = (_key_id(column, is_sqlite=is_sqlite) for column in _COLUMNS)
+    behind = "(?, ?)" if is_sqlite else "($1, $2)"
+    found: list[str] = []
+    while True:
+        beyond = f" AND ({first}, {second}) > {behind}" if found else ""
+        rows: Sequence[Any] = await connection.execute_query_dict(
+            f"SELECT {first} AS first, {second} AS second FROM backup_destinations "  # noqa: S608 - no value in it
+            f"WHERE access_key IS NOT NULL{beyond} ORDER BY {first}, {second} LIMIT 1",
+            found[-2:],
+        )
+        if not rows:
+            return set(found)
+        found += [rows[0]["first"], rows[0]["second"]]
+
+
+def _key_id(column: str, *, is_sqlite: bool) -> str:
+    """The part of an envelope between the first two colons; spelled as in the index `destinations_sealed`."""
+    position = "instr" if is_sqlite else "strpos"
+    return f"substr({column}, 4, {position}(substr({column}, 4), ':') - 1)"
+
+
 async def key_usage() -> dict[str, int]:
     """How many sealed values each key id found in the data has; an empty mapping when nothing is sealed."""
     usage: Counter[str] = Counter()
     connection = BackupDestination._meta.db
     for column in _COLUMNS:
-        key_id = f"substr({column}, 4, strpos(substr({column}, 4), ':') - 1)"
-        if connection.capabilities.dialect == "sqlite":
-            key_id = key_id.replace("strpos", "instr")
+        key_id = _key_id(column, is_sqlite=connection.capabilities.dialect == "sqlite")
         rows = await connection.execute_query_dict(
             f"SELECT {key_id} AS key_id, count(*) AS n FROM backup_destinations "  # noqa: S608 - no value in it
             f"WHERE {column} IS NOT NULL GROUP BY 1"
@@ -38,7 +62,7 @@ async def prove(vault: Vault) -> None:
 
     A key seen for the first time leaves its proof, after every other one has been found right.
     """
-    missing = sorted((await key_usage()).keys() - set(vault.key_ids))
+    missing = sorted(await key_ids() - set(vault.key_ids))
     if missing:
         raise KeyRefused(f"MOORINGS_SECRET_KEYS lacks the key {', '.join(missing)}, which the stored credentials need.")
     async with in_transaction():

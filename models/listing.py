@@ -13,6 +13,7 @@ from typing import Any
 
 from models.attributes import MAX_LENGTHS, is_text
 from models.backup_destination import BackupDestination
+from models.destination_row import COLUMNS, DestinationRow, from_postgresql, from_sqlite
 from models.kinds import KINDS, Attribute, DestinationKind, Reachability
 from models.pagination import Bounds, Slice
 
@@ -64,7 +65,7 @@ class DestinationPosition:
     id: int
 
 
-def position_of(row: BackupDestination, order: DestinationOrder) -> DestinationPosition:
+def position_of(row: DestinationRow, order: DestinationOrder) -> DestinationPosition:
     """Where a row stands in that order."""
     match order.field:
         case OrderField.ID:
@@ -78,7 +79,7 @@ def position_of(row: BackupDestination, order: DestinationOrder) -> DestinationP
 
 async def slice_of(
     user_id: int, bounds: Bounds[DestinationPosition], chosen: DestinationFilter, order: DestinationOrder
-) -> Slice[BackupDestination]:
+) -> Slice[DestinationRow]:
     """One slice, in one statement."""
     statement = _Statement(user_id, chosen)
     descending = order.descending
@@ -89,7 +90,7 @@ async def slice_of(
     direction = "DESC" if descending != bounds.from_end else "ASC"
     keys = ["id"] if order.field is OrderField.ID else [order.field.value, "id"]
     sql = (
-        f"SELECT * FROM backup_destinations WHERE {statement.where} "  # noqa: S608 - values are parameters
+        f"SELECT {', '.join(COLUMNS)} FROM backup_destinations WHERE {statement.where} "  # noqa: S608 - values are parameters
         f"ORDER BY {', '.join(f'{key} {direction}' for key in keys)} LIMIT {statement.parameter(bounds.size + 1)}"
     )
     return Slice.of(await statement.rows(sql), bounds)
@@ -138,9 +139,10 @@ class _Statement:
         value = position.value if isinstance(position.value, str) else self._moment(position.value or 0)
         self._conditions.append(f"({field}, id) {sign} ({self.parameter(value)}, {self.parameter(position.id)})")
 
-    async def rows(self, sql: str) -> list[BackupDestination]:
-        found = await self.connection.execute_query_dict(sql, self.parameters)
-        return [BackupDestination._init_from_db(**row) for row in found]
+    async def rows(self, sql: str) -> list[DestinationRow]:
+        found: Sequence[Any] = (await self.connection.execute_query(sql, self.parameters))[1]
+        make = from_sqlite if self._is_sqlite else from_postgresql
+        return [make(row) for row in found]
 
     def _among(self, column: str, values: Sequence[str]) -> None:
         if not values:

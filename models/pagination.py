@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Row = TypeVar("Row")
 Position = TypeVar("Position")
@@ -53,8 +53,7 @@ class Bounds(Generic[Position]):
     from_end: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Slice(Generic[Row]):
+class Slice(NamedTuple, Generic[Row]):
     """A part of an ordered list, and whether the list goes on behind it and before it."""
 
     rows: Sequence[Row]

@@ -13,45 +13,59 @@ from models.abilities import Ability
 from models.attributes import Raw, parse
 from models.backup_destination import BackupDestination
 from models.clock import current_second
-from models.errors import DestinationForbidden, DestinationNotFound
+from models.destination_row import DestinationRow, from_model
 from models.event import Event, EventKind
 from models.event_stream import EventStreams
-from models.history import events_of, events_slice
-from models.kinds import Attribute
+from models.history import events_of, events_slice, record
 from models.listing import DestinationFilter, DestinationOrder, DestinationPosition, count_of, slice_of
+from models.ownership import MAX_ID, locked, own
 from models.pagination import Bounds, Page, Slice
+from models.reading import BEHIND_EVERY_ID, PageSpan, Reads, Span
 from models.vault import Vault
 from models.viewer import Viewer
 
-MAX_ID = 2**31 - 1
-"""The greatest id a row can have; GraphQL's `Int` ends there too."""
+BESIDE_ATTRIBUTES = (
+    *("credentials_set_at", "reachability", "last_check", "checked_at", "claim", "claimed_until", "updated_at"),
+)
+"""The columns that a change of attributes may touch besides."""
 
 
 class DestinationService:
     """The acts on backup destinations; every act is one transaction."""
 
-    def __init__(self, vault: Vault, streams: EventStreams | None = None) -> None:
-        """`streams` are told when something has happened."""
+    def __init__(self, vault: Vault, streams: EventStreams | None = None, reads: Reads | None = None) -> None:
+        """`streams` are told when something has happened; `reads` are shared with whoever looks tokens up."""
         self._vault = vault
         self._streams = streams or EventStreams()
+        self._reads = reads or Reads()
 
-    async def page(self, viewer: Viewer, *, number: int, size: int) -> Page[BackupDestination]:
-        """The viewer's destinations by id ascending, page `number` (from 1) of pages of `size`."""
+    async def page(self, viewer: Viewer, *, number: int, size: int) -> Page[DestinationRow]:
+        """The viewer's destinations by id ascending, page `number` (from 1) of pages of `size`.
+
+        A page behind the middle is looked for from the end; its rows and its total are of one moment.
+        """
         viewer.require(Ability.VIEW)
-        total = viewer.destination_count
-        offset = (number - 1) * size
-        rows: Sequence[BackupDestination] = []
-        if offset < total:
-            rows = await BackupDestination.filter(user_id=viewer.user_id).order_by("id").offset(offset).limit(size)
+        total, skip = viewer.destination_count, (number - 1) * size
+        rows: Sequence[DestinationRow] = ()
+        if skip >= total:
+            return Page(rows=rows, number=number, size=size, total=total)
+        if skip == 0:
+            rows = await self._reads.span(Span(viewer.user_id, 0, BEHIND_EVERY_ID, size, from_end=False))
+        else:
+            wanted = PageSpan(viewer.user_id, skip, size, from_end=skip > total // 2)
+            found = await self._reads.page(wanted)
+            if found is not None:
+                rows, total = found
         return Page(rows=rows, number=number, size=size, total=total)
 
-    async def get(self, viewer: Viewer, destination_id: int, *, ability: Ability = Ability.VIEW) -> BackupDestination:
+    async def get(self, viewer: Viewer, destination_id: int, *, ability: Ability = Ability.VIEW) -> DestinationRow:
         """One of the viewer's destinations, for an operation that needs `ability`.
 
         Raises `AbilityMissing`, then `DestinationNotFound`, then `DestinationForbidden`.
         """
         viewer.require(ability)
-        return await _own(viewer, destination_id)
+        row = await self._reads.destination(destination_id) if 0 < destination_id <= MAX_ID else None
+        return own(viewer, row)
 
     async def slice(
         self,
@@ -60,22 +74,26 @@ class DestinationService:
         *,
         chosen: DestinationFilter,
         order: DestinationOrder,
-    ) -> Slice[BackupDestination]:
+    ) -> Slice[DestinationRow]:
         """A part of the viewer's destinations that `chosen` lets through, in that order, by key."""
         viewer.require(Ability.VIEW)
-        return await slice_of(viewer.user_id, bounds, chosen, order)
+        if not chosen.is_empty or order != DestinationOrder():
+            return await slice_of(viewer.user_id, bounds, chosen, order)
+        after_id = 0 if bounds.after is None else bounds.after.id
+        before_id = BEHIND_EVERY_ID if bounds.before is None else bounds.before.id
+        span = Span(viewer.user_id, after_id, before_id, bounds.size + 1, bounds.from_end)
+        return Slice.of(await self._reads.span(span), bounds)
 
     async def count(self, viewer: Viewer, chosen: DestinationFilter) -> int:
         """How many of the viewer's destinations `chosen` lets through."""
         viewer.require(Ability.VIEW)
         return viewer.destination_count if chosen.is_empty else await count_of(viewer.user_id, chosen)
 
-    async def find(self, viewer: Viewer, destination_ids: Iterable[int]) -> dict[int, BackupDestination]:
-        """Those of the destinations that are the viewer's, by id."""
+    async def find(self, viewer: Viewer, destination_id: int) -> DestinationRow | None:
+        """One of the viewer's destinations, or None; those asked for at one moment are read together."""
         viewer.require(Ability.VIEW)
-        wanted = {id_ for id_ in destination_ids if 0 < id_ <= MAX_ID}
-        rows = await BackupDestination.filter(id__in=sorted(wanted), user_id=viewer.user_id) if wanted else ()
-        return {row.id: row for row in rows}
+        row = await self._reads.destination(destination_id) if 0 < destination_id <= MAX_ID else None
+        return None if row is None or row.user_id != viewer.user_id else row
 
     async def events(self, viewer: Viewer, bounds: Bounds[int]) -> Slice[Event]:
         """A part of what happened to the viewer's destinations, newest first; positions are event ids."""
@@ -87,68 +105,40 @@ class DestinationService:
         viewer.require(Ability.VIEW)
         return await events_of(viewer.user_id, event_ids)
 
-    async def create(self, viewer: Viewer, raw: Raw, *, strict: bool = False) -> BackupDestination:
+    async def create(self, viewer: Viewer, raw: Raw, *, strict: bool = False) -> DestinationRow:
         """Store a new destination; raises `AbilityMissing` or `ValidationFailed`."""
         viewer.require(Ability.CREATE)
         row = BackupDestination.new(viewer.user_id, parse(raw, strict=strict), self._vault)
         async with in_transaction():
             await row.save(force_create=True)
-            await _record(viewer, EventKind.CREATED, row)
+            await record(viewer, EventKind.CREATED, row)
         self._streams.wake([viewer.user_id])
-        return row
+        return from_model(row)
 
-    async def update(self, viewer: Viewer, destination_id: int, raw: Raw, *, strict: bool = False) -> BackupDestination:
+    async def update(self, viewer: Viewer, destination_id: int, raw: Raw, *, strict: bool = False) -> DestinationRow:
         """Change the attributes that are given; a change of nothing leaves `updated_at` and stores no event.
 
         Raises as `get` does, and `ValidationFailed` for the merged row.
         """
         viewer.require(Ability.UPDATE)
         async with in_transaction():
-            row = await _own(viewer, destination_id, locked=True)
+            row = await locked(viewer, destination_id)
             attributes = parse(raw, current=row, strict=strict)
             now = current_second()
             changed = row.assign(attributes, self._vault, now)
             if changed:
                 row.updated_at = now
-                await row.save(update_fields=[*(a.value for a in changed), "credentials_set_at", "updated_at"])
-                await _record(viewer, EventKind.UPDATED, row, changed)
+                await row.save(update_fields=[*(a.value for a in changed), *BESIDE_ATTRIBUTES])
+                await record(viewer, EventKind.UPDATED, row, changed)
         if changed:
             self._streams.wake([viewer.user_id])
-        return row
+        return from_model(row)
 
     async def delete(self, viewer: Viewer, destination_id: int) -> None:
         """Remove a destination, its sealed credentials with it; raises as `get` does."""
         viewer.require(Ability.DELETE)
         async with in_transaction():
-            row = await _own(viewer, destination_id, locked=True)
+            row = await locked(viewer, destination_id)
             await row.delete()
-            await _record(viewer, EventKind.DELETED, row)
+            await record(viewer, EventKind.DELETED, row)
         self._streams.wake([viewer.user_id])
-
-
-async def _own(viewer: Viewer, destination_id: int, *, locked: bool = False) -> BackupDestination:
-    """The row, if it is the viewer's. `locked` keeps it from other transactions (SQLite's lock is the whole file)."""
-    if not 0 < destination_id <= MAX_ID:
-        raise DestinationNotFound
-    query = BackupDestination.filter(id=destination_id)
-    row = await (query.select_for_update() if locked else query).first()
-    if row is None:
-        raise DestinationNotFound
-    if row.user_id != viewer.user_id:
-        raise DestinationForbidden
-    return row
-
-
-async def _record(viewer: Viewer, kind: EventKind, row: BackupDestination, changed: Sequence[Attribute] = ()) -> None:
-    """Store what happened. Comes after the change itself, whose trigger has locked the user's row: see `Event`."""
-    await Event.create(
-        user_id=viewer.user_id,
-        kind=kind,
-        destination_id=row.id,
-        label=row.label,
-        changed_fields=" ".join(changed),
-        protocol=viewer.protocol,
-        token_id=viewer.token_id,
-        token_name=viewer.token_name,
-        occurred_at=current_second(),
-    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from tortoise import fields
 from tortoise.models import Model
 
@@ -29,8 +27,3 @@ class Token(Model):
     class Meta:
         table = "tokens"
         table_description = "API tokens, by the digest of their secret"
-
-    def is_valid_at(self, moment: datetime) -> bool:
-        """Whether it is neither revoked nor expired, and its user (fetched with it) is enabled."""
-        expired = self.expires_at is not None and self.expires_at <= moment
-        return self.revoked_at is None and not expired and self.user.disabled_at is None

@@ -24,7 +24,7 @@ DELETED = "Backup destination successfully deleted"
 
 async def list_destinations(request: Request) -> Response:
     """List Backup Destinations."""
-    query = request.query_params
+    query = request.query_params if request.scope["query_string"] else {}
     page = await _service(request).page(
         _viewer(request), number=page_number(query.get("page")), size=page_size(query.get("per_page"))
     )
@@ -102,7 +102,7 @@ class _ExactRoute(Route):
 
 
 def _service(request: Request) -> DestinationService:
-    service: DestinationService = request.state.service
+    service: DestinationService = request.scope["state"]["service"]
     return service
 
 
@@ -131,6 +131,7 @@ def _preferences(request: Request) -> set[str]:
 
 def _list_url(request: Request) -> str:
     """The URL of the list as the client called it, or under the public URL."""
-    prefix = "/api" if request.url.path.startswith("/api/") else ""
-    base = request.state.public_url or f"{request.url.scheme}://{request.url.netloc}"
+    scope = request.scope
+    prefix = "/api" if scope["path"].startswith("/api/") else ""
+    base = scope["state"]["public_url"] or f"{scope['scheme']}://{request.headers['host']}"
     return f"{base}{prefix}/backup-destinations"

@@ -40,6 +40,7 @@ _HEADERS: dict[str, tuple[str, Schema]] = {
     "X-RateLimit-Remaining": ("How many are left in this window.", {"type": "integer"}),
     "X-RateLimit-Reset": ("The second (since 1970) at which the window ends.", {"type": "integer"}),
     "Retry-After": ("For how many seconds to wait.", {"type": "integer"}),
+    "ETag": ("Names this answer, for `If-None-Match`.", {"type": "string"}),
     "WWW-Authenticate": ("How to authenticate.", {"const": "Bearer"}),
     "Location": ("The address of the new destination.", {"type": "string", "format": "uri"}),
     "Preference-Applied": ("Which preference was followed.", {"const": "return=minimal"}),
@@ -125,8 +126,12 @@ def _parameters(path: str, method: str) -> list[dict[str, Any]]:
     if method == "DELETE":
         text = "`return=minimal` gets 204 without a body instead of the message (RFC 7240)."
         return [{"name": "Prefer", "in": "header", "description": text, "schema": {"type": "string"}}]
-    if method != "GET" or "{id}" in path:
+    if method != "GET":
         return []
+    text = "The `ETag` of an answer the client has; 304 without a body while it is still right (RFC 9110)."
+    condition = {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
+    if "{id}" in path:
+        return [condition]
     lenient = "what is no positive integer counts as not given."
     said = {
         "page": (1, f"Which page, from 1; {lenient} Beyond the last page `data` is empty."),
@@ -140,7 +145,7 @@ def _parameters(path: str, method: str) -> list[dict[str, Any]]:
             "schema": {"type": ["integer", "string"], "default": default},
         }
         for name, (default, description) in said.items()
-    ]
+    ] + [condition]
 
 
 def _successes(path: str, method: str, example: Mapping[str, object]) -> dict[str, Any]:
@@ -156,9 +161,12 @@ def _successes(path: str, method: str, example: Mapping[str, object]) -> dict[st
         parameters = {"id": "$response.body#/data/id"}
         links = {name: {"operationId": f"{name}_destination", "parameters": parameters} for name in _FOLLOW}
         return {"201": {**made, "links": links}}
-    if "{id}" in path:
-        return {"200": _answer("The destination.", reference("OneDestination"), example, _COUNTED)}
-    return {"200": _answer("A page, by `id`.", reference("PageOfDestinations"), example, _COUNTED)}
+    described = ("The destination.", "OneDestination") if "{id}" in path else ("A page, by `id`.", "PageOfDestinations")
+    kept = {name: {"$ref": f"#/components/headers/{name}"} for name in ("ETag", *_COUNTED)}
+    return {
+        "200": _answer(described[0], reference(described[1]), example, ("ETag", *_COUNTED)),
+        "304": {"description": "What the client has is still right.", "headers": kept},
+    }
 
 
 _FOLLOW = ("show", "update", "delete")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, assert_never
 
 from models.attributes import cleaned
-from models.backup_destination import BackupDestination
+from models.destination_row import DestinationRow
 from models.kinds import KINDS, Attribute, DestinationKind
 from models.pagination import DEFAULT_SIZE, MAX_NUMBER, MAX_SIZE
 
@@ -67,33 +66,35 @@ def _boolean(value: object) -> object:
     return _BOOLEANS.get(value, value) if isinstance(value, str) else value
 
 
-def represent(row: BackupDestination) -> dict[str, Any]:
-    """A row as the document shows it, its keys in the document's order."""
+def represent(row: DestinationRow) -> dict[str, Any]:
+    """A row as the document shows it, its keys in the document's order; the moments are for the envelope to write."""
+    kind = row.kind
     shown: dict[str, Any] = {
         "id": row.id,
         "user_id": row.user_id,
         "label": row.label,
-        "type": TYPES[row.kind],
-        "type_human": KINDS[row.kind].human_name,
+        "type": TYPES[kind],
+        "type_human": KINDS[kind].human_name,
     }
-    match row.kind:
+    match kind:
         case DestinationKind.AMAZON_S3:
-            shown |= _bucket(row) | {"s3_region": row.region}
+            _show_bucket(row, shown)
+            shown["s3_region"] = row.region
         case DestinationKind.CUSTOM_S3:
-            shown |= _bucket(row) | {"s3_endpoint": row.endpoint}
+            _show_bucket(row, shown)
+            shown["s3_endpoint"] = row.endpoint
         case DestinationKind.LOCAL:
             pass
         case _:
-            assert_never(row.kind)
-    return shown | {"created_at": _moment(row.created_at), "updated_at": _moment(row.updated_at)}
+            assert_never(kind)
+    shown["created_at"] = row.created_at
+    shown["updated_at"] = row.updated_at
+    return shown
 
 
-def _bucket(row: BackupDestination) -> dict[str, Any]:
-    return {"s3_bucket_name": row.bucket_name, "path_style_endpoint": bool(row.path_style_endpoint)}
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _show_bucket(row: DestinationRow, shown: dict[str, Any]) -> None:
+    shown["s3_bucket_name"] = row.bucket_name
+    shown["path_style_endpoint"] = bool(row.path_style_endpoint)
 
 
 def destination_id(text: str) -> int | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from schema.checks import CheckDepth
 from schema.inputs import (
     BackupDestinationFilter,
     BackupDestinationOrder,
@@ -24,5 +25,6 @@ Filter = Annotated[BackupDestinationFilter | None, strawberry.argument(descripti
 OrderBy = Annotated[BackupDestinationOrder | None, strawberry.argument(description="In which order.")]
 AfterEvent = Annotated[strawberry.ID | None, strawberry.argument(description="The ID of the last event already seen.")]
 
+Depth = Annotated[CheckDepth, strawberry.argument(description="How far to climb.")]
 CreateInput = Annotated[CreateBackupDestinationInput, strawberry.argument(description="The destination to create.")]
 UpdateInput = Annotated[UpdateBackupDestinationInput, strawberry.argument(description="What to change.")]

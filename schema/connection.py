@@ -10,7 +10,7 @@ import orjson
 import strawberry
 from strawberry.types import Info
 
-from models.backup_destination import BackupDestination as Row
+from models.destination_row import DestinationRow as Row
 from models.event import Event
 from models.listing import (
     MOMENTS_US,
@@ -20,8 +20,8 @@ from models.listing import (
     OrderField,
     position_of,
 )
+from models.ownership import MAX_ID
 from models.pagination import DEFAULT_SIZE, MAX_SIZE, Bounds, Slice
-from models.service import MAX_ID
 from schema.arguments import After, Before, First, Last
 from schema.context import Context
 from schema.errors import BadInput
@@ -93,10 +93,17 @@ def event_bounds(first: First, after: After, last: Last, before: Before) -> Boun
     )
 
 
+def destination_cursor(row: Row, order: DestinationOrder) -> str:
+    """A row's place in that order."""
+    if order.field is OrderField.ID:
+        return _encode([OrderField.ID, None, row.id])
+    position = position_of(row, order)
+    return _encode([order.field, position.value, position.id])
+
+
 def destination_edge(row: Row, order: DestinationOrder) -> BackupDestinationEdge:
     """A row with its place in that order."""
-    position = position_of(row, order)
-    return BackupDestinationEdge(cursor=_encode([order.field, position.value, position.id]), node=present(row))
+    return BackupDestinationEdge(cursor=destination_cursor(row, order), node=present(row))
 
 
 def destination_connection(

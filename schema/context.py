@@ -1,4 +1,4 @@
-"""What one operation knows: who asks, the service, and the destinations it has looked up together."""
+"""What one operation knows: who asks, the service, and the events it has looked up together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from models.service import DestinationService
 from models.viewer import Viewer
 
 if TYPE_CHECKING:
-    from models.backup_destination import BackupDestination
+    from models.checks import Checks
+    from models.destination_row import DestinationRow
     from models.event import Event
     from models.event_stream import EventStreams
 
@@ -23,14 +24,10 @@ class Context:
     """The context of one operation. `current_viewer` is None without a token; then only introspection is answered."""
 
     service: DestinationService
+    checks: Checks
     streams: EventStreams
     current_viewer: Viewer | None
-    destinations: DataLoader[int, BackupDestination | None] = field(init=False)
-    events: DataLoader[int, Event | None] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.destinations = DataLoader(load_fn=self._load_destinations)
-        self.events = DataLoader(load_fn=self._load_events)
+    _events: DataLoader[int, Event | None] | None = field(default=None, init=False)
 
     @property
     def viewer(self) -> Viewer:
@@ -39,9 +36,15 @@ class Context:
             raise Unauthenticated
         return self.current_viewer
 
-    async def _load_destinations(self, ids: Sequence[int]) -> Sequence[BackupDestination | None]:
-        found = await self.service.find(self.viewer, ids)
-        return [found.get(id_) for id_ in ids]
+    async def destination(self, destination_id: int) -> DestinationRow | None:
+        """One of the viewer's destinations; None when there is none with this id."""
+        return await self.service.find(self.viewer, destination_id)
+
+    async def event(self, event_id: int) -> Event | None:
+        """One of the viewer's events; those of one operation are looked up together."""
+        if self._events is None:
+            self._events = DataLoader(load_fn=self._load_events)
+        return await self._events.load(event_id)
 
     async def _load_events(self, ids: Sequence[int]) -> Sequence[Event | None]:
         found = await self.service.find_events(self.viewer, ids)

@@ -20,9 +20,10 @@ from graphql import (
 )
 
 from models.pagination import DEFAULT_SIZE, MAX_SIZE
-from schema.allowance import Limits
-from schema.limits import LimitExceeded, fragments_of
+from schema.limits import LimitExceeded, fragments_of, selected_fields
 
+MAX_KNOWN = 100
+_ABSENT = object()
 CONNECTIONS = frozenset({"backupDestinations", "events"})
 LISTS_BY_ID = {"nodes": "ids"}
 OF_THE_SCHEMA = {
@@ -39,13 +40,48 @@ OF_THE_SCHEMA = {
 """How many there are on average where a tool asks for them: it asks every type for everything a type may have."""
 
 
-def require_cost(
-    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits
-) -> None:
-    """Raise `LimitExceeded` when a valid operation costs more than one may."""
-    cost = cost_of(document, operation, variables)
-    if cost > limits.cost:
-        raise LimitExceeded(f"The operation costs {cost}, and {limits.cost} is allowed; ask for smaller pages.")
+class OperationCost:
+    """What one valid operation costs with these variables or those; each combination of sizes is worked out once."""
+
+    __slots__ = ("_document", "_known", "_operation", "_sizes")
+
+    def __init__(self, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        self._document = document
+        self._operation = operation
+        self._sizes = tuple(sorted(_size_variables(document)))
+        self._known: dict[tuple[Any, ...], int] = {}
+
+    def is_within(self, most: int, variables: Mapping[str, Any]) -> bool:
+        """Whether it costs `most` or less."""
+        return self._of(variables) <= most
+
+    def require(self, most: int, variables: Mapping[str, Any]) -> None:
+        """Raise `LimitExceeded` when it costs more than `most`."""
+        cost = self._of(variables)
+        if cost > most:
+            raise LimitExceeded(f"The operation costs {cost}, and {most} is allowed; ask for smaller pages.")
+
+    def _of(self, variables: Mapping[str, Any]) -> int:
+        sizes = tuple(variables.get(name, _ABSENT) for name in self._sizes)
+        if not all(isinstance(size, int | None) or size is _ABSENT for size in sizes):
+            return cost_of(self._document, self._operation, variables)
+        cost = self._known.get(sizes)
+        if cost is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            cost = self._known[sizes] = cost_of(self._document, self._operation, variables)
+        return cost
+
+
+def _size_variables(document: DocumentNode) -> set[str]:
+    """The variables that say how long a list is."""
+    sizing = {"first", "last", *LISTS_BY_ID.values()}
+    return {
+        argument.value.name.value
+        for field in selected_fields(document)
+        for argument in field.arguments or ()
+        if argument.name.value in sizing and isinstance(argument.value, VariableNode)
+    }
 
 
 def cost_of(document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:

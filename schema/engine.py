@@ -10,17 +10,15 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 from graphql import (
     DocumentNode,
     ExecutionResult,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
-    OperationType,
     execute,
     parse,
     subscribe,
@@ -30,15 +28,17 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from schema.allowance import Limits
 from schema.coercion import complaints
 from schema.context import Context
-from schema.cost import require_cost
 from schema.definition import make_schema
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
-from schema.limits import LimitExceeded, check_size, selected_names
+from schema.limits import LimitExceeded, check_size, selected_fields
+from schema.prepared import Prepared
 from schema.validation import MAX_ERRORS, errors_in
 
 KEPT_DOCUMENTS = 1_000
 KEPT_CHARACTERS = 500_000
 """Of all kept documents together: one of the worst sort takes two hundred times its length."""
+CHECK_S = 4.0
+"""Beyond the time of other operations: a check has ten seconds, and may have to wait for its turn before."""
 Answer = dict[str, Any]
 
 
@@ -50,23 +50,16 @@ class NotExecuted(Exception):
         self.answer: Answer = {"errors": list(errors)}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
-    """A document that is valid, and the operation of it that was asked for."""
+class Written(NamedTuple):
+    """An answer in JSON; `is_whole` says that it has no errors."""
 
-    document: DocumentNode
-    operation: OperationDefinitionNode
+    text: bytes
+    is_whole: bool
 
-    @property
-    def type(self) -> OperationType:
-        """Query, mutation or subscription."""
-        return self.operation.operation
-
-    @property
-    def only_introspects(self) -> bool:
-        """Whether it asks for nothing but the schema, which needs no token."""
-        selections = self.operation.selection_set.selections
-        return all(isinstance(node, FieldNode) and node.name.value.startswith("__") for node in selections)
+    @classmethod
+    def of(cls, answer: Answer) -> Written:
+        """An answer of graphql-core's."""
+        return cls(text=orjson.dumps(answer), is_whole="errors" not in answer)
 
 
 class Engine:
@@ -75,7 +68,8 @@ class Engine:
     def __init__(self, limits: Limits, *, introspection: bool = True) -> None:
         self.limits = limits
         self._introspection = introspection
-        self._schema: GraphQLSchema = make_schema()._schema
+        self._strawberry = make_schema()
+        self._schema: GraphQLSchema = self._strawberry._schema
         self._kept: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
         self._kept_characters = 0
 
@@ -97,15 +91,27 @@ class Engine:
     async def run(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
         """Execute a query or a mutation; raises `NotExecuted` when the variables do not fit or cost too much."""
         self._admit(prepared, variables)
+        allowed_s = self.limits.execution_s + (CHECK_S if prepared.checks else 0)
         try:
-            async with asyncio.timeout(self.limits.execution_s):
+            async with asyncio.timeout(allowed_s):
                 result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
-                if not isinstance(result, ExecutionResult):
-                    result = await result
+                return _answer(result if isinstance(result, ExecutionResult) else await result)
         except TimeoutError:
-            message = f"The operation took longer than {self.limits.execution_s:g} seconds."
+            message = f"The operation took longer than {allowed_s:g} seconds."
             return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
-        return _answer(result)
+
+    async def write(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:
+        """Execute as `run` does, and write the answer in JSON, straight from rows when the operation is compiled.
+
+        A compiled operation waits for nothing but its statements, and those have deadlines of their own.
+        """
+        compiled = prepared.compiled(self._strawberry)
+        if compiled is None or not prepared.cost.is_within(self.limits.cost, variables):
+            return Written.of(await self.run(prepared, variables, context))
+        text = await compiled.answer(context, variables)
+        if text is not None:
+            return Written(text=text, is_whole=True)
+        return Written.of(await self.run(prepared, variables, context))
 
     async def listen(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context
@@ -137,7 +143,7 @@ class Engine:
         errors = errors_in(self._schema, document)
         if errors:
             raise NotExecuted(*errors)
-        prepared = Prepared(document=document, operation=operation)
+        prepared = Prepared(document, operation)
         if not self._introspection and _asks_for_schema(document):
             raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
         return prepared
@@ -147,7 +153,7 @@ class Engine:
         if wrong:
             raise NotExecuted(*(refusal(message, Code.BAD_USER_INPUT) for message in wrong))
         try:
-            require_cost(prepared.document, prepared.operation, variables, self.limits)
+            prepared.cost.require(self.limits.cost, variables)
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
 
@@ -177,7 +183,7 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
 
 
 def _asks_for_schema(document: DocumentNode) -> bool:
-    return not {"__schema", "__type"}.isdisjoint(selected_names(document))
+    return any(field.name.value in ("__schema", "__type") for field in selected_fields(document))
 
 
 def _answer(result: ExecutionResult) -> Answer:

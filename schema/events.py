@@ -30,7 +30,7 @@ class BackupDestinationEvent(Node):
 
 async def _destination(root: BackupDestinationEvent, info: Info[Context, None]) -> BackupDestination | None:
     number = int(root.backup_destination_id.rpartition(":")[2])
-    row = await info.context.destinations.load(number)
+    row = await info.context.destination(number)
     return None if row is None else present(row)
 
 
@@ -50,12 +50,23 @@ class BackupDestinationUpdated(BackupDestinationEvent):
     )
 
 
+@strawberry.type(description="A destination was checked, because a user asked or with another outcome than before.")
+class BackupDestinationChecked(BackupDestinationEvent):
+    backup_destination: BackupDestination | None = strawberry.field(resolver=_destination, description=_AS_IT_IS_NOW)
+    reachable: bool = strawberry.field(description="Whether every step that was tried passed.")
+
+
 @strawberry.type(description="A destination was deleted.")
 class BackupDestinationDeleted(BackupDestinationEvent):
     label: str = strawberry.field(description="The label it had.")
 
 
-CONCRETE_EVENTS = (BackupDestinationCreated, BackupDestinationUpdated, BackupDestinationDeleted)
+CONCRETE_EVENTS = (
+    BackupDestinationCreated,
+    BackupDestinationUpdated,
+    BackupDestinationChecked,
+    BackupDestinationDeleted,
+)
 
 
 def present_event(event: Event) -> BackupDestinationEvent:
@@ -72,6 +83,8 @@ def present_event(event: Event) -> BackupDestinationEvent:
             return BackupDestinationCreated(**shared)
         case EventKind.UPDATED:
             return BackupDestinationUpdated(**shared, changed_fields=changed_names(event.changed_fields.split()))
+        case EventKind.CHECKED:
+            return BackupDestinationChecked(**shared, reachable=bool(event.reachable))
         case EventKind.DELETED:
             return BackupDestinationDeleted(**shared, label=event.label)
         case _:

@@ -33,6 +33,11 @@ MAX_VALUES = 300
 """Literals and uses of variables: the rules look at each about thirty times. More values than that are variables."""
 
 
+CHECKS = frozenset({"checkBackupDestination", "testBackupDestination"})
+MAX_CHECKS = 1
+"""Each waits for a stranger, up to ten seconds."""
+
+
 class LimitExceeded(Exception):
     """A document asks for more than one may; `str()` says what and how much is allowed."""
 
@@ -59,7 +64,9 @@ def check_size(document: DocumentNode, operation: OperationDefinitionNode, limit
     values += [argument.value for argument in arguments]
     _require(_count(values), MAX_VALUES, "values; use variables")
     _require(_depth(operation, fragments, limits.depth), limits.depth, "levels of fields")
-    _require(_width(operation.selection_set, fragments), limits.root_fields, "root fields")
+    fields = root_fields(operation, fragments)
+    _require(len(fields), limits.root_fields, "root fields")
+    _require(sum(field.name.value in CHECKS for field in fields), MAX_CHECKS, "check in one operation")
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
@@ -67,10 +74,27 @@ def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
 
-def selected_names(document: DocumentNode) -> set[str]:
-    """The names of all fields a document selects anywhere."""
+def selected_fields(document: DocumentNode) -> list[FieldNode]:
+    """The fields a document selects anywhere."""
     nodes = (node for selections in _selection_sets(document) for node in selections.selections)
-    return {node.name.value for node in nodes if isinstance(node, FieldNode)}
+    return [node for node in nodes if isinstance(node, FieldNode)]
+
+
+def root_fields(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> list[FieldNode]:
+    """The fields at the root of an operation, those in fragments too."""
+    found: list[FieldNode] = []
+    seen, waiting = set[str](), [operation.selection_set]
+    while waiting:
+        for node in waiting.pop().selections:
+            if isinstance(node, FieldNode):
+                found.append(node)
+            elif isinstance(node, InlineFragmentNode):
+                waiting.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                seen.add(node.name.value)
+                fragment = fragments.get(node.name.value)
+                waiting += () if fragment is None else (fragment.selection_set,)
+    return found
 
 
 def _require(count: int, allowed: int, what: str) -> None:
@@ -114,21 +138,6 @@ def _depth(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentD
                     deepest[node.name.value] = level
                     waiting.append((fragment.selection_set, level))
     return greatest
-
-
-def _width(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]) -> int:
-    width, seen, waiting = 0, set[str](), [selections]
-    while waiting:
-        for node in waiting.pop().selections:
-            if isinstance(node, FieldNode):
-                width += 1
-            elif isinstance(node, InlineFragmentNode):
-                waiting.append(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
-                seen.add(node.name.value)
-                fragment = fragments.get(node.name.value)
-                waiting += () if fragment is None else (fragment.selection_set,)
-    return width
 
 
 def _count(values: Iterable[ValueNode]) -> int:

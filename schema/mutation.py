@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import strawberry
 from strawberry.types import Info
 
+from models import check as model
 from models.abilities import Ability
 from models.listing import DestinationOrder
-from schema.arguments import CreateInput, IdArgument, UpdateInput
+from schema.arguments import CreateInput, Depth, IdArgument, UpdateInput
+from schema.checks import CheckDepth, present_report
 from schema.connection import destination_edge
 from schema.context import Context
 from schema.ids import NodeType, parse_id_of
 from schema.results import (
+    CheckBackupDestinationPayload,
+    CheckBackupDestinationResult,
     CreateBackupDestinationPayload,
     CreateBackupDestinationResult,
     DeleteBackupDestinationPayload,
     DeleteBackupDestinationResult,
+    TestBackupDestinationPayload,
+    TestBackupDestinationResult,
     UpdateBackupDestinationPayload,
     UpdateBackupDestinationResult,
 )
-from schema.types import present
+from schema.types import S3CompatibleDestination, present
 
 
 @strawberry.type(description="What can be changed; always of the viewer's own.")
@@ -60,3 +68,31 @@ class Mutation:
         number = parse_id_of(NodeType.DESTINATION, id)
         await info.context.service.delete(info.context.viewer, number)
         return DeleteBackupDestinationPayload(deleted_id=id)
+
+    @strawberry.mutation(
+        description="Ask the store whether it takes backups, step by step, and wait for the outcome; 5 times a minute."
+    )
+    async def check_backup_destination(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the name on the wire
+        depth: Depth = CheckDepth.FULL,
+    ) -> CheckBackupDestinationResult:
+        """Needs `update-backup-destinations`, and says so before it reads the ID."""
+        info.context.viewer.require(Ability.UPDATE)
+        number = parse_id_of(NodeType.DESTINATION, id)
+        row, report = await info.context.checks.check(info.context.viewer, number, model.CheckDepth[depth.name])
+        return CheckBackupDestinationPayload(
+            backup_destination=cast(S3CompatibleDestination, present(row)), report=present_report(report)
+        )
+
+    @strawberry.mutation(description="The same for values not saved yet; nothing is stored.")
+    async def test_backup_destination(
+        self,
+        info: Info[Context, None],
+        input: CreateInput,  # noqa: A002 - the name on the wire
+        depth: Depth = CheckDepth.FULL,
+    ) -> TestBackupDestinationResult:
+        """Needs `update-backup-destinations`."""
+        report = await info.context.checks.test(info.context.viewer, input.raw(), model.CheckDepth[depth.name])
+        return TestBackupDestinationPayload(report=present_report(report))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class MediaType(StrEnum):
@@ -16,11 +17,13 @@ class MediaType(StrEnum):
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
+@lru_cache(maxsize=256)
 def negotiate(accept: str | None) -> MediaType | None:
     """The form the client likes best; JSON when it does not say, None when it takes none of ours.
 
     Of equally liked ones the first named counts; a stream is chosen only by its own name and only when it is liked
-    better than, or named before, every JSON, for some clients list it last on every request.
+    better than, or named before, every JSON, for some clients list it last on every request. Clients say the same all
+    the time, so what they said is remembered.
     """
     if accept is None or not accept.strip():
         return MediaType.JSON

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import assert_never
 
 import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
 
 from models.abilities import Ability
-from models.listing import DestinationFilter, DestinationOrder
-from models.pagination import MAX_SIZE
+from models.destination_row import DestinationRow
+from models.event import Event
+from models.viewer import Viewer
 from schema.arguments import After, Before, Filter, First, IdArgument, IdsArgument, Last, OrderBy
 from schema.connection import (
     BackupDestinationConnection,
     BackupDestinationEventConnection,
-    destination_bounds,
     destination_connection,
     event_bounds,
     event_connection,
 )
 from schema.context import Context
-from schema.errors import BadInput
 from schema.events import present_event
-from schema.ids import NodeType, parse_id, parse_id_of
+from schema.loading import Found, load_destination, load_destinations, load_node, load_nodes, load_viewer
 from schema.types import BackupDestination, Node, User, present, present_viewer
 
 
@@ -32,21 +31,19 @@ class Query:
     @strawberry.field(description="Whoever the token belongs to.")
     async def viewer(self, info: Info[Context, None]) -> User:
         """Needs no ability: it shows the viewer to the viewer."""
-        return present_viewer(info.context.viewer)
+        return present_viewer(await load_viewer(info.context))
 
     @strawberry.field(description="Any object of the viewer's, by its global ID.")
     async def node(self, info: Info[Context, None], id: IdArgument) -> Node | None:  # noqa: A002 - the name on the wire
         """None where there is none, or it is somebody else's."""
-        return await _node(info.context, id)
+        return _present(await load_node(info.context, id))
 
     @strawberry.field(
         description="Several objects of the viewer's, in the order of the IDs, at most 100; null where there is none."
     )
     async def nodes(self, info: Info[Context, None], ids: IdsArgument) -> list[Node | None]:
         """Destinations are looked up together, and so are events."""
-        if len(ids) > MAX_SIZE:
-            raise BadInput(f"`ids` must be at most {MAX_SIZE}.")
-        return await asyncio.gather(*(_node(info.context, id_) for id_ in ids))
+        return [_present(found) for found in await load_nodes(info.context, ids)]
 
     @strawberry.field(description="One of the viewer's destinations; null when there is none with this ID.")
     async def backup_destination(
@@ -55,8 +52,7 @@ class Query:
         id: IdArgument,  # noqa: A002 - the name on the wire
     ) -> BackupDestination | None:
         """None for somebody else's too."""
-        info.context.viewer.require(Ability.VIEW)
-        row = await info.context.destinations.load(parse_id_of(NodeType.DESTINATION, id))
+        row = await load_destination(info.context, id)
         return None if row is None else present(row)
 
     @strawberry.field(
@@ -73,12 +69,8 @@ class Query:
         order_by: OrderBy = UNSET,
     ) -> BackupDestinationConnection:
         """One statement, by key."""
-        info.context.viewer.require(Ability.VIEW)
-        order = order_by.order() if order_by else DestinationOrder()
-        chosen = filter.chosen() if filter else DestinationFilter()
-        bounds = destination_bounds(order, first, after, last, before)
-        slice_ = await info.context.service.slice(info.context.viewer, bounds, chosen=chosen, order=order)
-        return destination_connection(slice_, order, chosen)
+        found = await load_destinations(info.context, first, after, last, before, filter, order_by)
+        return destination_connection(found.slice, found.order, found.chosen)
 
     @strawberry.field(description="What happened to the viewer's destinations, newest first: the audit log.")
     async def events(
@@ -95,16 +87,15 @@ class Query:
         return event_connection(await info.context.service.events(info.context.viewer, bounds))
 
 
-async def _node(context: Context, id_: str) -> Node | None:
-    type_, number = parse_id(id_)
-    match type_:
-        case NodeType.USER:
-            return present_viewer(context.viewer) if number == context.viewer.user_id else None
-        case NodeType.DESTINATION:
-            context.viewer.require(Ability.VIEW)
-            row = await context.destinations.load(number)
-            return None if row is None else present(row)
-        case NodeType.EVENT:
-            context.viewer.require(Ability.VIEW)
-            event = await context.events.load(number)
-            return None if event is None else present_event(event)
+def _present(found: Found | None) -> Node | None:
+    match found:
+        case None:
+            return None
+        case Viewer():
+            return present_viewer(found)
+        case DestinationRow():
+            return present(found)
+        case Event():
+            return present_event(found)
+        case _:
+            assert_never(found)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 JSON_TYPE = "application/json"
 MAX_DEPTH = 32
@@ -25,8 +26,7 @@ class BadRequest(Exception):
         self.allow = allow
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Params:
+class Params(NamedTuple):
     """What a request asks for."""
 
     query: str
@@ -34,14 +34,28 @@ class Params:
     variables: Mapping[str, Any]
 
 
-async def read_params(request: Request) -> Params:
-    """Read the parameters; raises `BadRequest`."""
-    if request.method == "GET":
-        return parse_params(_query_parameters(request.scope["query_string"]))
-    content_type = request.headers.getlist("content-type")
-    if len(content_type) != 1 or not _is_json(content_type[0]):
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """The body of a POST, if it says that it is JSON; nothing of a GET. Raises `BadRequest`."""
+    if scope["method"] == "GET":
+        return b""
+    content_type = [value for name, value in scope["headers"] if name == b"content-type"]
+    if len(content_type) != 1 or not _is_json(content_type[0].decode("latin-1")):
         raise BadRequest(f"The request body must be {JSON_TYPE}, in UTF-8.", status=415)
-    return parse_params(load_json(await request.body()))
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def read_params(scope: Scope, body: bytes) -> Params:
+    """Read the parameters of a request whose body was read; raises `BadRequest`."""
+    if scope["method"] == "GET":
+        return parse_params(_query_parameters(scope["query_string"]))
+    return parse_params(load_json(body))
 
 
 def parse_params(given: object) -> Params:
@@ -66,23 +80,24 @@ def load_json(body: bytes | str) -> object:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadRequest("The request is not valid JSON.") from None
-    level: list[object] = [value]
+    level = [value] if isinstance(value, dict | list) else []
     counted = 0
     for _ in range(MAX_DEPTH + 1):
-        containers = [container for container in level if isinstance(container, dict | list)]
-        counted += sum(map(len, containers))
+        if not level:
+            return value
+        counted += sum(map(len, level))
         if counted > MAX_VALUES:
             raise BadRequest(f"The request has more than {MAX_VALUES} values.")
         level = [
             inner
-            for container in containers
-            for inner in (container.values() if isinstance(container, dict) else container)
+            for container in level
+            for inner in (container.values() if type(container) is dict else container)
+            if type(inner) is dict or type(inner) is list
         ]
-        if not level:
-            return value
     raise BadRequest(f"The request is nested deeper than {MAX_DEPTH} levels.")
 
 
+@lru_cache(maxsize=64)
 def _is_json(content_type: str) -> bool:
     """Exactly `application/json`, whatever the case: anything more lenient would let a form of another site in."""
     media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))

@@ -8,14 +8,15 @@ import strawberry
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
-from models.errors import DestinationForbidden, DestinationNotFound, ValidationFailed
+from models.errors import DestinationForbidden, DestinationNotCheckable, DestinationNotFound, ValidationFailed
 from models.violations import Rule
 from models.violations import Violation as BrokenRule
+from schema.checks import CheckReport
 from schema.connection import BackupDestinationEdge
 from schema.context import Context
 from schema.enums import ViolationCode
 from schema.names import INPUTS, PATHS, WORDS
-from schema.types import BackupDestination
+from schema.types import BackupDestination, S3CompatibleDestination
 
 
 @strawberry.interface(description="Why a mutation was not carried out, in words fit for the person who asked.")
@@ -61,6 +62,22 @@ class DeleteBackupDestinationPayload:
     deleted_id: strawberry.ID = strawberry.field(description="The ID it had.")
 
 
+@strawberry.type(description="A local destination has nothing to check.")
+class NotCheckableProblem(Problem):
+    pass
+
+
+@strawberry.type(description="The destination was checked.")
+class CheckBackupDestinationPayload:
+    backup_destination: S3CompatibleDestination = strawberry.field(description="The destination as it is now.")
+    report: CheckReport = strawberry.field(description="What the check found.")
+
+
+@strawberry.type(description="The values were tried, and nothing was stored.")
+class TestBackupDestinationPayload:
+    report: CheckReport = strawberry.field(description="What the check found.")
+
+
 CreateBackupDestinationResult = Annotated[
     CreateBackupDestinationPayload | ValidationProblem,
     strawberry.union("CreateBackupDestinationResult", description="The new destination, or why there is none."),
@@ -76,6 +93,15 @@ DeleteBackupDestinationResult = Annotated[
     strawberry.union("DeleteBackupDestinationResult", description="The ID that is gone, or why it is not."),
 ]
 
+CheckBackupDestinationResult = Annotated[
+    CheckBackupDestinationPayload | NotCheckableProblem | NotFoundProblem | ForbiddenProblem,
+    strawberry.union("CheckBackupDestinationResult", description="What the check found, or why there was none."),
+]
+TestBackupDestinationResult = Annotated[
+    TestBackupDestinationPayload | NotCheckableProblem | ValidationProblem,
+    strawberry.union("TestBackupDestinationResult", description="What the check found, or why there was none."),
+]
+
 _CODES = {
     Rule.REQUIRED: ViolationCode.REQUIRED,
     Rule.REQUIRED_FOR_KIND: ViolationCode.REQUIRED,
@@ -88,7 +114,7 @@ class _Invalid(strawberry.ExceptionHandler[ValidationFailed, ValidationProblem])
     def handle(
         self, exception: ValidationFailed, *, field: StrawberryField, info: Info[Context, None]
     ) -> ValidationProblem:
-        of_kind = exception.kind is not None and info.field_name.startswith("create")
+        of_kind = exception.kind is not None and info.field_name.startswith(("create", "test"))
         prefix = (INPUTS[exception.kind],) if of_kind and exception.kind is not None else ()
         violations = [_violation(broken, prefix) for broken in exception.violations]
         return ValidationProblem(message=exception.summary([v.message for v in violations]), violations=violations)
@@ -108,7 +134,14 @@ class _Forbidden(strawberry.ExceptionHandler[DestinationForbidden, ForbiddenProb
         return ForbiddenProblem(message=str(exception))
 
 
-EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden())
+class _NotCheckable(strawberry.ExceptionHandler[DestinationNotCheckable, NotCheckableProblem]):
+    def handle(
+        self, exception: DestinationNotCheckable, *, field: StrawberryField, info: Info[Context, None]
+    ) -> NotCheckableProblem:
+        return NotCheckableProblem(message=str(exception))
+
+
+EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable())
 
 
 def _violation(broken: BrokenRule, prefix: tuple[str, ...]) -> Violation:

@@ -9,7 +9,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 
 def _serialize(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 DATE_TIME: ScalarDefinition = strawberry.scalar(

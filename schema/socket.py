@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from models.errors import Refusal, Unauthenticated
-from schema.engine import Answer, Engine, NotExecuted, Prepared
+from schema.engine import Answer, Engine, NotExecuted
 from schema.errors import Code, error_of, refusal
 from schema.requests import BadRequest, Params, load_json, parse_params
 from schema.view import Admission, context_of
@@ -199,7 +199,7 @@ class _Connection:
     async def _answers(self, payload: dict[str, Any]) -> Any:
         params: Params = parse_params(payload)
         engine = self._door.engine
-        prepared: Prepared = engine.prepare(params.query, params.operation_name)
+        prepared = engine.prepare(params.query, params.operation_name)
         context = context_of(self._socket, await self._admit(self._token or ""))
         if prepared.type is not OperationType.SUBSCRIPTION:
             yield await engine.run(prepared, params.variables, context)

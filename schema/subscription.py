@@ -27,5 +27,4 @@ class Subscription:
         info.context.viewer.require(Ability.VIEW)
         position = parse_id_of(NodeType.EVENT, after) if isinstance(after, str) else None
         async for event in info.context.streams.events(info.context.viewer, after=position):
-            info.context.destinations.clear_all()
             yield present_event(event)

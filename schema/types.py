@@ -7,9 +7,10 @@ from typing import Any, assert_never
 
 import strawberry
 
-from models.backup_destination import BackupDestination as Row
+from models.destination_row import DestinationRow as Row
 from models.kinds import KINDS, DestinationKind
 from models.viewer import Viewer
+from schema.checks import CheckReport, present_stored
 from schema.enums import Reachability
 from schema.ids import NodeType, global_id
 
@@ -48,6 +49,12 @@ class S3CompatibleDestination(BackupDestination):
     )
     credentials_set_at: datetime = strawberry.field(description="When the credentials were last set.")
     reachability: Reachability = strawberry.field(description="The outcome of the last check.")
+    stored_check: strawberry.Private[str | None]
+
+    @strawberry.field(description="The last check, step by step; null before the first.")
+    def last_check(self) -> CheckReport | None:
+        """Read from what is stored only where it is asked for."""
+        return present_stored(self.stored_check)
 
 
 @strawberry.type(description="A bucket at Amazon.")
@@ -110,5 +117,6 @@ def _bucket(row: Row) -> dict[str, Any]:
         "bucket_name": row.bucket_name,
         "path_style_endpoint": row.path_style_endpoint,
         "credentials_set_at": row.credentials_set_at,
-        "reachability": Reachability[row.reachability.name],
+        "reachability": Reachability(row.reachability),
+        "stored_check": row.last_check,
     }

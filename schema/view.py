@@ -16,15 +16,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from models.checks import Checks
 from models.errors import Refusal, TooManyAttempts, Unauthenticated
 from models.event_stream import EventStreams
 from models.service import DestinationService
 from models.viewer import Viewer
 from schema.context import Context
-from schema.engine import Answer, Engine, NotExecuted, Prepared
+from schema.engine import Answer, Engine, NotExecuted
 from schema.errors import Code, error_of, refusal
 from schema.negotiation import MediaType, negotiate, prefers_page
-from schema.requests import BadRequest, Params, read_params
+from schema.prepared import Prepared
+from schema.requests import BadRequest, Params, read_body, read_params
 from schema.sse import EventStream
 
 METHODS = "GET, POST"
@@ -38,23 +40,42 @@ class Admission(Protocol):
         ...
 
 
+class KeptAnswers(Protocol):
+    """What this door needs to give a finished answer twice; `app` brings it."""
+
+    def question(self, viewer: Viewer, scope: Scope, body: bytes = b"") -> Any:
+        """Everything that an answer depends on."""
+        ...
+
+    def known(self, question: Any) -> ASGIApp | None:
+        """The answer, when it is kept or the client has it already."""
+        ...
+
+    def keep(self, question: Any, response: Response) -> ASGIApp:
+        """What to send for a successful answer of a query, which may be given again from now on."""
+        ...
+
+
 class GraphQLView:
     """The HTTP half of this door, one object for all requests."""
 
-    def __init__(self, engine: Engine, admission: Admission, token_in: Any, *, page: ASGIApp | None = None) -> None:
+    def __init__(
+        self, engine: Engine, admission: Admission, answers: KeptAnswers, token_in: Any, *, page: ASGIApp | None = None
+    ) -> None:
         """`token_in(scope)` is the bearer token of a request, or None; `page` answers those who prefer one."""
         self.engine = engine
         self._admission = admission
+        self._answers = answers
         self._token_in = token_in
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        accept = _joined(request, "accept")
-        if self._page is not None and request.method in ("GET", "HEAD") and prefers_page(accept):
+        if scope["method"] != "POST" and self._page is not None and prefers_page(_accept(scope)):
             await self._page(scope, receive, send)
             return
-        media_type = negotiate(accept)
+        media_type = negotiate(_accept(scope))
+        response: ASGIApp
         try:
             response = await self._respond(request, media_type)
         except BadRequest as error:
@@ -69,14 +90,26 @@ class GraphQLView:
             response = _json(error.answer, media_type, 400 if media_type is MediaType.GRAPHQL else 200)
         await response(scope, receive, send)
 
-    async def _respond(self, request: Request, media_type: MediaType | None) -> Response:
+    async def _respond(self, request: Request, media_type: MediaType | None) -> ASGIApp:
         if request.method not in ("GET", "POST"):
             raise BadRequest("Only GET and POST are supported here.", status=405, allow=METHODS)
         if media_type is None:
             raise BadRequest(f"The answer can be {', '.join(MediaType)}.", status=406)
         token = self._token_in(request.scope)
         viewer = None if token is None else await self._admission.admit(token, request.scope)
-        params = await read_params(request)
+        body = await read_body(request.scope, request.receive)
+        if viewer is None:
+            return await self._found_out(request, read_params(request.scope, body), None, media_type)
+        question = self._answers.question(viewer, request.scope, body)
+        known = self._answers.known(question)
+        if known is not None:
+            return known
+        response = await self._found_out(request, read_params(request.scope, body), viewer, media_type)
+        return self._answers.keep(question, response) if isinstance(response, _Lasting) else response
+
+    async def _found_out(
+        self, request: Request, params: Params, viewer: Viewer | None, media_type: MediaType
+    ) -> Response:
         try:
             prepared = self._prepare(request, params, viewer)
         except NotExecuted as error:
@@ -89,7 +122,9 @@ class GraphQLView:
         if prepared.type is OperationType.SUBSCRIPTION:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
-        return _json(await self.engine.run(prepared, params.variables, context), media_type)
+        written = await self.engine.write(prepared, params.variables, context)
+        is_lasting = prepared.type is OperationType.QUERY and written.is_whole
+        return _text(written.text, media_type, kind=_Lasting if is_lasting else Response)
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
         prepared = self.engine.prepare(params.query, params.operation_name)
@@ -113,15 +148,21 @@ class GraphQLView:
             yield {"errors": [error_of(error)]}
 
 
+class _Lasting(Response):
+    """What a query without errors answered: the same until something of the viewer's changes."""
+
+
 async def _told(answer: Answer) -> AsyncGenerator[Answer, None]:
     yield answer
 
 
 def context_of(request: Any, viewer: Viewer | None) -> Context:
     """The context of one operation, from the state that the lifespan left for every request."""
-    service: DestinationService = request.state.service
-    streams: EventStreams = request.state.streams
-    return Context(service=service, streams=streams, current_viewer=viewer)
+    state = request.scope["state"]
+    service: DestinationService = state["service"]
+    streams: EventStreams = state["streams"]
+    checks: Checks = state["checks"]
+    return Context(service=service, checks=checks, streams=streams, current_viewer=viewer)
 
 
 def _refused(error: Refusal, media_type: MediaType | None) -> Response:
@@ -138,13 +179,27 @@ def _refused(error: Refusal, media_type: MediaType | None) -> Response:
 
 
 def _json(
-    answer: Answer, media_type: MediaType | None, status: int = 200, headers: dict[str, str] | None = None
+    answer: Answer,
+    media_type: MediaType | None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    return _text(orjson.dumps(answer), media_type, status, headers)
+
+
+def _text(
+    text: bytes,
+    media_type: MediaType | None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    *,
+    kind: type[Response] = Response,
 ) -> Response:
     shown = MediaType.GRAPHQL if media_type is MediaType.GRAPHQL else MediaType.JSON
     content_type = {"content-type": f"{shown}; charset=utf-8", "vary": "Accept"}
-    return Response(orjson.dumps(answer), status, content_type | (headers or {}))
+    return kind(text, status, content_type | (headers or {}))
 
 
-def _joined(request: Request, name: str) -> str | None:
-    values = request.headers.getlist(name)
-    return ", ".join(values) if values else None
+def _accept(scope: Scope) -> str | None:
+    values = [value for name, value in scope["headers"] if name == b"accept"]
+    return b", ".join(values).decode("latin-1") if values else None

@@ -21,7 +21,8 @@ FRAMEWORKS: Mapping[str, tuple[str, ...]] = {
     "strawberry": ("schema/",),
     "tortoise": ("models/", "app/database.py"),
     "starlette": ("app/", "rest/", "schema/"),
-    "cryptography": ("models/vault.py", "app/s3.py"),
+    "cryptography": ("models/vault.py",),
+    "httpcore": ("app/network.py", "app/exchange.py", "app/s3.py"),
 }
 """Where each library may be imported."""
 

@@ -10,6 +10,7 @@ import pytest
 from tests import explorer
 from tests.browser import Browser, Page
 from tests.gateway import Gateway
+from tests.moto_store import MotoStore
 from tests.postgres import PostgresServer
 
 ENGINES = ("sqlite", "postgresql")
@@ -22,6 +23,16 @@ def postgres() -> Iterator[PostgresServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto_store() -> Iterator[MotoStore]:
+    """An S3-speaking server of this test process's own; tests make buckets and keys of their own."""
+    store = MotoStore()
+    try:
+        yield store.start()
+    finally:
+        store.stop()
 
 
 @pytest.fixture(scope="session")

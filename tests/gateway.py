@@ -54,7 +54,8 @@ class GatewayDidNotStart(Exception):
 def environment(**settings: str) -> dict[str, str]:
     """The machine's environment without settings of its own, and with these."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MOORINGS_")}
-    return inherited | {f"MOORINGS_{name.upper()}": value for name, value in settings.items()}
+    quiet = {"check_interval": "off"}  # rows of long ago would be checked at once
+    return inherited | {f"MOORINGS_{name.upper()}": value for name, value in (quiet | settings).items()}
 
 
 class Gateway:

@@ -45,10 +45,10 @@ class Connection:
 
 
 @asynccontextmanager
-async def running(gateway: Gateway) -> AsyncIterator[tuple[Callable[..., Connection], EventStreams]]:
+async def running(gateway: Gateway, **settings: Any) -> AsyncIterator[tuple[Callable[..., Connection], EventStreams]]:
     """The application on the gateway's database: what opens a connection to it, and its streams of events."""
     keys = SecretStr(gateway.settings["secret_keys"])
-    app = create_app(Settings(database_url=gateway.database_url, secret_keys=keys, rate_limit="off"))
+    app = create_app(Settings(database_url=gateway.database_url, secret_keys=keys, rate_limit="off", **settings))
     async with app.router.lifespan_context(app) as state:
         assert state is not None
 

@@ -100,8 +100,9 @@ class PostgresServer:
         self._directory, self._server_url = None, ""
 
     def url(self, database: str) -> str:
-        """Return the URL of a database on this server."""
-        return urlsplit(self._server_url)._replace(path=f"/{database}").geturl()
+        """Return the URL of a database on this server, which is here and speaks no TLS."""
+        parts = urlsplit(self._server_url)
+        return parts._replace(path=f"/{database}", query=parts.query or "sslmode=disable").geturl()
 
     def create_database(self, name: str, template: str = "template1") -> None:
         """Create a database as a copy of `template`, which nobody may be connected to."""

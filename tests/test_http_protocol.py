@@ -66,6 +66,22 @@ async def test_requests_on_one_connection_are_each_judged_by_themselves(gateway:
     assert answer.count(b'{"status":"ok"}') == 5
 
 
+@pytest.mark.parametrize("cut", [50, 9_000, MAX_HEAD_BYTES - 100])
+async def test_a_later_head_that_comes_in_pieces_is_measured_whole(gateway: Gateway, cut: int) -> None:
+    """A part of it that came together with the request before counts as well."""
+    large = HEAD + b"X: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n"
+    first = HEAD + b"\r\n"
+    reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
+    try:
+        writer.write(first + large[:cut])
+        assert (await reader.readuntil(b'{"status":"ok"}')).startswith(b"HTTP/1.1 200")
+        writer.write(large[cut:])
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 431")
+    finally:
+        writer.close()
+
+
 class _Transport(asyncio.Transport):
     """Remembers what is written to it."""
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-REQUIREMENTS = ["requirements.txt", "requirements-test.txt"]
+REQUIREMENTS = ["requirements.txt", "requirements-test.txt", "benchmarks/requirements.txt"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 
@@ -65,6 +65,13 @@ def test_the_tests_run_on_the_very_pins_of_the_gateway(project: dict[str, Any]) 
     runtime, test = pins("requirements.txt"), pins("requirements-test.txt")
     assert {name: test.get(name) for name in runtime} == runtime
     assert names(project["dependency-groups"]["test"]) <= test.keys()
+
+
+def test_the_peers_run_on_the_very_pins_of_the_gateway_where_they_share_them(project: dict[str, Any]) -> None:
+    runtime, peers = pins("requirements.txt"), pins("benchmarks/requirements.txt")
+    shared = peers.keys() & runtime.keys()
+    assert {name: peers[name].split()[0] for name in shared} == {name: runtime[name].split()[0] for name in shared}
+    assert names(project["dependency-groups"]["benchmarks"]) <= peers.keys()
 
 
 def test_every_dependency_is_justified_to_contributors(project: dict[str, Any]) -> None:

@@ -73,8 +73,11 @@ class Stage:
         """An answer without what differs between two gateways: ids, users, times and the port."""
         text = answer.text.replace(f"127.0.0.1:{self.account.gateway.port}", "host")
         text = _MOMENTS.sub(r'"\1":""', _IDS.sub(r'"\1":0', text))
-        headers = {name: answer.headers.get(name) for name in ("content-type", "allow", "preference-applied", "etag")}
-        return answer.status_code, text, tuple(headers.items()), "location" in answer.headers
+        headers = {
+            name: answer.headers.get(name) for name in ("content-type", "allow", "preference-applied", "cache-control")
+        }
+        marked = [name in answer.headers for name in ("location", "etag")]
+        return answer.status_code, text, tuple(headers.items()), *marked
 
 
 def _credentials(request: Request) -> dict[str, str]:

@@ -103,6 +103,8 @@ async def fire_all(gateway: Gateway, canaries: Canaries) -> list[bytes]:
 async def remains(gateway: Gateway, server: StoppablePostgres) -> dict[str, bytes]:
     """Everything that a gateway and its database have written, while it runs."""
     found = {"the gateway's log": gateway.log_path.read_bytes()}
+    found["the metrics"] = await fire(gateway, b"GET /metrics HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n")
+    assert b"moorings_requests_total{" in found["the metrics"]
     for table in TABLES:
         found[f"the table {table}"] = repr(await gateway.rows(f"SELECT * FROM {table}")).encode()  # noqa: S608
     if gateway.engine == "sqlite":

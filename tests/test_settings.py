@@ -33,9 +33,16 @@ WRONG = [
     ("RATE_LIMIT", "0/minute", "600/minute"),
     ("RATE_LIMIT", "-5/minute", "600/minute"),
     ("RATE_LIMIT_STORAGE", "memcached://hunter22", "redis://"),
+    ("S3_ALLOW", "http://hunter22", "10.0.0.0/8"),
+    ("S3_ALLOW", "10.0.0.1/8", "10.0.0.0/8"),
+    ("S3_ALLOW", "10.0.0.5,hunter22:0", "host names"),
+    ("S3_ALLOW", "hunter22:65536", "a port"),
     ("MAX_BODY_BYTES", "hunter22", "integer"),
     ("MAX_BODY_BYTES", "1023", "1024"),
     ("MAX_BODY_BYTES", "1073741825", "1073741824"),
+    ("RESPONSE_CACHE_BYTES", "hunter22", "integer"),
+    ("RESPONSE_CACHE_BYTES", "64 MiB", "integer"),
+    ("RESPONSE_CACHE_BYTES", "-1", "0"),
     ("LOG_LEVEL", "hunter22", "DEBUG"),
     ("LOG_FORMAT", "hunter22", "json"),
 ]
@@ -71,7 +78,7 @@ def test_every_wrong_variable_is_complained_about_at_once(monkeypatch: pytest.Mo
     with pytest.raises(SettingsRefused) as refused:
         load_settings()
 
-    told = re.findall(r"MOORINGS_[A-Z_]+", str(refused.value))
+    told = re.findall(r"MOORINGS_[A-Z0-9_]+", str(refused.value))
     assert sorted(told) == sorted({PREFIX + name for name, _, _ in WRONG})
 
 
@@ -125,10 +132,12 @@ def test_a_variable_that_is_empty_is_as_good_as_unset(monkeypatch: pytest.Monkey
             ("https://a.example.com", "http://localhost:5173"),
         ),
         ("trusted_proxies", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1")),
+        ("s3_allow", "10.0.0.0/8, minio.internal:9000,[fd00::5]", ("10.0.0.0/8", "minio.internal:9000", "[fd00::5]")),
         ("public_url", "https://backups.example.com/", "https://backups.example.com"),
         ("rate_limit", "off", "off"),
         ("log_level", "debug", "DEBUG"),
         ("max_body_bytes", "1024", 1024),
+        ("response_cache_bytes", "0", 0),
     ],
 )
 def test_a_well_formed_value_is_read(name: str, value: str, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +148,7 @@ def test_a_well_formed_value_is_read(name: str, value: str, read: Any, monkeypat
 
 def _examples() -> list[tuple[str, str, str]]:
     """Description, name and default of every setting in `.env.example`."""
-    return re.findall(r"^# (.+)\n#([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
+    return re.findall(r"^# (.+)\n#([A-Z0-9_]+)=(.*)$", EXAMPLE, re.MULTILINE)
 
 
 def _shown(default: object) -> str:

@@ -16,6 +16,7 @@ from tortoise.transactions import in_transaction
 
 from app.database import POOL_SIZE
 from models.backup_destination import BackupDestination
+from models.destination_row import DestinationRow
 from models.errors import DatabaseUnavailable
 from models.event import Event
 from models.kinds import Attribute, DestinationKind
@@ -54,7 +55,7 @@ async def viewer(database: Gateway) -> AsyncIterator[Viewer]:
         await assert_nothing_is_open(database)
 
 
-async def create(viewer: Viewer) -> BackupDestination:
+async def create(viewer: Viewer) -> DestinationRow:
     """Store a destination: a transaction of two rows and two triggers."""
     return await SERVICE.create(viewer, RAW)
 

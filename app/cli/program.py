@@ -7,7 +7,7 @@ import sys
 import typer
 
 from app.address import AddressTaken
-from app.cli import keys, printing, serving, tokens, users
+from app.cli import checks, keys, printing, serving, tokens, users
 from app.settings import SettingsRefused
 from models.errors import DatabaseUnavailable, Refusal
 
@@ -21,6 +21,7 @@ program = typer.Typer(
 )
 program.command("serve")(serving.serve)
 program.command("migrate")(serving.migrate)
+program.command("check")(checks.check)
 program.command("schema")(printing.schema)
 program.command("openapi")(printing.openapi)
 program.add_typer(users.commands, name="user")

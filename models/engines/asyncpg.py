@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -27,15 +28,6 @@ SERVER_SETTINGS = {
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
     "timezone": "UTC",
-}
-
-_POOL_DEFAULTS: dict[str, Any] = {
-    "max_queries": 50_000,
-    "max_inactive_connection_lifetime": 300.0,
-    "record_class": asyncpg.Record,
-    "loop": None,
-    "timeout": CONNECT_S,
-    "command_timeout": COMMAND_S,
 }
 
 UNAVAILABLE = (
@@ -63,8 +55,36 @@ class _Pool(asyncpg.Pool):
         return super().acquire(timeout=ACQUIRE_S if timeout is None else timeout)
 
 
+class _Connection(asyncpg.Connection):
+    """Goes back to the pool without a `RESET`, which would be a round trip: nothing here keeps state in a session."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+_POOL_DEFAULTS: dict[str, Any] = {
+    "max_queries": 50_000,
+    "max_inactive_connection_lifetime": 300.0,
+    "connection_class": _Connection,
+    "record_class": asyncpg.Record,
+    "loop": None,
+    "timeout": CONNECT_S,
+    "command_timeout": COMMAND_S,
+}
+
+
 class MooringsAsyncpgClient(AsyncpgDBClient):
     """A pool per process. `dsn` is the database's URL, `maxsize` the number of connections."""
+
+    async def fetch(self, sql: str, *parameters: Any) -> Sequence[asyncpg.Record]:
+        """The rows of a prepared statement as they come; raises `DatabaseUnavailable`."""
+        self.log.debug(sql)
+        try:
+            async with self.acquire_connection() as connection:
+                rows: Sequence[asyncpg.Record] = await connection.fetch(sql, *parameters)
+                return rows
+        except UNAVAILABLE as error:
+            raise DatabaseUnavailable from error
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from tortoise.backends.base.client import (
@@ -87,6 +87,13 @@ class MooringsSqliteClient(SqliteClient):
     async def execute_script(self, query: str) -> None:
         await _run_statements(self, query)
 
+    async def fetch_each(self, sql: str, parameters: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """The rows of one statement for each of several parameters, in one visit to the connection's thread."""
+        self.log.debug(sql)
+        async with self.acquire_connection() as connection:
+            rows: list[list[Any]] = await connection._execute(_fetch_each, connection._conn, sql, parameters)
+            return rows
+
 
 class _Connection(ConnectionWrapper[Any]):
     """Every statement goes through one: the place where a failure of the moment becomes `DatabaseUnavailable`."""
@@ -160,6 +167,10 @@ class _ImmediateContext(SqliteTransactionContext):
         await super().__aexit__(exc_type, exc_val, exc_tb)
         if exc_type is None and isinstance(self._trxlock, _Turns):
             self._trxlock.note_progress()
+
+
+def _fetch_each(connection: sqlite3.Connection, sql: str, parameters: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [connection.execute(sql, each).fetchall() for each in parameters]
 
 
 async def _run_statements(client: SqliteClient, script: str) -> None:

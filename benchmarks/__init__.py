@@ -1,0 +1,1 @@
+"""Every claim about performance, measured beside what a user would pick instead; `README.md` says how."""

@@ -1,0 +1,104 @@
+"""`make bench`: the gateway beside its peers, one run, written to docs/performance."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import packages
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.data import staged
+from benchmarks.machine import BenchmarkRefused, divide_cores, facts
+from benchmarks.report import Report, write
+from benchmarks.rounds import Pace, measure
+from benchmarks.scenarios import Scenario, scenarios
+from benchmarks.servers import running
+
+PUBLISHED = packages.ROOT / "docs" / "performance"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the comparison; 1 with a sentence when nothing could be measured."""
+    given = _parser().parse_args(arguments)
+    stop_on_termination()
+    try:
+        _compare(given)
+    except BenchmarkRefused as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def stop_on_termination() -> None:
+    """Let SIGTERM end the run as Ctrl-C does, so that what was started is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+def _compare(given: argparse.Namespace) -> None:
+    chosen, contenders = _chosen(given)
+    pace = Pace(rounds=given.rounds, seconds=given.seconds, warm_up_s=given.warm_up)
+    cores = divide_cores()
+    needs = [contender.needs for contender in contenders]
+    packages.install(needs)
+    groups = list(dict.fromkeys(scenario.group for scenario in chosen))
+    os.sched_setaffinity(0, cores.rest)
+    with staged(groups) as stage, running(contenders, stage, cores) as servers:
+        versions = packages.versions(needs) | {"PostgreSQL": stage.version()}
+        measured = [measure(stage, servers, scenario, pace) for scenario in chosen]
+        started = {name: server.started_in_s for name, server in servers.items()}
+    report = Report(facts=facts(versions), pace=pace, measured=measured, started_in_s=started)
+    write(report, given.output or (packages.CACHE / "results" if _is_partial(given) else PUBLISHED))
+
+
+def _chosen(given: argparse.Namespace) -> tuple[list[Scenario], list[Contender]]:
+    """The scenarios and the contenders that are asked in any of them."""
+    known = {scenario.name: scenario for scenario in scenarios()}
+    chosen = [known[name] for name in given.only] if given.only else list(known.values())
+    left = [one for one in CONTENDERS if one.name not in given.without and (not given.with_ or one.name in given.with_)]
+    asked = {one.name for scenario in chosen for one in scenario.contenders(left)}
+    if not asked:
+        raise BenchmarkRefused("Nobody is left to measure.")
+    return chosen, [one for one in left if one.name in asked]
+
+
+def _is_partial(given: argparse.Namespace) -> bool:
+    """Whether it leaves out so much that it should not replace what is published."""
+    return bool(given.only or given.without or given.with_)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
+    names, titles = [one.name for one in CONTENDERS], [one.name for one in scenarios()]
+    parser.add_argument("--only", type=_among(titles), default=[], help=f"scenarios, of {', '.join(titles)}")
+    parser.add_argument("--without", type=_among(names), default=[], help=f"contenders, of {', '.join(names)}")
+    parser.add_argument("--with", dest="with_", type=_among(names), default=[], help="only these contenders")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of measuring, per contender and round")
+    parser.add_argument("--warm-up", type=float, default=1.5, help="seconds before")
+    parser.add_argument("--output", type=Path, help="folder; docs/performance, or below .cache for a part")
+    return parser
+
+
+class _among:  # noqa: N801 - argparse names it in its complaint
+    """Reads names separated by commas, each of which must be known."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = known
+
+    def __call__(self, text: str) -> list[str]:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        unknown = [name for name in names if name not in self._known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}; there are {', '.join(self._known)}")
+        return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

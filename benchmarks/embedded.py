@@ -1,0 +1,78 @@
+"""The embedded database as a stage: a SQLite file, filled past the gateway."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from benchmarks.data import FIRST_PAGE, Group, Stage
+from benchmarks.questions import Caller
+from models.bearer import digest_of, new_secret
+
+_MOMENT = "'2024-08-07 00:00:00+00:00'"
+_DESTINATIONS = f"""
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count),
+chosen AS (SELECT n, CASE WHEN n % 10 = 0 THEN 'local' WHEN n % 3 = 0 THEN 'amazon_s3' ELSE 'custom_s3' END AS kind
+    FROM numbers)
+INSERT INTO backup_destinations (uid, user_id, label, kind, bucket_name, region, endpoint, path_style_endpoint,
+    access_key, secret_key, credentials_set_at, created_at, updated_at)
+SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-' || hex(randomblob(2)) || '-'
+        || hex(randomblob(2)) || '-' || hex(randomblob(6))),
+    :user_id, 'Nightly dumps of project ' || n, kind,
+    CASE WHEN kind <> 'local' THEN 'nightly-dumps-' || n END,
+    CASE kind WHEN 'amazon_s3' THEN 'eu-west-1' END,
+    CASE kind WHEN 'custom_s3' THEN 'https://s3.example.com' END,
+    CASE WHEN kind <> 'local' THEN n % 2 = 0 END,
+    CASE WHEN kind <> 'local' THEN :envelope END, CASE WHEN kind <> 'local' THEN :envelope END,
+    CASE WHEN kind <> 'local' THEN {_MOMENT} END, {_MOMENT}, {_MOMENT}
+FROM chosen ORDER BY n"""  # noqa: S608 - constants
+
+
+class EmbeddedStage(Stage):
+    """A database file in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "moorings.db"
+        super().__init__(f"sqlite:///{self._path}")
+
+    @property
+    def database_pid(self) -> None:
+        """SQLite runs in the contender's own process."""
+        return
+
+    def version(self) -> str:
+        return sqlite3.sqlite_version
+
+    def add(self, group: Group) -> None:
+        with closing(sqlite3.connect(self._path)) as database, database:
+            database.execute("PRAGMA foreign_keys = ON")
+            self.callers[group.name] = [_added(database, group, n, self.envelope()) for n in range(group.users)]
+
+
+@contextmanager
+def embedded(groups: Sequence[Group]) -> Iterator[EmbeddedStage]:
+    """A SQLite file with these groups, which is removed after the block."""
+    with tempfile.TemporaryDirectory(prefix="moorings-benchmarks-") as directory:
+        stage = EmbeddedStage(Path(directory))
+        stage.migrate()
+        for group in groups:
+            stage.add(group)
+        yield stage
+
+
+def _added(database: sqlite3.Connection, group: Group, number: int, envelope: str) -> Caller:
+    person = (f"{group.name}{number}@example.com", group.name)
+    made = database.execute(f"INSERT INTO users (email, name, created_at) VALUES (?, ?, {_MOMENT})", person)  # noqa: S608 - a constant
+    user_id, secret = made.lastrowid or 0, new_secret()
+    token = database.execute(
+        "INSERT INTO tokens (user_id, name, digest, abilities, created_at) "  # noqa: S608 - a constant
+        f"VALUES (?, 'load', ?, '*', {_MOMENT})",
+        (user_id, digest_of(secret)),
+    )
+    database.execute(_DESTINATIONS, {"count": group.destinations, "user_id": user_id, "envelope": envelope})
+    first = "SELECT id FROM backup_destinations WHERE user_id = ? ORDER BY id LIMIT ?"
+    ids = tuple(row[0] for row in database.execute(first, (user_id, FIRST_PAGE)))
+    return Caller(user_id=user_id, token=f"{token.lastrowid}|{secret}", total=group.destinations, destination_ids=ids)

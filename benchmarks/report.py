@@ -1,0 +1,128 @@
+"""Writes a comparison down: tables in Markdown, the chart, and every round's figures in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from benchmarks.chart import Bar, Panel, draw
+from benchmarks.contenders import CONTENDERS
+from benchmarks.figures import Figures
+from benchmarks.goals import Results, verdicts
+from benchmarks.rounds import Measured, Pace
+
+PROTOCOLS = {"graphql": "GraphQL", "rest": "REST"}
+_CONTENDERS = {contender.name: contender for contender in CONTENDERS}
+_COLUMNS = ("contender", "requests/s", "p50 ms", "p99 ms", "server CPU µs", "PostgreSQL CPU µs", "RSS MB")
+_CHARTED = ("graphql-15", "rest-15")
+_NOTES = """One server process on one core; PostgreSQL and the load generator on another; 32 connections, each waiting
+for its answer; 1,000 tokens in turn; medians over the rounds. CPU is that of all processes of the server and of
+PostgreSQL, per request. Figures of different machines do not compare: the ratios do."""
+_TWO = "Two workers run on both cores and share the second with PostgreSQL and the load generator."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What one run found."""
+
+    facts: Mapping[str, str]
+    pace: Pace
+    measured: Sequence[Measured]
+    started_in_s: Mapping[str, float]
+
+    @property
+    def results(self) -> Results:
+        """The medians, by scenario and contender."""
+        return {one.scenario.name: one.medians() for one in self.measured}
+
+
+def write(report: Report, directory: Path) -> None:
+    """Write results.md, chart.svg and results.json into a folder, and say where."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "results.md").write_text(markdown(report))
+    (directory / "chart.svg").write_text(draw(list(_panels(report))))
+    (directory / "results.json").write_bytes(orjson.dumps(_data(report), option=orjson.OPT_INDENT_2) + b"\n")
+    print(markdown(report))
+    print(f"Written to {directory}.")
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown."""
+    facts = ", ".join(f"{name} {value}" for name, value in report.facts.items())
+    pace = f"{report.pace.rounds} rounds of {report.pace.seconds:g} s"
+    parts = ["# Results", f"{_NOTES}\n\n{pace}; {facts}.", "![Requests per second](chart.svg)", *_goals(report)]
+    for one in report.measured:
+        title = f"## {PROTOCOLS[one.scenario.protocol]}: {one.scenario.title}"
+        parts += [title, _table(one.medians()), _about_the_load(one.medians())]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; every column but the first is aligned to the right."""
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _goals(report: Report) -> Iterator[str]:
+    rows = [
+        [one.goal, one.wanted, one.found, "yes" if one.is_kept else "**no**"]
+        for one in verdicts(report.results, report.started_in_s)
+    ]
+    if rows:
+        yield "## Goals"
+        yield table(("goal", "wanted", "found", "kept"), rows)
+
+
+def _table(medians: Mapping[str, Figures]) -> str:
+    rows = []
+    for name, found in sorted(medians.items(), key=lambda item: -item[1].requests_per_s):
+        title = f"**{_CONTENDERS[name].title}**" if _CONTENDERS[name].is_ours else _CONTENDERS[name].title
+        cpu = (f"{found.server_us:,.0f}", f"{found.database_us:,.0f}")
+        times = (f"{found.p50_ms:.1f}", f"{found.p99_ms:.1f}")
+        rows.append([title, f"{found.requests_per_s:,.0f}", *times, *cpu, f"{found.resident_mb:.0f}"])
+    return table(_COLUMNS, rows)
+
+
+def _about_the_load(medians: Mapping[str, Figures]) -> str:
+    """What the generator took, so that a reader sees whether it was in the way."""
+    shares = {name: found.generator_us * found.requests_per_s / 1e6 for name, found in medians.items()}
+    fastest = max(shares, key=lambda name: shares[name])
+    said = (
+        f"The load generator took at most {shares[fastest]:.0%} of its core, {medians[fastest].generator_us:.0f} µs a "
+        f"request, for {_CONTENDERS[fastest].title}."
+    )
+    return f"{said} {_TWO}" if any(_CONTENDERS[name].workers > 1 for name in medians) else said
+
+
+def _panels(report: Report) -> Iterator[Panel]:
+    for one in report.measured:
+        if one.scenario.name in _CHARTED:
+            bars = [
+                Bar(_CONTENDERS[name].title, found.requests_per_s, is_ours=_CONTENDERS[name].is_ours)
+                for name, found in sorted(one.medians().items(), key=lambda item: -item[1].requests_per_s)
+                if _CONTENDERS[name].workers == 1
+            ]
+            title = f"{PROTOCOLS[one.scenario.protocol]}: {one.scenario.title}, requests per second on one core"
+            yield Panel(title, bars)
+
+
+def _data(report: Report) -> dict[str, object]:
+    return {
+        "facts": report.facts,
+        "pace": {"rounds": report.pace.rounds, "seconds": report.pace.seconds, "warm_up_s": report.pace.warm_up_s},
+        "started_in_s": {name: round(seconds, 3) for name, seconds in report.started_in_s.items()},
+        "goals": [
+            {"goal": one.goal, "wanted": one.wanted, "found": one.found, "kept": one.is_kept}
+            for one in verdicts(report.results, report.started_in_s)
+        ],
+        "scenarios": {
+            one.scenario.name: {
+                name: {"median": medians.rounded(), "rounds": [figures.rounded() for figures in one.rounds[name]]}
+                for name, medians in one.medians().items()
+            }
+            for one in report.measured
+        },
+    }

@@ -1,0 +1,100 @@
+"""Measures: every contender in turn, round after round, so that a change of the machine's mood meets all of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.data import PostgresStage, Stage
+from benchmarks.figures import Figures, medians, percentile
+from benchmarks.load import Request, Run, run_load
+from benchmarks.machine import BenchmarkRefused
+from benchmarks.processes import cpu_seconds, resident_bytes
+from benchmarks.scenarios import Scenario
+from benchmarks.servers import Server
+from benchmarks.verification import verify
+
+_MICRO = 1e6
+_MEBI = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """How much is measured: so many rounds, in each so many seconds after so many of warming up."""
+
+    rounds: int
+    seconds: float
+    warm_up_s: float = 1.0
+    connections: int = 32
+
+
+@dataclass(slots=True)
+class Measured:
+    """The rounds of one scenario, by contender."""
+
+    scenario: Scenario
+    rounds: dict[str, list[Figures]] = field(default_factory=dict)
+
+    def medians(self) -> dict[str, Figures]:
+        """The medians over the rounds, by contender."""
+        return {name: medians(rounds) for name, rounds in self.rounds.items()}
+
+
+def measure(stage: PostgresStage, servers: Mapping[str, Server], scenario: Scenario, pace: Pace) -> Measured:
+    """One scenario on every server that takes part; raises `BenchmarkRefused` when one answers wrongly."""
+    callers = stage.callers[scenario.group.name]
+    taking_part = scenario.contenders([server.contender for server in servers.values()])
+    rendered = {one.name: scenario.requests(one, callers) for one in taking_part}
+    for name in rendered:
+        verify(servers[name], scenario, callers)
+    measured = Measured(scenario, {name: [] for name in rendered})
+    for number in range(pace.rounds):
+        # A contender's neighbours in time change from round to round.
+        for name in _turned(list(rendered), number):
+            figures = measure_one(stage, servers[name], rendered[name], pace)
+            measured.rounds[name].append(figures)
+            if scenario.writes:
+                stage.restore()
+        _show_progress(scenario, number + 1, pace.rounds)
+    return measured
+
+
+def _turned(names: Sequence[str], by: int) -> list[str]:
+    cut = by % max(1, len(names))
+    return [*names[cut:], *names[:cut]]
+
+
+def measure_one(stage: Stage, server: Server, requests: Sequence[Request], pace: Pace) -> Figures:
+    """One round of one contender; raises `BenchmarkRefused` when it answers wrongly."""
+    _good(server, run_load(server.port, requests, seconds=pace.warm_up_s, connections=pace.connections))
+    before = _cpu(stage, server)
+    run = _good(server, run_load(server.port, requests, seconds=pace.seconds, connections=pace.connections))
+    after = _cpu(stage, server)
+    return Figures(
+        requests_per_s=run.rate,
+        p50_ms=percentile(run.latencies_s, 0.5) * 1_000,
+        p99_ms=percentile(run.latencies_s, 0.99) * 1_000,
+        server_us=(after[0] - before[0]) / run.requests * _MICRO,
+        database_us=(after[1] - before[1]) / run.requests * _MICRO,
+        generator_us=run.cpu_s / run.requests * _MICRO,
+        resident_mb=resident_bytes(server.pid) / _MEBI,
+    )
+
+
+def _cpu(stage: Stage, server: Server) -> tuple[float, float]:
+    """The CPU time so far of a contender and of the database beside it."""
+    database = stage.database_pid
+    return cpu_seconds(server.pid), 0.0 if database is None else cpu_seconds(database)
+
+
+def _good(server: Server, run: Run) -> Run:
+    """The run, if every answer was right: a wrong answer may be a fast one, and would be compared with right ones."""
+    if run.errors or not run.requests:
+        found = "; ".join(f"{count} times {sentence}" for sentence, count in run.errors.items()) or "no answer at all"
+        raise BenchmarkRefused(f"{server.contender.title} did not answer as it should: {found}\n{server.log_end()}")
+    return run
+
+
+def _show_progress(scenario: Scenario, done: int, rounds: int) -> None:
+    print(f"{scenario.name}: round {done} of {rounds}", file=sys.stderr, flush=True)

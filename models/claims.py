@@ -1,0 +1,137 @@
+"""Who checks a destination just now: a claim on its row, which one process gets and which ends by itself.
+
+While it stands the destination shows as being checked. It is given back with what was found; a claim whose holder died
+is settled by whichever process looks next, and shows again what was found before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+from tortoise.expressions import Q
+from tortoise.transactions import in_transaction
+
+from models.backup_destination import BackupDestination
+from models.check import CheckReport
+from models.clock import current_second
+from models.event import EventKind
+from models.history import record
+from models.kinds import Reachability
+from models.viewer import Protocol, Viewer
+
+LEASE = timedelta(seconds=30)
+"""Longer than the longest check and what is written before and after it."""
+SPREAD = 0.1
+"""Of the interval: how much earlier or later than after just that one destination or another is due."""
+_ASKED = frozenset({Protocol.GRAPHQL, Protocol.REST})
+
+
+class Claim(NamedTuple):
+    """The right to check one destination."""
+
+    destination_id: int
+    word: str
+
+
+class Due(NamedTuple):
+    """A destination that is to be checked, and whose it is."""
+
+    id: int
+    user_id: int
+
+
+async def take(destination_id: int) -> Claim | None:
+    """Claim a destination that can be checked; None when somebody else has it, or it is gone."""
+    now = current_second()
+    claim = Claim(destination_id, token_hex(16))
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
+    taken = await BackupDestination.filter(free, id=destination_id, bucket_name__not_isnull=True).update(
+        claim=claim.word, claimed_until=now + LEASE, reachability=Reachability.CHECKING
+    )
+    return claim if taken else None
+
+
+async def give_back(claim: Claim, report: CheckReport, viewer: Viewer) -> None:
+    """Store what was found, unless the destination has changed since: then it is not true of it any more.
+
+    The event is stored when a user asked, or when the outcome is another than before.
+    """
+    async with in_transaction():
+        row = await _held(claim)
+        if row is None:
+            return
+        before = found_before(row)
+        row.reachability = Reachability.REACHABLE if report.reachable else Reachability.UNREACHABLE
+        row.last_check, row.checked_at = report.to_json(), report.checked_at
+        await _release(row, "last_check", "checked_at")
+        if viewer.protocol in _ASKED or row.reachability is not before:
+            await record(viewer, EventKind.CHECKED, row, reachable=report.reachable)
+
+
+async def give_up(claim: Claim) -> None:
+    """End a check that found nothing; the destination shows what was found before."""
+    async with in_transaction():
+        row = await _held(claim)
+        if row is not None:
+            row.reachability = found_before(row)
+            await _release(row)
+
+
+async def settle(*, limit: int = 100) -> int:
+    """Give up the claims whose time is over, for those who died with them; says how many there were."""
+    over = BackupDestination.filter(claimed_until__lte=current_second()).order_by("claimed_until").limit(limit)
+    claims = [Claim(row.id, row.claim) for row in await over.only("id", "claim") if row.claim is not None]
+    for claim in claims:
+        await give_up(claim)
+    return len(claims)
+
+
+async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
+    """Destinations last checked, or made, so long ago, the longest first; each has its own moment around then."""
+    now = current_second()
+    connection = BackupDestination._meta.db
+    latest = now - every * (1 - SPREAD)
+    mark, value = ("?", str(latest)) if connection.capabilities.dialect == "sqlite" else ("$1", latest)
+    rows: Sequence[Any] = await connection.execute_query_dict(
+        "SELECT id, user_id, coalesce(checked_at, created_at) AS since FROM backup_destinations "  # noqa: S608
+        f"WHERE bucket_name IS NOT NULL AND coalesce(checked_at, created_at) <= {mark} "
+        f"ORDER BY coalesce(checked_at, created_at) LIMIT {limit:d}",
+        [value],
+    )
+    return [Due(row["id"], row["user_id"]) for row in rows if _moment(row["since"]) + every * _share(row["id"]) <= now]
+
+
+def found_before(row: BackupDestination) -> Reachability:
+    """What the last check that was stored had found."""
+    stored: str | None = row.last_check
+    if stored is None:
+        return Reachability.UNKNOWN
+    try:
+        return Reachability.REACHABLE if CheckReport.from_json(stored).reachable else Reachability.UNREACHABLE
+    except ValueError:  # somebody else's words, written past us
+        return Reachability.UNKNOWN
+
+
+async def _held(claim: Claim) -> BackupDestination | None:
+    query = BackupDestination.filter(id=claim.destination_id, claim=claim.word)
+    return await query.select_for_update().first()
+
+
+async def _release(row: BackupDestination, *also: str) -> None:
+    for column in ("claim", "claimed_until"):
+        setattr(row, column, None)
+    await row.save(update_fields=["reachability", "claim", "claimed_until", *also])
+
+
+def _moment(stored: datetime | str) -> datetime:
+    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+
+
+def _share(destination_id: int) -> float:
+    """How much of the interval is one destination's own: the same in every process, evenly spread."""
+    drawn = blake2b(destination_id.to_bytes(8), digest_size=4).digest()
+    return 1 - SPREAD + 2 * SPREAD * int.from_bytes(drawn) / 0xFFFF_FFFF

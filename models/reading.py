@@ -1,0 +1,196 @@
+"""The hot reads: a token, a destination, a part of a list - statements written once, shared by the requests that wait.
+
+On PostgreSQL one statement answers for all keys of a batch; the embedded database answers key by key, in one visit to
+its thread. Either way they run on the ORM's own connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from models import statements
+from models.batching import Batched
+from models.destination_row import DestinationRow, from_postgresql, from_sqlite
+from models.engines.sqlite import MooringsSqliteClient
+from models.user import User
+
+BEHIND_EVERY_ID = 2**31
+_ID = itemgetter(0)
+
+
+class TokenRow(NamedTuple):
+    """A token and its user, as the lookup that authenticates a request reads them."""
+
+    id: int
+    digest: str
+    name: str
+    abilities: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    user_id: int
+    user_name: str
+    email: str
+    revision: int
+    destination_count: int
+    disabled_at: datetime | None
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Whether it is neither revoked nor expired, and its user enabled."""
+        expired = self.expires_at is not None and self.expires_at <= moment
+        return self.revoked_at is None and not expired and self.disabled_at is None
+
+
+class Span(NamedTuple):
+    """A part of one user's destinations between two ids, `size` at most from its start, or from its end."""
+
+    user_id: int
+    after_id: int
+    before_id: int
+    size: int
+    from_end: bool
+
+
+class PageSpan(NamedTuple):
+    """A numbered page of one user's destinations: `skip` rows are before it. `size` at most, all from 0."""
+
+    user_id: int
+    skip: int
+    size: int
+    from_end: bool
+    """Whether to look for it from the end of the list, because it is nearer."""
+
+
+class CountedRows(NamedTuple):
+    """A page's rows, and how many the user has in all, from one and the same statement."""
+
+    rows: Sequence[DestinationRow]
+    total: int
+
+
+class Reads:
+    """The hot reads of one process."""
+
+    def __init__(self) -> None:
+        self._tokens = Batched[int | str, TokenRow](_fetch_tokens)
+        self._destinations = Batched[int, DestinationRow](_fetch_destinations)
+        self._spans = Batched[Span, Sequence[DestinationRow]](_fetch_spans)
+        self._pages = Batched[PageSpan, CountedRows](_fetch_pages)
+
+    async def token(self, id_or_digest: int | str) -> TokenRow | None:
+        """A token by its id, of 31 bits, or by its digest."""
+        return await self._tokens.ask(id_or_digest)
+
+    async def destination(self, destination_id: int) -> DestinationRow | None:
+        """A destination by its id, of 31 bits, whoever owns it."""
+        return await self._destinations.ask(destination_id)
+
+    async def span(self, span: Span) -> Sequence[DestinationRow]:
+        """A part of a list by key; from its end, the last row comes first."""
+        return await self._spans.ask(span) or ()
+
+    async def page(self, page: PageSpan) -> CountedRows | None:
+        """A numbered page; None when there is nothing on it."""
+        return await self._pages.ask(page)
+
+    def counts(self) -> Mapping[str, tuple[int, int]]:
+        """For each read, how many asked and how many statements answered them."""
+        named: dict[str, Batched[Any, Any]] = {
+            "token": self._tokens,
+            "destination": self._destinations,
+            "slice": self._spans,
+            "page": self._pages,
+        }
+        return {name: (batched.asked, batched.statements) for name, batched in named.items()}
+
+
+async def _fetch_tokens(keys: Collection[int | str]) -> dict[int | str, TokenRow]:
+    make = _token_from_sqlite if _is_sqlite() else TokenRow._make
+    by_id = [key for key in keys if isinstance(key, int)]
+    by_digest = [key for key in keys if isinstance(key, str)]
+    found: dict[int | str, TokenRow] = {}
+    if by_id:
+        rows = await _rows_by(by_id, statements.tokens_by("id", is_sqlite=_is_sqlite()))
+        found |= {row[0]: make(row) for row in rows}
+    if by_digest:
+        rows = await _rows_by(by_digest, statements.tokens_by("digest", is_sqlite=_is_sqlite()))
+        found |= {row[1]: make(row) for row in rows}
+    return found
+
+
+def _token_from_sqlite(values: Sequence[Any]) -> TokenRow:
+    token = TokenRow._make(values)
+    moments: dict[str, Any] = {
+        name: datetime.fromisoformat(text)
+        for name in ("expires_at", "revoked_at", "disabled_at")
+        if (text := getattr(token, name)) is not None
+    }
+    return token._replace(**moments) if moments else token
+
+
+async def _fetch_destinations(ids: Collection[int]) -> dict[int, DestinationRow]:
+    rows = await _rows_by(list(ids), statements.destinations(is_sqlite=_is_sqlite()))
+    make = _row_maker()
+    return {row[0]: make(row) for row in rows}
+
+
+async def _fetch_spans(spans: Collection[Span]) -> dict[Span, list[DestinationRow]]:
+    found: dict[Span, list[DestinationRow]] = {}
+    make = _row_maker()
+    for from_end in (False, True):
+        wanted = [span for span in spans if span.from_end is from_end]
+        if wanted:
+            sql = statements.span(from_end=from_end, is_sqlite=_is_sqlite())
+            for span, rows in zip(wanted, await _rows_of(sql, [span[:4] for span in wanted]), strict=True):
+                found[span] = _in_order([make(row) for row in rows], from_end=from_end)
+    return found
+
+
+async def _fetch_pages(pages: Collection[PageSpan]) -> dict[PageSpan, CountedRows]:
+    found: dict[PageSpan, CountedRows] = {}
+    make = _row_maker()
+    for from_end in (False, True):
+        wanted = [page for page in pages if page.from_end is from_end]
+        if wanted:
+            sql = statements.page(from_end=from_end, is_sqlite=_is_sqlite())
+            for page, rows in zip(wanted, await _rows_of(sql, [page[:3] for page in wanted]), strict=True):
+                if rows:
+                    in_order = _in_order([make(row[1:]) for row in rows], from_end=False)
+                    found[page] = CountedRows(rows=in_order, total=rows[0][0])
+    return found
+
+
+def _is_sqlite() -> bool:
+    return isinstance(User._meta.db, MooringsSqliteClient)
+
+
+def _row_maker() -> Callable[[Sequence[Any]], DestinationRow]:
+    return from_sqlite if _is_sqlite() else from_postgresql
+
+
+async def _rows_by(keys: Sequence[Any], sql: str) -> list[Any]:
+    """The rows of all keys together, in no order."""
+    database: Any = User._meta.db
+    if isinstance(database, MooringsSqliteClient):
+        found = await database.fetch_each(sql, [(key,) for key in keys])
+        return [row for rows in found for row in rows]
+    return list(await database.fetch(sql, keys))
+
+
+async def _rows_of(sql: str, keys: list[tuple[int, ...]]) -> list[list[Any]]:
+    """The rows of each key."""
+    database: Any = User._meta.db
+    if isinstance(database, MooringsSqliteClient):
+        return await database.fetch_each(sql, keys)
+    found: list[list[Any]] = [[] for _ in keys]
+    for record in await database.fetch(sql, *(list(column) for column in zip(*keys, strict=True))):
+        found[record[0] - 1].append(record[1:])
+    return found
+
+
+def _in_order(rows: list[DestinationRow], *, from_end: bool) -> list[DestinationRow]:
+    """By id. A join promises no order, though rows of one key come in it: they only need to be looked at."""
+    rows.sort(key=_ID, reverse=from_end)
+    return rows

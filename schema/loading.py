@@ -1,0 +1,87 @@
+"""What the fields at the root find, as the model has it: said once, for graphql-core and for compiled operations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from strawberry import UNSET
+
+from models.abilities import Ability
+from models.destination_row import DestinationRow
+from models.event import Event
+from models.listing import DestinationFilter, DestinationOrder
+from models.pagination import MAX_SIZE, Slice
+from models.viewer import Viewer
+from schema.arguments import After, Before, Filter, First, Last, OrderBy
+from schema.connection import destination_bounds
+from schema.context import Context
+from schema.errors import BadInput
+from schema.ids import NodeType, parse_id, parse_id_of
+
+Found = DestinationRow | Viewer | Event
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Destinations:
+    """A page of destinations, and what was asked for."""
+
+    slice: Slice[DestinationRow]
+    order: DestinationOrder
+    chosen: DestinationFilter
+
+
+async def load_viewer(context: Context) -> Viewer:
+    """Whoever asks."""
+    return context.viewer
+
+
+async def load_node(context: Context, id: str) -> Found | None:  # noqa: A002 - the argument's name
+    """Any object of the viewer's; None where there is none, or it is somebody else's."""
+    type_, number = parse_id(id)
+    match type_:
+        case NodeType.USER:
+            return context.viewer if number == context.viewer.user_id else None
+        case NodeType.DESTINATION:
+            context.viewer.require(Ability.VIEW)
+            return await context.destination(number)
+        case NodeType.EVENT:
+            context.viewer.require(Ability.VIEW)
+            return await context.event(number)
+
+
+async def load_nodes(context: Context, ids: Sequence[str]) -> list[Found | None]:
+    """Several of them, in the order of the IDs; raises `BadInput` when they are too many."""
+    if len(ids) > MAX_SIZE:
+        raise BadInput(f"`ids` must be at most {MAX_SIZE}.")
+    return await asyncio.gather(*(load_node(context, id_) for id_ in ids))
+
+
+async def load_destination(context: Context, id: str) -> DestinationRow | None:  # noqa: A002 - the argument's name
+    """One of the viewer's destinations; the ability comes before the ID."""
+    context.viewer.require(Ability.VIEW)
+    return await context.destination(parse_id_of(NodeType.DESTINATION, id))
+
+
+async def load_destinations(
+    context: Context,
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+    filter: Filter = UNSET,  # noqa: A002 - the argument's name
+    order_by: OrderBy = UNSET,
+) -> Destinations:
+    """A page of the viewer's destinations, in one statement, by key."""
+    context.viewer.require(Ability.VIEW)
+    order = order_by.order() if order_by else DestinationOrder()
+    chosen = filter.chosen() if filter else DestinationFilter()
+    bounds = destination_bounds(order, first, after, last, before)
+    slice_ = await context.service.slice(context.viewer, bounds, chosen=chosen, order=order)
+    return Destinations(slice=slice_, order=order, chosen=chosen)
+
+
+async def count_destinations(context: Context, chosen: DestinationFilter) -> int:
+    """How many there are in all pages together: free without a filter, one statement with one."""
+    return await context.service.count(context.viewer, chosen)
