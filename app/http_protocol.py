@@ -11,7 +11,9 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from app.http_answers import WholeAnswers
 
 HEAD_S = 10.0
 BODY_S = 30.0
@@ -76,6 +78,8 @@ class HardenedProtocol(HttpToolsProtocol):
         self._clear_deadline()
         self._judge_head()
         super().on_headers_complete()
+        if type(self.cycle) is RequestResponseCycle:  # uvicorn offers no place to name another class
+            self.cycle.__class__ = WholeAnswers
 
     def on_message_complete(self) -> None:
         """The request is whole."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
 from typing import Any
 
 import strawberry
@@ -78,13 +79,13 @@ class OperationSource:
         self._lines: list[str] = []
         self._given: list[str] = []
         self._loads: list[str] = []
-        self._tested: set[str] = set()
+        self._numbers = count()
         self._shown: set[str] = set()
 
     def source(self, selection_set: SelectionSetNode) -> str:
         """A coroutine function `run(context, values)` that returns the data."""
         data = self._object("Query", [selection_set], self._root)
-        tested = [f"v[{name!r}]" for name in sorted(self._tested)]
+        tested = [f"v[{name!r}]" for name in sorted(self._selections.tested)]
         check = [f"if None in ({', '.join(tested)},): raise Surprise"] if tested else []
         # All arguments before the first load: one that is refused leaves no coroutine behind that nobody awaits.
         body = ["v = values.coerced", *check, *self._given, *self._loading(), *self._lines, f"return {data}"]
@@ -163,7 +164,7 @@ class OperationSource:
 
     def _node(self, type_name: str, sets: Sets) -> str:
         """The name of a function that writes a row or the viewer; anything else surprises it."""
-        name = f"w{len(self._lines)}"
+        name = f"w{next(self._numbers)}"
         lines = [f"def {name}(x):"]
         if type_name != "User":
             for kind in DestinationKind:
@@ -197,7 +198,7 @@ class OperationSource:
 
     def _report(self, sets: Sets) -> str:
         """The name of a function that writes a stored report."""
-        name = f"w{len(self._lines)}"
+        name = f"w{next(self._numbers)}"
 
         def write(field: Selected) -> str:
             match field.name:
@@ -225,8 +226,8 @@ class OperationSource:
             )
         return f"{{{', '.join(items)}}}"
 
-    def _test(self, condition: Condition) -> str:
-        self._tested.update(name for name, _ in condition)
+    @staticmethod
+    def _test(condition: Condition) -> str:
         return " and ".join(f"v[{name!r}] is {wanted}" for name, wanted in sorted(condition))
 
 

@@ -47,6 +47,8 @@ class Selections:
     def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._schema = schema
         self._fragments = fragments
+        self.tested: set[str] = set()
+        """The variables of all conditions on the way: null is refused in each, though nothing may depend on it."""
 
     def of(self, type_: GraphQLObjectType, sets: Iterable[SelectionSetNode]) -> dict[str, Selected]:
         """The fields of that type by key, in the order of the answer; raises `NotCompilable`."""
@@ -65,7 +67,7 @@ class Selections:
         seen: dict[str, Condition],
     ) -> None:
         for node in set_.selections:
-            condition = _condition(node.directives or (), outer)
+            condition = self._condition(node.directives or (), outer)
             if condition is None:
                 continue
             if isinstance(node, FieldNode):
@@ -94,6 +96,21 @@ class Selections:
         if self._applies(fragment.type_condition.name.value, type_):
             self._collect(type_, fragment.selection_set, condition, found, seen)
 
+    def _condition(self, directives: Iterable[DirectiveNode], outer: Condition) -> Condition | None:
+        """What `@skip` and `@include` add; None is never."""
+        condition: Condition | None = outer
+        for directive in directives:
+            name = directive.name.value
+            if name not in ("skip", "include"):
+                raise NotCompilable("a directive other than @skip and @include")
+            value, wanted = (directive.arguments or ())[0].value, name == "include"
+            if isinstance(value, VariableNode):
+                self.tested.add(value.name.value)
+                condition = None if condition is None else condition | {(value.name.value, wanted)}
+            elif isinstance(value, BooleanValueNode) and value.value is not wanted:
+                condition = None
+        return condition
+
     def _applies(self, name: str, type_: GraphQLObjectType) -> bool:
         condition = self._schema.type_map[name]
         return condition is type_ or type_ in self._schema.get_possible_types(condition)  # type: ignore[arg-type] # composite, or the document were not valid
@@ -106,19 +123,3 @@ def _add(found: dict[str, Selected], node: FieldNode, condition: Condition) -> N
         raise NotCompilable("one key under different conditions")
     if node.selection_set is not None:
         selected.below.append(node.selection_set)
-
-
-def _condition(directives: Iterable[DirectiveNode], outer: Condition) -> Condition | None:
-    """What `@skip` and `@include` add; None is never."""
-    condition = outer
-    for directive in directives:
-        name = directive.name.value
-        if name not in ("skip", "include"):
-            raise NotCompilable("a directive other than @skip and @include")
-        value, wanted = (directive.arguments or ())[0].value, name == "include"
-        if isinstance(value, BooleanValueNode):
-            if value.value is not wanted:
-                return None
-        elif isinstance(value, VariableNode):
-            condition |= {(value.name.value, wanted)}
-    return condition

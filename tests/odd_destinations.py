@@ -46,7 +46,8 @@ MOMENTS = (
     "'9999-12-31 23:59:59+00:00'",
     "'1969-12-31 23:59:59+00:00'",
 )
-_SEAL = "'s1:none:none'"
+SEAL = "s1:none:none"
+"""What stands where sealed credentials do."""
 _COLUMNS = (
     *("uid", "user_id", "label", "kind", "created_at", "updated_at", "reachability", "bucket_name", "region"),
     *("endpoint", "path_style_endpoint", "credentials_set_at", "access_key", "secret_key"),
@@ -71,7 +72,7 @@ def _values(user_id: int, number: int) -> list[str]:
     reachability = f"'{REACHABILITIES[(number + number // len(SHAPES)) % len(REACHABILITIES)]}'"
     others = [columns["region"], columns.get("endpoint")]
     shown = ["NULL" if text is None else quoted(text) for text in ("ünïcode/bucket", *others)]
-    return [*values, reachability, *shown, str(columns["path_style_endpoint"]).lower(), second, _SEAL, _SEAL]
+    return [*values, reachability, *shown, str(columns["path_style_endpoint"]).lower(), second, *[f"'{SEAL}'"] * 2]
 
 
 class BrokenReads(Reads):

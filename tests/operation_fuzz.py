@@ -34,6 +34,7 @@ SHOWN = (
         '"CustomS3Destination"',
         '"LocalDestination"',
         '"User"',
+        '"RESOLVE"',
         "null",
         "[]",
         "{}",

@@ -145,7 +145,7 @@ class OperationWriter:
     def _names(self, type_: str, fields: Mapping[str, Any]) -> list[str]:
         """What may be selected; the events and the schema are left to graphql-core."""
         if type_ != "Query":
-            return list(fields)
+            return [*fields, *(name for name in fields if is_composite_type(get_named_type(fields[name].type)))]
         if any(feature.startswith("Query.") for feature in self._features):
             self._features.add("several roots")
         if self._is_troubled:

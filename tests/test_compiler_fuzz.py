@@ -23,6 +23,8 @@ TYPES = (
     *("CustomS3Destination", "LocalDestination", "BackupDestinationConnection", "BackupDestinationEdge", "PageInfo"),
 )
 """What compiled operations write. Of events they only know that they are none."""
+REPORT_TYPES = ("CheckReport", "CheckStep", "CheckSuggestion")
+"""What is below one field of one of these."""
 CONSTRUCTS = (
     *(
         f"@{name} with a {value} on {place}"
@@ -55,6 +57,11 @@ LEFT = ("Query.events", "Query.__schema")
 UNFIT = ("int for id", "float for size", "bool for size", "str for size", "NoneType for condition", "dict for cursor")
 """What was sent for a variable although it does not fit."""
 
+CHECKED = """{ backupDestinations(first: 24) { edges { node { ... on S3CompatibleDestination {
+  lastCheck { checkedAt reachable steps { name outcome code remedy durationMs } suggestion { ...S } }
+} } } } }
+fragment S on CheckSuggestion { region endpoint pathStyleEndpoint }
+"""
 COMPILED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("query ($x: Boolean!) { viewer @include(if: $x) { id } }", {"x": True}),
     ("query ($x: Boolean!) { viewer @include(if: $x) { id } }", {"x": False}),
@@ -67,6 +74,7 @@ COMPILED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("{ a: viewer { id } a: viewer { name ...F ...F } } fragment F on Node { id ... on User { email } }", {}),
     ('{ node(id: "User:1") { ... on LocalDestination { label } ... on BackupDestinationDeleted { label } } }', {}),
     ("query ($first: Int = 2) { backupDestinations(first: $first, last: null) { edges { cursor } } }", {"first": None}),
+    (CHECKED, {}),
     ('query ($ids: [ID!]! = "User:1") { nodes(ids: $ids) { __typename } }', {}),
 )
 BAILED: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -80,6 +88,10 @@ BAILED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("query ($id: ID!) { node(id: $id) { id } }", {"id": 1}),
     ("query ($n: Int) { backupDestinations(first: $n) { totalCount } }", {"n": 1.0}),
     ("query ($x: Boolean = true) { viewer { id @include(if: $x) } }", {"x": None}),
+    ("query ($x: Boolean = true) { viewer { id name @include(if: false) @skip(if: $x) } }", {"x": None}),
+    ("query ($x: Boolean = true) { viewer { id name @skip(if: true) @include(if: $x) } }", {"x": None}),
+    ("query ($x: Boolean = true) { viewer { id ... @skip(if: $x) { name @skip(if: true) } } }", {"x": None}),
+    ('query ($x: Boolean = true) { node(id: "User:1") { ... on LocalDestination @skip(if: $x) { id } } }', {"x": None}),
     ('query ($id: ID = "User:1") { viewer { id } node(id: $id) { id } }', {"id": None}),
     ("query ($ids: [ID!] = []) { viewer { id } nodes(ids: $ids) { id } }", {"ids": None}),
     ('{ viewer { id } backupDestination(id: "User:1") { id } nodes(ids: ["x"]) { id } }', {}),
@@ -106,7 +118,7 @@ async def test_compiled_queries_answer_as_graphql_core_does(stage: Stage) -> Non
     assert tally.untroubled_answered >= 0.95 * tally.untroubled
     assert 0 < tally.broken_answered < tally.broken
     given = {f"{field}({name}): {way}" for field, names in ARGUMENTS.items() for name in names for way in _ways(name)}
-    fields = {f"{type_}.{name}" for type_ in TYPES for name in _fields(type_)}
+    fields = {f"{type_}.{name}" for type_ in (*TYPES, *REPORT_TYPES) for name in _fields(type_)}
     wanted = {*CONSTRUCTS, *SHOWN, *fields, *(each for each in given if not each.startswith("events"))}
     assert wanted - set(LEFT) - set(tally.compiled) == set()
     assert {*LEFT, *UNFIT} <= set(tally.seen)

@@ -22,6 +22,7 @@ from tests.gateway import Account, Gateway
 from tests.keep_alive import KeepAlive
 from tests.ledger import SPARES, Person
 from tests.test_conditional_requests import having, tagged
+from tests.test_metrics import metrics_of, rise
 
 OPERATING = (Path(__file__).parent.parent / "docs/operating.md").read_text()
 SEED = 20_240_807
@@ -54,6 +55,7 @@ async def new_person(gateway: Gateway) -> Person:
 async def test_no_answer_is_older_than_its_request_whoever_wrote_and_however(pair: list[Gateway]) -> None:
     """REST, GraphQL by GET and by POST, conditional or not, while both doors, single and bulk statements write."""
     people = [await new_person(pair[0]) for _ in range(PEOPLE)]
+    before = [await metrics_of(gateway) for gateway in pair]
     statuses: Counter[int] = Counter()
 
     async def go_on(name: str) -> None:
@@ -72,6 +74,10 @@ async def test_no_answer_is_older_than_its_request_whoever_wrote_and_however(pai
     assert statuses.total() == READS
     assert statuses.keys() == {200, 304}
     assert statuses[304] > READS / 20
+    for gateway, counted in zip(pair, before, strict=True):
+        after = await metrics_of(gateway)
+        for outcome in ("hit", "miss", "not modified"):  # or nothing would have been shown
+            assert rise(counted, after, "moorings_cache_answers_total", outcome=outcome) > READS / 50
 
 
 async def test_what_the_command_line_did_is_true_at_the_next_request_of_every_process(pair: list[Gateway]) -> None:

@@ -156,6 +156,25 @@ async def test_a_configured_origin_may_call_and_read_the_answer(shared: Gateway)
         assert "access-control-allow-credentials" not in answer.headers
 
 
+async def test_a_kept_answer_names_an_origin_only_to_a_page_of_that_origin(shared: Gateway) -> None:
+    """The page may see its tag and send it back, and nobody else gets what was added for the page."""
+    account = await shared.new_user()
+
+    async with account.client() as program, account.client(origin=ORIGIN) as page:
+        first, shown, again = await program.get(LIST), await page.get(LIST), await program.get(LIST)
+        unchanged = await page.get(LIST, headers={"if-none-match": shown.headers["etag"]})
+        preflight = await page.options(LIST, headers=PREFLIGHT)
+
+    assert first.content == shown.content == again.content
+    assert {answer.headers["vary"] for answer in (first, shown, again, unchanged)} == {"Authorization, Origin"}
+    assert not [name for name in (*first.headers, *again.headers) if name.startswith("access-control")]
+    for answer in (shown, unchanged):
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "etag" in answer.headers["access-control-expose-headers"].lower()
+    assert unchanged.status_code == 304
+    assert "if-none-match" in preflight.headers["access-control-allow-headers"].lower()
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{ORIGIN}.evil.example", ORIGIN.upper()])
 async def test_another_origin_is_not_let_in(shared: Gateway, origin: str) -> None:
     """Its page gets no permission to read anything."""

@@ -73,6 +73,10 @@ _POOL_DEFAULTS: dict[str, Any] = {
 }
 
 
+_OURS = frozenset({"host", "port", "user", "database", "password", "loop", "connection_class"})
+"""What Tortoise says of a pool and we say ourselves, in the URL or above."""
+
+
 class MooringsAsyncpgClient(AsyncpgDBClient):
     """A pool per process. `dsn` is the database's URL, `maxsize` the number of connections."""
 
@@ -88,7 +92,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""
-        given = {k: v for k, v in kwargs.items() if k not in ("host", "port", "user", "database", "password", "loop")}
+        given = {name: value for name, value in kwargs.items() if name not in _OURS}
         given["server_settings"] = SERVER_SETTINGS | given["server_settings"]
         pool = _Pool(given.pop("dsn"), **{**_POOL_DEFAULTS, **given})
         try:

@@ -1,0 +1,71 @@
+"""Which operations are compiled, and when."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from schema.allowance import Limits
+from schema.compiler import Compiled
+from schema.definition import make_schema
+from schema.engine import Engine
+from schema.prepared import Prepared
+
+SCHEMA = make_schema()
+NEVER = (
+    'mutation { deleteBackupDestination(id: "x") { __typename } }',
+    "subscription { backupDestinationEvents { id } }",
+)
+LEFT = (
+    "{ __schema { queryType { name } } }",
+    "{ viewer { id } events { edges { cursor } } }",
+    "query ($x: Boolean!) { viewer { id id @include(if: $x) } }",
+    "query ($x: Boolean!) { ...F @include(if: $x) ...F } fragment F on Query { viewer { id } }",
+)
+
+
+def prepared(text: str) -> Prepared:
+    """A document that nobody has asked for."""
+    return Engine(Limits()).prepare(text, None)
+
+
+def test_a_query_is_compiled_when_it_comes_a_second_time() -> None:
+    """Most that come once never come again. From then on it is the same one."""
+    query = prepared("{ viewer { id } }")
+
+    assert query.compiled(SCHEMA) is None
+    second = query.compiled(SCHEMA)
+    assert isinstance(second, Compiled)
+    assert all(query.compiled(SCHEMA) is second for _ in range(3))
+
+
+@pytest.mark.parametrize("text", NEVER)
+def test_only_queries_are_compiled(text: str) -> None:
+    """Anything else must not be run twice."""
+    operation = prepared(text)
+
+    assert [operation.compiled(SCHEMA) for _ in range(4)] == [None] * 4
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_what_cannot_be_compiled_is_left_to_graphql_core_for_good(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is tried once, and said why."""
+    query = prepared(text)
+
+    with caplog.at_level(logging.DEBUG, logger="moorings.graphql"):
+        assert [query.compiled(SCHEMA) for _ in range(4)] == [None] * 4
+
+    assert [message.partition(":")[0] for message in caplog.messages] == ["A query is left to graphql-core"]
+
+
+def test_an_engine_compiles_each_operation_of_a_document_for_itself() -> None:
+    """What was asked of one is not counted for the other."""
+    engine, text = Engine(Limits()), "query A { viewer { id } } query B { viewer { name } }"
+
+    assert engine.prepare(text, "A").compiled(SCHEMA) is None
+    assert engine.prepare(text, "B").compiled(SCHEMA) is None
+    first, second = (engine.prepare(text, name).compiled(SCHEMA) for name in "AB")
+    assert first is not None
+    assert second is not None
+    assert first is not second
