@@ -1,3 +1,12 @@
+FROM node:24-slim AS explorer
+
+WORKDIR /source
+COPY explorer/package.json explorer/package-lock.json ./
+RUN npm ci --no-audit --no-fund --ignore-scripts
+COPY explorer ./
+RUN npm run build
+
+
 FROM python:3.13-slim AS build
 
 RUN python -m venv /opt/moorings
@@ -6,6 +15,7 @@ COPY requirements.txt ./
 RUN /opt/moorings/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
 # .dockerignore lets in the sources of the gateway and nothing else.
 COPY . ./
+COPY --from=explorer /source/dist ./explorer/dist
 RUN /opt/moorings/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 
 

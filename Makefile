@@ -10,7 +10,8 @@ BIN := .venv/bin
 # The stamps are written last: an environment without .venv/.setup was interrupted and is built anew.
 SETUP := .venv/.setup
 SETUP_TEST := .venv/.setup-test
-SOURCES := $(wildcard app models rest schema tests benchmarks)
+SOURCES := $(wildcard app models rest schema tests benchmarks explorer/build.py)
+NODE_MODULES := benchmarks/peers/node_modules explorer/node_modules tests/clients/node_modules
 INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
 
 # A virtual environment whose Python was upgraded or removed is not current either.
@@ -30,12 +31,18 @@ setup: $(SETUP) ## make .venv with what the gateway needs; does nothing when it 
 .PHONY: setup-test
 setup-test: $(SETUP_TEST) ## make .venv with what the tests need too; does nothing when it is current
 
+.PHONY: explorer
+explorer: $(SETUP) ## build the pages for the browser; does nothing when they are current
+	@$(BIN)/python explorer/build.py
+
 .PHONY: run
 run: $(SETUP) ## start the gateway on 127.0.0.1:8000
+	@$(BIN)/python explorer/build.py || true
 	@exec $(BIN)/moorings serve $(ARGS)
 
 .PHONY: test
 test: $(SETUP_TEST) ## run the whole suite, on SQLite and PostgreSQL
+	@$(BIN)/python explorer/build.py
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 .PHONY: format
@@ -84,7 +91,7 @@ lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newe
 
 .PHONY: clean
 clean: ## remove the environment, caches and build output; keeps databases and keys
-	@rm -rf .venv .cache .hypothesis build dist *.egg-info tests/clients/node_modules benchmarks/peers/node_modules
+	@rm -rf .venv .cache .hypothesis build dist *.egg-info explorer/dist* $(NODE_MODULES)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: FORCE

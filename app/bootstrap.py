@@ -41,7 +41,7 @@ def welcome(url: str, token: str) -> str:
 
     {token}
 
-  Try it:
+  Open {url} in a browser, or try it here:
 
     curl -H 'Authorization: Bearer {token}' {url}/api/backup-destinations
 """

@@ -22,12 +22,14 @@ from app.cached_reads import CachedReads
 from app.checking import check_by_the_clock, make_checks
 from app.database import connections, open_database
 from app.entity_tags import EntityTags
+from app.explorer import Explorer
 from app.failures import Failures
 from app.hosts import AllowedHosts
 from app.keys import open_vault
 from app.limits import Limiters, open_limiters
 from app.listener import listen
 from app.metrics import Kept, Metrics, RequestMetrics
+from app.pages import with_pages
 from app.response_cache import ResponseCache
 from app.settings import Settings, load_settings, metrics_directory
 from models.background import in_background
@@ -77,18 +79,20 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             when_ready()
             yield {"service": service, "checks": checks, "streams": streams, "public_url": settings.public_url}
 
+    explorer = Explorer(enabled=settings.explorer)
+    doors = [
+        *_graphql_routes(settings, at_graphql, cache, explorer),
+        *endpoints.routes(
+            [
+                Middleware(Authentication, doorkeeper=at_rest),
+                Middleware(CachedReads, cache=cache),
+            ]
+        ),
+        *health.ROUTES,
+        Route("/metrics", metrics.endpoint, methods=["GET"]),
+    ]
     app = Application(
-        routes=[
-            *_graphql_routes(settings, at_graphql, cache),
-            *endpoints.routes(
-                [
-                    Middleware(Authentication, doorkeeper=at_rest),
-                    Middleware(CachedReads, cache=cache),
-                ]
-            ),
-            *health.ROUTES,
-            Route("/metrics", metrics.endpoint, methods=["GET"]),
-        ],
+        routes=with_pages(doors, settings, explorer),
         middleware=_around_everything(settings, metrics),
         lifespan=lifespan,
     )
@@ -108,11 +112,13 @@ def _doorkeeper(protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads
     )
 
 
-def _graphql_routes(settings: Settings, doorkeeper: Doorkeeper, cache: ResponseCache) -> list[BaseRoute]:
+def _graphql_routes(
+    settings: Settings, doorkeeper: Doorkeeper, cache: ResponseCache, explorer: Explorer
+) -> list[BaseRoute]:
     """HTTP and WebSocket on one path; what does not speak GraphQL is told so by the view."""
     engine = Engine(settings.graphql_limits, introspection=settings.introspection)
     return [
-        Route("/graphql", GraphQLView(engine, doorkeeper, cache, bearer_token), methods=None),
+        Route("/graphql", GraphQLView(engine, doorkeeper, cache, bearer_token, page=explorer.graphiql), methods=None),
         WebSocketRoute("/graphql", GraphQLSocket(engine, doorkeeper, bearer_token)),
     ]
 

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
         67_108_864, ge=0, le=1_099_511_627_776, description="memory of each process for finished answers; 0 is off"
     )
     introspection: bool = Field(True, description="whether GraphQL shows its schema, true or false")
+    explorer: bool = Field(True, description="whether there are GraphiQL and the REST reference, true or false")
     graphql_max_depth: int = Field(15, ge=1, le=100, description="levels of fields in one document")
     graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="aliases in one document")
     graphql_max_root_fields: int = Field(20, ge=1, le=10_000, description="fields at the root of one operation")

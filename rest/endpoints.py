@@ -68,6 +68,8 @@ _ITEM = {
     "PUT": update_destination,
     "DELETE": delete_destination,
 }
+ENDPOINTS = {"/backup-destinations": _COLLECTION, "/backup-destinations/{id}": _ITEM}
+"""Which function answers which method of which path."""
 
 
 async def collection(request: Request) -> Response:

@@ -14,6 +14,9 @@ class MediaType(StrEnum):
     EVENTS = "text/event-stream"
 
 
+_PAGES = ("text/html", "application/xhtml+xml")
+
+
 @lru_cache(maxsize=256)
 def negotiate(accept: str | None) -> MediaType | None:
     """The form the client likes best; JSON when it does not say, None when it takes none of ours.
@@ -30,6 +33,15 @@ def negotiate(accept: str | None) -> MediaType | None:
         if found is not None and quality > 0 and (best is None or quality > best[0]):
             best = (quality, found)
     return None if best is None else best[1]
+
+
+def prefers_page(accept: str | None) -> bool:
+    """Whether the client likes a page better than, or names it before, every form of ours, as browsers do."""
+    best, page = 0.0, False
+    for range_, quality in _ranges(accept or ""):
+        if quality > best and (range_ in _PAGES or _match(range_) is not None):
+            best, page = quality, range_ in _PAGES
+    return page
 
 
 def _match(range_: str) -> MediaType | None:

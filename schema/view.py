@@ -24,7 +24,7 @@ from models.viewer import Viewer
 from schema.context import Context
 from schema.engine import Answer, Engine, NotExecuted
 from schema.errors import Code, error_of, refusal
-from schema.negotiation import MediaType, negotiate
+from schema.negotiation import MediaType, negotiate, prefers_page
 from schema.prepared import Prepared
 from schema.requests import BadRequest, Params, read_body, read_params
 from schema.sse import EventStream
@@ -59,15 +59,21 @@ class KeptAnswers(Protocol):
 class GraphQLView:
     """The HTTP half of this door, one object for all requests."""
 
-    def __init__(self, engine: Engine, admission: Admission, answers: KeptAnswers, token_in: Any) -> None:
-        """`token_in(scope)` is the bearer token of a request, or None."""
+    def __init__(
+        self, engine: Engine, admission: Admission, answers: KeptAnswers, token_in: Any, *, page: ASGIApp | None = None
+    ) -> None:
+        """`token_in(scope)` is the bearer token of a request, or None; `page` answers those who prefer one."""
         self.engine = engine
         self._admission = admission
         self._answers = answers
         self._token_in = token_in
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        if scope["method"] != "POST" and self._page is not None and prefers_page(_accept(scope)):
+            await self._page(scope, receive, send)
+            return
         media_type = negotiate(_accept(scope))
         response: ASGIApp
         try:

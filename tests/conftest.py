@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from uuid import uuid4
 
 import pytest
 
+from tests import explorer
+from tests.browser import Browser, Page
 from tests.gateway import Gateway
 from tests.moto_store import MotoStore
 from tests.postgres import PostgresServer
@@ -48,6 +50,32 @@ def gateways(postgres: PostgresServer) -> Iterator[Mapping[str, Gateway]]:
 def gateway(request: pytest.FixtureRequest, gateways: Mapping[str, Gateway]) -> Gateway:
     """Each of the shared gateways in turn."""
     return gateways[request.param]
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Gateway]:
+    """A gateway that found the explorer built, on an embedded database."""
+    explorer.build()
+    gateway = Gateway().start()
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium of this test process's own."""
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page that in the end went nowhere but to this machine and had no fault but those a test took out."""
+    async with browser.page() as page:
+        yield page
+        assert page.faults == []
+        assert {host.partition(":")[0] for host in page.hosts()} <= {"127.0.0.1"}
 
 
 @pytest.fixture(params=ENGINES)

@@ -77,6 +77,7 @@ async def expect_outage(account: Account, id_: int) -> None:
         assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers.values())
         assert wall_s < ANSWERED_WITHIN_S
         assert (await client.get("/healthz")).json() == {"status": "ok"}
+        assert "The database does not answer just now." in (await client.get("/")).text
         junk = await client.get(LIST, headers={"Authorization": "Bearer junk"})
         assert junk.status_code == httpx.codes.UNAUTHORIZED, "junk is refused without asking"
         unknown = await client.get(LIST, headers={"Authorization": f"Bearer {new_secret()}"})

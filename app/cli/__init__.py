@@ -1,4 +1,4 @@
-"""The command line: `moorings serve, migrate, schema, user, token, keys`."""
+"""The command line: `moorings serve, migrate, schema, openapi, user, token, keys`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`moorings schema`."""
+"""`moorings schema` and `moorings openapi`."""
 
 from __future__ import annotations
 
@@ -8,3 +8,12 @@ def schema() -> None:
     from schema.definition import print_sdl
 
     print(print_sdl(), end="")
+
+
+def openapi() -> None:
+    """Print the OpenAPI document of the REST API, as /api/openapi.json has it; needs no database."""
+    import orjson
+
+    from rest.openapi import describe
+
+    print(orjson.dumps(describe(), option=orjson.OPT_INDENT_2).decode())
