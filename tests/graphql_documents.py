@@ -24,6 +24,15 @@ fragment Destination on BackupDestination {
   ... on CustomS3Destination { endpoint customRegion: region }
 }
 """
+REPORT = """
+fragment Report on CheckReport {
+  checkedAt reachable steps { name outcome code remedy durationMs } suggestion { region endpoint pathStyleEndpoint }
+}
+"""
+CHECKED = (
+    "fragment Checked on BackupDestination { ... on S3CompatibleDestination { reachability lastCheck { ...Report } } }"
+    + REPORT
+)
 PROBLEM = """
 fragment Problem on Problem { __typename message ... on ValidationProblem { violations { path code message } } }
 """
@@ -32,6 +41,7 @@ fragment Event on BackupDestinationEvent {
   __typename id occurredAt backupDestinationId protocol tokenName
   ... on BackupDestinationCreated { backupDestination { label } }
   ... on BackupDestinationUpdated { backupDestination { label } changedFields }
+  ... on BackupDestinationChecked { backupDestination { label } reachable }
   ... on BackupDestinationDeleted { label }
 }
 """
@@ -91,6 +101,29 @@ mutation ($id: ID!) {
 }
 """
     + PROBLEM
+)
+CHECK = (
+    """
+mutation ($id: ID!, $depth: CheckDepth! = FULL) {
+  result: checkBackupDestination(id: $id, depth: $depth) {
+    __typename ...Problem
+    ... on CheckBackupDestinationPayload { report { ...Report } backupDestination { ...Checked } }
+  }
+}
+"""
+    + PROBLEM
+    + CHECKED
+)
+TEST = (
+    """
+mutation ($input: CreateBackupDestinationInput!, $depth: CheckDepth! = FULL) {
+  result: testBackupDestination(input: $input, depth: $depth) {
+    __typename ...Problem ... on TestBackupDestinationPayload { report { ...Report } }
+  }
+}
+"""
+    + PROBLEM
+    + REPORT
 )
 
 

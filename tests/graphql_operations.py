@@ -10,12 +10,14 @@ import httpx
 from models.abilities import Ability
 from tests.graphql_client import Answer, listen_on_socket, listen_on_sse, post
 from tests.graphql_documents import (
+    CHECK,
     CREATE,
     DELETE,
     EVENTS,
     LIST,
     LISTEN,
     ONE,
+    TEST,
     UPDATE,
     destination_id,
     draft,
@@ -24,12 +26,13 @@ from tests.operations import REFUSED, Ask, Operation
 
 NOTHING = "There is nothing here."
 """Stands for the null that a query answers for a row that is foreign or missing, which is no refusal."""
+NOT_CHECKABLE = "A local destination has no store to check"
 HIDDEN = {"foreign": NOTHING, "missing": NOTHING}
 
 COUNT = "{ backupDestinations(first: 0) { totalCount } }"
 NODE = "query ($id: ID!) { node(id: $id) { __typename } }"
 NODES = "query ($id: ID!) { nodes(ids: [$id]) { __typename } }"
-DOCUMENTS = (LIST, COUNT, EVENTS, ONE, NODE, NODES, CREATE, UPDATE, DELETE, LISTEN)
+DOCUMENTS = (LIST, COUNT, EVENTS, ONE, NODE, NODES, CREATE, UPDATE, DELETE, CHECK, TEST, LISTEN)
 
 Variables = Callable[[int], Mapping[str, Any]]
 
@@ -118,6 +121,20 @@ GRAPHQL = (
         ask=_asks(DELETE, _own_id),
         of_others=REFUSED,
         broken=_asks(DELETE, lambda _id: {"id": "x"}),
+    ),
+    Operation(
+        name="GraphQL check",
+        ability=Ability.UPDATE,
+        ask=_asks(CHECK, _own_id),
+        of_others={"own": NOT_CHECKABLE, **REFUSED},
+        broken=_asks(CHECK, lambda _id: {"id": "x"}),
+    ),
+    Operation(
+        name="GraphQL test",
+        ability=Ability.UPDATE,
+        ask=_asks(TEST, lambda _id: {"input": draft("local")}),
+        of_others={"own": NOT_CHECKABLE},
+        broken=_asks(TEST, lambda _id: {"input": draft("local", label="")}),
     ),
     Operation(name="GraphQL subscription over SSE", ability=Ability.VIEW, ask=_listens(listen_on_sse)),
     Operation(name="GraphQL subscription over WebSocket", ability=Ability.VIEW, ask=_listens(listen_on_socket)),
