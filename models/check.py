@@ -143,6 +143,12 @@ class CheckReport:
         outcomes = {step.outcome for step in self.steps}
         return CheckOutcome.PASSED in outcomes and CheckOutcome.FAILED not in outcomes
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a check of full depth would have found the same: it failed, or climbed beyond LIST."""
+        tried = {step.name for step in self.steps if step.outcome is not CheckOutcome.SKIPPED}
+        return not self.reachable or CheckStepName.WRITE in tried
+
     def to_json(self) -> str:
         """Compact text for a database column."""
         steps = [[s.name, s.outcome, s.code, s.duration_ms] for s in self.steps]

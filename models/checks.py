@@ -88,7 +88,9 @@ class Checks:
         _require_checkable(row.kind)
         await self._admit(viewer)
         report = await self._shared(row.id, depth, viewer)
-        return from_model(own(viewer, await _found(row.id))), report
+        row = own(viewer, await _found(row.id))
+        _require_checkable(row.kind)
+        return from_model(row), report
 
     async def test(self, viewer: Viewer, raw: Raw, depth: CheckDepth) -> CheckReport:
         """Check values that are not stored; raises as `check` does, and `ValidationFailed`."""
@@ -145,16 +147,19 @@ class Checks:
             task.exception()  # whoever waited has it; nobody may have
 
     async def _claimed(self, destination_id: int, depth: CheckDepth, viewer: Viewer) -> CheckReport:
-        """Check once no other process does; what another one finds meanwhile is the answer too."""
+        """Check once no other process does; what another one finds meanwhile is the answer, if it looked as deep."""
         async with self._slot(PATIENCE_S):
+            since = current_second()
             while (claim := await claims.take(destination_id)) is None:
                 await asyncio.sleep(LOOK_S)
                 row = await _found(destination_id)
                 if row is None:
                     raise DestinationNotFound
                 _require_checkable(row.kind)
-                if row.claim is None and row.last_check is not None:
-                    return CheckReport.from_json(row.last_check)
+                if row.claim is None and row.last_check is not None and row.checked_at >= since:
+                    report = CheckReport.from_json(row.last_check)
+                    if depth is CheckDepth.READ_ONLY or report.is_full:
+                        return report
             return await self._climb(claim, depth, viewer)
 
     async def _climb(self, claim: claims.Claim, depth: CheckDepth, viewer: Viewer) -> CheckReport:
