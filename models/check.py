@@ -168,7 +168,7 @@ class CheckReport:
             if told is not None:
                 suggestion = CheckSuggestion(region=told[0], endpoint=told[1], path_style_endpoint=told[2])
             checked_at = datetime.fromtimestamp(document["at"], UTC)
-        except (KeyError, IndexError, TypeError) as error:
+        except (KeyError, IndexError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError("this is no stored check report") from error
         return cls(checked_at=checked_at, steps=all_steps(found), suggestion=suggestion)
 
