@@ -40,7 +40,7 @@ def gateways(postgres: PostgresServer) -> Iterator[Mapping[str, Gateway]]:
     """A gateway on each database, shared by the tests that make users of their own."""
     running: dict[str, Gateway] = {}
     for engine in ENGINES:
-        running[engine] = Gateway(_database_url(engine, postgres)).start()
+        running[engine] = Gateway(_database_url(engine, postgres), s3_allow="127.0.0.1").start()
     yield running
     for gateway in running.values():
         gateway.close()

@@ -198,7 +198,7 @@ async def test_a_check_that_nobody_waits_for_any_more_is_stored(stage: Stage) ->
     prober.let_go()
 
     async with asyncio.timeout(DEADLINE_S):
-        while (row := await stage.row(id_))["reachability"] == "checking":
+        while (row := await stage.row(id_))["reachability"] == "checking":  # noqa: ASYNC110 - nobody tells when it is stored
             await asyncio.sleep(0.02)
     assert CheckReport.from_json(row["last_check"]).reachable
     assert await stage.checked() == [("graphql", True)]
