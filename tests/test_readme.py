@@ -86,7 +86,7 @@ def test_one_act_through_both_doors_gives_the_same_row(first_start: tuple[Gatewa
 
 
 def test_the_graphql_lines_list_and_listen(first_start: tuple[Gateway, str]) -> None:
-    listing, listening = (block for block in BLOCKS if "/graphql" in block)
+    listing, listening = (block for block in BLOCKS if "/graphql" in block and "check" not in block)
 
     answer = pasted(listing, *first_start)
     stream = subprocess.Popen(
@@ -107,6 +107,22 @@ def test_the_graphql_lines_list_and_listen(first_start: tuple[Gateway, str]) -> 
 
     assert answer["data"]["backupDestinations"]["totalCount"] == 0
     assert heard["data"]["backupDestinationEvents"]["__typename"] == "BackupDestinationCreated"
+
+
+def test_the_line_about_the_check_says_which_step_broke(first_start: tuple[Gateway, str]) -> None:
+    """Of a store at an address that is not opened, so that nobody else has to be there."""
+    gateway, token = first_start
+    headers = {"Authorization": f"Bearer {token}"}
+    fields = {"label": "Here", "type": "custom_s3", "s3_bucket_name": "b", "custom_s3_endpoint": "http://127.0.0.1:9"}
+    fields |= {"s3_access_key": "k", "s3_secret_key": "s", "path_style_endpoint": True}
+    created = httpx.post(f"{gateway.url}/api/backup-destinations", json=fields, headers=headers).json()["data"]
+    line = next(block for block in BLOCKS if "checkBackupDestination" in block)
+
+    answer = pasted(line.replace("BackupDestination:2", f"BackupDestination:{created['id']}"), *first_start)
+
+    first = answer["data"]["checkBackupDestination"]["report"]["steps"][0]
+    assert (first["name"], first["code"]) == ("RESOLVE", "ENDPOINT_NOT_ALLOWED")
+    assert "MOORINGS_S3_ALLOW" in first["remedy"]
 
 
 def test_the_commands_about_users_and_tokens_work(first_start: tuple[Gateway, str]) -> None:
