@@ -80,12 +80,14 @@ async def check_by_the_clock(checks: Checks, every: timedelta | None) -> None:
 
 
 async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
+    stale_since = claims.stale_moment(every)
     waiting = list(reversed(await claims.due(every, limit=50)))
 
     async def take_turns() -> None:
         while waiting:
             id_, user_id = waiting.pop()
             with suppress(DestinationNotFound):
-                await checks.recheck(id_, on_behalf_of(user_id, Protocol.SCHEDULER))
+                viewer = on_behalf_of(user_id, Protocol.SCHEDULER)
+                await checks.recheck(id_, viewer, stale_since=stale_since)
 
     await asyncio.gather(*(take_turns() for _ in range(BY_THE_CLOCK)))

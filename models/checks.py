@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from models import claims
 from models.abilities import Ability
@@ -111,12 +112,17 @@ class Checks:
         async with self._slot(PATIENCE_S):
             return self._counted(await self._prober.probe(target, depth))
 
-    async def recheck(self, destination_id: int, viewer: Viewer) -> CheckReport | None:
-        """Check on behalf of a viewer, at full depth; None when it is checked by somebody else, or is gone."""
+    async def recheck(
+        self, destination_id: int, viewer: Viewer, *, stale_since: datetime | None = None
+    ) -> CheckReport | None:
+        """Check on behalf of a viewer, at full depth; None when it is checked by somebody else, or is gone.
+
+        With a moment, also when it was checked after that.
+        """
         if destination_id in self._running:
             return None
         async with self._slot(None):
-            claim = await claims.take(destination_id)
+            claim = await claims.take(destination_id, stale_since=stale_since)
             return None if claim is None else await self._climb(claim, CheckDepth.FULL, viewer)
 
     async def aclose(self) -> None:
@@ -156,10 +162,9 @@ class Checks:
                 if row is None:
                     raise DestinationNotFound
                 _require_checkable(row.kind)
-                if row.claim is None and row.last_check is not None and row.checked_at >= since:
-                    report = CheckReport.from_json(row.last_check)
-                    if depth is CheckDepth.READ_ONLY or report.is_full:
-                        return report
+                told = _told(row, since, depth)
+                if told is not None:
+                    return told
             return await self._climb(claim, depth, viewer)
 
     async def _climb(self, claim: claims.Claim, depth: CheckDepth, viewer: Viewer) -> CheckReport:
@@ -210,6 +215,15 @@ class Checks:
 
 async def _found(destination_id: int) -> BackupDestination | None:
     return await BackupDestination.filter(id=destination_id).first() if 0 < destination_id <= MAX_ID else None
+
+
+def _told(row: BackupDestination, since: datetime, depth: CheckDepth) -> CheckReport | None:
+    """What another process has found since that moment, if it looked as deep."""
+    stored: str | None = row.last_check
+    if row.claim is not None or stored is None or row.checked_at is None or row.checked_at < since:
+        return None
+    report = CheckReport.from_json(stored)
+    return report if depth is CheckDepth.READ_ONLY or report.is_full else None
 
 
 def _require_checkable(kind: DestinationKind) -> None:

@@ -44,14 +44,18 @@ class Due(NamedTuple):
     user_id: int
 
 
-async def take(destination_id: int) -> Claim | None:
-    """Claim a destination that can be checked; None when somebody else has it, or it is gone."""
+async def take(destination_id: int, *, stale_since: datetime | None = None) -> Claim | None:
+    """Claim a destination that can be checked; None when somebody else has it, or it is gone.
+
+    With a moment, also when it was checked after that: whoever works through a list has looked at it a while ago.
+    """
     now = current_second()
     claim = Claim(destination_id, token_hex(16))
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
-    taken = await BackupDestination.filter(free, id=destination_id, bucket_name__not_isnull=True).update(
-        claim=claim.word, claimed_until=now + LEASE, reachability=Reachability.CHECKING
-    )
+    chosen = BackupDestination.filter(free, id=destination_id, bucket_name__not_isnull=True)
+    if stale_since is not None:
+        chosen = chosen.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since))
+    taken = await chosen.update(claim=claim.word, claimed_until=now + LEASE, reachability=Reachability.CHECKING)
     return claim if taken else None
 
 
@@ -92,9 +96,8 @@ async def settle(*, limit: int = 100) -> int:
 
 async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
     """Destinations last checked, or made, so long ago, the longest first; each has its own moment around then."""
-    now = current_second()
+    now, latest = current_second(), stale_moment(every)
     connection = BackupDestination._meta.db
-    latest = now - every * (1 - SPREAD)
     mark, value = ("?", str(latest)) if connection.capabilities.dialect == "sqlite" else ("$1", latest)
     rows: Sequence[Any] = await connection.execute_query_dict(
         "SELECT id, user_id, coalesce(checked_at, created_at) AS since FROM backup_destinations "  # noqa: S608
@@ -103,6 +106,11 @@ async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
         [value],
     )
     return [Due(row["id"], row["user_id"]) for row in rows if _moment(row["since"]) + every * _share(row["id"]) <= now]
+
+
+def stale_moment(every: timedelta) -> datetime:
+    """The moment up to which a check is so old that the next one may be due."""
+    return current_second() - every * (1 - SPREAD)
 
 
 def found_before(row: BackupDestination) -> Reachability:

@@ -39,7 +39,7 @@ TOO_MANY = {
 
 @pytest.fixture(scope="module")
 def counting(postgres: PostgresServer) -> Iterator[Gateway]:
-    """A gateway that counts, and is in a hurry; what it counts and when it gives up has nothing to do with databases."""
+    """A gateway that counts and is in a hurry; what it counts, and when it gives up, the databases have no part in."""
     settings = {"rate_limit": "600/minute", "graphql_execution_seconds": str(EXECUTION_S), "s3_allow": "127.0.0.1"}
     with configured("sqlite", postgres, **settings) as gateway:
         yield gateway

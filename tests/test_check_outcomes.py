@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -168,6 +169,19 @@ async def test_a_claim_that_is_over_is_taken_over_and_its_former_holder_stores_n
     assert (first.reachable, second.reachable) == (False, True)
     assert (await stage.row(id_))["last_check"] == second.to_json()
     assert await stage.checked() == [("graphql", True)]
+
+
+async def test_what_was_checked_since_the_clock_looked_is_not_checked_again(stage: Stage) -> None:
+    """Two processes work through the same list; what the first has done is nothing for the second to do."""
+    id_, prober, every = await stage.make(), let_through(reachable=True), timedelta(seconds=1000)
+    itself, moment = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER), claims.stale_moment(every)
+    first, second = stage.checks(prober), stage.checks(prober)
+
+    assert await first.recheck(id_, itself, stale_since=moment)
+    assert await second.recheck(id_, itself, stale_since=moment) is None
+    await stage.gateway.rows(STORED.format(f"checked_at = '{moment}'", id_))
+    assert await second.recheck(id_, itself, stale_since=moment)
+    assert len(prober.probed) == 2
 
 
 async def test_junk_where_a_report_belongs_breaks_neither_a_check_nor_a_claim(stage: Stage) -> None:

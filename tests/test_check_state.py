@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
 from models import checks as module
+from models.attributes import Raw
 from models.check import CheckDepth, CheckReport
 from models.checks import AT_ONCE
 from models.errors import DestinationNotCheckable, DestinationNotFound, TooManyAttempts
@@ -18,7 +19,7 @@ from tests.databases import MOMENT
 from tests.gateway import Gateway
 
 FULL, READ_ONLY = CheckDepth.FULL, CheckDepth.READ_ONLY
-CHANGES = {
+CHANGES: Mapping[str, Raw] = {
     "endpoint": {Attribute.ENDPOINT: "https://s3.example.org"},
     "credentials": {Attribute.ACCESS_KEY: "b-key", Attribute.SECRET_KEY: "b-secret"},
     "bucket": {Attribute.BUCKET_NAME: "weekly"},

@@ -1,0 +1,224 @@
+"""Destinations are checked again by themselves, in their time, by one process each; claims of the dead are settled."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import signal
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from sqlite3 import connect
+
+import asyncpg
+import pytest
+
+from app import checking
+from models import claims
+from models.clock import current_second
+from models.kinds import Attribute, DestinationKind
+from tests import sealed
+from tests.checking import DEADLINE_S, HeldProber, Stage, on_stage, until
+from tests.databases import ENGINES, MOMENT, migrated
+from tests.destinations import events_of, stored
+from tests.gateway import Gateway
+from tests.graphql_client import ask, data_of
+from tests.graphql_documents import CHECK, CHECKED, destination_id
+from tests.in_process import running
+from tests.peers import Asked, Shelf, listening
+from tests.postgres import PostgresServer
+
+EVERY_S = 2
+EARLIEST_S = EVERY_S * 0.9 - 1
+"""Moments are stored in whole seconds, so that one of them may be told as up to a second earlier than it was."""
+MANY = 20
+HOUR = timedelta(hours=1)
+ONE = "query ($id: ID!) { backupDestination(id: $id) { ...Checked } }" + CHECKED
+
+
+@dataclass(slots=True)
+class Turnout:
+    """Who came to a store: when each bucket was begun with, and which was while it was at work already."""
+
+    begun: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    at_work: set[str] = field(default_factory=set)
+    twice: list[str] = field(default_factory=list)
+
+    async def note(self, asked: Asked) -> None:
+        """See `Odd`."""
+        bucket = asked.path.split("/")[1]
+        if asked.method == "DELETE":
+            self.at_work.discard(bucket)
+        elif "list-type" in asked.target:
+            self.twice += [bucket] if bucket in self.at_work else []
+            self.at_work.add(bucket)
+            self.begun[bucket].append(time.monotonic())
+
+
+@pytest.fixture
+async def gateway_with_a_clock(fresh_database_url: str | None) -> AsyncIterator[Gateway]:
+    """A gateway on each database that checks every two seconds."""
+    gateway = Gateway(fresh_database_url, check_interval=f"{EVERY_S}s", s3_allow="127.0.0.1").start()
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
+    """A migrated database that nobody serves."""
+    with migrated(request.param, postgres) as gateway:
+        yield gateway
+
+
+async def test_two_processes_check_everything_in_time_and_nothing_twice(gateway_with_a_clock: Gateway) -> None:
+    """A new destination has its first turn an interval after it was made; an outcome that is the same is no news."""
+    gateway, turnout = gateway_with_a_clock, Turnout()
+    account = await gateway.new_user()
+    local = await account.create("local")
+
+    async with listening(Shelf(turnout.note).script) as peer:
+        started, store = time.monotonic(), {"custom_s3_endpoint": peer.url}
+        ids = [await account.create("custom_s3", s3_bucket_name=f"bucket-{n}", **store) for n in range(MANY)]
+        async with running(gateway, check_interval=f"{EVERY_S}s", s3_allow="127.0.0.1"):
+            await until(lambda: len(turnout.begun) == MANY and min(map(len, turnout.begun.values())) >= 2)
+
+    assert turnout.twice == []
+    for begun in turnout.begun.values():
+        assert begun[0] - started > EARLIEST_S
+        assert [later - earlier for earlier, later in itertools.pairwise(begun) if later - earlier < EARLIEST_S] == []
+    told = [event for event in await events_of(gateway, account.user_id) if event["kind"] == "checked"]
+    assert sorted(event["destination_id"] for event in told) == ids
+    assert {(event["protocol"], bool(event["reachable"]), event["token_id"]) for event in told} == {
+        ("scheduler", True, None)
+    }
+    assert (await stored(gateway, local))["reachability"] == "unknown"
+
+
+async def test_a_destination_whose_checker_was_killed_shows_again_what_was_found_before(
+    gateway_with_a_clock: Gateway,
+) -> None:
+    """Once the claim is over; the next process that looks settles it."""
+    gateway, hangs, hanging = gateway_with_a_clock, False, asyncio.Event()
+    account = await gateway.new_user()
+
+    async def odd(_asked: Asked) -> None:
+        if hangs:
+            hanging.set()
+            await asyncio.Event().wait()
+
+    async with listening(Shelf(odd).script) as peer:
+        number = await account.create("custom_s3", custom_s3_endpoint=peer.url)
+        id_ = {"id": destination_id(number)}
+        found = (await data_of(account, CHECK, id_))["result"]["report"]
+        hangs = True
+        asking = asyncio.create_task(ask(account, CHECK, id_))
+        await asyncio.wait_for(hanging.wait(), DEADLINE_S)
+        gateway.stop(signal.SIGKILL)
+        await asyncio.wait({asking})
+
+        assert asking.exception() is not None
+        gateway.settings["check_interval"] = "20s"  # soon to look, but not to check
+        gateway.start()
+        during = (await data_of(account, ONE, id_))["backupDestination"]
+        assert during == {"reachability": "CHECKING", "lastCheck": found}
+        await gateway.rows(f"UPDATE backup_destinations SET claimed_until = {MOMENT} WHERE id = {number}")  # noqa: S608
+        async with asyncio.timeout(DEADLINE_S):
+            while during["reachability"] == "CHECKING":
+                await asyncio.sleep(0.05)
+                during = (await data_of(account, ONE, id_))["backupDestination"]
+
+    assert during == {"reachability": "REACHABLE", "lastCheck": found}
+    row = await stored(gateway, number)
+    assert (row["claim"], row["claimed_until"]) == (None, None)
+
+
+@asynccontextmanager
+async def ticking(stage: Stage, prober: HeldProber, every: timedelta | None) -> AsyncIterator[None]:
+    """The clock of one more process."""
+    clock = asyncio.create_task(checking.check_by_the_clock(stage.checks(prober), every))
+    yield
+    clock.cancel()
+    await asyncio.wait({clock})
+
+
+async def test_a_clock_that_is_off_checks_nothing_and_settles_all_the_same(
+    database: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "LOOK_S", 0.02)
+    prober = HeldProber()
+    prober.let_go(9)
+    async with on_stage(database) as stage:
+        id_ = await stage.make()
+        late = f"created_at = {MOMENT}, claim = 'dead', claimed_until = {MOMENT}, reachability = 'checking'"
+        async with ticking(stage, prober, None):
+            for _ in range(3):
+                await database.rows(f"UPDATE backup_destinations SET {late} WHERE id = {id_}")  # noqa: S608
+                async with asyncio.timeout(DEADLINE_S):
+                    while (await stage.row(id_))["claim"] is not None:  # noqa: ASYNC110 - nobody tells
+                        await asyncio.sleep(0.01)
+        assert (prober.probed, (await stage.row(id_))["reachability"]) == ([], "unknown")
+
+        async with ticking(stage, prober, HOUR):
+            await until(lambda: len(prober.probed) == 1)
+
+
+async def age(database: Gateway, seconds: float, column: str = "created_at") -> None:
+    """Make every destination one that was made, or checked, so long ago."""
+    moment = current_second() - timedelta(seconds=seconds)
+    await database.rows(f"UPDATE backup_destinations SET {column} = '{moment}'")  # noqa: S608 - our own moment
+
+
+async def test_each_destination_is_due_at_a_moment_of_its_own_around_the_interval(database: Gateway) -> None:
+    """The same in every process; made counts until the first check, and a directory is never due."""
+    async with on_stage(database) as stage:
+        ids = {await stage.make() for _ in range(100)}
+        local = {Attribute.LABEL: "Cellar", Attribute.KIND: DestinationKind.LOCAL}
+        await stage.service.create(stage.viewer, local)
+
+        async def due(limit: int = 200) -> list[int]:
+            return [due.id for due in await claims.due(timedelta(seconds=1000), limit=limit)]
+
+        for column in ("created_at", "checked_at"):
+            before: set[int] = set()
+            assert await due() == []
+            for seconds, least, most in ((890, 0, 0), (950, 10, 40), (1000, 35, 65), (1050, 60, 90), (1110, 100, 100)):
+                await age(database, seconds, column)
+                now = set(await due())
+                assert before <= now == set(await due()) <= ids
+                assert least <= len(now) <= most
+                before = now
+            await age(database, 0, "checked_at")
+        await age(database, 1200, "checked_at")
+        oldest = max(ids)
+        await database.rows(f"UPDATE backup_destinations SET checked_at = {MOMENT} WHERE id = {oldest}")  # noqa: S608
+        assert len(await due(7)) == 7
+        assert (await due(7))[0] == oldest
+
+
+async def test_what_is_due_is_found_by_its_index(database: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    """However many are not due."""
+    user_id = (await database.new_user()).user_id
+    await sealed.insert(database, database.settings["secret_keys"], user_id, 500)
+    await age(database, 1)
+    async with database.models():
+        with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
+            await claims.due(HOUR, limit=50)
+    (statement,) = (r.getMessage() for r in caplog.records if "coalesce" in r.getMessage())
+    sql = statement.partition(": ")[0]
+
+    if database.address.url is None:
+        with closing(connect(str(database.address.path))) as raw:
+            plan = repr(raw.execute(f"EXPLAIN QUERY PLAN {sql}", [str(current_second())]).fetchall())
+    else:
+        raw_url = await asyncpg.connect(database.address.url)
+        await raw_url.execute("ANALYZE backup_destinations")
+        plan = repr(await raw_url.fetch(f"EXPLAIN {sql}", current_second()))
+        await raw_url.close()
+
+    assert "destinations_due" in plan, (statement, plan)
+    assert "Sort" not in plan
+    assert "TEMP B-TREE" not in plan
