@@ -36,6 +36,8 @@ BAD_USAGE = [
     "serve --port 65536",
     "serve --port http",
     "migrate now",
+    "check",
+    "check --all 1",
     "user create --email a@example.com",
     "token revoke",
     "token revoke seven",
@@ -54,6 +56,7 @@ MISTAKEN = [
     ("user create --email a@example.com --name=", "The name must be printable text of 1 to 255 characters."),
     ("token create --email {taken} --ability fly", "There is no ability fly; there are view-backup-destinations, "),
     ("token create --email {taken} --expires-in 3x", "'3x' is not a duration; write 90d, 12h, 30m or 45s."),
+    ("check --stale 3x", "'3x' is not a duration; write 90d, 12h, 30m or 45s."),
     ("token create --email {taken} --expires-in 99999d", "'99999d' is not a duration; write 90d, 12h, 30m or 45s."),
 ]
 
@@ -82,7 +85,7 @@ def test_every_command_has_help_that_names_what_it_takes(command: str, elsewhere
 
 
 def test_the_program_has_the_commands_that_are_documented() -> None:
-    documented = {"serve", "migrate", "schema", "user create", "user disable", "user enable"}
+    documented = {"serve", "migrate", "schema", "check", "user create", "user disable", "user enable"}
     documented |= {"token create", "token list", "token revoke", "keys generate", "keys status", "keys rotate"}
 
     assert documented <= COMMANDS.keys()

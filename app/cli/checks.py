@@ -92,9 +92,14 @@ def _show(outcomes: list[Outcome]) -> None:
     table = Table(*whole, Column("Label", overflow="fold"), Column("What to do", overflow="fold", ratio=1))
     for stop, report in outcomes:
         outcome, step, code, remedy = _cells(report)
-        table.add_row(str(stop.id), outcome, step, code, stop.label, remedy)
+        table.add_row(str(stop.id), outcome, step, code, _harmless(stop.label), remedy)
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     Console(markup=False, highlight=False, width=width).print(table)
+
+
+def _harmless(label: str) -> str:
+    """A label without what a terminal would obey: it is a user's, and the terminal is the operator's."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in label)
 
 
 def _cells(report: CheckReport | None) -> tuple[str, str, str, str]:
