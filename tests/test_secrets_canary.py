@@ -11,8 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from models.check import CheckCode
 from models.vault import generate_key
 from tests.canary import LENGTH, Canaries, Finder, spellings
+from tests.canary_checks import fire_checks
 from tests.canary_requests import LIST, REFUSED_BY_DATABASE, Shot, good_fields, shots
 from tests.gateway import Account, Gateway
 from tests.stoppable_postgres import StoppablePostgres, own_postgres
@@ -42,7 +44,8 @@ def talkative(request: pytest.FixtureRequest, postgres_telling_all: StoppablePos
     """A gateway that logs all it can, in each form, on each engine; its environment holds a known variable."""
     engine, form = request.param.split()
     url = None if engine == "sqlite" else postgres_telling_all.url(f"canary_{form}")
-    gateway = Gateway(url, log_level="DEBUG", log_format=form, max_body_bytes="8192", secret_keys=generate_key())
+    told = {"log_level": "DEBUG", "log_format": form, "s3_allow": "127.0.0.1"}
+    gateway = Gateway(url, max_body_bytes="8192", secret_keys=generate_key(), **told)
     yield gateway
     gateway.close()
 
@@ -124,13 +127,15 @@ def found_in(places: dict[str, bytes], finder: Finder) -> list[str]:
 async def test_no_secret_is_found_anywhere_afterwards(
     talkative: Gateway, postgres_telling_all: StoppablePostgres
 ) -> None:
-    canaries, shown = Canaries(), Canaries()
+    canaries, shown, spoken = Canaries(), Canaries(), Canaries()
     talkative.settings[shown.mark] = "a variable that nobody knows, to be told in the log"
     talkative.start()
     key = talkative.settings["secret_keys"].partition(":")[2]
 
     answers = await fire_all(talkative, canaries)
     witness = await talkative.new_user()
+    checks = await fire_checks(await talkative.new_user(), fire, canaries, spoken)
+    answers += checks
     await witness.create("local", label=shown.new())
     places = await remains(talkative, postgres_telling_all)
     sent = {f"answer {number}": answer for number, answer in enumerate(answers)}
@@ -139,7 +144,11 @@ async def test_no_secret_is_found_anywhere_afterwards(
     assert len(failures) >= ENOUGH_FAILURES
     assert any(answer.startswith(b"HTTP/1.1 500 ") for answer in failures), "the database refused some"
     assert any(answer.startswith(b"HTTP/1.1 201 ") for answer in answers), "and some were accepted"
-    assert found_in(places | sent, Finder([canaries.mark, key])) == []
+    found_by_checks = {code for code in CheckCode if any(f'"{code}"'.encode() in answer for answer in checks)}
+    assert found_by_checks >= {CheckCode.ACCESS_DENIED, CheckCode.SIGNATURE_MISMATCH, CheckCode.NOT_S3}
+    assert any(b'"reachable":true' in answer for answer in checks)
+    assert spoken.made > len(checks) / 2
+    assert found_in(places | sent, Finder([canaries.mark, spoken.mark, key])) == []
     tokens = [token.partition("|")[2] for token in (witness.token, witness.full_token)]
     assert (
         found_in({place: places[place] for place in places if not place.startswith("the file")}, Finder(tokens)) == []
