@@ -113,7 +113,12 @@ def test_the_line_about_the_check_says_which_step_broke(first_start: tuple[Gatew
     """Of a store at an address that is not opened, so that nobody else has to be there."""
     gateway, token = first_start
     headers = {"Authorization": f"Bearer {token}"}
-    fields = {"label": "Here", "type": "custom_s3", "s3_bucket_name": "b", "custom_s3_endpoint": "http://127.0.0.1:9"}
+    fields: dict[str, object] = {
+        "label": "Here",
+        "type": "custom_s3",
+        "s3_bucket_name": "b",
+        "custom_s3_endpoint": "http://127.0.0.1:9",
+    }
     fields |= {"s3_access_key": "k", "s3_secret_key": "s", "path_style_endpoint": True}
     created = httpx.post(f"{gateway.url}/api/backup-destinations", json=fields, headers=headers).json()["data"]
     line = next(block for block in BLOCKS if "checkBackupDestination" in block)
