@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from models.check import REMEDIES, CheckCode
 from schema.definition import print_sdl
 from tests.front_ends import examples, make_project
 from tests.gateway import Gateway
+from tests.graphql_operations import NOT_CHECKABLE
 from tests.node import install_clients, run_script
 
 # Old Nodes have no WebSocket as browsers do; what the examples log is told as JSON.
@@ -35,10 +37,12 @@ async def test_the_examples_for_front_ends_do_what_the_manual_says(gateway: Gate
 
     lines = await run_script(script, account, TOKEN=account.token)
 
-    listed, refused, made, codes, heard, streamed = (line["logged"] for line in lines)
+    listed, refused, made, codes, local, denied, heard, streamed = (line["logged"] for line in lines)
     assert listed == [["Alpha: nightly", "Beta: a directory", "Gamma: nightly"]]
     assert refused == [{"local.label": "The label field is required."}]
     assert made[0].items() >= {"label": "Cellar", "__typename": "LocalDestination"}.items()
     assert codes == [["BAD_USER_INPUT"]]
+    assert local == [NOT_CHECKABLE]
+    assert denied == [f"RESOLVE: {REMEDIES[CheckCode.ENDPOINT_NOT_ALLOWED]}"]
     assert heard == ["BackupDestinationCreated", "Attic"]
     assert streamed == ["Shed"]
