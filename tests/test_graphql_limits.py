@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import orjson
 import pytest
 from graphql import OperationDefinitionNode, get_introspection_query, parse
 
@@ -15,6 +16,7 @@ from schema.cost import cost_of
 from schema.engine import Engine, NotExecuted
 from tests.gateway import Gateway
 from tests.graphql_client import ask
+from tests.graphql_wire import MAX_ANSWER_BYTES
 from tests.hostile_operations import OPERATIONS
 from tests.hostile_operations.worst import DOCUMENTS
 
@@ -94,12 +96,13 @@ def test_the_dearest_document_within_the_limits_costs_little(name: str, engine: 
 
 @pytest.mark.parametrize("tool", TOOLS)
 async def test_what_the_tools_ask_is_within_the_limits(tool: str, gateway: Gateway) -> None:
-    """Introspection needs no token; a page does."""
+    """And its answer below 100 kB. Introspection needs no token; a page does."""
     account = await gateway.new_user()
 
     answer = await ask(account, TOOLS[tool], {"count": 50} if "$count" in TOOLS[tool] else None)
 
     assert list(answer) == ["data"], answer
+    assert len(orjson.dumps(answer)) < MAX_ANSWER_BYTES
 
 
 @pytest.mark.parametrize(
