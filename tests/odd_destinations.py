@@ -82,16 +82,22 @@ class BrokenReads(Reads):
         """`owner_id` owns what is looked up by its id."""
         super().__init__()
         self.seed = 0
+        self.handed_in: DestinationRow | None = None
+        """The only row there is, unless it is None."""
         self._owner_id = owner_id
 
     async def destination(self, destination_id: int) -> DestinationRow | None:
         """The row of that id, if there happens to be one."""
+        if self.handed_in is not None:
+            return self.handed_in
         random = Random(f"{self.seed} {destination_id}")  # noqa: S311 - to be repeated
         _fail_now_and_then(random)
         return None if random.random() < 0.2 else broken_row(random, destination_id, self._owner_id)
 
     async def span(self, span: Span) -> Sequence[DestinationRow]:
         """Rows between two ids."""
+        if self.handed_in is not None:
+            return [self.handed_in]
         random = Random(f"{self.seed} {span}")  # noqa: S311 - to be repeated
         _fail_now_and_then(random)
         count = min(span.size, random.randrange(5), max(span.before_id - span.after_id - 1, 0))
@@ -115,22 +121,31 @@ CHECKS = (
     '{"at":1700000000,"steps":[["RESOLVE","PASSED",null,3],["CONNECT","FAILED","TIMEOUT",9]],"suggestion":null}',
     '{"at":1700000001,"steps":[["LIST","PASSED",null,0]],"suggestion":["eu-west-1",null,true]}',
 )
-_BROKEN: tuple[dict[str, Any], ...] = (
+BREAKS: tuple[dict[str, Any], ...] = (
     *({column: None} for column in DestinationRow._fields if column not in ("id", "user_id")),
     *({"stored_kind": "glacier"}, {"stored_reachability": "odd"}, {"stored_kind": "local"}, {"stored_kind": ""}),
+    *({"last_check": text} for text in ("nonsense", "{}", '{"at":1e20,"steps":[],"suggestion":null}', "[1]")),
+    {"last_check": '{"at":1,"steps":[["LIST","FAILED","OF LATER",1],["LATER","PASSED",null,1]],"suggestion":null}'},
 )
+"""What may be wrong with a row."""
 
 
 def _fail_now_and_then(random: Random) -> None:
-    if random.random() < 0.3:
+    if random.random() < 0.15:
         failure = random.choice(_FAILURES)()
         raise failure
 
 
 def broken_row(random: Random, id_: int, user_id: int) -> DestinationRow:
-    """A row of every kind, one in three of them with something in it that nothing may be shown from."""
+    """A row of every kind, half of them with something in it that nothing may be shown from."""
+    row = whole_row(random, id_, user_id)
+    return row._replace(**random.choice(BREAKS)) if random.random() < 0.5 else row
+
+
+def whole_row(random: Random, id_: int, user_id: int) -> DestinationRow:
+    """A row of every kind; its columns may be another kind's."""
     then = datetime(2024, 8, 7, 1, 2, 3, random.choice((0, 1, 999_999)), tzinfo=UTC)
-    row = DestinationRow(
+    return DestinationRow(
         id=id_,
         user_id=user_id,
         label=random.choice(LABELS),
@@ -145,4 +160,3 @@ def broken_row(random: Random, id_: int, user_id: int) -> DestinationRow:
         updated_at=then,
         last_check=random.choice(CHECKS),
     )
-    return row._replace(**random.choice(_BROKEN)) if random.random() < 1 / 3 else row

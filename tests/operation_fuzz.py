@@ -137,10 +137,14 @@ class Fuzz:
                 self.tally.note(operation, case, compiled)
         return self.tally
 
-    async def is_compiled(self, text: str, variables: Mapping[str, Any], name: str | None = None) -> bool:
+    async def is_compiled(
+        self, text: str, variables: Mapping[str, Any], name: str | None = None, *, broken_seed: int | None = None
+    ) -> bool:
         """Compare the answers to one document, and say whether compiled code wrote the second."""
         operation = Operation(text=text, name=name, variables=(), features=frozenset(), is_troubled=True)
-        case = Case(variables=variables, viewer=WATCHED, broken_seed=None, is_troubled=True, features=frozenset())
+        case = Case(
+            variables=variables, viewer=WATCHED, broken_seed=broken_seed, is_troubled=True, features=frozenset()
+        )
         return (await self._compare_all(operation, [case]))[0] is not None
 
     async def _compare_all(self, operation: Operation, cases: Sequence[Case]) -> list[bytes | None]:
@@ -150,8 +154,8 @@ class Fuzz:
         """
         prepared = self._engine.prepare(operation.text, operation.name)
         await self._compare(operation, prepared, cases[0])
-        compiled = prepared.compiled(self._engine._strawberry)
-        watched = None if compiled is None else Watched(compiled)
+        compiled: Any = prepared.compiled(self._engine._strawberry)
+        watched = compiled if compiled is None or isinstance(compiled, Watched) else Watched(compiled)
         prepared._compiled = watched  # type: ignore[assignment] # it answers as one does
         written: list[bytes | None] = []
         for case in cases:
