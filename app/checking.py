@@ -12,6 +12,7 @@ from datetime import timedelta
 from app.limits import Limiter
 from app.settings import Settings
 from models import claims
+from models.background import side_by_side
 from models.check import CheckDepth, CheckReport, Prober, ProbeTarget
 from models.checks import Checks
 from models.errors import DatabaseUnavailable, DestinationNotFound
@@ -90,4 +91,4 @@ async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
                 viewer = on_behalf_of(user_id, Protocol.SCHEDULER)
                 await checks.recheck(id_, viewer, stale_since=stale_since)
 
-    await asyncio.gather(*(take_turns() for _ in range(BY_THE_CLOCK)))
+    await side_by_side(take_turns, BY_THE_CLOCK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 
@@ -17,3 +17,13 @@ async def in_background(act: Coroutine[object, object, None], *, name: str) -> A
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def side_by_side(act: Callable[[], Awaitable[None]], count: int) -> None:
+    """Run `act` so many times at once; ends when all have, also when one fails or the caller is cancelled.
+
+    `asyncio.gather` by itself leaves the others behind then, to go on alone.
+    """
+    for ended in await asyncio.gather(*(act() for _ in range(count)), return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended

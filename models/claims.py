@@ -6,6 +6,7 @@ is settled by whichever process looks next, and shows again what was found befor
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -55,8 +56,15 @@ async def take(destination_id: int, *, stale_since: datetime | None = None) -> C
     chosen = BackupDestination.filter(free, id=destination_id, bucket_name__not_isnull=True)
     if stale_since is not None:
         chosen = chosen.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since))
-    taken = await chosen.update(claim=claim.word, claimed_until=now + LEASE, reachability=Reachability.CHECKING)
-    return claim if taken else None
+    changes = {"claim": claim.word, "claimed_until": now + LEASE, "reachability": Reachability.CHECKING}
+    taking = asyncio.ensure_future(chosen.update(**changes))
+    try:
+        return claim if await asyncio.shield(taking) else None
+    except asyncio.CancelledError:
+        # A statement that is called off may have happened.
+        await asyncio.wait({taking})
+        await asyncio.shield(give_up(claim))
+        raise
 
 
 async def give_back(claim: Claim, report: CheckReport, viewer: Viewer) -> None:

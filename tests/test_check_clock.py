@@ -166,6 +166,21 @@ async def test_a_clock_that_is_off_checks_nothing_and_settles_all_the_same(
             await until(lambda: len(prober.probed) == 1)
 
 
+async def test_a_clock_that_is_stopped_gives_up_every_claim_before_it_ends(database: Gateway) -> None:
+    """Behind it the database is closed."""
+    prober = HeldProber()
+    async with on_stage(database) as stage:
+        for _ in range(9):
+            await stage.make()
+        await age(database, 7200)
+        async with ticking(stage, prober, timedelta(seconds=4)):
+            await until(lambda: prober.under_way == checking.BY_THE_CLOCK)
+
+        rows = await database.rows("SELECT reachability, claim FROM backup_destinations")
+    assert prober.under_way == 0
+    assert [(row["reachability"], row["claim"]) for row in rows] == [("unknown", None)] * 9
+
+
 async def age(database: Gateway, seconds: float, column: str = "created_at") -> None:
     """Make every destination one that was made, or checked, so long ago."""
     moment = current_second() - timedelta(seconds=seconds)

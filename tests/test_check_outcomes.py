@@ -130,6 +130,24 @@ async def test_a_check_that_is_called_off_leaves_what_was_found_before(stage: St
     assert await stage.checked() == told
 
 
+async def test_a_check_that_is_called_off_at_any_moment_leaves_no_claim(stage: Stage) -> None:
+    """Also while it begins, or stores what it has found."""
+    id_, ended = await stage.make(), set()
+    checks = stage.checks(let_through(reachable=True))
+    itself = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER)
+
+    for step in range(60):
+        task = asyncio.create_task(checks.recheck(id_, itself))
+        await asyncio.sleep(step / 5_000)
+        task.cancel()
+        await asyncio.wait({task})
+        ended.add(task.cancelled())
+
+        row = await stage.row(id_)
+        assert (row["claim"], row["reachability"]) in ((None, "unknown"), (None, "reachable")), step
+    assert True in ended
+
+
 async def test_a_database_that_is_away_when_a_check_is_stored_keeps_the_claim_until_it_ends(stage: Stage) -> None:
     """The one who asked is told so; afterwards the destination is as it was, and can be checked."""
     id_, prober = await stage.make(), HeldProber()

@@ -15,6 +15,7 @@ from app.cli.session import with_database
 from app.keys import open_vault
 from app.settings import Settings
 from models.accounts import parse_duration
+from models.background import side_by_side
 from models.check import CheckReport, CheckStep
 from models.check_rounds import Round, Stop
 from models.checks import AT_ONCE, Checks
@@ -80,7 +81,7 @@ async def _all(checks: Checks, stops: AsyncIterator[Stop], advance: Callable[[],
             outcomes.append(Outcome(stop, report))
             advance()
 
-    await asyncio.gather(*(take_turns() for _ in range(AT_ONCE)))
+    await side_by_side(take_turns, AT_ONCE)
     return outcomes
 
 

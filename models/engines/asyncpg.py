@@ -16,6 +16,7 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
+from tortoise.exceptions import TransactionManagementError
 
 from models.errors import DatabaseUnavailable
 
@@ -137,7 +138,10 @@ class _Transaction(TransactionWrapper):
 
 
 class _PooledContext(TransactionContextPooled):
-    """Gives the connection back also when the transaction does not come to begin."""
+    """Gives the connection back also when the transaction does not come to begin, or somebody is cancelled at its end.
+
+    Tortoise's own leaves a cancelled task in a transaction that is over: nothing it does afterwards would work.
+    """
 
     async def __aenter__(self) -> TransactionalDBClient:
         try:
@@ -154,6 +158,14 @@ class _PooledContext(TransactionContextPooled):
             raise
         client: TransactionalDBClient = self.client
         return client
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            if not self.client._finalized and exc_type is not TransactionManagementError:
+                await (self.client.rollback() if exc_type else self.client.commit())
+        finally:
+            get_connections().reset(self.token)
+            await asyncio.shield(self.client._parent._pool.release(self.client._connection))
 
 
 client_class = MooringsAsyncpgClient
