@@ -91,14 +91,15 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
-    app.lane = FastLane(
-        [Door(routes=graphql, doorkeeper=at_graphql), Door(routes=rest, doorkeeper=at_rest)],
-        hosts=hosts,
-        handlers=handlers(),
-        metrics=metrics,
-        cache=cache,
-        settings=settings,
-    )
+    if not settings.cors_origins:  # or there were more to add to an answer
+        app.lane = FastLane(
+            [Door(routes=graphql, doorkeeper=at_graphql), Door(routes=rest, doorkeeper=at_rest)],
+            hosts=hosts,
+            handlers=handlers(),
+            metrics=metrics,
+            cache=cache,
+            settings=settings,
+        )
     return app
 
 
