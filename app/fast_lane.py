@@ -111,6 +111,8 @@ class FastLane:
         """Remember what the bytes of a request meant, if it was a read."""
         if self.seen is not None and "is_read" in scope and "wording" in scope:
             unsaid = {name: scope[name] for name in _SAID}
+            if "params" in scope:
+                unsaid["params"] = scope["params"]
             unsaid["headers"] = [header for header in scope["headers"] if header[0] != b"authorization"]
             request = SeenRequest(unsaid, body, scope["way"].doorkeeper, scope["bearer"], scope["wording"])
             self.seen.remember(wire, request)

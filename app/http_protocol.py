@@ -156,9 +156,7 @@ class HardenedProtocol(HttpToolsProtocol):
     def _pass(self, passage: Passage) -> None:
         self._passed = passage
         self.cycle = passage  # type: ignore[assignment]  # what uvicorn's protocol looks for is there
-        task = self.loop.create_task(passage.run())
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        passage.begin(self.loop)
 
     def send_400_response(self, msg: str) -> None:
         """Write the refusal that was decided on, or that of the parser, as JSON."""

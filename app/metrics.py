@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +30,18 @@ PUBLISH_S = 1.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-_Note = tuple[Callable[[], None], Callable[[float], None]]
+
+class _Tally:
+    """What was counted of one method, route and status since it was last shown: the time of an answer by its bucket."""
+
+    __slots__ = ("buckets", "seconds")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.buckets = [0] * (len(BUCKETS_S) + 1)
+        self.seconds = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +73,7 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self._registry,
         )
-        self._notes: dict[tuple[str, str, int], _Note] = {}
+        self._tallies: dict[tuple[str, str, int], _Tally] = {}
         self._published: dict[tuple[str, str], float] = {}
         self._kept = [(numbers, self._metric_of(numbers)) for numbers in (*kept, *_OF_THE_PROCESS)]
 
@@ -74,9 +86,13 @@ class Metrics:
         """Count an answer that begins."""
         route, method = scope.get("route"), scope["method"]
         key = (method if method in METHODS else "OTHER", "other" if route is None else route.path, status)
-        count, observe = self._notes.get(key) or self._new_note(key)
-        count()
-        observe(took_s)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally()
+        tally.seconds += took_s
+        tally.buckets[bisect_left(BUCKETS_S, took_s)] += 1
+        if self._directory is not None:
+            self._show(key, tally)  # another process may be asked, or this one end
 
     async def endpoint(self, _request: Request) -> Response:
         """Everything, in Prometheus' text form."""
@@ -94,12 +110,16 @@ class Metrics:
             self._publish()
             await asyncio.sleep(PUBLISH_S)
 
-    def _new_note(self, key: tuple[str, str, int]) -> _Note:
+    def _show(self, key: tuple[str, str, int], tally: _Tally) -> None:
+        """Hand a tally over to the library, which takes one at a time otherwise: ten times what counting takes here."""
         method, path, status = key
         route = path.rstrip("/") or "/"
-        note = self._requests.labels(method, route, status).inc, self._latency.labels(route).observe
-        self._notes[key] = note
-        return note
+        self._requests.labels(method, route, status).inc(sum(tally.buckets))
+        latency = self._latency.labels(route)
+        latency._sum.inc(tally.seconds)
+        for bucket, times in zip(latency._buckets, tally.buckets, strict=True):
+            bucket.inc(times)
+        tally.clear()
 
     def _metric_of(self, numbers: Kept) -> Counter | Gauge:
         labels = [numbers.label] if numbers.label else []
@@ -108,6 +128,8 @@ class Metrics:
         return Gauge(numbers.name, numbers.help, labels, registry=self._registry, multiprocess_mode="livesum")
 
     def _publish(self) -> None:
+        for key, tally in self._tallies.items():
+            self._show(key, tally)
         for numbers, metric in self._kept:
             for value, number in numbers.read().items():
                 child = metric.labels(value) if numbers.label else metric

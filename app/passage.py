@@ -31,6 +31,7 @@ class Connection(Protocol):
 
     transport: asyncio.Transport
     server_state: Any
+    tasks: set[asyncio.Task[None]]
 
     def on_response_complete(self) -> None:
         """Go on with the next request."""
@@ -51,7 +52,7 @@ class Passage:
 
     __slots__ = (
         *("_connection", "_is_read", "_lane", "_scope", "_seen", "_start", "_started"),
-        *("body", "disconnected", "keep_alive", "response_complete", "wire"),
+        *("body", "disconnected", "keep_alive", "response_complete", "task", "wire"),
     )
 
     def __init__(self, connection: Connection, lane: FastLane, scope: Scope, seen: SeenRequest | None = None) -> None:
@@ -68,6 +69,11 @@ class Passage:
         """The bytes of the request, if they came in one piece by themselves, to be remembered."""
         self.disconnected = self.response_complete = False
         self.keep_alive = True
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Answer the request, whatever the connection does meanwhile; who stops the server waits for it."""
+        self.task = loop.create_task(self.run())
+        self._connection.tasks.add(self.task)
 
     @property
     def message_event(self) -> Passage:
@@ -94,6 +100,7 @@ class Passage:
                 answer = answer_to(error, self._scope, self._lane.handlers)
                 await answer(self._scope, self.receive, self.send)
         finally:
+            self._connection.tasks.discard(self.task)
             if not self.response_complete:
                 self._connection.transport.close()
 

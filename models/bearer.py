@@ -14,7 +14,6 @@ import zlib
 from dataclasses import dataclass
 
 from models.abilities import parse_abilities
-from models.clock import current_second
 from models.errors import Unauthenticated
 from models.reading import BEHIND_EVERY_ID, Reads
 from models.viewer import Protocol, Viewer
@@ -68,7 +67,7 @@ async def viewer_behind(bearer: Bearer, protocol: Protocol, reads: Reads) -> Vie
         raise Unauthenticated
     token = await reads.token(bearer.digest if bearer.token_id is None else bearer.token_id)
     matches = hmac.compare_digest(_NOBODY if token is None else token.digest, bearer.digest)
-    if token is None or not matches or not token.is_valid_at(current_second()):
+    if token is None or not matches or not token.is_valid():
         raise Unauthenticated
     return Viewer(
         user_id=token.user_id,

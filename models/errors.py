@@ -16,8 +16,7 @@ Refusal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +37,7 @@ class Unauthenticated(Refusal):
         super().__init__("Unauthenticated.")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """Where a count stands: the limit of the window, what is left of it, and the epoch second at which it ends."""
 
     limit: int

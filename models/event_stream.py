@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 
 from models.abilities import Ability, parse_abilities
-from models.clock import current_second
 from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthenticated
 from models.event import Event
 from models.history import events_after, newest_event_id
@@ -102,7 +101,7 @@ class EventStreams:
 
 def _why_ended(token: TokenRow | None) -> Refusal | None:
     """What keeps the bearer of a token from reading on; None while nothing does."""
-    if token is None or not token.is_valid_at(current_second()):
+    if token is None or not token.is_valid():
         return Unauthenticated()
     allowed = parse_abilities(token.abilities)
     return None if allowed & {Ability.VIEW, Ability.ALL} else AbilityMissing(Ability.VIEW)

@@ -16,6 +16,7 @@ from asyncpg import Record
 
 from models import statements
 from models.batching import Batched
+from models.clock import current_second
 from models.destination_row import COLUMNS, DestinationRow, RecordRow, from_sqlite
 from models.engines.sqlite import MooringsSqliteClient
 from models.user import User
@@ -42,10 +43,11 @@ class TokenRow(NamedTuple):
     destination_count: int
     disabled_at: datetime | None
 
-    def is_valid_at(self, moment: datetime) -> bool:
-        """Whether it is neither revoked nor expired, and its user enabled."""
-        expired = self.expires_at is not None and self.expires_at <= moment
-        return self.revoked_at is None and not expired and self.disabled_at is None
+    def is_valid(self) -> bool:
+        """Whether it is neither revoked nor expired now, and its user enabled."""
+        if self.revoked_at is not None or self.disabled_at is not None:
+            return False
+        return self.expires_at is None or self.expires_at > current_second()
 
 
 _token_from_postgresql: Callable[[Iterable[Any]], TokenRow] = partial(tuple.__new__, TokenRow)

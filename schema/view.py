@@ -106,7 +106,10 @@ class GraphQLView:
         known = self._answers.known(question)
         if known is not None:
             return known
-        response = await self._found_out(request, read_params(scope, body), viewer, media_type)
+        params: Params | None = scope.get("params")
+        if params is None:
+            params = scope["params"] = read_params(scope, body)
+        response = await self._found_out(request, params, viewer, media_type)
         return self._answers.keep(question, response) if isinstance(response, _Lasting) else response
 
     async def _found_out(
