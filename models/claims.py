@@ -53,8 +53,9 @@ async def take(destination_id: int, *, stale_since: datetime | None = None) -> C
     """
     now = current_second()
     claim = Claim(destination_id, token_hex(16))
-    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
-    chosen = BackupDestination.filter(free, id=destination_id, bucket_name__not_isnull=True)
+    chosen = BackupDestination.filter(
+        Q(claimed_until__isnull=True) | _is_over(now), id=destination_id, bucket_name__not_isnull=True
+    )
     if stale_since is not None:
         chosen = chosen.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since))
     changes = {"claim": claim.word, "claimed_until": now + LEASE, "reachability": Reachability.CHECKING}
@@ -96,7 +97,7 @@ async def give_up(claim: Claim) -> None:
 
 async def settle(*, limit: int = 100) -> int:
     """Give up the claims whose time is over, for those who died with them; says how many there were."""
-    over = BackupDestination.filter(claimed_until__lte=current_second()).order_by("claimed_until").limit(limit)
+    over = BackupDestination.filter(_is_over(current_second())).order_by("claimed_until").limit(limit)
     claims = [Claim(row.id, row.claim) for row in await over.only("id", "claim") if row.claim is not None]
     for claim in claims:
         await give_up(claim)
@@ -138,6 +139,11 @@ def found_before(row: BackupDestination) -> Reachability:
         return Reachability.REACHABLE if CheckReport.from_json(stored).reachable else Reachability.UNREACHABLE
     except ValueError:  # somebody else's words, written past us
         return Reachability.UNKNOWN
+
+
+def _is_over(now: datetime) -> Q:
+    """Whether a claim has ended, or ends later than any can that a clock like ours made: one of them was set back."""
+    return Q(claimed_until__lte=now) | Q(claimed_until__gt=now + 2 * LEASE)
 
 
 async def _held(claim: Claim) -> BackupDestination | None:
