@@ -15,6 +15,8 @@ from datetime import timedelta
 import pytest
 
 from app import checking
+from models.check import CheckDepth, CheckReport, ProbeTarget
+from models.clock import current_second
 from tests.checking import DEADLINE_S, HeldProber, Stage, age, on_stage, until
 from tests.databases import ENGINES, MOMENT, migrated
 from tests.destinations import events_of, stored
@@ -172,3 +174,32 @@ async def test_a_clock_that_is_stopped_gives_up_every_claim_before_it_ends(datab
         rows = await database.rows("SELECT reachability, claim FROM backup_destinations")
     assert prober.under_way == 0
     assert [(row["reachability"], row["claim"]) for row in rows] == [("unknown", None)] * 9
+
+
+async def test_destinations_that_go_wrong_in_an_unforeseen_way_keep_no_other_waiting(
+    database: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More of them than are checked at once, and in front; each is logged and free again."""
+    monkeypatch.setattr(checking, "LOOK_S", 0.02)
+    broken = [f"broken-{n}" for n in range(checking.BY_THE_CLOCK + 1)]
+
+    class Mistaken(HeldProber):
+        async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
+            if target.bucket_name in broken:
+                raise ZeroDivisionError
+            return await super().probe(target, depth)
+
+    prober = Mistaken()
+    prober.let_go(9)
+    async with on_stage(database) as stage:
+        for name in broken:
+            await stage.make(bucket_name=name)
+        await age(database, 9000, "checked_at")
+        sound, moment = await stage.make(bucket_name="sound"), current_second() - 2 * HOUR
+        await database.rows(f"UPDATE backup_destinations SET checked_at = '{moment}' WHERE id = {sound}")  # noqa: S608
+        async with ticking(stage, prober, HOUR):
+            await until(lambda: prober.probed == [("sound", CheckDepth.FULL)])
+        rows = await database.rows("SELECT claim FROM backup_destinations")
+
+    assert {row["claim"] for row in rows} == {None}
+    assert "ZeroDivisionError" in caplog.text
