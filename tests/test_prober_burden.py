@@ -16,13 +16,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from models.check import CheckDepth
+from models.check import CheckCode, CheckDepth
 from tests.hostile_peers import STREAMS
 from tests.peers import Script, listening
 from tests.probing import failure, prober, target
 
 AT_ONCE = 20
-DEADLINE_S = 1.0
+DEADLINE_S, AMPLE_S = 1.0, 10.0
 LONGEST_STEP_S = 0.03
 """Six times as long as the longest there is; a page of 300 MB that is read to its end is at work for seconds."""
 CHECK_S = 0.04
@@ -71,7 +71,8 @@ async def test_twenty_strangers_at_once_hold_up_nobody(name: str, steps_s: list[
     """Neither all in all, nor with one long step."""
     script, expected = STREAMS[name]
     with aside(script) as url:
-        checks = prober(deadline_s=DEADLINE_S)
+        # Only where it is waited for in vain is the time short: a busy machine needs some for the rest.
+        checks = prober(deadline_s=DEADLINE_S if expected[1] is CheckCode.TIMEOUT else AMPLE_S)
         await checks.probe(target(url), CheckDepth.FULL)
         steps_s.clear()
         reports = await asyncio.gather(*(checks.probe(target(url), CheckDepth.FULL) for _ in range(AT_ONCE)))
