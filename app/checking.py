@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from app.limits import Limiter
@@ -70,14 +71,10 @@ async def check_by_the_clock(checks: Checks, every: timedelta | None) -> None:
     pause_s = LOOK_S if every is None else min(LOOK_S, max(0.2, every.total_seconds() / 20))
     while True:
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the processes, hides nothing
-        try:
+        with suppress(DatabaseUnavailable), _going_on():
             await claims.settle()
             if every is not None:
                 await _check_what_is_due(checks, every)
-        except DatabaseUnavailable:
-            continue
-        except Exception as error:  # noqa: BLE001 - the clock goes on; the mistake is logged once
-            report_mistake(error, logger)
 
 
 async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
@@ -87,8 +84,20 @@ async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
     async def take_turns() -> None:
         while waiting:
             id_, user_id = waiting.pop()
-            with suppress(DestinationNotFound):
+            # Whatever is wrong with one, it is in front again the next time: the others must not wait for it.
+            with _going_on(), suppress(DestinationNotFound):
                 viewer = on_behalf_of(user_id, Protocol.SCHEDULER)
                 await checks.recheck(id_, viewer, stale_since=stale_since)
 
     await side_by_side(take_turns, BY_THE_CLOCK)
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Go on after a mistake, which is logged; a database that is away is none."""
+    try:
+        yield
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        report_mistake(error, logger)

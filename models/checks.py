@@ -44,6 +44,8 @@ PATIENCE_S = 3.0
 """How long somebody who asked waits for one of the others to end."""
 LOOK_S = 0.25
 """How often one looks whether another process has finished."""
+LONGEST_WAIT_S = claims.LEASE.total_seconds()
+"""How long one looks: by then a claim is over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,19 +155,25 @@ class Checks:
             task.exception()  # whoever waited has it; nobody may have
 
     async def _claimed(self, destination_id: int, depth: CheckDepth, viewer: Viewer) -> CheckReport:
-        """Check once no other process does; what another one finds meanwhile is the answer, if it looked as deep."""
-        async with self._slot(PATIENCE_S):
-            since = current_second()
-            while (claim := await claims.take(destination_id)) is None:
-                await asyncio.sleep(LOOK_S)
-                row = await _found(destination_id)
-                if row is None:
-                    raise DestinationNotFound
-                _require_checkable(row.kind)
-                told = _told(row, since, depth)
-                if told is not None:
-                    return told
-            return await self._climb(claim, depth, viewer)
+        """Check once no other process does; what another one finds meanwhile is the answer, if it looked as deep.
+
+        A turn of this process is taken for the check alone, not for the wait.
+        """
+        since, give_up_at = current_second(), time.monotonic() + LONGEST_WAIT_S
+        while time.monotonic() < give_up_at:
+            async with self._slot(PATIENCE_S):
+                claim = await claims.take(destination_id)
+                if claim is not None:
+                    return await self._climb(claim, depth, viewer)
+            await asyncio.sleep(LOOK_S)
+            row = await _found(destination_id)
+            if row is None:
+                raise DestinationNotFound
+            _require_checkable(row.kind)
+            told = _told(row, since, depth)
+            if told is not None:
+                return told
+        raise _no_turn()
 
     async def _climb(self, claim: claims.Claim, depth: CheckDepth, viewer: Viewer) -> CheckReport:
         try:
@@ -201,8 +209,7 @@ class Checks:
             async with asyncio.timeout(patience_s):
                 await self._slots.acquire()
         except TimeoutError:
-            quota = Quota(limit=AT_ONCE, remaining=0, resets_at=int(time.time()) + 1)
-            raise TooManyAttempts(quota, retry_after_s=1) from None
+            raise _no_turn() from None
         try:
             yield
         finally:
@@ -211,6 +218,11 @@ class Checks:
     def _counted(self, report: CheckReport) -> CheckReport:
         self._outcomes["reachable" if report.reachable else "unreachable"] += 1
         return report
+
+
+def _no_turn() -> TooManyAttempts:
+    """Others have it, or all turns of this process: a second later there may be one."""
+    return TooManyAttempts(Quota(limit=AT_ONCE, remaining=0, resets_at=int(time.time()) + 1), retry_after_s=1)
 
 
 async def _found(destination_id: int) -> BackupDestination | None:

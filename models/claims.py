@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -28,6 +27,8 @@ LEASE = timedelta(seconds=30)
 """Longer than the longest check and what is written before and after it."""
 SPREAD = 0.1
 """Of the interval: how much earlier or later than after just that one destination or another is due."""
+_SHARE = "(CAST(id AS bigint) % 65536 * 40503 % 65536)"
+"""In SQL, how many 65536ths of the spread are one destination's own: evenly spread, for 40503 is the golden ratio's."""
 _ASKED = frozenset({Protocol.GRAPHQL, Protocol.REST})
 
 
@@ -52,8 +53,9 @@ async def take(destination_id: int, *, stale_since: datetime | None = None) -> C
     """
     now = current_second()
     claim = Claim(destination_id, token_hex(16))
-    free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
-    chosen = BackupDestination.filter(free, id=destination_id, bucket_name__not_isnull=True)
+    chosen = BackupDestination.filter(
+        Q(claimed_until__isnull=True) | _is_over(now), id=destination_id, bucket_name__not_isnull=True
+    )
     if stale_since is not None:
         chosen = chosen.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since))
     changes = {"claim": claim.word, "claimed_until": now + LEASE, "reachability": Reachability.CHECKING}
@@ -95,7 +97,7 @@ async def give_up(claim: Claim) -> None:
 
 async def settle(*, limit: int = 100) -> int:
     """Give up the claims whose time is over, for those who died with them; says how many there were."""
-    over = BackupDestination.filter(claimed_until__lte=current_second()).order_by("claimed_until").limit(limit)
+    over = BackupDestination.filter(_is_over(current_second())).order_by("claimed_until").limit(limit)
     claims = [Claim(row.id, row.claim) for row in await over.only("id", "claim") if row.claim is not None]
     for claim in claims:
         await give_up(claim)
@@ -103,17 +105,24 @@ async def settle(*, limit: int = 100) -> int:
 
 
 async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
-    """Destinations last checked, or made, so long ago, the longest first; each has its own moment around then."""
-    now, latest = current_second(), stale_moment(every)
+    """Destinations last checked, or made, so long ago, the longest first; each has its own moment around then.
+
+    That moment is part of the statement: those that are not due yet would use the limit up.
+    """
     connection = BackupDestination._meta.db
-    mark, value = ("?", str(latest)) if connection.capabilities.dialect == "sqlite" else ("$1", latest)
+    spread_s = round(every.total_seconds() * 2 * SPREAD)
+    since, later_s = "coalesce(checked_at, created_at)", f"{_SHARE} * {spread_s} / 65536"
+    latest: datetime | str = stale_moment(every)
+    if connection.capabilities.dialect == "sqlite":
+        mark, own, latest = "?1", f"datetime(?1, '-' || ({later_s}) || ' seconds') || '+00:00'", str(latest)
+    else:
+        mark, own = "$1", f"$1 - make_interval(secs => {later_s})"
     rows: Sequence[Any] = await connection.execute_query_dict(
-        "SELECT id, user_id, coalesce(checked_at, created_at) AS since FROM backup_destinations "  # noqa: S608
-        f"WHERE bucket_name IS NOT NULL AND coalesce(checked_at, created_at) <= {mark} "
-        f"ORDER BY coalesce(checked_at, created_at) LIMIT {limit:d}",
-        [value],
+        f"SELECT id, user_id FROM backup_destinations WHERE bucket_name IS NOT NULL AND {since} <= {mark} "  # noqa: S608
+        f"AND {since} <= {own} ORDER BY {since} LIMIT {limit:d}",
+        [latest],
     )
-    return [Due(row["id"], row["user_id"]) for row in rows if _moment(row["since"]) + every * _share(row["id"]) <= now]
+    return [Due(row["id"], row["user_id"]) for row in rows]
 
 
 def stale_moment(every: timedelta) -> datetime:
@@ -132,6 +141,11 @@ def found_before(row: BackupDestination) -> Reachability:
         return Reachability.UNKNOWN
 
 
+def _is_over(now: datetime) -> Q:
+    """Whether a claim has ended, or ends later than any can that a clock like ours made: one of them was set back."""
+    return Q(claimed_until__lte=now) | Q(claimed_until__gt=now + 2 * LEASE)
+
+
 async def _held(claim: Claim) -> BackupDestination | None:
     query = BackupDestination.filter(id=claim.destination_id, claim=claim.word)
     return await query.select_for_update().first()
@@ -141,13 +155,3 @@ async def _release(row: BackupDestination, *also: str) -> None:
     for column in ("claim", "claimed_until"):
         setattr(row, column, None)
     await row.save(update_fields=["reachability", "claim", "claimed_until", *also])
-
-
-def _moment(stored: datetime | str) -> datetime:
-    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
-
-
-def _share(destination_id: int) -> float:
-    """How much of the interval is one destination's own: the same in every process, evenly spread."""
-    drawn = blake2b(destination_id.to_bytes(8), digest_size=4).digest()
-    return 1 - SPREAD + 2 * SPREAD * int.from_bytes(drawn) / 0xFFFF_FFFF

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from models.bearer import viewer_of
@@ -130,3 +131,9 @@ async def on_stage(gateway: Gateway) -> AsyncIterator[Stage]:
     async with gateway.models():
         viewer = await viewer_of(account.token, Protocol.GRAPHQL)
         yield Stage(account, vault, DestinationService(vault), viewer)
+
+
+async def age(gateway: Gateway, seconds: float, column: str = "created_at") -> None:
+    """Make every destination one that was made, or checked, so long ago."""
+    moment = current_second() - timedelta(seconds=seconds)
+    await gateway.rows(f"UPDATE backup_destinations SET {column} = '{moment}'")  # noqa: S608 - our own moment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -28,7 +28,7 @@ class Peer:
 
 @asynccontextmanager
 async def listening(
-    script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    script: Script, *, tls: ssl.SSLContext | None = None, host: str | Sequence[str] = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[Peer]:
     """A peer that runs the script for every connection; those still open are cut in the end."""
     peer, running = Peer(), set[asyncio.Task[None]]()
@@ -45,7 +45,7 @@ async def listening(
             running.discard(task)
             writer.transport.abort()
 
-    server = await asyncio.start_server(serve, host, 0, ssl=tls)
+    server = await asyncio.start_server(serve, host, port, ssl=tls)
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer

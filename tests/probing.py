@@ -71,7 +71,7 @@ def prober(
     *,
     allow: Sequence[str] = LOOPBACK,
     resolver: Resolver | None = None,
-    backend: Recorder | None = None,
+    backend: httpcore.AsyncNetworkBackend | None = None,
     tls: ssl.SSLContext | None = None,
     deadline_s: float = 5.0,
 ) -> S3Prober:

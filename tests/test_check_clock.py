@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import signal
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from sqlite3 import connect
 
-import asyncpg
 import pytest
 
 from app import checking
-from models import claims
+from models.check import CheckDepth, CheckReport, ProbeTarget
 from models.clock import current_second
-from models.kinds import Attribute, DestinationKind
-from tests import sealed
-from tests.checking import DEADLINE_S, HeldProber, Stage, on_stage, until
+from tests.checking import DEADLINE_S, HeldProber, Stage, age, on_stage, until
 from tests.databases import ENGINES, MOMENT, migrated
 from tests.destinations import events_of, stored
 from tests.gateway import Gateway
@@ -181,59 +176,30 @@ async def test_a_clock_that_is_stopped_gives_up_every_claim_before_it_ends(datab
     assert [(row["reachability"], row["claim"]) for row in rows] == [("unknown", None)] * 9
 
 
-async def age(database: Gateway, seconds: float, column: str = "created_at") -> None:
-    """Make every destination one that was made, or checked, so long ago."""
-    moment = current_second() - timedelta(seconds=seconds)
-    await database.rows(f"UPDATE backup_destinations SET {column} = '{moment}'")  # noqa: S608 - our own moment
+async def test_destinations_that_go_wrong_in_an_unforeseen_way_keep_no_other_waiting(
+    database: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More of them than are checked at once, and in front; each is logged and free again."""
+    monkeypatch.setattr(checking, "LOOK_S", 0.02)
+    broken = [f"broken-{n}" for n in range(checking.BY_THE_CLOCK + 1)]
 
+    class Mistaken(HeldProber):
+        async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
+            if target.bucket_name in broken:
+                raise ZeroDivisionError
+            return await super().probe(target, depth)
 
-async def test_each_destination_is_due_at_a_moment_of_its_own_around_the_interval(database: Gateway) -> None:
-    """The same in every process; made counts until the first check, and a directory is never due."""
+    prober = Mistaken()
+    prober.let_go(9)
     async with on_stage(database) as stage:
-        ids = {await stage.make() for _ in range(100)}
-        local = {Attribute.LABEL: "Cellar", Attribute.KIND: DestinationKind.LOCAL}
-        await stage.service.create(stage.viewer, local)
+        for name in broken:
+            await stage.make(bucket_name=name)
+        await age(database, 9000, "checked_at")
+        sound, moment = await stage.make(bucket_name="sound"), current_second() - 2 * HOUR
+        await database.rows(f"UPDATE backup_destinations SET checked_at = '{moment}' WHERE id = {sound}")  # noqa: S608
+        async with ticking(stage, prober, HOUR):
+            await until(lambda: prober.probed == [("sound", CheckDepth.FULL)])
+        rows = await database.rows("SELECT claim FROM backup_destinations")
 
-        async def due(limit: int = 200) -> list[int]:
-            return [due.id for due in await claims.due(timedelta(seconds=1000), limit=limit)]
-
-        for column in ("created_at", "checked_at"):
-            before: set[int] = set()
-            assert await due() == []
-            for seconds, least, most in ((890, 0, 0), (950, 10, 40), (1000, 35, 65), (1050, 60, 90), (1110, 100, 100)):
-                await age(database, seconds, column)
-                now = set(await due())
-                assert before <= now == set(await due()) <= ids
-                assert least <= len(now) <= most
-                before = now
-            await age(database, 0, "checked_at")
-        await age(database, 1200, "checked_at")
-        oldest = max(ids)
-        await database.rows(f"UPDATE backup_destinations SET checked_at = {MOMENT} WHERE id = {oldest}")  # noqa: S608
-        assert len(await due(7)) == 7
-        assert (await due(7))[0] == oldest
-
-
-async def test_what_is_due_is_found_by_its_index(database: Gateway, caplog: pytest.LogCaptureFixture) -> None:
-    """However many are not due."""
-    user_id = (await database.new_user()).user_id
-    await sealed.insert(database, database.settings["secret_keys"], user_id, 500)
-    await age(database, 1)
-    async with database.models():
-        with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
-            await claims.due(HOUR, limit=50)
-    (statement,) = (r.getMessage() for r in caplog.records if "coalesce" in r.getMessage())
-    sql = statement.partition(": ")[0]
-
-    if database.address.url is None:
-        with closing(connect(str(database.address.path))) as raw:
-            plan = repr(raw.execute(f"EXPLAIN QUERY PLAN {sql}", [str(current_second())]).fetchall())
-    else:
-        raw_url = await asyncpg.connect(database.address.url)
-        await raw_url.execute("ANALYZE backup_destinations")
-        plan = repr(await raw_url.fetch(f"EXPLAIN {sql}", current_second()))
-        await raw_url.close()
-
-    assert "destinations_due" in plan, (statement, plan)
-    assert "Sort" not in plan
-    assert "TEMP B-TREE" not in plan
+    assert {row["claim"] for row in rows} == {None}
+    assert "ZeroDivisionError" in caplog.text

@@ -6,11 +6,13 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from models.check import REMEDIES, CheckCode, CheckStepName
+from models.clock import current_second
 from tests.canary import Canaries, Finder
 from tests.checking import on_stage
 from tests.databases import ENGINES, MOMENT, migrated
@@ -115,7 +117,7 @@ async def test_all_are_checked_or_those_that_were_not_for_so_long(database: Gate
     """One that another process checks just now is left to it, and is no failure."""
     async with on_stage(database) as stage:
         ids = [await stage.make(endpoint=DENIED) for _ in range(3)]
-    claim = "claim = 'another', claimed_until = '2999-08-07 00:00:00+00:00'"
+    claim = f"claim = 'another', claimed_until = '{current_second() + timedelta(seconds=55)}'"
     await database.rows(f"UPDATE backup_destinations SET {claim} WHERE id = {ids[0]}")  # noqa: S608 - our own integer
 
     everything = await check(database, "--all", "--json")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+from models.clock import current_second
 from tests.configured import configured
 from tests.gateway import Account, Gateway
 from tests.graphql_client import Answer, ask, code_of, data_of
@@ -118,7 +120,7 @@ async def test_a_check_that_waits_for_another_process_too_long_is_told_so(counti
     number = await account.create("custom_s3", custom_s3_endpoint=DENIED)
     await counting.rows(
         "UPDATE backup_destinations SET reachability = 'checking', claim = 'somebody', "  # noqa: S608 - our own integer
-        f"claimed_until = '2999-08-07 00:00:00+00:00' WHERE id = {number}"
+        f"claimed_until = '{current_second() + timedelta(seconds=55)}' WHERE id = {number}"
     )
 
     answer = await ask(account, CHECK, {"id": destination_id(number)})

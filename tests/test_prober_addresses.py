@@ -94,29 +94,6 @@ async def test_one_denied_answer_among_public_ones_refuses_the_host() -> None:
     assert backend.attempts == []
 
 
-async def test_a_name_that_changes_its_address_never_leads_to_the_private_one() -> None:
-    """A thousand checks of a name that is public and private by turns: what was judged is what is dialled."""
-
-    class Turning:
-        asked = 0
-
-        async def resolve(self, _host: str) -> list[str]:
-            self.asked += 1
-            return [PUBLIC] if self.asked % 2 else ["127.0.0.1"]
-
-    names = Turning()
-    async with listening(Shelf().script) as private:
-        backend = Recorder()
-        checks = prober(allow=(), resolver=names, backend=backend)
-        there = target(f"http://rebinding.example:{private.port}")
-        reports = [await checks.probe(there, CheckDepth.FULL) for _ in range(1_000)]
-
-        assert private.connections == 0
-    assert names.asked == 1_000
-    assert set(backend.attempts) == {(PUBLIC, private.port)}
-    assert [failure(report) for report in reports[:2]] == [(CheckStepName.CONNECT, CheckCode.CONNECT_FAILED), REFUSED]
-
-
 async def test_a_whole_check_resolves_once_though_the_store_hangs_up_after_every_answer() -> None:
     shelf = Shelf(hangs_up=True)
     async with listening(shelf.script) as peer:
