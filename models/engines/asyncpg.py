@@ -16,7 +16,7 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
-from tortoise.exceptions import TransactionManagementError
+from tortoise.exceptions import IntegrityError, TransactionManagementError
 
 from models.errors import DatabaseUnavailable
 
@@ -82,7 +82,11 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
     """A pool per process. `dsn` is the database's URL, `maxsize` the number of connections."""
 
     async def fetch(self, sql: str, *parameters: Any) -> Sequence[asyncpg.Record]:
-        """The rows of a prepared statement as they come; raises `DatabaseUnavailable`."""
+        """The rows of a prepared statement as they come; raises `DatabaseUnavailable`, or `IntegrityError`.
+
+        Outside a transaction a statement is one of its own: when the connection is lost, whether a change took effect
+        is unknown, as it is at a COMMIT.
+        """
         self.log.debug(sql)
         try:
             async with self.acquire_connection() as connection:
@@ -90,6 +94,8 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
                 return rows
         except UNAVAILABLE as error:
             raise DatabaseUnavailable from error
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise IntegrityError(error) from error
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""
