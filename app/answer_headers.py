@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,11 +16,29 @@ _NOT_KEPT = (b"cache-control", b"no-store")
 _NOTHING_LOADS = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
-class AnswerHeaders:
-    """Adds the headers in one step; an answer that sets its own caching or content policy keeps it.
+Header = tuple[bytes, bytes]
+
+
+def completed(headers: Iterable[Header], scope: Scope) -> list[Header]:
+    """The headers of an answer with those that every answer carries; it may bring its own caching or content policy.
 
     Those of the rate limit say where `scope["quota"]` stands, on refusals too.
     """
+    all_ = [*headers, *_ALWAYS]
+    present = dict(all_)
+    if b"cache-control" not in present:
+        all_.append(_NOT_KEPT)
+    if b"content-security-policy" not in present:
+        all_.append(_NOTHING_LOADS)
+    quota = scope.get("quota")
+    if quota is not None and b"x-ratelimit-limit" not in present:
+        all_.append((b"x-ratelimit-limit", b"%d" % quota.limit))
+        all_.append((b"x-ratelimit-remaining", b"%d" % quota.remaining))
+    return all_
+
+
+class AnswerHeaders:
+    """Adds the headers to every answer of the application behind it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,17 +49,7 @@ class AnswerHeaders:
 
         def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), *_ALWAYS]
-                present = dict(headers)
-                if b"cache-control" not in present:
-                    headers.append(_NOT_KEPT)
-                if b"content-security-policy" not in present:
-                    headers.append(_NOTHING_LOADS)
-                quota = scope.get("quota")
-                if quota is not None and b"x-ratelimit-limit" not in present:
-                    headers.append((b"x-ratelimit-limit", b"%d" % quota.limit))
-                    headers.append((b"x-ratelimit-remaining", b"%d" % quota.remaining))
-                message["headers"] = headers
+                message["headers"] = completed(message.get("headers", ()), scope)
             return send(message)
 
         return self._app(scope, receive, send_with_headers)

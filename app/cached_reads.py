@@ -6,7 +6,8 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.response_cache import READS, Question, ResponseCache
+from app.questions import READS, Question
+from app.response_cache import ResponseCache
 
 
 class CachedReads:

@@ -6,8 +6,12 @@ answer. A tag that somebody made up tells him at most that nothing has changed.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from importlib.metadata import version
+
+from app.questions import Question
+from models.abilities import Ability
 
 _DIGEST_BYTES = 16
 
@@ -18,11 +22,17 @@ class EntityTags:
     def __init__(self, *, public_url: str | None) -> None:
         self._beginning = repr((version("moorings"), public_url)).encode()
 
-    def of(self, question: tuple[object, ...]) -> bytes:
-        """The strong tag, quotes included, of what answers the question; its parts are plain values."""
-        return (
-            b'"%s"' % blake2b(self._beginning + repr(question).encode(), digest_size=_DIGEST_BYTES).hexdigest().encode()
-        )
+    def of(self, question: Question) -> bytes:
+        """The strong tag, quotes included, of what answers the question."""
+        user_id, revision, abilities, _ = question.key
+        who = b"%d %d%s" % (user_id, revision, _spelled(abilities))
+        spelled = b"%s%s%s" % (self._beginning, who, question.wording.spelled)
+        return b'"%s"' % blake2b(spelled, digest_size=_DIGEST_BYTES).hexdigest().encode()
+
+
+@lru_cache(maxsize=64)
+def _spelled(abilities: frozenset[Ability]) -> bytes:
+    return repr(sorted(map(str, abilities))).encode()
 
 
 def matches(condition: bytes, tag: bytes) -> bool:

@@ -17,13 +17,27 @@ logger = logging.getLogger("moorings.failures")
 Handler = Callable[[Request, Exception], Response]
 
 
+Handlers = Mapping[type[Exception], Handler]
+
+
+def answer_to(error: Exception, scope: Scope, handlers: Handlers) -> Response:
+    """What to say of an exception; one that nobody expected is logged, once and without a value."""
+    handler = _handler_of(error, handlers)
+    return problem(500, report(error, logger)) if handler is None else handler(Request(scope), error)
+
+
+def _handler_of(error: Exception, handlers: Handlers) -> Handler | None:
+    found = (handlers.get(class_) for class_ in type(error).__mro__)
+    return next((handler for handler in found if handler is not None), None)
+
+
 class Failures:
-    """What nobody expected is logged once, without a value, and answered 500 with a request id that the log has too.
+    """What nobody expected is answered 500 with a request id that the log has too.
 
     So is anything that comes when an answer has already begun, except that there is nothing left to answer then.
     """
 
-    def __init__(self, app: ASGIApp, *, handlers: Mapping[type[Exception], Handler]) -> None:
+    def __init__(self, app: ASGIApp, *, handlers: Handlers) -> None:
         self._app = app
         self._handlers = handlers
 
@@ -42,11 +56,6 @@ class Failures:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            handler = None if begun else self._handler_of(error)
-            answer = problem(500, report(error, logger)) if handler is None else handler(Request(scope), error)
+            answer = answer_to(error, scope, {} if begun else self._handlers)
             if not begun:
                 await answer(scope, receive, send)
-
-    def _handler_of(self, error: Exception) -> Handler | None:
-        found = (self._handlers.get(class_) for class_ in type(error).__mro__)
-        return next((handler for handler in found if handler is not None), None)

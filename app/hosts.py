@@ -14,27 +14,17 @@ REMEMBERED = 1_000
 LONGEST_REMEMBERED = 255
 
 
-class AllowedHosts:
-    """Lets a request through whose one Host header names an allowed host, whatever the port."""
+class Hosts:
+    """The names of this gateway; remembers which values of a Host header were one."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str]) -> None:
-        self._app = app
-        self._any = "*" in hosts
-        self._names = frozenset(host for host in hosts if not host.startswith("*"))
-        self._suffixes = tuple(host[1:] for host in hosts if host.startswith("*."))
-        self._allowed: set[bytes] = set()  # header values that were judged before
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self._any = "*" in allowed
+        self._names = frozenset(host for host in allowed if not host.startswith("*"))
+        self._suffixes = tuple(host[1:] for host in allowed if host.startswith("*."))
+        self._allowed: set[bytes] = set()
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "lifespan" or self._is_allowed(scope) or scope["path"] in CALLED_BY_ADDRESS:
-            return self._app(scope, receive, send)
-        refusal = problem(400, "The Host header does not name this gateway; MOORINGS_ALLOWED_HOSTS lists its names.")
-        return refusal(scope, receive, send)
-
-    def _is_allowed(self, scope: Scope) -> bool:
-        values = [value for name, value in scope["headers"] if name == b"host"]
-        if len(values) != 1:
-            return False
-        value = values[0]
+    def allow(self, value: bytes) -> bool:
+        """Whether the value of a Host header names an allowed host, whatever the port."""
         if value in self._allowed:
             return True
         is_allowed = self._names_this_gateway(_without_port(value.decode("latin-1").lower()))
@@ -44,6 +34,24 @@ class AllowedHosts:
 
     def _names_this_gateway(self, name: str) -> bool:
         return name != "" and (self._any or name in self._names or (name.endswith(self._suffixes) and name[0] != "."))
+
+
+class AllowedHosts:
+    """Lets a request through whose one Host header names an allowed host."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Hosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "lifespan" or self._is_allowed(scope) or scope["path"] in CALLED_BY_ADDRESS:
+            return self._app(scope, receive, send)
+        refusal = problem(400, "The Host header does not name this gateway; MOORINGS_ALLOWED_HOSTS lists its names.")
+        return refusal(scope, receive, send)
+
+    def _is_allowed(self, scope: Scope) -> bool:
+        values = [value for name, value in scope["headers"] if name == b"host"]
+        return len(values) == 1 and self._hosts.allow(values[0])
 
 
 def _without_port(host: str) -> str:

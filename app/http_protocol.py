@@ -13,7 +13,9 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.application import lane_of
 from app.http_answers import WholeAnswers
+from app.passage import Passage
 
 HEAD_S = 10.0
 BODY_S = 30.0
@@ -34,6 +36,11 @@ class HardenedProtocol(HttpToolsProtocol):
         self._piece_bytes = self._pieces_bytes = 0
         self._refusal = (400, "This is not an HTTP request.")
         self._deadline: asyncio.TimerHandle | None = None
+        self._lane = lane_of(self.app)
+        self._passage: Passage | None = None  # the request that comes in now, if it takes the fast lane
+        self._is_between = True  # no request has begun to come in
+        self._begun = 0  # requests that began in this piece
+        self._passed: Passage | None = None  # the last of them that took the fast lane
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Give the first head its time."""
@@ -50,11 +57,24 @@ class HardenedProtocol(HttpToolsProtocol):
 
         A request that comes in one piece, as most do, needs no deadline.
         """
+        was_between = self._is_between
+        if was_between and self._lane is not None and self._lane.seen is not None and self._is_free():
+            seen = self._lane.seen.find(data)
+            if seen is not None:
+                self._unset_keepalive_if_required()
+                self._clear_deadline()
+                self._pass(
+                    Passage(self, self._lane, {**seen.scope, "client": self.client, "server": self.server}, seen)
+                )
+                return
+        self._begun, self._passed = 0, None
         self._piece_bytes = len(data)
         if self._head_open:
             self._head_bytes += len(data)
             self._pieces_bytes += len(data)
         super().data_received(data)
+        if was_between and self._begun == 1 and self._is_between:
+            self._note_wire(data)
         if self._head_open and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(431, f"The head of the request is larger than {MAX_HEAD_BYTES} bytes.")
         elif self._deadline is None and not self.transport.is_closing():
@@ -67,6 +87,8 @@ class HardenedProtocol(HttpToolsProtocol):
         """Start the next head on a connection that is kept alive."""
         super().on_message_begin()
         self._head_open = True
+        self._is_between = False
+        self._begun += 1
         self._pieces_bytes = self._piece_bytes
         if self._deadline is None:
             self._head_bytes = 0
@@ -77,15 +99,66 @@ class HardenedProtocol(HttpToolsProtocol):
         self._body_open = True
         self._clear_deadline()
         self._judge_head()
+        self._passage = self._short_way()
+        if self._passage is not None:
+            self.cycle = self._passage  # type: ignore[assignment]  # what uvicorn's protocol looks for is there
+            return
         super().on_headers_complete()
         if type(self.cycle) is RequestResponseCycle:  # uvicorn offers no place to name another class
             self.cycle.__class__ = WholeAnswers
 
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._passage is None:
+            super().on_body(body)
+        else:
+            self._passage.body += body
+
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._body_open = False
+        self._is_between = True
         self._clear_deadline()
-        super().on_message_complete()
+        if self._passage is None:
+            super().on_message_complete()
+        else:
+            self._pass(self._passage)
+            self._passage = None
+
+    def _is_free(self) -> bool:
+        """Whether nothing is under way on this connection, and whoever reads keeps up."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return (cycle is None or cycle.response_complete) and not self.flow.write_paused
+
+    def _short_way(self) -> Passage | None:
+        """A passage on the fast lane, if the request may take it."""
+        parser, lane = self.parser, self._lane
+        if lane is None or not self._is_free() or self.access_log:
+            return None
+        if parser.get_http_version() != "1.1" or not parser.should_keep_alive():
+            return None
+        path, _, query = self.url.partition(b"?")
+        method = parser.get_method()
+        way = lane.way(method, path, self.headers)
+        if way is None or b"#" in query:
+            return None
+        scope: Any = self.scope
+        scope["method"], scope["path"], scope["raw_path"] = method.decode("ascii"), path.decode("ascii"), path
+        scope["query_string"], scope["way"] = query, way
+        scope["route"], scope["path_params"] = way.route, way.params
+        return Passage(self, lane, scope)
+
+    def _note_wire(self, data: bytes) -> None:
+        """Tell the passage that just began which bytes were all of its request."""
+        if self._passed is not None:
+            self._passed.wire = data
+
+    def _pass(self, passage: Passage) -> None:
+        self._passed = passage
+        self.cycle = passage  # type: ignore[assignment]  # what uvicorn's protocol looks for is there
+        task = self.loop.create_task(passage.run())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def send_400_response(self, msg: str) -> None:
         """Write the refusal that was decided on, or that of the parser, as JSON."""

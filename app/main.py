@@ -24,7 +24,8 @@ from app.database import connections, open_database
 from app.entity_tags import EntityTags
 from app.explorer import Explorer
 from app.failures import Failures
-from app.hosts import AllowedHosts
+from app.fast_lane import Door, FastLane
+from app.hosts import AllowedHosts, Hosts
 from app.keys import open_vault
 from app.limits import Limiters, open_limiters
 from app.listener import listen
@@ -80,23 +81,25 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             yield {"service": service, "checks": checks, "streams": streams, "public_url": settings.public_url}
 
     explorer = Explorer(enabled=settings.explorer)
-    doors = [
-        *_graphql_routes(settings, at_graphql, cache, explorer),
-        *endpoints.routes(
-            [
-                Middleware(Authentication, doorkeeper=at_rest),
-                Middleware(CachedReads, cache=cache),
-            ]
-        ),
-        *health.ROUTES,
-        Route("/metrics", metrics.endpoint, methods=["GET"]),
-    ]
+    graphql = _graphql_routes(settings, at_graphql, cache, explorer)
+    rest = endpoints.routes([Middleware(Authentication, doorkeeper=at_rest), Middleware(CachedReads, cache=cache)])
+    others = [*health.ROUTES, Route("/metrics", metrics.endpoint, methods=["GET"])]
+    hosts = Hosts(settings.allowed_hosts)
     app = Application(
-        routes=with_pages(doors, settings, explorer),
-        middleware=_around_everything(settings, metrics),
+        routes=with_pages([*graphql, *rest, *others], settings, explorer),
+        middleware=_around_everything(settings, metrics, hosts),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
+    if not settings.cors_origins:  # or there were more to add to an answer
+        app.lane = FastLane(
+            [Door(routes=graphql, doorkeeper=at_graphql), Door(routes=rest, doorkeeper=at_rest)],
+            hosts=hosts,
+            handlers=handlers(),
+            metrics=metrics,
+            cache=cache,
+            settings=settings,
+        )
     return app
 
 
@@ -154,7 +157,7 @@ def _kept_numbers(cache: ResponseCache, reads: Reads, checked: Counter[str]) -> 
     ]
 
 
-def _around_everything(settings: Settings, metrics: Metrics) -> list[Middleware]:
+def _around_everything(settings: Settings, metrics: Metrics, hosts: Hosts) -> list[Middleware]:
     """Outermost first."""
     cors = Middleware(
         CORSMiddleware,
@@ -166,7 +169,7 @@ def _around_everything(settings: Settings, metrics: Metrics) -> list[Middleware]
     return [
         Middleware(RequestMetrics, metrics=metrics),
         Middleware(AnswerHeaders),
-        Middleware(AllowedHosts, hosts=settings.allowed_hosts),
+        Middleware(AllowedHosts, hosts=hosts),
         *([cors] if settings.cors_origins else []),
         Middleware(Failures, handlers=handlers()),
         Middleware(BodyLimit, max_body_bytes=settings.max_body_bytes),

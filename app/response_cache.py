@@ -8,17 +8,16 @@ gets it: nothing runs out, and no process has to tell another.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
 from sys import getsizeof
-from typing import NamedTuple
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from app.entity_tags import EntityTags, matches
-from models.viewer import Protocol, Viewer
+from app.kept_answer import KeptAnswer
+from app.questions import Headers, Key, Question, Wording
+from models.viewer import Viewer
 
-READS = ("GET", "HEAD")
 LARGEST_PART = 16
 """An answer larger than this part of the whole is not kept: it would push too many others out."""
 BESIDE_TEXTS = 800
@@ -26,46 +25,7 @@ BESIDE_TEXTS = 800
 
 _ANY = b"*"
 _CACHING = (b"cache-control", b"private, max-age=0, must-revalidate")
-_VARY = {
-    Protocol.REST: (b"vary", b"Authorization"),
-    Protocol.GRAPHQL: (b"vary", b"Authorization, Accept"),
-}
 _OURS = frozenset({b"cache-control", b"vary", b"etag"})
-
-Headers = Sequence[tuple[bytes, bytes]]
-Key = tuple[int, int, frozenset[str], str, str, str, bytes, bytes, bytes, bytes]
-
-
-class Question(NamedTuple):
-    """Everything that an answer depends on, and what the client has already."""
-
-    key: Key
-    """User id, revision, abilities, method, scheme, path, query, body, Host, Accept."""
-    vary: tuple[bytes, bytes] | None
-    """The header of a tagged answer; None for a question by POST, whose answer has no tag."""
-    condition: bytes
-    """`If-None-Match`, empty without one."""
-
-
-class KeptAnswer:
-    """A whole answer that can be sent any number of times."""
-
-    __slots__ = ("_body", "_headers", "_status", "tag")
-
-    def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, tag: bytes) -> None:
-        self._status = status
-        self._headers = tuple(headers)  # nobody it is sent through can change it
-        self._body = body
-        self.tag = tag
-
-    @property
-    def bytes(self) -> int:
-        """The memory that its texts take."""
-        return getsizeof(self._body) + sum(getsizeof(value) for _, value in self._headers)
-
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
-        await send({"type": "http.response.body", "body": self._body})
 
 
 class _Shelf:
@@ -98,26 +58,12 @@ class ResponseCache:
         return {"hit": self.hits, "miss": self.misses, "not modified": self.not_modified}
 
     def question(self, viewer: Viewer, scope: Scope, body: bytes = b"") -> Question:
-        """What a viewer asks. REST's answers do not depend on `Accept`, and HEAD is answered as GET."""
-        headers = scope["headers"]
-        given = dict(headers)
-        if len(given) != len(headers):
-            given = _joined(headers)
-        protocol = viewer.protocol
-        reads = scope["method"] in READS
-        key = (
-            viewer.user_id,
-            viewer.revision,
-            viewer.abilities,
-            "GET" if reads else scope["method"],
-            scope["scheme"],
-            scope["path"],
-            scope["query_string"],
-            body,
-            given.get(b"host", b""),
-            given.get(b"accept", b"") if protocol is Protocol.GRAPHQL else b"",
-        )
-        return Question(key, _VARY[protocol] if reads else None, given.get(b"if-none-match", b"") if reads else b"")
+        """What a viewer asks; a request that was seen before brings it along, others leave their words in the scope."""
+        known: Question | None = scope.get("question")
+        if known is None:
+            wording = scope["wording"] = Wording.of(scope, viewer.protocol, body)
+            known = Question.by(viewer, wording)
+        return known
 
     def known(self, question: Question) -> KeptAnswer | None:
         """The answer, when it is kept or the client has it; None when it has to be found out."""
@@ -126,9 +72,10 @@ class ResponseCache:
         if shelf is not None and shelf.revision != key[1]:
             self._forget(shelf, key[0])
         kept = self._kept.get(key)
-        if question.vary is not None and question.condition and self._client_has(question, kept):
+        vary, condition = question.wording.vary, question.wording.condition
+        if condition and vary is not None and self._client_has(condition, question, kept):
             self.not_modified += 1
-            return _unchanged(question.vary, self._tag_of(key) if kept is None else kept.tag)
+            return _unchanged(vary, self._tags.of(question) if kept is None else kept.tag)
         if kept is not None:
             self.hits += 1
             self._kept.move_to_end(key)
@@ -143,33 +90,33 @@ class ResponseCache:
     def finish(self, question: Question, headers: Headers, body: bytes) -> KeptAnswer:
         """What to send for a success, which is kept: its bytes with a tag, or a 304 to who asked for anything new."""
         self.misses += 1
-        tag = b""
-        if question.vary is not None:
-            tag = self._tag_of(question.key)
+        tag, vary = b"", question.wording.vary
+        if vary is not None:
+            tag = self._tags.of(question)
             headers = [header for header in headers if header[0] not in _OURS]
-            headers += [_CACHING, question.vary, (b"etag", tag)]
+            headers += [_CACHING, vary, (b"etag", tag)]
         answer = KeptAnswer(200, headers, body, tag)
         self._store(question.key, answer)
-        if question.vary is not None and question.condition.strip() == _ANY:
+        if vary is not None and question.wording.condition.strip() == _ANY:
             self.not_modified += 1
-            return _unchanged(question.vary, tag)
+            return _unchanged(vary, tag)
         return answer
 
-    def _client_has(self, question: Question, kept: KeptAnswer | None) -> bool:
+    def _client_has(self, condition: bytes, question: Question, kept: KeptAnswer | None) -> bool:
         """Whether nothing needs to be sent. `*` is any answer there is, which only a kept one is known to be."""
-        if question.condition.strip() == _ANY:
+        if condition.strip() == _ANY:
             return kept is not None
-        return matches(question.condition, self._tag_of(question.key) if kept is None else kept.tag)
-
-    def _tag_of(self, key: Key) -> bytes:
-        user_id, revision, abilities, *others = key
-        return self._tags.of((user_id, revision, sorted(map(str, abilities)), *others))
+        return matches(condition, self._tags.of(question) if kept is None else kept.tag)
 
     def _store(self, key: Key, answer: KeptAnswer) -> None:
+        largest = self._max_bytes // LARGEST_PART
+        if len(answer.body) > largest:
+            return
+        answer.prepare()
         size = _size(key, answer)
         user_id, revision = key[:2]
         shelf = self._shelves.get(user_id)
-        if size > self._max_bytes // LARGEST_PART or (shelf is not None and shelf.revision > revision):
+        if size > largest or (shelf is not None and shelf.revision > revision):
             return  # too large, or a change has overtaken the read: nobody will ask for this revision again
         if shelf is not None and shelf.revision < revision:
             self._forget(shelf, user_id)
@@ -200,15 +147,7 @@ class ResponseCache:
 
 
 def _size(key: Key, answer: KeptAnswer) -> int:
-    return BESIDE_TEXTS + answer.bytes + sum(map(getsizeof, key[3:]))
-
-
-def _joined(headers: Headers) -> dict[bytes, bytes]:
-    """The headers by name, those of one name joined as RFC 9110, 5.3 allows."""
-    given: dict[bytes, bytes] = {}
-    for name, value in headers:
-        given[name] = given[name] + b", " + value if name in given else value
-    return given
+    return BESIDE_TEXTS + answer.bytes + sum(map(getsizeof, key[3]))
 
 
 def _unchanged(vary: tuple[bytes, bytes], tag: bytes) -> KeptAnswer:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -63,6 +66,10 @@ class _Workers(Multiprocess):
 
     stopped_by_signal = False
 
+    def init_processes(self) -> None:
+        with _ctrl_c_ignored():
+            super().init_processes()
+
     def handle_int(self) -> None:
         self.stopped_by_signal = True
         super().handle_int()
@@ -70,6 +77,20 @@ class _Workers(Multiprocess):
     def handle_term(self) -> None:
         self.stopped_by_signal = True
         super().handle_term()
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """What a process that is started meanwhile begins with, until its server knows what to do with Ctrl-C.
+
+    A terminal sends it to all processes; one that has not got further than its imports would show a traceback. The
+    supervisor gets it too, and ends the others.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _run_one(config: uvicorn.Config, listener: socket.socket) -> int:

@@ -34,14 +34,21 @@ class Batched(Generic[Key, Found]):
         self._keeping_back = 0
         self._is_due = False
         self._running: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.asked = 0
         self.statements = 0
 
     def ask(self, key: Key) -> asyncio.Future[Found | None]:
         """What the key finds in a statement sent from now on; raises `DatabaseUnavailable`."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._loop = asyncio.get_running_loop()  # Python asks the system for the process each time
         answer: asyncio.Future[Found | None] = loop.create_future()
-        self._waiting.setdefault(key, []).append(answer)
+        askers = self._waiting.get(key)
+        if askers is None:
+            self._waiting[key] = [answer]
+        else:
+            askers.append(answer)
         self.asked += 1
         if not self._is_due and not self._keeping_back:
             self._is_due = True

@@ -59,10 +59,14 @@ async def viewer_of(text: str, protocol: Protocol, reads: Reads | None = None) -
 
     Asked on every request, so that a revocation takes effect at once everywhere; with `reads`, requests ask together.
     """
-    bearer = parse_bearer(text)
+    return await viewer_behind(parse_bearer(text), protocol, reads or Reads())
+
+
+async def viewer_behind(bearer: Bearer, protocol: Protocol, reads: Reads) -> Viewer:
+    """As `viewer_of`, for a token that was read before."""
     if bearer.token_id is not None and bearer.token_id >= BEHIND_EVERY_ID:
         raise Unauthenticated
-    token = await (reads or Reads()).token(bearer.digest if bearer.token_id is None else bearer.token_id)
+    token = await reads.token(bearer.digest if bearer.token_id is None else bearer.token_id)
     matches = hmac.compare_digest(_NOBODY if token is None else token.digest, bearer.digest)
     if token is None or not matches or not token.is_valid_at(current_second()):
         raise Unauthenticated

@@ -13,7 +13,7 @@ from typing import Any
 
 from models.attributes import MAX_LENGTHS, is_text
 from models.backup_destination import BackupDestination
-from models.destination_row import COLUMNS, DestinationRow, from_postgresql, from_sqlite
+from models.destination_row import COLUMNS, DestinationRow, RecordRow, from_sqlite
 from models.kinds import KINDS, Attribute, DestinationKind, Reachability
 from models.pagination import Bounds, Slice
 
@@ -140,9 +140,11 @@ class _Statement:
         self._conditions.append(f"({field}, id) {sign} ({self.parameter(value)}, {self.parameter(position.id)})")
 
     async def rows(self, sql: str) -> list[DestinationRow]:
-        found: Sequence[Any] = (await self.connection.execute_query(sql, self.parameters))[1]
-        make = from_sqlite if self._is_sqlite else from_postgresql
-        return [make(row) for row in found]
+        database: Any = self.connection
+        if not self._is_sqlite:
+            return list(await database.fetch(sql, *self.parameters, record_class=RecordRow))
+        found: Sequence[Any] = (await database.execute_query(sql, self.parameters))[1]
+        return [from_sqlite(row) for row in found]
 
     def _among(self, column: str, values: Sequence[str]) -> None:
         if not values:

@@ -6,19 +6,24 @@ its thread. Either way they run on the ORM's own connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
+from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
+
+from asyncpg import Record
 
 from models import statements
 from models.batching import Batched
-from models.destination_row import DestinationRow, from_postgresql, from_sqlite
+from models.destination_row import COLUMNS, DestinationRow, RecordRow, from_sqlite
 from models.engines.sqlite import MooringsSqliteClient
 from models.user import User
 
 BEHIND_EVERY_ID = 2**31
-_ID = itemgetter(0)
+_ID = attrgetter("id")
+_WIDTH = len(COLUMNS)
+"""Of a row; behind it, PostgreSQL says which key it belongs to."""
 
 
 class TokenRow(NamedTuple):
@@ -41,6 +46,9 @@ class TokenRow(NamedTuple):
         """Whether it is neither revoked nor expired, and its user enabled."""
         expired = self.expires_at is not None and self.expires_at <= moment
         return self.revoked_at is None and not expired and self.disabled_at is None
+
+
+_token_from_postgresql: Callable[[Iterable[Any]], TokenRow] = partial(tuple.__new__, TokenRow)
 
 
 class Span(NamedTuple):
@@ -107,16 +115,15 @@ class Reads:
 
 
 async def _fetch_tokens(keys: Collection[int | str]) -> dict[int | str, TokenRow]:
-    make = _token_from_sqlite if _is_sqlite() else TokenRow._make
-    by_id = [key for key in keys if isinstance(key, int)]
-    by_digest = [key for key in keys if isinstance(key, str)]
+    database = _database()
+    is_sqlite = isinstance(database, MooringsSqliteClient)
+    make = _token_from_sqlite if is_sqlite else _token_from_postgresql
     found: dict[int | str, TokenRow] = {}
-    if by_id:
-        rows = await _rows_by(by_id, statements.tokens_by("id", is_sqlite=_is_sqlite()))
-        found |= {row[0]: make(row) for row in rows}
-    if by_digest:
-        rows = await _rows_by(by_digest, statements.tokens_by("digest", is_sqlite=_is_sqlite()))
-        found |= {row[1]: make(row) for row in rows}
+    for column, position, type_ in (("id", 0, int), ("digest", 1, str)):
+        wanted = [key for key in keys if type(key) is type_]
+        if wanted:
+            rows = await _rows_by(database, statements.tokens_by(column, is_sqlite=is_sqlite), wanted)
+            found |= {row[position]: make(row) for row in rows}
     return found
 
 
@@ -131,62 +138,65 @@ def _token_from_sqlite(values: Sequence[Any]) -> TokenRow:
 
 
 async def _fetch_destinations(ids: Collection[int]) -> dict[int, DestinationRow]:
-    rows = await _rows_by(list(ids), statements.destinations(is_sqlite=_is_sqlite()))
-    make = _row_maker()
-    return {row[0]: make(row) for row in rows}
+    database = _database()
+    sql = statements.destinations(is_sqlite=isinstance(database, MooringsSqliteClient))
+    return {row.id: row for row in _made(database, await _rows_by(database, sql, list(ids), RecordRow))}
 
 
 async def _fetch_spans(spans: Collection[Span]) -> dict[Span, list[DestinationRow]]:
+    database = _database()
     found: dict[Span, list[DestinationRow]] = {}
-    make = _row_maker()
     for from_end in (False, True):
         wanted = [span for span in spans if span.from_end is from_end]
         if wanted:
-            sql = statements.span(from_end=from_end, is_sqlite=_is_sqlite())
-            for span, rows in zip(wanted, await _rows_of(sql, [span[:4] for span in wanted]), strict=True):
-                found[span] = _in_order([make(row) for row in rows], from_end=from_end)
+            sql = statements.span(from_end=from_end, is_sqlite=isinstance(database, MooringsSqliteClient))
+            for span, rows in zip(wanted, await _rows_of(database, sql, [span[:4] for span in wanted]), strict=True):
+                found[span] = _in_order(_made(database, rows), from_end=from_end)
     return found
 
 
 async def _fetch_pages(pages: Collection[PageSpan]) -> dict[PageSpan, CountedRows]:
+    database = _database()
     found: dict[PageSpan, CountedRows] = {}
-    make = _row_maker()
     for from_end in (False, True):
         wanted = [page for page in pages if page.from_end is from_end]
         if wanted:
-            sql = statements.page(from_end=from_end, is_sqlite=_is_sqlite())
-            for page, rows in zip(wanted, await _rows_of(sql, [page[:3] for page in wanted]), strict=True):
+            sql = statements.page(from_end=from_end, is_sqlite=isinstance(database, MooringsSqliteClient))
+            for page, rows in zip(wanted, await _rows_of(database, sql, [page[:3] for page in wanted]), strict=True):
                 if rows:
-                    in_order = _in_order([make(row[1:]) for row in rows], from_end=False)
-                    found[page] = CountedRows(rows=in_order, total=rows[0][0])
+                    total = rows[0][-1]
+                    found[page] = CountedRows(rows=_in_order(_made(database, rows), from_end=False), total=total)
     return found
 
 
-def _is_sqlite() -> bool:
-    return isinstance(User._meta.db, MooringsSqliteClient)
+def _database() -> Any:
+    """The ORM's own connections, looked up once for each statement."""
+    return User._meta.db
 
 
-def _row_maker() -> Callable[[Sequence[Any]], DestinationRow]:
-    return from_sqlite if _is_sqlite() else from_postgresql
+def _made(database: Any, rows: list[Any]) -> list[DestinationRow]:
+    """The rows as rows of ours; those of PostgreSQL are."""
+    if isinstance(database, MooringsSqliteClient):
+        return [from_sqlite(row[:_WIDTH]) for row in rows]
+    return rows
 
 
-async def _rows_by(keys: Sequence[Any], sql: str) -> list[Any]:
+async def _rows_by(database: Any, sql: str, keys: Sequence[Any], class_: type[Record] | None = None) -> list[Any]:
     """The rows of all keys together, in no order."""
-    database: Any = User._meta.db
     if isinstance(database, MooringsSqliteClient):
         found = await database.fetch_each(sql, [(key,) for key in keys])
         return [row for rows in found for row in rows]
-    return list(await database.fetch(sql, keys))
+    return list(await database.fetch(sql, keys, record_class=class_))
 
 
-async def _rows_of(sql: str, keys: list[tuple[int, ...]]) -> list[list[Any]]:
-    """The rows of each key."""
-    database: Any = User._meta.db
+async def _rows_of(database: Any, sql: str, keys: list[tuple[int, ...]]) -> list[list[Any]]:
+    """The rows of each key, with what stands behind their columns."""
     if isinstance(database, MooringsSqliteClient):
         return await database.fetch_each(sql, keys)
     found: list[list[Any]] = [[] for _ in keys]
-    for record in await database.fetch(sql, *(list(column) for column in zip(*keys, strict=True))):
-        found[record[0] - 1].append(record[1:])
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    for record in await database.fetch(sql, *columns, record_class=RecordRow):
+        found[record[_WIDTH] - 1].append(record)
     return found
 
 

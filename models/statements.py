@@ -1,7 +1,7 @@
 """The statements of the hot reads, in the way of each engine; names of tables and columns are the models' own.
 
 PostgreSQL takes all keys of a batch as arrays. An offset is found in the index alone before a row is fetched, and
-`n` says which key a row belongs to.
+`n` says which key a row belongs to. What does not belong to a row stands behind it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def span(*, from_end: bool, is_sqlite: bool) -> str:
             f"ORDER BY {order} LIMIT ?"
         )
     return (
-        f"SELECT q.n, {_ROW_OF_D} FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) "  # noqa: S608
+        f"SELECT {_ROW_OF_D}, q.n FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) "  # noqa: S608
         "WITH ORDINALITY AS q(user_id, after_id, before_id, size, n) CROSS JOIN LATERAL ("
         f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE {_between('q.user_id', 'q.after_id', 'q.before_id')} "
         f"ORDER BY {order} LIMIT q.size) AS d"
@@ -68,9 +68,9 @@ def page(*, from_end: bool, is_sqlite: bool) -> str:
         rest = f"(user_id, id) >= ({user}, {first}) AND (user_id, id) < ({user}, {2**31})"
     rows = f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE {rest} ORDER BY {order} LIMIT {limit}"  # noqa: S608
     if is_sqlite:
-        return f"SELECT {count}, d.* FROM ({rows}) AS d"  # noqa: S608
+        return f"SELECT {_ROW_OF_D}, {count} FROM ({rows}) AS d"  # noqa: S608
     return (
-        f"SELECT q.n, {count}, {_ROW_OF_D} FROM unnest($1::int8[], $2::int8[], $3::int8[]) "  # noqa: S608
+        f"SELECT {_ROW_OF_D}, q.n, {count} FROM unnest($1::int8[], $2::int8[], $3::int8[]) "  # noqa: S608
         f"WITH ORDINALITY AS q(user_id, skip, size, n) CROSS JOIN LATERAL ({rows}) AS d"
     )
 

@@ -91,13 +91,14 @@ class MutationSource(OperationSource):
         for type_ in union.types:
             refusal = _REFUSALS.get(type_.name)
             if refusal is None:
-                came_to, prepare = ("str", "pass") if selected.name == _DELETE else ("Row", "require_known((x,))")
+                is_row = selected.name != _DELETE
+                test, prepare = ("isinstance(x, Row)", "require_known((x,))") if is_row else ("type(x) is str", "pass")
                 shown = self._object(type_.name, selected.below, self._payload)
             else:
-                came_to = refusal.__name__
+                test = f"type(x) is {refusal.__name__}"
                 prepare = f"p = invalid(x, {selected.name!r})" if refusal is ValidationFailed else "p = told(x)"
                 shown = self._object(type_.name, selected.below, self._problem)
-            lines += [f"    if type(x) is {came_to}:", f"        {prepare}", f"        return {shown}"]
+            lines += [f"    if {test}:", f"        {prepare}", f"        return {shown}"]
         self._lines += [*lines, "    raise Surprise"]
         return "result"
 

@@ -172,7 +172,7 @@ class OperationSource:
             self._lines.append(
                 f"{name}_of = {{{', '.join(f'{k.value!r}: {name}_{k.value}' for k in DestinationKind)}}}"
             )
-            lines += [f"    if type(x) is Row: return {name}_of[x.stored_kind](x)", "    if x is None: return None"]
+            lines += [f"    if isinstance(x, Row): return {name}_of[x.stored_kind](x)", "    if x is None: return None"]
         if type_name != "BackupDestination":
             user = self._object("User", sets, lambda field: USER_FIELDS[field.name])
             lines.append(f"    if type(x) is Viewer: return {user}")

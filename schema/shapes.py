@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import strawberry
 from graphql import GraphQLObjectType, is_non_null_type
 
-from models.destination_row import DestinationRow
+from models.destination_row import FIELDS, DestinationRow
 from models.kinds import KINDS, DestinationKind
 from models.kinds import Reachability as Found
 from schema.enums import Reachability
@@ -42,7 +42,7 @@ ROW_TYPES: dict[DestinationKind, type[BackupDestination]] = {
 REACHABILITIES = {found.value: Reachability(found.value).name for found in Found}
 """What the enum is called on the wire, by what is stored; `reachabilities` in the source."""
 
-REACHABILITY = f"reachabilities[x[{DestinationRow._fields.index('stored_reachability')}]]"
+REACHABILITY = f"reachabilities[x[{FIELDS.index('stored_reachability')}]]"
 """What a row's is called; `types.present` looks at it whether it is asked for or not."""
 
 USER_FIELDS = {
@@ -88,7 +88,7 @@ def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> Ro
             return RowField(source=repr(KINDS[kind].human_name))
         case "reachability":
             return RowField(source=REACHABILITY)
-        case column if column not in DestinationRow._fields:
+        case column if column not in FIELDS:
             raise NotCompilable("a field that no column holds")
         case column if not _is_required(schema, definition.name, name):
             return RowField(source=_column(column))
@@ -104,4 +104,4 @@ def _is_required(schema: strawberry.Schema, type_name: str, field: str) -> bool:
 
 
 def _column(name: str) -> str:
-    return f"x[{DestinationRow._fields.index(name)}]"
+    return f"x[{FIELDS.index(name)}]"

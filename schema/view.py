@@ -95,16 +95,18 @@ class GraphQLView:
             raise BadRequest("Only GET and POST are supported here.", status=405, allow=METHODS)
         if media_type is None:
             raise BadRequest(f"The answer can be {', '.join(MediaType)}.", status=406)
-        token = self._token_in(request.scope)
-        viewer = None if token is None else await self._admission.admit(token, request.scope)
-        body = await read_body(request.scope, request.receive)
+        scope = request.scope
+        viewer: Viewer | None = scope.get("viewer")  # known before, when the request was seen before
+        if viewer is None and (token := self._token_in(scope)) is not None:
+            viewer = await self._admission.admit(token, scope)
+        body = await read_body(scope, request.receive)
         if viewer is None:
-            return await self._found_out(request, read_params(request.scope, body), None, media_type)
-        question = self._answers.question(viewer, request.scope, body)
+            return await self._found_out(request, read_params(scope, body), None, media_type)
+        question = self._answers.question(viewer, scope, body)
         known = self._answers.known(question)
         if known is not None:
             return known
-        response = await self._found_out(request, read_params(request.scope, body), viewer, media_type)
+        response = await self._found_out(request, read_params(scope, body), viewer, media_type)
         return self._answers.keep(question, response) if isinstance(response, _Lasting) else response
 
     async def _found_out(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from models.abilities import Ability
-from models.destination_row import DestinationRow
+from models.destination_row import FIELDS, DestinationRow, PlainRow
 from models.errors import AbilityMissing, DatabaseUnavailable
 from models.reading import CountedRows, PageSpan, Reads, Span
 from schema.errors import BadInput
@@ -122,7 +122,7 @@ CHECKS = (
     '{"at":1700000001,"steps":[["LIST","PASSED",null,0]],"suggestion":["eu-west-1",null,true]}',
 )
 BREAKS: tuple[dict[str, Any], ...] = (
-    *({column: None} for column in DestinationRow._fields if column not in ("id", "user_id")),
+    *({column: None} for column in FIELDS if column not in ("id", "user_id")),
     *({"stored_kind": "glacier"}, {"stored_reachability": "odd"}, {"stored_kind": "local"}, {"stored_kind": ""}),
     *({"last_check": text} for text in ("nonsense", "{}", '{"at":1e20,"steps":[],"suggestion":null}', "[1]")),
     {"last_check": '{"at":1,"steps":[["LIST","FAILED","OF LATER",1],["LATER","PASSED",null,1]],"suggestion":null}'},
@@ -136,16 +136,16 @@ def _fail_now_and_then(random: Random) -> None:
         raise failure
 
 
-def broken_row(random: Random, id_: int, user_id: int) -> DestinationRow:
+def broken_row(random: Random, id_: int, user_id: int) -> PlainRow:
     """A row of every kind, half of them with something in it that nothing may be shown from."""
     row = whole_row(random, id_, user_id)
     return row._replace(**random.choice(BREAKS)) if random.random() < 0.5 else row
 
 
-def whole_row(random: Random, id_: int, user_id: int) -> DestinationRow:
+def whole_row(random: Random, id_: int, user_id: int) -> PlainRow:
     """A row of every kind; its columns may be another kind's."""
     then = datetime(2024, 8, 7, 1, 2, 3, random.choice((0, 1, 999_999)), tzinfo=UTC)
-    return DestinationRow(
+    return PlainRow(
         id=id_,
         user_id=user_id,
         label=random.choice(LABELS),

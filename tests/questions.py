@@ -7,7 +7,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message
 
-from app.response_cache import Question, ResponseCache
+from app.questions import Question
+from app.response_cache import ResponseCache
 from models.abilities import Ability
 from models.viewer import Protocol, Viewer
 

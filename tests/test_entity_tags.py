@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.entity_tags import EntityTags
 from app.response_cache import ResponseCache
-from tests.questions import LIST, answer, asked, sent
+from tests.questions import answer, asked, sent
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_a_star_is_any_answer_that_there_is(cache: ResponseCache) -> None:
 
 
 def test_tags_are_those_of_one_version_and_one_public_address() -> None:
-    question = (1, 7, ["*"], LIST)
+    question = asked(ResponseCache(0, EntityTags(public_url=None)))
     tag = EntityTags(public_url="https://a.example").of(question)
 
     assert tag == EntityTags(public_url="https://a.example").of(question)

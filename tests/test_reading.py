@@ -12,7 +12,7 @@ import pytest
 
 from models import accounts, statements
 from models.bearer import parse_bearer, viewer_of
-from models.destination_row import COLUMNS
+from models.destination_row import COLUMNS, DestinationRow
 from models.errors import DestinationForbidden, DestinationNotFound, Unauthenticated
 from models.reading import BEHIND_EVERY_ID, CountedRows, PageSpan, Reads, Span
 from models.service import DestinationService
@@ -138,8 +138,8 @@ async def test_a_destination_is_found_by_its_id_and_refused_to_anybody_else(data
     got = await asyncio.gather(
         *(service.get(who, id_) for id_ in (*asked, 0, -1, 2**31, 2**63)), return_exceptions=True
     )
-    kinds = ["DestinationRow"] * 8 + ["DestinationForbidden"] * 8 + ["DestinationRow"] * 8 + ["DestinationNotFound"] * 5
-    assert [type(each).__name__ for each in got] == kinds
+    kinds = [DestinationRow] * 8 + [DestinationForbidden] * 8 + [DestinationRow] * 8 + [DestinationNotFound] * 5
+    assert all(isinstance(each, kind) for each, kind in zip(got, kinds, strict=True))
     assert [await service.find(who, id_) for id_ in (*theirs, 0, -1, 2**31)] == [None] * 11
 
 
@@ -220,7 +220,7 @@ def test_no_statement_names_a_secret() -> None:
 
     for sql in (sql for of_engine in by_engine for sql in of_engine):
         assert not {"access_key", "secret_key", "uid"} & set(sql.replace(",", " ").replace(".", " ").split()), sql
-        assert "*" not in sql.replace("SELECT (SELECT destination_count FROM users WHERE id = ?1), d.*", ""), sql
+        assert "*" not in sql, sql
     assert not {"access_key", "secret_key"} & set(COLUMNS)
 
 

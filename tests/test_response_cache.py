@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from app.entity_tags import EntityTags
-from app.response_cache import LARGEST_PART, Question, ResponseCache
+from app.questions import Question
+from app.response_cache import LARGEST_PART, ResponseCache
 from models.abilities import Ability
 from models.viewer import Protocol, Viewer
 from tests.questions import ADA, LIST, answer, asked, sent

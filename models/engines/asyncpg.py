@@ -18,6 +18,8 @@ from tortoise.backends.base.client import (
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, TransactionManagementError
 
+from models.engines.at_hand import AtHand
+from models.engines.moments import Moments
 from models.errors import DatabaseUnavailable
 
 CONNECT_S = 1.0
@@ -81,27 +83,49 @@ _OURS = frozenset({"host", "port", "user", "database", "password", "loop", "conn
 class MooringsAsyncpgClient(AsyncpgDBClient):
     """A pool per process. `dsn` is the database's URL, `maxsize` the number of connections."""
 
-    async def fetch(self, sql: str, *parameters: Any) -> Sequence[asyncpg.Record]:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.at_hand = AtHand(self._open_pool)
+
+    async def fetch(
+        self, sql: str, *parameters: Any, record_class: type[asyncpg.Record] | None = None
+    ) -> Sequence[asyncpg.Record]:
         """The rows of a prepared statement as they come; raises `DatabaseUnavailable`, or `IntegrityError`.
 
-        Outside a transaction a statement is one of its own: when the connection is lost, whether a change took effect
-        is unknown, as it is at a COMMIT.
+        It is a transaction of its own: when the connection is lost, whether a change took effect is unknown, as it is
+        at a COMMIT.
         """
         self.log.debug(sql)
+        is_sound = False
         try:
-            async with self.acquire_connection() as connection:
-                rows: Sequence[asyncpg.Record] = await connection.fetch(sql, *parameters)
-                return rows
+            if self._pool is None:
+                await self.acquire_connection().ensure_connection()
+            connection = await self.at_hand.take()
+            try:
+                rows: Sequence[asyncpg.Record] = await connection.fetch(sql, *parameters, record_class=record_class)
+                is_sound = True
+            finally:
+                await self.at_hand.give_back(connection, is_sound=is_sound)
         except UNAVAILABLE as error:
             raise DatabaseUnavailable from error
         except asyncpg.IntegrityConstraintViolationError as error:
             raise IntegrityError(error) from error
+        return rows
+
+    def _open_pool(self) -> asyncpg.Pool:
+        if self._pool is None:
+            raise DatabaseUnavailable
+        return self._pool
+
+    async def _close(self) -> None:
+        await self.at_hand.return_all()
+        await super()._close()
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""
         given = {name: value for name, value in kwargs.items() if name not in _OURS}
         given["server_settings"] = SERVER_SETTINGS | given["server_settings"]
-        pool = _Pool(given.pop("dsn"), **{**_POOL_DEFAULTS, **given})
+        pool = _Pool(given.pop("dsn"), init=Moments().teach, **{**_POOL_DEFAULTS, **given})
         try:
             await pool
         except (*UNAVAILABLE, ValueError, OverflowError) as error:  # the last two: a URL that asyncpg cannot read

@@ -1,0 +1,152 @@
+"""One request on the fast lane: runs the door behind its route, and writes the answer in one piece."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Generator
+from time import perf_counter
+from typing import Any, Protocol
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Scope
+
+from app.answer_headers import completed
+from app.failures import answer_to
+from app.fast_lane import FastLane
+from app.heads import head_of, lines_of
+from app.kept_answer import KeptAnswer
+from app.questions import Question
+from app.seen_requests import SeenRequest
+from models.unexpected import report
+
+logger = logging.getLogger("moorings.failures")
+
+_CLOSE = b"connection: close\r\n"
+_OK = 200
+
+
+class Connection(Protocol):
+    """What a passage needs of the connection it stands in."""
+
+    transport: asyncio.Transport
+    server_state: Any
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+
+
+class _Done:
+    """What is awaited when there is nothing to wait for."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from ()
+
+
+_DONE = _Done()
+
+
+class Passage:
+    """Stands where uvicorn has its `RequestResponseCycle`, and has what its protocol looks for there."""
+
+    __slots__ = (
+        *("_connection", "_is_read", "_lane", "_scope", "_seen", "_start", "_started"),
+        *("body", "disconnected", "keep_alive", "response_complete", "wire"),
+    )
+
+    def __init__(self, connection: Connection, lane: FastLane, scope: Scope, seen: SeenRequest | None = None) -> None:
+        """`seen` is what the same bytes meant before."""
+        self._connection = connection
+        self._lane = lane
+        self._scope = scope
+        self._seen = seen
+        self._started = perf_counter()
+        self._start: Message | None = None
+        self._is_read = False
+        self.body = b"" if seen is None else seen.body
+        self.wire = b""
+        """The bytes of the request, if they came in one piece by themselves, to be remembered."""
+        self.disconnected = self.response_complete = False
+        self.keep_alive = True
+
+    @property
+    def message_event(self) -> Passage:
+        """What uvicorn sets when something has happened; nobody here waits for it."""
+        return self
+
+    def set(self) -> None:
+        """See `message_event`."""
+
+    async def run(self) -> None:
+        """Answer the request; a passage that ends without an answer takes the connection with it."""
+        try:
+            if self._seen is None:
+                await self._lane.enter(self._scope, self.receive, self.send)
+            else:
+                await self._ask_again(self._seen)
+        except ClientDisconnect:
+            pass
+        except Exception as error:  # noqa: BLE001 - answered, as `Failures` does
+            if self.response_complete:
+                report(error, logger)
+            else:
+                self._start = None
+                answer = answer_to(error, self._scope, self._lane.handlers)
+                await answer(self._scope, self.receive, self.send)
+        finally:
+            if not self.response_complete:
+                self._connection.transport.close()
+
+    async def _ask_again(self, seen: SeenRequest) -> None:
+        """Ask what has to be asked each time - whose token, how often, what is kept - and the door, if need be."""
+        scope = self._scope
+        viewer = scope["viewer"] = await seen.doorkeeper.admit_bearer(seen.bearer, scope)
+        question = scope["question"] = Question.by(viewer, seen.wording)
+        kept = self._lane.cache.known(question)
+        if kept is None:
+            await self._lane.enter(scope, self.receive, self.send)
+        elif kept.head:
+            self._write_kept(kept)
+        else:
+            await kept(scope, self.receive, self.send)
+
+    async def receive(self) -> Message:
+        """The body, then nothing more."""
+        if self._is_read:
+            return {"type": "http.disconnect"}
+        self._is_read = True
+        return {"type": "http.request", "body": self.body, "more_body": False}
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Keep the beginning of the answer until its body comes, then write both."""
+        start = self._start
+        if start is None:
+            self._start = message
+        elif not self.response_complete:
+            status = start["status"]
+            head = head_of(status, completed(start["headers"], self._scope))
+            self._write(status, head, message["body"])
+            if status == _OK and self.wire:
+                self._lane.remember(self.wire, self._scope, self.body)
+        return _DONE
+
+    def _write_kept(self, kept: KeptAnswer) -> None:
+        quota = self._scope["quota"]
+        head = kept.head
+        if quota is not None:
+            head += b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\n" % (quota.limit, quota.remaining)
+        self._write(kept.status, head, kept.body)
+
+    def _write(self, status: int, head: bytes, body: bytes) -> None:
+        connection = self._connection
+        self._lane.metrics.note(self._scope, status, perf_counter() - self._started)
+        self.response_complete = True
+        if self.disconnected:
+            return
+        defaults = lines_of(connection.server_state.default_headers)
+        if self.keep_alive:
+            connection.transport.write(b"%s%s\r\n%s" % (head, defaults, body))
+        else:
+            connection.transport.write(b"%s%s%s\r\n%s" % (head, defaults, _CLOSE, body))
+            connection.transport.close()
+        connection.on_response_complete()

@@ -1,0 +1,62 @@
+"""Remembers what a small request meant, so that the same bytes need not be read twice: clients ask the same again.
+
+What is remembered follows from the bytes alone - the way, whose token, which question - and has nothing of the answer:
+the token is looked up, the request counted and the cache asked each time. The bytes themselves are not kept, for there
+is a token in them: they are found again by a digest that begins with a secret of this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from secrets import token_bytes
+from typing import Any, NamedTuple
+
+from app.authentication import Doorkeeper
+from app.questions import Wording
+from models.bearer import Bearer
+
+MOST = 2_048
+LARGEST_BYTES = 2_048
+"""Of a request that is remembered; four megabytes in all, at the most."""
+
+_SECRET_BYTES = 64
+
+
+class SeenRequest(NamedTuple):
+    """What the bytes of a request said."""
+
+    scope: Mapping[str, Any]
+    """As ASGI has it, without the connection, and without the header that holds the token."""
+    body: bytes
+    doorkeeper: Doorkeeper
+    bearer: Bearer
+    wording: Wording
+
+
+class SeenRequests:
+    """The memory of one process; the oldest is forgotten first."""
+
+    def __init__(self) -> None:
+        self._beginning = sha256(token_bytes(_SECRET_BYTES))
+        self._seen: dict[bytes, SeenRequest] = {}
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._seen)
+
+    def find(self, wire: bytes) -> SeenRequest | None:
+        """What these bytes meant, if they were remembered."""
+        return self._seen.get(self._digest(wire)) if len(wire) <= LARGEST_BYTES else None
+
+    def remember(self, wire: bytes, request: SeenRequest) -> None:
+        """Remember what these bytes, a whole request and nothing else, mean."""
+        if len(wire) <= LARGEST_BYTES:
+            while len(self._seen) >= MOST:
+                del self._seen[next(iter(self._seen))]
+            self._seen[self._digest(wire)] = request
+
+    def _digest(self, wire: bytes) -> bytes:
+        digest = self._beginning.copy()
+        digest.update(wire)
+        return digest.digest()

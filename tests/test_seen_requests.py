@@ -1,0 +1,153 @@
+"""A request that is remembered is asked anew each time: only what its bytes mean is known."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.application import Application
+from app.seen_requests import LARGEST_BYTES, MOST, SeenRequest, SeenRequests
+from tests.gateway import Account, Gateway
+from tests.test_fast_lane import DRAFT, JSON, LIST, QUERY, graphql, wire
+from tests.two_ways import Both, both_ways
+
+
+@pytest.fixture
+async def account(gateway: Gateway) -> Account:
+    account = await gateway.new_user()
+    await account.create("local")
+    return account
+
+
+@pytest.fixture
+async def both(gateway: Gateway, account: Account) -> AsyncIterator[Both]:
+    """Opened when the account is there, for a process has one database at a time."""
+    async with both_ways(gateway) as both:
+        yield both
+
+
+def remembered(app: Application) -> SeenRequests:
+    """What the application remembers."""
+    assert app.lane is not None
+    assert app.lane.seen is not None
+    return app.lane.seen
+
+
+def codes(answers: list[bytes]) -> list[bytes]:
+    """The status codes in the status lines."""
+    return [line.split()[1] for line in answers]
+
+
+async def test_reads_are_remembered_and_nothing_else(both: Both, account: Account) -> None:
+    """No refusal, no write, no request that came in pieces or with another."""
+    read, refused = wire("GET", LIST, account.token), wire("GET", LIST + "/0", account.token)
+    mutation = graphql(account.token, 'mutation { deleteBackupDestination(id: "BackupDestination:1") { __typename } }')
+    seen = remembered(both.app)
+
+    async with both.lane.connection() as talk:
+        for asked in (refused, wire("POST", LIST, account.token, *JSON, body=DRAFT), mutation):
+            await talk.ask(asked)
+        await talk.ask(read[:30], read[30:])
+        talk.writer.write(read + read)
+        await talk.read()
+        await talk.read()
+        assert len(seen) == 0
+        await talk.ask(read)
+        await talk.ask(graphql(account.token, QUERY))
+
+    assert len(seen) == 2
+    assert seen.find(read) is not None
+    assert seen.find(read + b" ") is None
+
+
+async def test_nothing_that_is_remembered_holds_a_token(both: Both, account: Account) -> None:
+    """Neither the bytes it came in nor its own text; its digest finds it."""
+    secret = account.token.partition("|")[2].encode()
+    for asked in (wire("GET", LIST, account.token), graphql(account.token, QUERY)):
+        await both.lane.ask(asked)
+
+    held: list[bytes] = []
+    todo: list[object] = [remembered(both.app)._seen]
+    while todo:
+        found = todo.pop()
+        if isinstance(found, bytes | str):
+            held.append(found if isinstance(found, bytes) else found.encode())
+        elif isinstance(found, dict | tuple | list):
+            todo += gc.get_referents(found)
+
+    assert len(held) > 50
+    assert not [text for text in held if secret in text]
+
+
+async def test_a_token_that_is_revoked_opens_nothing_that_was_remembered(
+    gateway: Gateway, both: Both, account: Account
+) -> None:
+    asked, token_id = wire("GET", LIST, account.token), account.token.partition("|")[0]
+
+    async with both.lane.connection() as talk:
+        before = [(await talk.ask(asked)).status for _ in range(2)]
+        await gateway.rows(f"UPDATE tokens SET revoked_at = created_at WHERE id = {token_id}")  # noqa: S608 - our own
+        after = [(await talk.ask(asked)).status for _ in range(2)]
+
+    assert codes(before) == [b"200"] * 2
+    assert codes(after) == [b"401"] * 2
+
+
+async def test_what_has_changed_is_shown(both: Both, account: Account) -> None:
+    """Kept or not, by either door."""
+    listed, queried = wire("GET", LIST, account.token), graphql(account.token, QUERY)
+    for total in range(1, 4):
+        for _ in range(3):
+            assert b'"total":%d' % total in (await both.lane.ask(listed)).body
+            assert b'"totalCount":%d' % total in (await both.lane.ask(queried)).body
+        await both.lane.ask(wire("POST", LIST, account.token, *JSON, body=DRAFT))
+
+
+@pytest.mark.parametrize("cut", [1, 40, 150])
+async def test_a_remembered_request_may_come_in_pieces_or_with_others(both: Both, account: Account, cut: int) -> None:
+    """The answers come in order, whichever way each of the requests goes."""
+    asked, other = graphql(account.token, QUERY), wire("GET", "/healthz", "")
+    expected = (await both.lane.ask(asked)).body
+
+    async with both.lane.connection() as talk:
+        assert (await talk.ask(asked)).body == expected
+        assert (await talk.ask(asked[:cut], asked[cut:])).body == expected
+        talk.writer.write(asked + other + asked)
+        bodies = [(await talk.read()).body for _ in range(3)]
+        assert (await talk.ask(asked)).body == expected
+
+    assert bodies == [expected, b'{"status":"ok"}', expected]
+
+
+async def test_a_client_that_has_gone_leaves_nothing_behind(both: Both, account: Account) -> None:
+    """Its request ends by itself, and the next one on another connection is answered."""
+    asked = wire("GET", LIST, account.token)
+    for _ in range(3):
+        _, writer = await asyncio.open_connection(*both.lane.address)
+        writer.write(asked)
+        writer.transport.abort()
+
+    assert codes([(await both.lane.ask(asked)).status]) == [b"200"]
+
+
+async def test_a_client_that_says_so_is_hung_up_on(both: Both, account: Account) -> None:
+    asked = wire("GET", LIST, account.token, "Connection: close")
+    for _ in range(2):
+        async with both.lane.connection() as talk:
+            assert codes([(await talk.ask(asked)).status]) == [b"200"]
+            assert await talk.ends()
+
+
+def test_the_oldest_is_forgotten_and_a_large_one_never_remembered() -> None:
+    seen = SeenRequests()
+    request = SeenRequest.__new__(SeenRequest, {}, b"", None, None, None)  # type: ignore[arg-type]  # only its place counts
+    for number in range(MOST + 2):
+        seen.remember(b"%d" % number, request)
+    seen.remember(b"x" * (LARGEST_BYTES + 1), request)
+
+    assert len(seen) == MOST
+    assert [seen.find(b"%d" % number) is not None for number in (0, 1, 2, MOST + 1)] == [False, False, True, True]
+    assert seen.find(b"x" * (LARGEST_BYTES + 1)) is None
