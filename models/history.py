@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from models.backup_destination import BackupDestination
 from models.clock import current_second
@@ -14,6 +15,21 @@ from models.viewer import Viewer
 MAX_EVENT_ID = 2**63 - 1
 
 
+def happening(
+    viewer: Viewer, kind: EventKind, changed: Sequence[Attribute] = (), *, reachable: bool | None = None
+) -> dict[str, Any]:
+    """What an event says by column, but for what it takes from the row that it happened to."""
+    return {
+        "kind": kind,
+        "changed_fields": " ".join(changed),
+        "reachable": reachable,
+        "protocol": viewer.protocol,
+        "token_id": viewer.token_id,
+        "token_name": viewer.token_name,
+        "occurred_at": current_second(),
+    }
+
+
 async def record(
     viewer: Viewer,
     kind: EventKind,
@@ -23,18 +39,8 @@ async def record(
     reachable: bool | None = None,
 ) -> None:
     """Store what happened. Comes after the change itself, whose trigger has locked the user's row: see `Event`."""
-    await Event.create(
-        user_id=row.user_id,
-        kind=kind,
-        destination_id=row.id,
-        label=row.label,
-        changed_fields=" ".join(changed),
-        reachable=reachable,
-        protocol=viewer.protocol,
-        token_id=viewer.token_id,
-        token_name=viewer.token_name,
-        occurred_at=current_second(),
-    )
+    told = happening(viewer, kind, changed, reachable=reachable)
+    await Event.create(user_id=row.user_id, destination_id=row.id, label=row.label, **told)
 
 
 async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:

@@ -7,27 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tortoise.transactions import in_transaction
-
 from models.abilities import Ability
 from models.attributes import Raw, parse
 from models.backup_destination import BackupDestination
 from models.clock import current_second
 from models.destination_row import DestinationRow, from_model
-from models.event import Event, EventKind
+from models.event import Event
 from models.event_stream import EventStreams
-from models.history import events_of, events_slice, record
+from models.history import events_of, events_slice
+from models.kinds import Attribute
 from models.listing import DestinationFilter, DestinationOrder, DestinationPosition, count_of, slice_of
-from models.ownership import MAX_ID, locked, own
+from models.ownership import MAX_ID, own
 from models.pagination import Bounds, Page, Slice
 from models.reading import BEHIND_EVERY_ID, PageSpan, Reads, Span
 from models.vault import Vault
 from models.viewer import Viewer
-
-BESIDE_ATTRIBUTES = (
-    *("credentials_set_at", "reachability", "last_check", "checked_at", "claim", "claimed_until", "updated_at"),
-)
-"""The columns that a change of attributes may touch besides."""
+from models.writing import Writes
 
 
 class DestinationService:
@@ -38,6 +33,7 @@ class DestinationService:
         self._vault = vault
         self._streams = streams or EventStreams()
         self._reads = reads or Reads()
+        self._writes = Writes()
 
     async def page(self, viewer: Viewer, *, number: int, size: int) -> Page[DestinationRow]:
         """The viewer's destinations by id ascending, page `number` (from 1) of pages of `size`.
@@ -109,9 +105,7 @@ class DestinationService:
         """Store a new destination; raises `AbilityMissing` or `ValidationFailed`."""
         viewer.require(Ability.CREATE)
         row = BackupDestination.new(viewer.user_id, parse(raw, strict=strict), self._vault)
-        async with in_transaction():
-            await row.save(force_create=True)
-            await record(viewer, EventKind.CREATED, row)
+        await self._writes.add(viewer, row)
         self._streams.wake([viewer.user_id])
         return from_model(row)
 
@@ -121,24 +115,21 @@ class DestinationService:
         Raises as `get` does, and `ValidationFailed` for the merged row.
         """
         viewer.require(Ability.UPDATE)
-        async with in_transaction():
-            row = await locked(viewer, destination_id)
-            attributes = parse(raw, current=row, strict=strict)
+
+        def change(row: BackupDestination) -> Sequence[Attribute]:
             now = current_second()
-            changed = row.assign(attributes, self._vault, now)
+            changed = row.assign(parse(raw, current=row, strict=strict), self._vault, now)
             if changed:
                 row.updated_at = now
-                await row.save(update_fields=[*(a.value for a in changed), *BESIDE_ATTRIBUTES])
-                await record(viewer, EventKind.UPDATED, row, changed)
-        if changed:
+            return changed
+
+        row, has_changed = await self._writes.change(viewer, destination_id, change)
+        if has_changed:
             self._streams.wake([viewer.user_id])
         return from_model(row)
 
     async def delete(self, viewer: Viewer, destination_id: int) -> None:
         """Remove a destination, its sealed credentials with it; raises as `get` does."""
         viewer.require(Ability.DELETE)
-        async with in_transaction():
-            row = await locked(viewer, destination_id)
-            await row.delete()
-            await record(viewer, EventKind.DELETED, row)
+        await self._writes.remove(viewer, destination_id)
         self._streams.wake([viewer.user_id])

@@ -1,8 +1,9 @@
-"""Turns a validated query into Python that writes the answer straight from rows: no resolver, no object, no promise.
+"""Turns a valid operation into Python that writes the answer straight from rows: no resolver, no object, no promise.
 
 The source below one key is one expression: a dict display for an object, a comprehension for a list. Nothing in it
 keeps account of errors. Whatever surprises - a loader that refuses, a null where none may be, a kind nobody knows -
-ends the run, and graphql-core runs the query again and says what it was; only queries are compiled, so that is safe.
+ends the run, and graphql-core runs the query again and says what it was; a mutation that has acted is not done again,
+but told what it came to (`schema/outcome.py`).
 The two must print the same, byte for byte: `tests/test_compiler_fuzz.py` holds them against each other.
 """
 
@@ -16,6 +17,7 @@ import strawberry
 from graphql import FragmentDefinitionNode, OperationDefinitionNode
 
 from schema.context import Context
+from schema.mutation_source import MutationSource
 from schema.operands import Variables
 from schema.operation_source import OperationSource
 
@@ -44,7 +46,19 @@ def compile_query(
     fragments: Mapping[str, FragmentDefinitionNode],
 ) -> Compiled:
     """Compile a valid query; raises `NotCompilable`."""
-    writer = OperationSource(schema, operation, fragments)
+    return _compiled(OperationSource(schema, operation, fragments), operation)
+
+
+def compile_mutation(
+    schema: strawberry.Schema,
+    operation: OperationDefinitionNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+) -> Compiled:
+    """Compile a valid mutation; raises `NotCompilable`."""
+    return _compiled(MutationSource(schema, operation, fragments), operation)
+
+
+def _compiled(writer: OperationSource, operation: OperationDefinitionNode) -> Compiled:
     source = writer.source(operation.selection_set)
     namespace: dict[str, Any] = {**writer.constants}
     exec(compile(source, "<compiled operation>", "exec"), namespace)  # noqa: S102 - made of names that were validated

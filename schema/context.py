@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from models.destination_row import DestinationRow
     from models.event import Event
     from models.event_stream import EventStreams
+    from schema.outcome import Outcome
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,6 +28,8 @@ class Context:
     checks: Checks
     streams: EventStreams
     current_viewer: Viewer | None
+    outcome: Outcome | None = field(default=None, init=False)
+    """What the one act of a compiled mutation came to: whoever runs the operation once more does not act again."""
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)
 
     @property

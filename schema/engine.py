@@ -19,6 +19,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     execute,
     parse,
     subscribe,
@@ -97,18 +98,24 @@ class Engine:
                 result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
                 return _answer(result if isinstance(result, ExecutionResult) else await result)
         except TimeoutError:
-            message = f"The operation took longer than {allowed_s:g} seconds."
-            return {"data": None, "errors": [refusal(message, Code.TIMED_OUT)]}
+            return _timed_out(allowed_s)
 
     async def write(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:
         """Execute as `run` does, and write the answer in JSON, straight from rows when the operation is compiled.
 
-        A compiled operation waits for nothing but its statements, and those have deadlines of their own.
+        A compiled query waits for nothing but its statements, and those have deadlines of their own.
         """
         compiled = prepared.compiled(self._strawberry)
         if compiled is None or not prepared.cost.is_within(self.limits.cost, variables):
             return Written.of(await self.run(prepared, variables, context))
-        text = await compiled.answer(context, variables)
+        if prepared.type is OperationType.QUERY:
+            text = await compiled.answer(context, variables)
+        else:
+            try:
+                async with asyncio.timeout(self.limits.execution_s):
+                    text = await compiled.answer(context, variables)
+            except TimeoutError:
+                return Written.of(_timed_out(self.limits.execution_s))
         if text is not None:
             return Written(text=text, is_whole=True)
         return Written.of(await self.run(prepared, variables, context))
@@ -184,6 +191,10 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
 
 def _asks_for_schema(document: DocumentNode) -> bool:
     return any(field.name.value in ("__schema", "__type") for field in selected_fields(document))
+
+
+def _timed_out(allowed_s: float) -> Answer:
+    return {"data": None, "errors": [refusal(f"The operation took longer than {allowed_s:g} seconds.", Code.TIMED_OUT)]}
 
 
 def _answer(result: ExecutionResult) -> Answer:

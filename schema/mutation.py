@@ -10,11 +10,13 @@ from strawberry.types import Info
 from models import check as model
 from models.abilities import Ability
 from models.listing import DestinationOrder
+from schema.acting import create_destination, delete_destination, update_destination
 from schema.arguments import CreateInput, Depth, IdArgument, UpdateInput
 from schema.checks import CheckDepth, present_report
 from schema.connection import destination_edge
 from schema.context import Context
 from schema.ids import NodeType, parse_id_of
+from schema.outcome import once
 from schema.results import (
     CheckBackupDestinationPayload,
     CheckBackupDestinationResult,
@@ -39,7 +41,7 @@ class Mutation:
         input: CreateInput,  # noqa: A002 - the name on the wire
     ) -> CreateBackupDestinationResult:
         """Needs `create-backup-destinations`."""
-        row = await info.context.service.create(info.context.viewer, input.raw(), strict=True)
+        row = await once(info.context, create_destination, input=input)
         return CreateBackupDestinationPayload(
             backup_destination=present(row), edge=destination_edge(row, DestinationOrder())
         )
@@ -52,9 +54,7 @@ class Mutation:
         input: UpdateInput,  # noqa: A002 - the name on the wire
     ) -> UpdateBackupDestinationResult:
         """Needs `update-backup-destinations`, and says so before it reads the ID."""
-        info.context.viewer.require(Ability.UPDATE)
-        number = parse_id_of(NodeType.DESTINATION, id)
-        row = await info.context.service.update(info.context.viewer, number, input.raw(), strict=True)
+        row = await once(info.context, update_destination, id=id, input=input)
         return UpdateBackupDestinationPayload(backup_destination=present(row))
 
     @strawberry.mutation(description="Remove a destination and its credentials; what it holds stays where it is.")
@@ -64,10 +64,7 @@ class Mutation:
         id: IdArgument,  # noqa: A002 - the name on the wire
     ) -> DeleteBackupDestinationResult:
         """Needs `delete-backup-destinations`, and says so before it reads the ID."""
-        info.context.viewer.require(Ability.DELETE)
-        number = parse_id_of(NodeType.DESTINATION, id)
-        await info.context.service.delete(info.context.viewer, number)
-        return DeleteBackupDestinationPayload(deleted_id=id)
+        return DeleteBackupDestinationPayload(deleted_id=await once(info.context, delete_destination, id=id))
 
     @strawberry.mutation(
         description="Ask the store whether it takes backups, step by step, and wait for the outcome; 5 times a minute."

@@ -7,11 +7,12 @@ import logging
 import strawberry
 from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationType
 
-from schema.compiler import Compiled, compile_query
+from schema.compiler import Compiled, compile_mutation, compile_query
 from schema.cost import OperationCost
 from schema.limits import CHECKS, fragments_of, root_fields
 from schema.selections import NotCompilable
 
+_COMPILERS = {OperationType.QUERY: compile_query, OperationType.MUTATION: compile_mutation}
 logger = logging.getLogger("moorings.graphql")
 
 
@@ -38,12 +39,13 @@ class Prepared:
     def compiled(self, schema: strawberry.Schema) -> Compiled | None:
         """The operation compiled, from the second time on: most documents that come once never come again.
 
-        None for mutations and subscriptions, and for a query that only graphql-core can run.
+        None for subscriptions, and for an operation that only graphql-core can run.
         """
         self._times_asked += 1
-        if self._times_asked == 2 and self.type is OperationType.QUERY:
+        compile_ = _COMPILERS.get(self.type)
+        if self._times_asked == 2 and compile_ is not None:
             try:
-                self._compiled = compile_query(schema, self.operation, fragments_of(self.document))
+                self._compiled = compile_(schema, self.operation, fragments_of(self.document))
             except NotCompilable as reason:
-                logger.debug("A query is left to graphql-core: %s.", reason)
+                logger.debug("A %s is left to graphql-core: %s.", self.type.value, reason)
         return self._compiled

@@ -114,10 +114,7 @@ class _Invalid(strawberry.ExceptionHandler[ValidationFailed, ValidationProblem])
     def handle(
         self, exception: ValidationFailed, *, field: StrawberryField, info: Info[Context, None]
     ) -> ValidationProblem:
-        of_kind = exception.kind is not None and info.field_name.startswith(("create", "test"))
-        prefix = (INPUTS[exception.kind],) if of_kind and exception.kind is not None else ()
-        violations = [_violation(broken, prefix) for broken in exception.violations]
-        return ValidationProblem(message=exception.summary([v.message for v in violations]), violations=violations)
+        return validation_problem(exception, info.field_name)
 
 
 class _NotFound(strawberry.ExceptionHandler[DestinationNotFound, NotFoundProblem]):
@@ -142,6 +139,14 @@ class _NotCheckable(strawberry.ExceptionHandler[DestinationNotCheckable, NotChec
 
 
 EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable())
+
+
+def validation_problem(refusal: ValidationFailed, field_name: str) -> ValidationProblem:
+    """What that field of the mutation says of broken rules: the paths of a creation lead through the kind."""
+    of_kind = refusal.kind is not None and field_name.startswith(("create", "test"))
+    prefix = (INPUTS[refusal.kind],) if of_kind and refusal.kind is not None else ()
+    violations = [_violation(broken, prefix) for broken in refusal.violations]
+    return ValidationProblem(message=refusal.summary([v.message for v in violations]), violations=violations)
 
 
 def _violation(broken: BrokenRule, prefix: tuple[str, ...]) -> Violation:

@@ -13,15 +13,17 @@ from schema.engine import Engine
 from schema.prepared import Prepared
 
 SCHEMA = make_schema()
-NEVER = (
+NEVER = "subscription { backupDestinationEvents { id } }"
+ONCE = (
+    "{ viewer { id } }",
     'mutation { deleteBackupDestination(id: "x") { __typename } }',
-    "subscription { backupDestinationEvents { id } }",
 )
 LEFT = (
     "{ __schema { queryType { name } } }",
     "{ viewer { id } events { edges { cursor } } }",
     "query ($x: Boolean!) { viewer { id id @include(if: $x) } }",
     "query ($x: Boolean!) { ...F @include(if: $x) ...F } fragment F on Query { viewer { id } }",
+    'mutation { checkBackupDestination(id: "x") { __typename } }',
 )
 
 
@@ -30,20 +32,20 @@ def prepared(text: str) -> Prepared:
     return Engine(Limits()).prepare(text, None)
 
 
-def test_a_query_is_compiled_when_it_comes_a_second_time() -> None:
+@pytest.mark.parametrize("text", ONCE)
+def test_an_operation_is_compiled_when_it_comes_a_second_time(text: str) -> None:
     """Most that come once never come again. From then on it is the same one."""
-    query = prepared("{ viewer { id } }")
-
-    assert query.compiled(SCHEMA) is None
-    second = query.compiled(SCHEMA)
-    assert isinstance(second, Compiled)
-    assert all(query.compiled(SCHEMA) is second for _ in range(3))
-
-
-@pytest.mark.parametrize("text", NEVER)
-def test_only_queries_are_compiled(text: str) -> None:
-    """Anything else must not be run twice."""
     operation = prepared(text)
+
+    assert operation.compiled(SCHEMA) is None
+    second = operation.compiled(SCHEMA)
+    assert isinstance(second, Compiled)
+    assert all(operation.compiled(SCHEMA) is second for _ in range(3))
+
+
+def test_a_subscription_is_never_compiled() -> None:
+    """It has no one answer that could be written."""
+    operation = prepared(NEVER)
 
     assert [operation.compiled(SCHEMA) for _ in range(4)] == [None] * 4
 
@@ -56,7 +58,9 @@ def test_what_cannot_be_compiled_is_left_to_graphql_core_for_good(text: str, cap
     with caplog.at_level(logging.DEBUG, logger="moorings.graphql"):
         assert [query.compiled(SCHEMA) for _ in range(4)] == [None] * 4
 
-    assert [message.partition(":")[0] for message in caplog.messages] == ["A query is left to graphql-core"]
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        f"A {query.type.value} is left to graphql-core"
+    ]
 
 
 def test_an_engine_compiles_each_operation_of_a_document_for_itself() -> None:

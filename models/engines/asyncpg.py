@@ -16,7 +16,7 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
-from tortoise.exceptions import TransactionManagementError
+from tortoise.exceptions import IntegrityError, TransactionManagementError
 
 from models.engines.at_hand import AtHand
 from models.engines.moments import Moments
@@ -90,7 +90,11 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
     async def fetch(
         self, sql: str, *parameters: Any, record_class: type[asyncpg.Record] | None = None
     ) -> Sequence[asyncpg.Record]:
-        """The rows of a prepared statement as they come; raises `DatabaseUnavailable`."""
+        """The rows of a prepared statement as they come; raises `DatabaseUnavailable`, or `IntegrityError`.
+
+        It is a transaction of its own: when the connection is lost, whether a change took effect is unknown, as it is
+        at a COMMIT.
+        """
         self.log.debug(sql)
         is_sound = False
         try:
@@ -104,6 +108,8 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
                 await self.at_hand.give_back(connection, is_sound=is_sound)
         except UNAVAILABLE as error:
             raise DatabaseUnavailable from error
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise IntegrityError(error) from error
         return rows
 
     def _open_pool(self) -> asyncpg.Pool:

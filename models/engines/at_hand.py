@@ -1,4 +1,4 @@
-"""Connections that reads keep at hand between two statements, because handing one out and back costs half a statement.
+"""Connections that statements keep at hand between one and the next, because handing one out and back costs half a statement.
 
 They belong to the pool: one that nobody has used for a while goes back, and so do all of them when the pool closes.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 MOST = 2
-"""Of a pool of ten, so that writes are never short of one."""
+"""Of a pool of ten, so that transactions are never short of one."""
 KEPT_S = 1.0
 """How long one stays at hand unused, at least."""
 
@@ -25,6 +25,7 @@ class AtHand:
         self._idle: list[Any] = []
         self._used = False
         self._timer: asyncio.TimerHandle | None = None
+        self._waiting = 0
         self._returns: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -39,11 +40,18 @@ class AtHand:
                 self._used = True
                 return connection
             await self._pool().release(connection)
-        return await self._pool().acquire()
+        self._waiting += 1
+        try:
+            return await self._pool().acquire()
+        finally:
+            self._waiting -= 1
 
     async def give_back(self, connection: Any, *, is_sound: bool) -> None:
-        """Keep it at hand after a statement that went well, or return it to the pool, whoever is cancelled."""
-        if is_sound and len(self._idle) < MOST and not connection.is_closed():
+        """Keep it at hand after a statement that went well, or return it to the pool, whoever is cancelled.
+
+        Somebody who waits for one waits at the pool.
+        """
+        if is_sound and not self._waiting and len(self._idle) < MOST and not connection.is_closed():
             self._idle.append(connection)
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._look)
