@@ -39,7 +39,7 @@ PLACES = (
     Place(path="/graphql", name="GraphiQL", what="Write and run GraphQL in the browser.", is_page=True),
     Place(path="/api/docs", name="REST reference", what="The REST API, with every request to try.", is_page=True),
     Place(path="/schema.graphql", name="Schema", what="The GraphQL schema in SDL."),
-    Place(path="/possibleTypes.json", name="Possible types", what="Which types stand behind each interface."),
+    Place(path="/possibleTypes.json", name="Possible types", what="The types behind each interface."),
     Place(path="/api/openapi.json", name="OpenAPI document", what="The REST API in OpenAPI 3.1."),
     Place(path="/healthz", name="Health", what="Whether the process answers."),
     Place(path="/readyz", name="Readiness", what="Whether the database does too."),

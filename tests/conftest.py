@@ -8,9 +8,10 @@ from uuid import uuid4
 import pytest
 
 from tests import explorer
-from tests.browser import Browser, Page
+from tests.browser import Browser
 from tests.gateway import Gateway
 from tests.moto_store import MotoStore
+from tests.page import Page
 from tests.postgres import PostgresServer
 
 ENGINES = ("sqlite", "postgresql")
@@ -71,7 +72,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page that in the end went nowhere but to this machine and had no fault but those a test took out."""
+    """A page that in the end went nowhere but to this machine and had no fault but those a test expected."""
     async with browser.page() as page:
         yield page
         assert page.faults == []

@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.browser import DEADLINE_S, Page
+from tests.devtools import DEADLINE_S, POLL_S
 from tests.gateway import Account
+from tests.page import Page
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "explorer"
 AXE = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 EDITORS = "document.querySelectorAll('.monaco-editor .view-line').length > 5"
+OPERATIONS = "document.querySelectorAll('.opblock').length === 5"
 RESPONSE = "document.querySelector('.result-window')?.innerText.replaceAll('\\u00a0', ' ') ?? ''"
 SERIOUS = ("serious", "critical")
 
@@ -37,14 +39,32 @@ async def use_token(page: Page, token: str) -> None:
     await page.click("document.getElementById('token')")
     await page.evaluate("document.getElementById('token').select()")
     await page.type(token)
+    await page.until(f"document.getElementById('token').value === {json.dumps(token)}")
     await page.press("Enter", 13, text="\r")
     await page.until("document.getElementById('who').className === 'good'")
 
 
+async def open_reference(page: Page, account: Account) -> None:
+    """Open the REST reference and give it the token."""
+    await page.open(f"{account.gateway.url}/api/docs")
+    await page.until(OPERATIONS)
+    await use_token(page, account.token)
+
+
+async def try_to_create(page: Page) -> str:
+    """Unfold the operation that creates, send its example and return the status that is shown."""
+    await page.click("document.querySelector('.opblock-post .opblock-summary-control')")
+    await page.click("document.querySelector('.opblock-post .execute')")
+    return str(
+        await page.until("document.querySelector('.live-responses-table .response .response-col_status')?.innerText")
+    )
+
+
 async def open_tab(page: Page, title: str) -> None:
-    """Choose one of GraphiQL's tabs."""
+    """Choose one of GraphiQL's tabs and wait until the editor holds what is in it."""
     await page.click(f"[...document.querySelectorAll('.graphiql-tab-button')].find(b => b.innerText === '{title}')")
     await page.until(f"document.querySelector('.graphiql-tab-active').innerText.startsWith('{title}')")
+    await page.until(f"{_editor('operation.graphql')}?.getValue().includes(' {title}')")
 
 
 async def execute(page: Page) -> None:
@@ -63,13 +83,27 @@ async def cause_until_shown(page: Page, account: Account, label: str) -> str:
     async with asyncio.timeout(DEADLINE_S):
         while label not in (shown := str(await page.evaluate(RESPONSE))):
             await account.create("local", label=label)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(POLL_S)
     return shown
 
 
 async def write(page: Page, name: str, text: str) -> None:
     """Put text in the place of what one of GraphiQL's editors holds; typing would have it complete the brackets."""
+    await page.until(f"!!{_editor(name)}")
     await page.evaluate(f"{_editor(name)}.getModel().setValue({json.dumps(text)})")
+
+
+async def know_the_schema(page: Page) -> None:
+    """Open GraphiQL's docs and wait until they show the schema, which the editor is told in the same moment."""
+    await open_panel(page, "Docs")
+    await page.until("document.querySelector('.graphiql-plugin').innerText.includes('Subscription')")
+
+
+async def open_panel(page: Page, name: str) -> None:
+    """Open one of GraphiQL's panels: Docs, History or Explorer."""
+    place = ("Docs", "History", "Explorer").index(name)
+    await page.click(f"document.querySelectorAll('.graphiql-sidebar button')[{place}]")
+    await page.until(f"document.querySelector('.graphiql-plugin')?.innerText.startsWith('{name}')")
 
 
 async def suggest(page: Page, name: str, *, line: int, column: int) -> None:
@@ -81,11 +115,12 @@ async def suggest(page: Page, name: str, *, line: int, column: int) -> None:
 
 
 def _editor(name: str) -> str:
-    return f"globalThis.__MONACO.editor.getEditors().find(editor => editor.getModel().uri.path.endsWith('{name}'))"
+    return f"globalThis.__MONACO?.editor.getEditors().find(editor => editor.getModel()?.uri.path.endsWith('{name}'))"
 
 
 async def grave_faults(page: Page) -> list[str]:
-    """What axe finds that keeps somebody out."""
+    """What axe finds that keeps somebody out, once the page stands still."""
+    await page.settled()
     await page.evaluate(AXE.read_text("utf-8") + ";0")
     found: list[dict[str, Any]] = await page.evaluate(
         "axe.run({resultTypes: ['violations']}).then(({violations}) => violations.map("

@@ -7,11 +7,13 @@ import time
 
 import pytest
 
-from tests.browser import Browser, Page
+from tests.browser import Browser
 from tests.explorer import (
     EDITORS,
+    OPERATIONS,
     cause_until_shown,
     execute,
+    know_the_schema,
     open_graphiql,
     open_tab,
     response_with,
@@ -19,9 +21,11 @@ from tests.explorer import (
     write,
 )
 from tests.gateway import Account, Gateway
+from tests.page import Page
 
 LOADED_WITHIN_S = 2.0
-ATTEMPTS = 3
+ATTEMPTS = 5
+SHOWN = {"/graphql": EDITORS, "/api/docs": OPERATIONS}
 
 
 @pytest.fixture
@@ -37,28 +41,49 @@ def slowness() -> float:
     return max(1.0, (time.perf_counter() - wall) / (time.process_time() - cpu))
 
 
-async def test_graphiql_loads_promptly_with_its_samples_and_nothing_from_elsewhere(
-    site: Gateway, browser: Browser
+@pytest.mark.parametrize("path", SHOWN)
+async def test_a_page_loads_promptly_and_takes_nothing_from_elsewhere(
+    site: Gateway, browser: Browser, path: str
 ) -> None:
     """The quickest of a few loads into an empty cache counts: the machine may be busy, the page may not be slow."""
-    took_s = []
+    took = []
     for _ in range(ATTEMPTS):
         async with browser.page() as page:
-            started = time.monotonic()
-            await page.open(f"{site.url}/graphql")
-            await page.until(EDITORS)
-            took_s.append(time.monotonic() - started)
-            tabs = await page.evaluate("[...document.querySelectorAll('.graphiql-tab-button')].map(b => b.innerText)")
+            before, started = slowness(), time.monotonic()
+            await page.open(site.url + path)
+            await page.until(SHOWN[path])
+            took.append((time.monotonic() - started) / max(before, slowness()))
             assert page.faults == []
             assert page.hosts() == {f"{site.host}:{site.port}"}
-            assert tabs[:4] == ["List", "CreateAmazonS3", "CreateCustomS3", "CreateLocal"]
-            assert tabs[-1] == "Listen"
-        if took_s[-1] < LOADED_WITHIN_S:
+        if took[-1] < LOADED_WITHIN_S:
             break
-    assert min(took_s) < LOADED_WITHIN_S * slowness(), took_s
+    assert min(took) < LOADED_WITHIN_S, took
+
+
+async def test_a_first_visitor_finds_an_operation_for_everything(page: Page, site: Gateway) -> None:
+    await page.open(f"{site.url}/graphql")
+    await page.until(EDITORS)
+
+    tabs = await page.evaluate("[...document.querySelectorAll('.graphiql-tab-button')].map(b => b.innerText)")
+
+    assert tabs == ["List", "CreateAmazonS3", "CreateCustomS3", "CreateLocal", "Check", "Listen"]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+async def test_the_editor_takes_the_colours_of_the_page_from_the_first_moment(
+    browser: Browser, site: Gateway, *, dark: bool
+) -> None:
+    """Not those that Monaco has for a theme it was not told yet, which are white."""
+    async with browser.page(dark=dark) as page:
+        await page.open(f"{site.url}/graphql")
+        await page.until(EDITORS)
+
+        ground = "getComputedStyle(document.querySelector('.monaco-editor')).backgroundColor"
+        assert await page.evaluate(ground) == "rgba(255, 255, 255, 0)"
 
 
 async def test_a_query_and_a_mutation_run_with_the_token_that_was_typed(page: Page, account: Account) -> None:
+    """By the button and by the keyboard, as the first sample says."""
     await open_graphiql(page, account)
     assert account.email in await page.evaluate("document.getElementById('who').innerText")
 
@@ -66,7 +91,8 @@ async def test_a_query_and_a_mutation_run_with_the_token_that_was_typed(page: Pa
     await execute(page)
     created = await response_with(page, "kindName")
     await open_tab(page, "List")
-    await execute(page)
+    await page.click("document.querySelector('.graphiql-query-editor .view-line')")
+    await page.press("Enter", 13, control=True)
     listed = await response_with(page, "totalCount")
 
     assert '"label": "Custom S3 Backup"' in created
@@ -128,7 +154,7 @@ async def test_the_editor_completes_from_the_schema(page: Page, site: Gateway) -
     """Which takes a worker of its own, under the same policy; the schema needs no token."""
     await page.open(f"{site.url}/graphql")
     await page.until(EDITORS)
-    await page.until("!document.querySelector('.graphiql-doc-explorer-loading')")
+    await know_the_schema(page)
 
     await write(page, "operation.graphql", "{ viewer {  } }")
     await suggest(page, "operation.graphql", line=1, column=12)

@@ -11,6 +11,7 @@ import pytest
 
 from schema.definition import print_sdl
 from schema.negotiation import prefers_page
+from tests.explorer import FOLDER
 from tests.gateway import NO_TLS, Gateway
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -122,6 +123,22 @@ def test_assets_are_kept_for_ever_and_come_compressed_as_the_client_likes(client
         assert answer.headers["x-content-type-options"] == "nosniff"
     assert answers["gzip"].text == answers["identity"].text
     assert int(answers["br"].headers["content-length"]) < int(answers["identity"].headers["content-length"]) / 2
+
+
+def test_every_asset_carries_a_hash_and_every_text_among_them_is_compressed_beforehand(client: httpx.Client) -> None:
+    """And each is served as what it is and kept for ever, also those that a page asks for later."""
+    names = {path.name for path in (FOLDER / "dist" / "assets").iterdir()}
+    plain = {name for name in names if not name.endswith((".br", ".gz"))}
+
+    assert {name.rpartition(".")[2] for name in plain} == {"js", "css", "ttf", "woff2"}
+    for name in plain:
+        answer = client.get(f"/explorer/assets/{name}", headers={"accept-encoding": "gzip, br"})
+        texts = not name.endswith(".woff2")  # which is compressed in itself
+        assert re.fullmatch(r"[\w.-]+-[\w-]{8}\.\w+", name)
+        assert ({f"{name}.br", f"{name}.gz"} <= names) == texts, name
+        assert answer.headers.get("content-encoding") == ("br" if texts else None), name
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert not answer.headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "..%2f.built", "..%2f..%2fpackage.json", "%2e%2e/graphiql.html"])

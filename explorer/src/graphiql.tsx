@@ -22,7 +22,7 @@ const endpoint = new URL(location.pathname, location.origin);
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 
 mountBar('graphiql', './');
-void defineThemes();
+await defineThemes();
 createRoot(page).render(
   <GraphiQL
     fetcher={createFetcher(endpoint)}

@@ -2,6 +2,7 @@
 import SwaggerUI from 'swagger-ui-dist/swagger-ui-es-bundle.js';
 import { mountBar } from './bar';
 import { mend, named } from './mend';
+import { PLUGINS, SNIPPETS } from './swagger';
 import { withToken } from './token';
 import 'swagger-ui-dist/swagger-ui.css';
 import './reference.css';
@@ -9,26 +10,6 @@ import './reference.css';
 interface Request {
   headers: Record<string, string>;
 }
-
-interface System {
-  React: { createElement(type: string, props: null, child: string): unknown };
-}
-
-/** A link inside the button that opens an operation could not be reached by keyboard. */
-const oneControlEach = () => ({
-  wrapComponents: {
-    DeepLink: (_original: unknown, { React }: System) => ({ text }: { text: string }) =>
-      React.createElement('span', null, text),
-  },
-});
-
-/** The token has one place, the bar; Swagger UI's own dialog would be a second. */
-const oneTokenField = () => ({
-  wrapComponents: {
-    authorizeBtn: () => () => null,
-    authorizeOperationBtn: () => () => null,
-  },
-});
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
@@ -44,7 +25,9 @@ SwaggerUI({
   displayRequestDuration: true,
   docExpansion: 'list',
   defaultModelsExpandDepth: 0,
-  plugins: [oneControlEach, oneTokenField],
+  plugins: PLUGINS,
+  requestSnippets: SNIPPETS,
+  requestSnippetsEnabled: true,
   requestInterceptor(request: Request) {
     request.headers = withToken(request.headers);
     return request;

@@ -40,7 +40,7 @@ function theme(scheme: 'light' | 'dark') {
   };
 }
 
-/** Tell Monaco the themes. Asked for before GraphiQL asks, so that they are there when it chooses one. */
+/** Tell Monaco the themes. To be done before GraphiQL is drawn: of a theme that Monaco does not know it takes its own. */
 export async function defineThemes(): Promise<void> {
   const { editor } = await import('monaco-graphql/esm/monaco-editor.js');
   editor.defineTheme(THEMES.light, theme('light'));
