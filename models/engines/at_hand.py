@@ -1,4 +1,4 @@
-"""Connections that statements keep at hand between one and the next, because handing one out and back costs half a statement.
+"""Connections kept at hand between two statements, because handing one out and back costs half a statement.
 
 They belong to the pool: one that nobody has used for a while goes back, and so do all of them when the pool closes.
 """
