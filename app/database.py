@@ -106,10 +106,15 @@ def _create_private(path: Path) -> None:
 
 
 async def answers(*, deadline_s: float | None = 1.0) -> None:
-    """Ask the database for a sign of life; raises `DatabaseUnavailable` when none comes in time."""
+    """Ask the database for a sign of life as requests ask it; raises `DatabaseUnavailable` when none comes in time.
+
+    A connection of its own could be answered while those that requests use are not.
+    """
+    database: Any = User._meta.db
+    ask = database.execute_query if isinstance(database, MooringsSqliteClient) else database.fetch
     try:
         async with asyncio.timeout(deadline_s):
-            await User._meta.db.execute_query("SELECT 1")
+            await ask("SELECT 1")
     except TimeoutError as error:
         raise DatabaseUnavailable from error
 
