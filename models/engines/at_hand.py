@@ -36,7 +36,7 @@ class AtHand:
         """A connection, for one statement; give it back afterwards."""
         while self._idle:
             connection = self._idle.pop()
-            if not connection.is_closed():
+            if _is_open(connection):
                 self._used = True
                 return connection
             await self._pool().release(connection)
@@ -51,7 +51,7 @@ class AtHand:
 
         Somebody who waits for one waits at the pool.
         """
-        if is_sound and not self._waiting and len(self._idle) < MOST and not connection.is_closed():
+        if is_sound and not self._waiting and len(self._idle) < MOST and _is_open(connection):
             self._idle.append(connection)
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._look)
@@ -77,3 +77,11 @@ class AtHand:
             task = loop.create_task(self.return_all(), name="connections go back")
             self._returns.add(task)
             task.add_done_callback(self._returns.discard)
+
+
+def _is_open(connection: Any) -> bool:
+    """Whether it can be used; one that was lost the pool has taken back by itself, and it answers nothing any more."""
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        return False
