@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 
-from app.database import connections
+from app.database import POOL_SIZE, connections, migrate
 from models.engines import at_hand
 from models.errors import DatabaseUnavailable
 from models.user import User
@@ -54,7 +55,7 @@ async def test_many_statements_at_once_leave_few_at_hand(client: Any) -> None:
     rows = await asyncio.gather(*(client.fetch("SELECT $1::int AS n, pg_sleep(0.01)", n) for n in range(50)))
 
     assert [row[0]["n"] for row in rows] == list(range(50))
-    assert len(client.at_hand) <= at_hand.MOST
+    assert len(client.at_hand) <= POOL_SIZE // at_hand.PART
     assert connections()["in use"] == 0
 
 
@@ -93,3 +94,11 @@ async def test_a_statement_that_is_called_off_leaves_no_connection_in_use(client
 
     await until(lambda: connections()["in use"] == 0)
     assert (await client.fetch(PID))[0]["pid"] > 0
+
+
+async def test_a_pool_of_one_keeps_none_back_from_a_transaction(database: Gateway) -> None:
+    """As a migration has it, which first asks whether the database answers."""
+    started = time.monotonic()
+    await migrate(database.address)
+
+    assert time.monotonic() - started < at_hand.KEPT_S

@@ -11,8 +11,8 @@ from typing import Any
 
 import asyncpg
 
-MOST = 2
-"""Of a pool of ten, so that transactions are never short of one."""
+PART = 5
+"""A fifth of a pool may be at hand, and none of a small one, so that transactions are never short of a connection."""
 KEPT_S = 1.0
 """How long one stays at hand unused, at least."""
 
@@ -51,7 +51,7 @@ class AtHand:
 
         Somebody who waits for one waits at the pool.
         """
-        if is_sound and not self._waiting and len(self._idle) < MOST and _is_open(connection):
+        if is_sound and not self._waiting and self._has_room() and _is_open(connection):
             self._idle.append(connection)
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._look)
@@ -66,6 +66,9 @@ class AtHand:
         idle, self._idle = self._idle, []
         for connection in idle:
             await self._pool().release(connection)
+
+    def _has_room(self) -> bool:
+        return len(self._idle) < self._pool().get_max_size() // PART
 
     def _look(self) -> None:
         self._timer = None
