@@ -16,9 +16,9 @@ from app.authentication import Doorkeeper
 from app.questions import Wording
 from models.bearer import Bearer
 
-MOST = 2_048
+MOST = 1_024
 LARGEST_BYTES = 2_048
-"""Of a request that is remembered; four megabytes in all, at the most."""
+"""Of a request that is remembered; two megabytes of them in all, at the most."""
 
 _SECRET_BYTES = 64
 
