@@ -7,6 +7,7 @@ from typing import Any
 
 from models.backup_destination import BackupDestination
 from models.clock import current_second
+from models.engines.asyncpg import MooringsAsyncpgClient
 from models.event import Event, EventKind
 from models.kinds import Attribute
 from models.pagination import Bounds, Slice
@@ -62,7 +63,14 @@ async def events_after(user_id: int, event_id: int, *, limit: int) -> Sequence[E
 
 
 async def newest_event_id(user_id: int) -> int:
-    """The id of the last event; 0 when nothing has happened yet."""
+    """The id of the last event; 0 when nothing has happened yet.
+
+    On PostgreSQL over a connection at hand: until it is known, a stream has not begun, and what happens is not in it.
+    """
+    database: Any = Event._meta.db
+    if isinstance(database, MooringsAsyncpgClient):
+        rows = await database.fetch(f"SELECT max(id) FROM {Event._meta.db_table} WHERE user_id = $1", user_id)  # noqa: S608 - the model's own name
+        return int(rows[0][0] or 0)
     newest = await Event.filter(user_id=user_id).order_by("-id").first()
     return 0 if newest is None else newest.id
 
