@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.limits import Limiter
-from models.bearer import Bearer, parse_bearer, viewer_behind
+from models.bearer import Bearer, look_up, parse_bearer, viewer_behind
 from models.errors import Unauthenticated
-from models.reading import Reads
+from models.reading import Reads, TokenRow
 from models.token_usage import TokenUsage
 from models.viewer import Protocol, Viewer
 
@@ -33,24 +34,42 @@ class Doorkeeper:
         except Unauthenticated:
             await self.refuse(scope)
             raise
-        return await self.admit_bearer(bearer, scope)
-
-    async def admit_bearer(self, bearer: Bearer, scope: Scope) -> Viewer:
-        """As `admit`, for a token that was read."""
         try:
-            viewer = await viewer_behind(bearer, self._protocol, self._reads)
+            viewer = self._viewer(await look_up(bearer, self._reads), bearer)
         except Unauthenticated:
             await self.refuse(scope)
             raise
-        if viewer.token_id is not None:
-            self._usage.note(viewer.token_id)
         scope["quota"] = await self._requests.hit("user", str(viewer.user_id))
+        return viewer
+
+    @property
+    def admits_at_once(self) -> bool:
+        """Whether all it has to wait for is what the database has of a token."""
+        return self._requests.counts_here and self._failures.counts_here
+
+    def look_up(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
+        """What the database has of a token that was read before."""
+        return look_up(bearer, self._reads)
+
+    def admit_at_once(self, token: TokenRow | None, bearer: Bearer, scope: Scope) -> Viewer:
+        """As `admit`, when the token was looked up and it `admits_at_once`."""
+        try:
+            viewer = self._viewer(token, bearer)
+        except Unauthenticated:
+            self._failures.count(*_failure_of(scope))
+            raise
+        scope["quota"] = self._requests.count("user", str(viewer.user_id))
         return viewer
 
     async def refuse(self, scope: Scope) -> None:
         """Count a failed authentication of this client; raises `TooManyAttempts` when there were too many."""
-        client = scope.get("client")
-        await self._failures.hit("failed authentication", client[0] if client else "unknown")
+        await self._failures.hit(*_failure_of(scope))
+
+    def _viewer(self, token: TokenRow | None, bearer: Bearer) -> Viewer:
+        viewer = viewer_behind(token, bearer, self._protocol)
+        if viewer.token_id is not None:
+            self._usage.note(viewer.token_id)
+        return viewer
 
 
 class Authentication:
@@ -68,6 +87,12 @@ class Authentication:
                 raise Unauthenticated
             scope["viewer"] = await self._doorkeeper.admit(token, scope)
         await self._app(scope, receive, send)
+
+
+def _failure_of(scope: Scope) -> tuple[str, str]:
+    """What a failed authentication is counted for."""
+    client = scope.get("client")
+    return "failed authentication", client[0] if client else "unknown"
 
 
 def bearer_token(scope: Any) -> str | None:

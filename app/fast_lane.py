@@ -9,7 +9,7 @@ The two give the same answers, byte for byte: `tests/test_fast_lane.py`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ class FastLane:
 
     def __init__(
         self,
-        doors: Iterable[Door],
+        doors: Sequence[Door],
         *,
         hosts: Hosts,
         handlers: Handlers,
@@ -80,7 +80,8 @@ class FastLane:
         proxies = list(settings.trusted_proxies)
         # As on the usual way, these are believed what they say of the client and the scheme.
         self.enter: Any = ProxyHeadersMiddleware(_enter, proxies) if proxies else _enter  # type: ignore[arg-type]
-        self.seen = None if proxies else SeenRequests()
+        can_tell_at_once = all(door.doorkeeper.admits_at_once for door in doors)
+        self.seen = SeenRequests() if can_tell_at_once and not proxies else None
 
     def _add(self, door: Door) -> None:
         for route in door.routes:
@@ -114,8 +115,17 @@ class FastLane:
             if "params" in scope:
                 unsaid["params"] = scope["params"]
             unsaid["headers"] = [header for header in scope["headers"] if header[0] != b"authorization"]
-            request = SeenRequest(unsaid, body, scope["way"].doorkeeper, scope["bearer"], scope["wording"])
-            self.seen.remember(wire, request)
+            self.seen.remember(
+                wire,
+                SeenRequest(
+                    scope=unsaid,
+                    body=body,
+                    doorkeeper=scope["way"].doorkeeper,
+                    bearer=scope["bearer"],
+                    wording=scope["wording"],
+                    reading=scope.get("reading"),
+                ),
+            )
 
     def _way_to_item(self, path: bytes) -> Way | None:
         base, separator, id_ = path.rpartition(b"/")

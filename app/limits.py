@@ -65,29 +65,41 @@ class Limiter:
         self._windows = FixedWindows(0 if limit is None else limit.get_expiry())
         self._fails_open = fails_open
 
-    async def hit(self, *identifiers: str) -> Quota | None:
-        """Count one; says where the count stands, or raises `TooManyAttempts`."""
+    @property
+    def counts_here(self) -> bool:
+        """Whether the counts are in the memory of this process, so that nobody has to be waited for."""
+        return self._strategy is None
+
+    def count(self, *identifiers: str) -> Quota | None:
+        """Count one in the memory of this process; says where the count stands, or raises `TooManyAttempts`."""
         limit = self._limit
         if limit is None:
             return None
-        if self._strategy is None:
-            hits, left_s = self._windows.hit(identifiers)
-            allowed, remaining = hits <= limit.amount, max(0, limit.amount - hits)
-        else:
-            try:
-                allowed = await self._strategy.hit(limit, *identifiers)
-                stats = await self._strategy.get_window_stats(limit, *identifiers)
-            except StorageError as error:
-                self._refuse_unless_open(limit, error)
-                return None
-            remaining, left_s = stats.remaining, stats.reset_time - time.time()
-        quota = Quota(limit=limit.amount, remaining=remaining, resets_at=ceil(time.time() + left_s))
-        if not allowed:
-            raise TooManyAttempts(quota, retry_after_s=max(1, ceil(left_s)))
-        return quota
+        hits, left_s = self._windows.hit(identifiers)
+        return _stand(limit, left_s, allowed=hits <= limit.amount, remaining=max(0, limit.amount - hits))
+
+    async def hit(self, *identifiers: str) -> Quota | None:
+        """Count one wherever the counts are; answers as `count` does."""
+        limit = self._limit
+        if limit is None or self._strategy is None:
+            return self.count(*identifiers)
+        try:
+            allowed = await self._strategy.hit(limit, *identifiers)
+            stats = await self._strategy.get_window_stats(limit, *identifiers)
+        except StorageError as error:
+            self._refuse_unless_open(limit, error)
+            return None
+        return _stand(limit, stats.reset_time - time.time(), allowed=allowed, remaining=stats.remaining)
 
     def _refuse_unless_open(self, limit: RateLimitItem, error: StorageError) -> None:
         logger.warning("The rate limits cannot be counted: %s", type(error.storage_error).__name__)
         if not self._fails_open:
             quota = Quota(limit=limit.amount, remaining=0, resets_at=ceil(time.time()) + 1)
             raise TooManyAttempts(quota, retry_after_s=1) from error
+
+
+def _stand(limit: RateLimitItem, left_s: float, *, allowed: bool, remaining: int) -> Quota:
+    quota = Quota(limit=limit.amount, remaining=remaining, resets_at=ceil(time.time() + left_s))
+    if not allowed:
+        raise TooManyAttempts(quota, retry_after_s=max(1, ceil(left_s)))
+    return quota

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -14,16 +14,18 @@ from starlette.types import Message, Scope
 from app.answer_headers import completed
 from app.failures import answer_to
 from app.fast_lane import FastLane
-from app.heads import head_of, lines_of
-from app.kept_answer import KeptAnswer
+from app.heads import SharedLines, head_of
+from app.kept_answer import OK, KeptAnswer
 from app.questions import Question
-from app.seen_requests import SeenRequest
+from app.seen_requests import Reading, SeenRequest
+from models.reading import TokenRow
 from models.unexpected import report
+from models.viewer import Viewer
 
 logger = logging.getLogger("moorings.failures")
 
 _CLOSE = b"connection: close\r\n"
-_OK = 200
+_DEFAULTS = SharedLines()
 
 
 class Connection(Protocol):
@@ -51,7 +53,7 @@ class Passage:
     """Stands where uvicorn has its `RequestResponseCycle`, and has what its protocol looks for there."""
 
     __slots__ = (
-        *("_connection", "_is_read", "_lane", "_scope", "_seen", "_start", "_started"),
+        *("_connection", "_is_read", "_lane", "_loop", "_scope", "_seen", "_start", "_started"),
         *("body", "disconnected", "keep_alive", "response_complete", "task", "wire"),
     )
 
@@ -72,8 +74,12 @@ class Passage:
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answer the request, whatever the connection does meanwhile; who stops the server waits for it."""
-        self.task = loop.create_task(self.run())
-        self._connection.tasks.add(self.task)
+        self._loop = loop
+        seen = self._seen
+        if seen is None:
+            self._work(self._enter())
+        else:
+            seen.doorkeeper.look_up(seen.bearer).add_done_callback(self._looked_up)
 
     @property
     def message_event(self) -> Passage:
@@ -83,13 +89,34 @@ class Passage:
     def set(self) -> None:
         """See `message_event`."""
 
-    async def run(self) -> None:
-        """Answer the request; a passage that ends without an answer takes the connection with it."""
+    def _looked_up(self, token: asyncio.Future[TokenRow | None]) -> None:
+        """Ask what has to be asked each time - whose token, how often, what is kept - without a task, which costs more.
+
+        Whoever is not answered from what is kept gets one.
+        """
+        seen, scope = self._seen, self._scope
+        assert seen is not None  # noqa: S101 - or nothing had been looked up
         try:
-            if self._seen is None:
-                await self._lane.enter(self._scope, self.receive, self.send)
+            viewer = scope["viewer"] = seen.doorkeeper.admit_at_once(token.result(), seen.bearer, scope)
+            question = scope["question"] = Question.by(viewer, seen.wording)
+            kept = self._lane.cache.known(question)
+            if kept is not None:
+                self._write_kept(kept)
             else:
-                await self._ask_again(self._seen)
+                self._work(self._enter() if seen.reading is None else self._ask(seen.reading, viewer, question))
+        except Exception as error:  # noqa: BLE001 - answered by the task
+            self._work(_refuse(error))
+        except asyncio.CancelledError:  # the loop ends
+            self._connection.transport.close()
+
+    def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        self.task = self._loop.create_task(self._answered(work))
+        self._connection.tasks.add(self.task)
+
+    async def _answered(self, work: Coroutine[Any, Any, None]) -> None:
+        """Answer what goes wrong; a passage that ends without an answer takes the connection with it."""
+        try:
+            await work
         except ClientDisconnect:
             pass
         except Exception as error:  # noqa: BLE001 - answered, as `Failures` does
@@ -104,18 +131,16 @@ class Passage:
             if not self.response_complete:
                 self._connection.transport.close()
 
-    async def _ask_again(self, seen: SeenRequest) -> None:
-        """Ask what has to be asked each time - whose token, how often, what is kept - and the door, if need be."""
-        scope = self._scope
-        viewer = scope["viewer"] = await seen.doorkeeper.admit_bearer(seen.bearer, scope)
-        question = scope["question"] = Question.by(viewer, seen.wording)
-        kept = self._lane.cache.known(question)
-        if kept is None:
-            await self._lane.enter(scope, self.receive, self.send)
-        elif kept.head:
-            self._write_kept(kept)
+    async def _enter(self) -> None:
+        await self._lane.enter(self._scope, self.receive, self.send)
+
+    async def _ask(self, reading: Reading, viewer: Viewer, question: Question) -> None:
+        """Ask again what was asked before; the door says what it is when there is no success to tell."""
+        body = await reading.body(viewer)
+        if body is None:
+            await self._enter()
         else:
-            await kept(scope, self.receive, self.send)
+            self._write_kept(self._lane.cache.answer(question, reading.headers, body))
 
     async def receive(self) -> Message:
         """The body, then nothing more."""
@@ -133,7 +158,7 @@ class Passage:
             status = start["status"]
             head = head_of(status, completed(start["headers"], self._scope))
             self._write(status, head, message["body"])
-            if status == _OK and self.wire:
+            if status == OK and self.wire:
                 self._lane.remember(self.wire, self._scope, self.body)
         return _DONE
 
@@ -142,7 +167,7 @@ class Passage:
         head = kept.head
         if quota is not None:
             head += b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\n" % (quota.limit, quota.remaining)
-        self._write(kept.status, head, kept.body)
+        self._write(kept.sort.status, head, kept.body)
 
     def _write(self, status: int, head: bytes, body: bytes) -> None:
         connection = self._connection
@@ -150,10 +175,14 @@ class Passage:
         self.response_complete = True
         if self.disconnected:
             return
-        defaults = lines_of(connection.server_state.default_headers)
+        defaults = _DEFAULTS.of(connection.server_state.default_headers)
         if self.keep_alive:
             connection.transport.write(b"%s%s\r\n%s" % (head, defaults, body))
         else:
             connection.transport.write(b"%s%s%s\r\n%s" % (head, defaults, _CLOSE, body))
             connection.transport.close()
         connection.on_response_complete()
+
+
+async def _refuse(error: Exception) -> None:
+    raise error

@@ -8,13 +8,16 @@ gets it: nothing runs out, and no process has to tell another.
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cache, lru_cache
+from http import HTTPStatus
 from sys import getsizeof
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
+from app.answer_headers import Header
 from app.entity_tags import EntityTags, matches
-from app.kept_answer import KeptAnswer
+from app.kept_answer import OK, KeptAnswer, Sort
 from app.questions import Headers, Key, Question, Wording
 from models.viewer import Viewer
 
@@ -23,6 +26,7 @@ LARGEST_PART = 16
 BESIDE_TEXTS = 800
 """Bytes that a kept answer takes besides its key's texts, its headers and its body, as measured."""
 
+_SORTS = 64
 _ANY = b"*"
 _CACHING = (b"cache-control", b"private, max-age=0, must-revalidate")
 _OURS = frozenset({b"cache-control", b"vary", b"etag"})
@@ -83,19 +87,20 @@ class ResponseCache:
 
     def keep(self, question: Question, response: Response) -> ASGIApp:
         """What to send for a response that was found out; a success is kept."""
-        if response.status_code != 200:
+        if response.status_code != OK:
             return response
         return self.finish(question, response.raw_headers, bytes(response.body))
 
     def finish(self, question: Question, headers: Headers, body: bytes) -> KeptAnswer:
         """What to send for a success, which is kept: its bytes with a tag, or a 304 to who asked for anything new."""
+        return self.answer(question, tuple(header for header in headers if header[0] != b"content-length"), body)
+
+    def answer(self, question: Question, headers: tuple[Header, ...], body: bytes) -> KeptAnswer:
+        """As `finish`, for headers without the length."""
         self.misses += 1
-        tag, vary = b"", question.wording.vary
-        if vary is not None:
-            tag = self._tags.of(question)
-            headers = [header for header in headers if header[0] not in _OURS]
-            headers += [_CACHING, vary, (b"etag", tag)]
-        answer = KeptAnswer(200, headers, body, tag)
+        vary = question.wording.vary
+        tag = b"" if vary is None else self._tags.of(question)
+        answer = KeptAnswer(_sort(headers, vary), body, tag)
         self._store(question.key, answer)
         if vary is not None and question.wording.condition.strip() == _ANY:
             self.not_modified += 1
@@ -150,5 +155,19 @@ def _size(key: Key, answer: KeptAnswer) -> int:
     return BESIDE_TEXTS + answer.bytes + sum(map(getsizeof, key[3]))
 
 
-def _unchanged(vary: tuple[bytes, bytes], tag: bytes) -> KeptAnswer:
-    return KeptAnswer(304, (_CACHING, vary, (b"etag", tag)), b"", tag)
+@lru_cache(maxsize=_SORTS)
+def _sort(headers: tuple[Header, ...], vary: Header | None) -> Sort:
+    """The sort of a success; one that has a tag says for itself how it may be kept, and what it varies with."""
+    if vary is None:
+        return Sort(OK, headers, is_tagged=False)
+    others = (header for header in headers if header[0] not in _OURS)
+    return Sort(OK, (*others, _CACHING, vary), is_tagged=True)
+
+
+@cache
+def _sort_unchanged(vary: Header) -> Sort:
+    return Sort(HTTPStatus.NOT_MODIFIED, (_CACHING, vary), is_tagged=True)
+
+
+def _unchanged(vary: Header, tag: bytes) -> KeptAnswer:
+    return KeptAnswer(_sort_unchanged(vary), b"", tag)

@@ -10,17 +10,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 from secrets import token_bytes
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from app.authentication import Doorkeeper
 from app.questions import Wording
 from models.bearer import Bearer
+from models.viewer import Viewer
 
 MOST = 1_024
 LARGEST_BYTES = 2_048
 """Of a request that is remembered; two megabytes of them in all, at the most."""
 
 _SECRET_BYTES = 64
+
+
+class Reading(Protocol):
+    """A read that can be asked again and again, by whoever may."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    """Of a success, but for its length."""
+
+    async def body(self, viewer: Viewer) -> bytes | None:
+        """The body of a success, which lasts as long as the viewer's revision; None: the door has to say what it is.
+
+        Raises as the door does.
+        """
+        ...
 
 
 class SeenRequest(NamedTuple):
@@ -32,6 +47,8 @@ class SeenRequest(NamedTuple):
     doorkeeper: Doorkeeper
     bearer: Bearer
     wording: Wording
+    reading: Reading | None
+    """What the door found it to be; None for one that the door has to look at each time."""
 
 
 class SeenRequests:

@@ -5,6 +5,7 @@ The checksum lets secret scanners recognise a leaked token, and lets junk be ref
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import re
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from models.abilities import parse_abilities
 from models.errors import Unauthenticated
-from models.reading import BEHIND_EVERY_ID, Reads
+from models.reading import BEHIND_EVERY_ID, Reads, TokenRow
 from models.viewer import Protocol, Viewer
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -58,27 +59,32 @@ async def viewer_of(text: str, protocol: Protocol, reads: Reads | None = None) -
 
     Asked on every request, so that a revocation takes effect at once everywhere; with `reads`, requests ask together.
     """
-    return await viewer_behind(parse_bearer(text), protocol, reads or Reads())
+    bearer = parse_bearer(text)
+    return viewer_behind(await look_up(bearer, reads or Reads()), bearer, protocol)
 
 
-async def viewer_behind(bearer: Bearer, protocol: Protocol, reads: Reads) -> Viewer:
-    """As `viewer_of`, for a token that was read before."""
+def look_up(bearer: Bearer, reads: Reads) -> asyncio.Future[TokenRow | None]:
+    """What the database has of a token; raises `Unauthenticated` for one that it cannot have."""
     if bearer.token_id is not None and bearer.token_id >= BEHIND_EVERY_ID:
         raise Unauthenticated
-    token = await reads.token(bearer.digest if bearer.token_id is None else bearer.token_id)
+    return reads.token(bearer.digest if bearer.token_id is None else bearer.token_id)
+
+
+def viewer_behind(token: TokenRow | None, bearer: Bearer, protocol: Protocol) -> Viewer:
+    """The viewer of a token that was looked up; raises `Unauthenticated`."""
     matches = hmac.compare_digest(_NOBODY if token is None else token.digest, bearer.digest)
     if token is None or not matches or not token.is_valid():
         raise Unauthenticated
     return Viewer(
-        user_id=token.user_id,
-        name=token.user_name,
-        email=token.email,
-        abilities=parse_abilities(token.abilities),
-        protocol=protocol,
-        revision=token.revision,
-        destination_count=token.destination_count,
-        token_id=token.id,
-        token_name=token.name,
+        token.user_id,
+        token.user_name,
+        token.email,
+        parse_abilities(token.abilities),
+        protocol,
+        token.revision,
+        token.destination_count,
+        token.id,
+        token.name,
     )
 
 

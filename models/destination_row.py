@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ import asyncpg
 
 from models.backup_destination import BackupDestination
 from models.kinds import DestinationKind, Reachability
+from models.written_moments import REMEMBERED
 
 _KINDS = {kind.value: kind for kind in DestinationKind}
 _REACHABILITIES = {reachability.value: reachability for reachability in Reachability}
@@ -29,10 +31,10 @@ class _Columns(NamedTuple):
     region: str | None
     endpoint: str | None
     path_style_endpoint: bool | None
-    credentials_set_at: datetime | None
     stored_reachability: str
     created_at: datetime
     updated_at: datetime
+    credentials_set_at: datetime | None
     last_check: str | None
 
 
@@ -40,6 +42,8 @@ FIELDS = _Columns._fields
 """The columns as attributes of a row, each at its position: `row[0]` is `row.id`."""
 COLUMNS = tuple(name.removeprefix("stored_") for name in FIELDS)
 """Their names in the table."""
+BRIEF = COLUMNS[: FIELDS.index("credentials_set_at")]
+"""Those that a list needs unless it says otherwise: a stored report may be longer than all others together."""
 
 
 class DestinationRow:
@@ -59,11 +63,13 @@ class DestinationRow:
         region: str | None
         endpoint: str | None
         path_style_endpoint: bool | None
-        credentials_set_at: datetime | None
         stored_reachability: str
         created_at: datetime
         updated_at: datetime
+        credentials_set_at: datetime | None
         last_check: str | None
+
+        def __getitem__(self, position: Any) -> Any: ...
 
     @property
     def kind(self) -> DestinationKind:
@@ -82,26 +88,41 @@ class PlainRow(DestinationRow, _Columns):
     __slots__ = ()
 
 
-class RecordRow(DestinationRow, asyncpg.Record):
-    """A row of PostgreSQL, whose columns come in the right types; others may stand behind them."""
+class BriefRow(DestinationRow, asyncpg.Record):
+    """The `BRIEF` columns of PostgreSQL, which come in the right types; others may stand behind them."""
 
     __slots__ = ()
 
 
-for _position, _name in enumerate(FIELDS):
-    setattr(RecordRow, _name, property(itemgetter(_position)))
+class RecordRow(DestinationRow, asyncpg.Record):
+    """All columns of PostgreSQL; others may stand behind them."""
+
+    __slots__ = ()
+
+
+for _class, _names in ((BriefRow, FIELDS[: len(BRIEF)]), (RecordRow, FIELDS)):
+    for _position, _name in enumerate(_names):
+        setattr(_class, _name, property(itemgetter(_position)))
 
 _AT = {name: position for position, name in enumerate(FIELDS)}
+_STYLE = _AT["path_style_endpoint"]
+_MOMENTS = tuple(_AT[name] for name in ("created_at", "updated_at", "credentials_set_at"))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _moment(text: str) -> datetime:
+    """The same moment is the same object, as from PostgreSQL: whoever writes it finds it faster."""
+    return datetime.fromisoformat(text)
 
 
 def from_sqlite(values: Sequence[Any]) -> PlainRow:
     """A row of the embedded database, which keeps booleans as numbers and moments as text."""
     row = list(values)
-    if row[_AT["path_style_endpoint"]] is not None:
-        row[_AT["path_style_endpoint"]] = bool(row[_AT["path_style_endpoint"]])
-    for name in ("credentials_set_at", "created_at", "updated_at"):
-        if row[_AT[name]] is not None:
-            row[_AT[name]] = datetime.fromisoformat(row[_AT[name]])
+    if row[_STYLE] is not None:
+        row[_STYLE] = bool(row[_STYLE])
+    for position in _MOMENTS:
+        if row[position] is not None:
+            row[position] = _moment(row[position])
     return PlainRow._make(row)
 
 

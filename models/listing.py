@@ -57,6 +57,10 @@ class DestinationFilter:
         return self.kinds is None and self.reachability is None and self.label_contains is None
 
 
+EVERYTHING = DestinationFilter()
+BY_ID = DestinationOrder()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DestinationPosition:
     """A place in an ordered list: a row's value (one of `MOMENTS_US`, a label, or None for the id alone) and its id."""

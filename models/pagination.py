@@ -15,8 +15,7 @@ MAX_SIZE = 100
 MAX_NUMBER = 2**63 - 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page(Generic[Row]):
+class Page(NamedTuple, Generic[Row]):
     """Page `number`, counted from 1, of `total` rows in pages of `size`; empty beyond the last one."""
 
     rows: Sequence[Row]

@@ -6,10 +6,11 @@ its thread. Either way they run on the ORM's own connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from asyncpg import Record
@@ -17,14 +18,12 @@ from asyncpg import Record
 from models import statements
 from models.batching import Batched
 from models.clock import current_second
-from models.destination_row import COLUMNS, DestinationRow, RecordRow, from_sqlite
+from models.destination_row import BRIEF, COLUMNS, BriefRow, DestinationRow, RecordRow, from_sqlite
 from models.engines.sqlite import MooringsSqliteClient
 from models.user import User
 
 BEHIND_EVERY_ID = 2**31
-_ID = attrgetter("id")
-_WIDTH = len(COLUMNS)
-"""Of a row; behind it, PostgreSQL says which key it belongs to."""
+_ID = itemgetter(COLUMNS.index("id"))
 
 
 class TokenRow(NamedTuple):
@@ -54,17 +53,24 @@ _token_from_postgresql: Callable[[Iterable[Any]], TokenRow] = partial(tuple.__ne
 
 
 class Span(NamedTuple):
-    """A part of one user's destinations between two ids, `size` at most from its start, or from its end."""
+    """A part of one user's destinations between two ids, `size` at most from its start, or from its end.
+
+    Its rows may be brief unless it is wanted `in_full`.
+    """
 
     user_id: int
     after_id: int
     before_id: int
     size: int
     from_end: bool
+    in_full: bool = True
 
 
 class PageSpan(NamedTuple):
-    """A numbered page of one user's destinations: `skip` rows are before it. `size` at most, all from 0."""
+    """A numbered page of one user's destinations: `skip` rows are before it. `size` at most, all from 0.
+
+    Its rows may be brief.
+    """
 
     user_id: int
     skip: int
@@ -89,21 +95,21 @@ class Reads:
         self._spans = Batched[Span, Sequence[DestinationRow]](_fetch_spans)
         self._pages = Batched[PageSpan, CountedRows](_fetch_pages)
 
-    async def token(self, id_or_digest: int | str) -> TokenRow | None:
+    def token(self, id_or_digest: int | str) -> asyncio.Future[TokenRow | None]:
         """A token by its id, of 31 bits, or by its digest."""
-        return await self._tokens.ask(id_or_digest)
+        return self._tokens.ask(id_or_digest)
 
-    async def destination(self, destination_id: int) -> DestinationRow | None:
+    def destination(self, destination_id: int) -> Awaitable[DestinationRow | None]:
         """A destination by its id, of 31 bits, whoever owns it."""
-        return await self._destinations.ask(destination_id)
+        return self._destinations.ask(destination_id)
 
-    async def span(self, span: Span) -> Sequence[DestinationRow]:
-        """A part of a list by key; from its end, the last row comes first."""
-        return await self._spans.ask(span) or ()
+    def span(self, span: Span) -> Awaitable[Sequence[DestinationRow] | None]:
+        """A part of a list by key; from its end, the last row comes first. None when there is nothing in it."""
+        return self._spans.ask(span)
 
-    async def page(self, page: PageSpan) -> CountedRows | None:
+    def page(self, page: PageSpan) -> Awaitable[CountedRows | None]:
         """A numbered page; None when there is nothing on it."""
-        return await self._pages.ask(page)
+        return self._pages.ask(page)
 
     def counts(self) -> Mapping[str, tuple[int, int]]:
         """For each read, how many asked and how many statements answered them."""
@@ -147,13 +153,14 @@ async def _fetch_destinations(ids: Collection[int]) -> dict[int, DestinationRow]
 
 async def _fetch_spans(spans: Collection[Span]) -> dict[Span, list[DestinationRow]]:
     database = _database()
+    is_sqlite = isinstance(database, MooringsSqliteClient)
     found: dict[Span, list[DestinationRow]] = {}
-    for from_end in (False, True):
-        wanted = [span for span in spans if span.from_end is from_end]
-        if wanted:
-            sql = statements.span(from_end=from_end, is_sqlite=isinstance(database, MooringsSqliteClient))
-            for span, rows in zip(wanted, await _rows_of(database, sql, [span[:4] for span in wanted]), strict=True):
-                found[span] = _in_order(_made(database, rows), from_end=from_end)
+    for from_end, in_full in {span[4:] for span in spans}:
+        wanted = [span for span in spans if span[4:] == (from_end, in_full)]
+        sql = statements.span(from_end=from_end, in_full=in_full or is_sqlite, is_sqlite=is_sqlite)
+        by_span = await _rows_of(database, sql, [span[:4] for span in wanted], in_full=in_full)
+        for span, rows in zip(wanted, by_span, strict=True):
+            found[span] = _in_order(_made(database, rows), from_end=from_end)
     return found
 
 
@@ -164,7 +171,8 @@ async def _fetch_pages(pages: Collection[PageSpan]) -> dict[PageSpan, CountedRow
         wanted = [page for page in pages if page.from_end is from_end]
         if wanted:
             sql = statements.page(from_end=from_end, is_sqlite=isinstance(database, MooringsSqliteClient))
-            for page, rows in zip(wanted, await _rows_of(database, sql, [page[:3] for page in wanted]), strict=True):
+            by_page = await _rows_of(database, sql, [page[:3] for page in wanted], in_full=False)
+            for page, rows in zip(wanted, by_page, strict=True):
                 if rows:
                     total = rows[0][-1]
                     found[page] = CountedRows(rows=_in_order(_made(database, rows), from_end=False), total=total)
@@ -179,7 +187,7 @@ def _database() -> Any:
 def _made(database: Any, rows: list[Any]) -> list[DestinationRow]:
     """The rows as rows of ours; those of PostgreSQL are."""
     if isinstance(database, MooringsSqliteClient):
-        return [from_sqlite(row[:_WIDTH]) for row in rows]
+        return [from_sqlite(row[: len(COLUMNS)]) for row in rows]
     return rows
 
 
@@ -191,14 +199,15 @@ async def _rows_by(database: Any, sql: str, keys: Sequence[Any], class_: type[Re
     return list(await database.fetch(sql, keys, record_class=class_))
 
 
-async def _rows_of(database: Any, sql: str, keys: list[tuple[int, ...]]) -> list[list[Any]]:
-    """The rows of each key, with what stands behind their columns."""
+async def _rows_of(database: Any, sql: str, keys: list[tuple[int, ...]], *, in_full: bool) -> list[list[Any]]:
+    """The rows of each key, with what stands behind their columns: on PostgreSQL, first of all, whose they are."""
     if isinstance(database, MooringsSqliteClient):
         return await database.fetch_each(sql, keys)
     found: list[list[Any]] = [[] for _ in keys]
     columns = [list(column) for column in zip(*keys, strict=True)]
-    for record in await database.fetch(sql, *columns, record_class=RecordRow):
-        found[record[_WIDTH] - 1].append(record)
+    class_, width = (RecordRow, len(COLUMNS)) if in_full else (BriefRow, len(BRIEF))
+    for record in await database.fetch(sql, *columns, record_class=class_):
+        found[record[width] - 1].append(record)
     return found
 
 

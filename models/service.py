@@ -16,7 +16,15 @@ from models.event import Event
 from models.event_stream import EventStreams
 from models.history import events_of, events_slice
 from models.kinds import Attribute
-from models.listing import DestinationFilter, DestinationOrder, DestinationPosition, count_of, slice_of
+from models.listing import (
+    BY_ID,
+    EVERYTHING,
+    DestinationFilter,
+    DestinationOrder,
+    DestinationPosition,
+    count_of,
+    slice_of,
+)
 from models.ownership import MAX_ID, own
 from models.pagination import Bounds, Page, Slice
 from models.reading import BEHIND_EVERY_ID, PageSpan, Reads, Span
@@ -38,7 +46,8 @@ class DestinationService:
     async def page(self, viewer: Viewer, *, number: int, size: int) -> Page[DestinationRow]:
         """The viewer's destinations by id ascending, page `number` (from 1) of pages of `size`.
 
-        A page behind the middle is looked for from the end; its rows and its total are of one moment.
+        A page behind the middle is looked for from the end; its rows, which may be brief, and its total are of one
+        moment.
         """
         viewer.require(Ability.VIEW)
         total, skip = viewer.destination_count, (number - 1) * size
@@ -46,7 +55,10 @@ class DestinationService:
         if skip >= total:
             return Page(rows=rows, number=number, size=size, total=total)
         if skip == 0:
-            rows = await self._reads.span(Span(viewer.user_id, 0, BEHIND_EVERY_ID, size, from_end=False))
+            rows = (
+                await self._reads.span(Span(viewer.user_id, 0, BEHIND_EVERY_ID, size, from_end=False, in_full=False))
+                or ()
+            )
         else:
             wanted = PageSpan(viewer.user_id, skip, size, from_end=skip > total // 2)
             found = await self._reads.page(wanted)
@@ -70,15 +82,20 @@ class DestinationService:
         *,
         chosen: DestinationFilter,
         order: DestinationOrder,
+        in_full: bool = True,
     ) -> Slice[DestinationRow]:
-        """A part of the viewer's destinations that `chosen` lets through, in that order, by key."""
+        """A part of the viewer's destinations that `chosen` lets through, in that order, by key.
+
+        Its rows may be brief unless they are wanted `in_full`.
+        """
         viewer.require(Ability.VIEW)
-        if not chosen.is_empty or order != DestinationOrder():
+        is_whole_list = chosen is EVERYTHING or chosen.is_empty
+        if not is_whole_list or (order is not BY_ID and order != BY_ID):
             return await slice_of(viewer.user_id, bounds, chosen, order)
         after_id = 0 if bounds.after is None else bounds.after.id
         before_id = BEHIND_EVERY_ID if bounds.before is None else bounds.before.id
-        span = Span(viewer.user_id, after_id, before_id, bounds.size + 1, bounds.from_end)
-        return Slice.of(await self._reads.span(span), bounds)
+        span = Span(viewer.user_id, after_id, before_id, bounds.size + 1, bounds.from_end, in_full)
+        return Slice.of(await self._reads.span(span) or (), bounds)
 
     async def count(self, viewer: Viewer, chosen: DestinationFilter) -> int:
         """How many of the viewer's destinations `chosen` lets through."""

@@ -6,16 +6,16 @@ PostgreSQL takes all keys of a batch as arrays. An offset is found in the index 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from models.backup_destination import BackupDestination
-from models.destination_row import COLUMNS
+from models.destination_row import BRIEF, COLUMNS
 from models.token import Token
 from models.user import User
 
 _DESTINATIONS, _TOKENS, _USERS = (model._meta.db_table for model in (BackupDestination, Token, User))
 _ROW = ", ".join(COLUMNS)
-_ROW_OF_D = ", ".join(f"d.{column}" for column in COLUMNS)
 _TOKEN = (
     "t.id, t.digest, t.name, t.abilities, t.expires_at, t.revoked_at, u.id AS user_id, u.name AS user_name, u.email,"
     f" u.revision, u.destination_count, u.disabled_at FROM {_TOKENS} t JOIN {_USERS} u ON u.id = t.user_id"
@@ -36,25 +36,28 @@ def destinations(*, is_sqlite: bool) -> str:
 
 
 @cache
-def span(*, from_end: bool, is_sqlite: bool) -> str:
-    """Parts of lists between two ids: user, after, before, size."""
-    order = _ORDERS[from_end]
+def span(*, from_end: bool, in_full: bool, is_sqlite: bool) -> str:
+    """Parts of lists between two ids: user, after, before, size. Rows are brief unless `in_full`, or on SQLite."""
+    order, columns = _ORDERS[from_end], COLUMNS if in_full else BRIEF
     if is_sqlite:
         return (
             f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE user_id = ? AND id > ? AND id < ? "  # noqa: S608
             f"ORDER BY {order} LIMIT ?"
         )
     return (
-        f"SELECT {_ROW_OF_D}, q.n FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) "  # noqa: S608
+        f"SELECT {_of_d(columns)}, q.n FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) "  # noqa: S608
         "WITH ORDINALITY AS q(user_id, after_id, before_id, size, n) CROSS JOIN LATERAL ("
-        f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE {_between('q.user_id', 'q.after_id', 'q.before_id')} "
+        f"SELECT {', '.join(columns)} FROM {_DESTINATIONS} WHERE {_between('q.user_id', 'q.after_id', 'q.before_id')} "
         f"ORDER BY {order} LIMIT q.size) AS d"
     )
 
 
 @cache
 def page(*, from_end: bool, is_sqlite: bool) -> str:
-    """Numbered pages with the user's count: user, skip, size. One statement, so that rows and count agree."""
+    """Numbered pages with the user's count: user, skip, size. One statement, so that rows and count agree.
+
+    Rows are brief, or whole on SQLite.
+    """
     user, skip, size = ("?1", "?2", "?3") if is_sqlite else ("q.user_id", "q.skip", "q.size")
     least, greatest = ("min", "max") if is_sqlite else ("least", "greatest")
     count = f"(SELECT destination_count FROM {_USERS} WHERE id = {user})"  # noqa: S608
@@ -66,13 +69,18 @@ def page(*, from_end: bool, is_sqlite: bool) -> str:
     rest = f"(user_id, id) <= ({user}, {first}) AND (user_id, id) > ({user}, 0)"
     if not from_end:
         rest = f"(user_id, id) >= ({user}, {first}) AND (user_id, id) < ({user}, {2**31})"
-    rows = f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE {rest} ORDER BY {order} LIMIT {limit}"  # noqa: S608
+    columns = COLUMNS if is_sqlite else BRIEF
+    rows = f"SELECT {', '.join(columns)} FROM {_DESTINATIONS} WHERE {rest} ORDER BY {order} LIMIT {limit}"  # noqa: S608
     if is_sqlite:
-        return f"SELECT {_ROW_OF_D}, {count} FROM ({rows}) AS d"  # noqa: S608
+        return f"SELECT {_of_d(columns)}, {count} FROM ({rows}) AS d"  # noqa: S608
     return (
-        f"SELECT {_ROW_OF_D}, q.n, {count} FROM unnest($1::int8[], $2::int8[], $3::int8[]) "  # noqa: S608
+        f"SELECT {_of_d(columns)}, q.n, {count} FROM unnest($1::int8[], $2::int8[], $3::int8[]) "  # noqa: S608
         f"WITH ORDINALITY AS q(user_id, skip, size, n) CROSS JOIN LATERAL ({rows}) AS d"
     )
+
+
+def _of_d(columns: Sequence[str]) -> str:
+    return ", ".join(f"d.{column}" for column in columns)
 
 
 def _between(user: str, after: str, before: str) -> str:

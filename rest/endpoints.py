@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,40 +18,45 @@ from models.errors import DestinationNotFound
 from models.service import DestinationService
 from models.viewer import Viewer
 from rest.bodies import parse_body
-from rest.envelope import JSONAnswer, paged, single
+from rest.envelope import JSONAnswer, single
+from rest.readings import Listing, Showing
 from rest.wire import destination_id, page_number, page_size, raw_attributes, represent
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Reading = Listing | Showing
+Read = Callable[[Scope], Reading]
+Act = Callable[[Request], Awaitable[Response]]
 
 DELETED = "Backup destination successfully deleted"
 
 
-async def list_destinations(request: Request) -> Response:
+def list_destinations(scope: Scope) -> Reading:
     """List Backup Destinations."""
-    query = request.query_params if request.scope["query_string"] else {}
-    page = await _service(request).page(
-        _viewer(request), number=page_number(query.get("page")), size=page_size(query.get("per_page"))
+    query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
+    return Listing(
+        _service(scope),
+        number=page_number(query.get("page")),
+        size=page_size(query.get("per_page")),
+        url=_list_url(scope),
+        keep_size="per_page" in query,
     )
-    return JSONAnswer(paged(page, represent, url=_list_url(request), keep_size="per_page" in query))
 
 
 async def create_destination(request: Request) -> Response:
     """Create Backup Destination."""
     viewer = _viewer(request)
     viewer.require(Ability.CREATE)
-    row = await _service(request).create(viewer, raw_attributes(await _fields(request)))
-    return JSONAnswer(single(represent(row)), 201, {"Location": f"{_list_url(request)}/{row.id}"})
+    row = await _service(request.scope).create(viewer, raw_attributes(await _fields(request)))
+    return JSONAnswer(single(represent(row)), 201, {"Location": f"{_list_url(request.scope)}/{row.id}"})
 
 
-async def show_destination(request: Request) -> Response:
-    """Show Backup Destination."""
-    row = await _service(request).get(_viewer(request), _id(request, Ability.VIEW))
-    return JSONAnswer(single(represent(row)))
+def show_destination(scope: Scope) -> Reading:
+    """Show Backup Destination. An id that cannot be one is that of a row that is not there."""
+    return Showing(_service(scope), destination_id(scope["path_params"]["id"]) or 0)
 
 
 async def update_destination(request: Request) -> Response:
     """Update Backup Destination. Whose row it is comes before what the body says."""
-    service, viewer, id_ = _service(request), _viewer(request), _id(request, Ability.UPDATE)
+    service, viewer, id_ = _service(request.scope), _viewer(request), _id(request, Ability.UPDATE)
     await service.get(viewer, id_, ability=Ability.UPDATE)
     row = await service.update(viewer, id_, raw_attributes(await _fields(request)))
     return JSONAnswer(single(represent(row)))
@@ -58,14 +64,14 @@ async def update_destination(request: Request) -> Response:
 
 async def delete_destination(request: Request) -> Response:
     """Delete Backup Destination; `Prefer: return=minimal` (RFC 7240) spares the message."""
-    await _service(request).delete(_viewer(request), _id(request, Ability.DELETE))
+    await _service(request.scope).delete(_viewer(request), _id(request, Ability.DELETE))
     if "return=minimal" in _preferences(request):
         return Response(status_code=204, headers={"Preference-Applied": "return=minimal"})
     return JSONAnswer({"message": DELETED})
 
 
-_COLLECTION = {"GET": list_destinations, "HEAD": list_destinations, "POST": create_destination}
-_ITEM = {
+_COLLECTION: dict[str, Read | Act] = {"GET": list_destinations, "HEAD": list_destinations, "POST": create_destination}
+_ITEM: dict[str, Read | Act] = {
     "GET": show_destination,
     "HEAD": show_destination,
     "PUT": update_destination,
@@ -78,14 +84,25 @@ ENDPOINTS = {"/backup-destinations": _COLLECTION, "/backup-destinations/{id}": _
 class _Endpoints:
     """The endpoints of one path, by method, as a plain ASGI application: Starlette's wrapping of a function costs more
     than a short list, and turns exceptions into answers, which is done further out.
+
+    A read is left in `scope["reading"]` for whoever remembers the request.
     """
 
-    def __init__(self, by_method: Mapping[str, Endpoint]) -> None:
-        self._by_method = by_method
+    def __init__(self, by_method: Mapping[str, Read | Act]) -> None:
+        self._reads: dict[str, Any] = {method: by_method[method] for method in ("GET", "HEAD")}
+        self._acts: dict[str, Any] = {method: act for method, act in by_method.items() if method not in self._reads}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._by_method[scope["method"]](Request(scope, receive, send))
-        await response(scope, receive, send)
+        read = self._reads.get(scope["method"])
+        if read is None:
+            response = await self._acts[scope["method"]](Request(scope, receive, send))
+            await response(scope, receive, send)
+            return
+        reading = scope["reading"] = read(scope)
+        body = await reading.body(scope["viewer"])
+        headers = [(b"content-length", b"%d" % len(body)), *reading.headers]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def routes(middleware: Sequence[Middleware]) -> list[BaseRoute]:
@@ -107,8 +124,8 @@ class _ExactRoute(Route):
         self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
 
-def _service(request: Request) -> DestinationService:
-    service: DestinationService = request.scope["state"]["service"]
+def _service(scope: Scope) -> DestinationService:
+    service: DestinationService = scope["state"]["service"]
     return service
 
 
@@ -135,9 +152,8 @@ def _preferences(request: Request) -> set[str]:
     return {value.replace(" ", "").replace('"', "") for value in values}
 
 
-def _list_url(request: Request) -> str:
+def _list_url(scope: Scope) -> str:
     """The URL of the list as the client called it, or under the public URL."""
-    scope = request.scope
     prefix = "/api" if scope["path"].startswith("/api/") else ""
     host = next(value for name, value in scope["headers"] if name == b"host")
     base = scope["state"]["public_url"] or f"{scope['scheme']}://{host.decode('latin-1')}"

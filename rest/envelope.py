@@ -11,7 +11,6 @@ from starlette.responses import Response
 from models.pagination import Page
 
 Row = TypeVar("Row")
-_MOMENTS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 
 class JSONAnswer(Response):
@@ -20,8 +19,8 @@ class JSONAnswer(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """The compact UTF-8 bytes of `content`; moments in whole seconds, as `2024-08-07T00:00:00Z`."""
-        return orjson.dumps(content, None, _MOMENTS)
+        """The compact UTF-8 bytes of `content`."""
+        return orjson.dumps(content)
 
 
 def single(shown: dict[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 from models.attributes import MAX_LENGTHS
+from models.destination_row import PlainRow
 from models.kinds import KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind
 from models.pagination import Page
 from rest.envelope import paged
@@ -94,9 +94,7 @@ def problems() -> dict[str, Schema]:
 def _shown(kind: DestinationKind) -> Schema:
     """A destination as `represent` shows it, so that the keys and their order are its own."""
     moment = datetime(2024, 8, 7, tzinfo=UTC)
-    row: Any = SimpleNamespace(**dict.fromkeys(Attribute))
-    row.id = row.user_id = 1
-    row.kind, row.created_at, row.updated_at = kind, moment, moment
+    row = PlainRow(1, 1, "", kind.value, None, None, None, None, "", moment, moment, None, None)
     return _whole({name: _shown_field(name, value) for name, value in represent(row).items()})
 
 

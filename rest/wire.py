@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, assert_never
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from models.attributes import cleaned
+from models.destination_row import FIELDS as FIELD_NAMES
 from models.destination_row import DestinationRow
 from models.kinds import KINDS, Attribute, DestinationKind
 from models.pagination import DEFAULT_SIZE, MAX_NUMBER, MAX_SIZE
+from models.written_moments import WRITTEN
 
 FIELDS = {
     Attribute.LABEL: "label",
@@ -66,35 +68,71 @@ def _boolean(value: object) -> object:
     return _BOOLEANS.get(value, value) if isinstance(value, str) else value
 
 
+_AT = {name: position for position, name in enumerate(FIELD_NAMES)}
+_ID, _USER_ID, _LABEL, _KIND = (_AT[name] for name in ("id", "user_id", "label", "stored_kind"))
+_BUCKET_NAME, _REGION, _ENDPOINT = (_AT[name] for name in ("bucket_name", "region", "endpoint"))
+_PATH_STYLE, _CREATED_AT, _UPDATED_AT = (_AT[name] for name in ("path_style_endpoint", "created_at", "updated_at"))
+
+
+_AMAZON_S3, _CUSTOM_S3, _LOCAL = (
+    (TYPES[kind], KINDS[kind].human_name)
+    for kind in (DestinationKind.AMAZON_S3, DestinationKind.CUSTOM_S3, DestinationKind.LOCAL)
+)
+
+
 def represent(row: DestinationRow) -> dict[str, Any]:
-    """A row as the document shows it, its keys in the document's order; the moments are for the envelope to write."""
-    kind = row.kind
-    shown: dict[str, Any] = {
-        "id": row.id,
-        "user_id": row.user_id,
-        "label": row.label,
-        "type": TYPES[kind],
-        "type_human": KINDS[kind].human_name,
+    """A row as the document shows it, its keys in the document's order; raises KeyError for a kind nobody knows."""
+    return _SHOWN[row[_KIND]](row)
+
+
+def _show_amazon_s3(row: DestinationRow) -> dict[str, Any]:
+    return {
+        "id": row[_ID],
+        "user_id": row[_USER_ID],
+        "label": row[_LABEL],
+        "type": _AMAZON_S3[0],
+        "type_human": _AMAZON_S3[1],
+        "s3_bucket_name": row[_BUCKET_NAME],
+        "path_style_endpoint": row[_PATH_STYLE] or False,
+        "s3_region": row[_REGION],
+        "created_at": WRITTEN[row[_CREATED_AT]],
+        "updated_at": WRITTEN[row[_UPDATED_AT]],
     }
-    match kind:
-        case DestinationKind.AMAZON_S3:
-            _show_bucket(row, shown)
-            shown["s3_region"] = row.region
-        case DestinationKind.CUSTOM_S3:
-            _show_bucket(row, shown)
-            shown["s3_endpoint"] = row.endpoint
-        case DestinationKind.LOCAL:
-            pass
-        case _:
-            assert_never(kind)
-    shown["created_at"] = row.created_at
-    shown["updated_at"] = row.updated_at
-    return shown
 
 
-def _show_bucket(row: DestinationRow, shown: dict[str, Any]) -> None:
-    shown["s3_bucket_name"] = row.bucket_name
-    shown["path_style_endpoint"] = bool(row.path_style_endpoint)
+def _show_custom_s3(row: DestinationRow) -> dict[str, Any]:
+    return {
+        "id": row[_ID],
+        "user_id": row[_USER_ID],
+        "label": row[_LABEL],
+        "type": _CUSTOM_S3[0],
+        "type_human": _CUSTOM_S3[1],
+        "s3_bucket_name": row[_BUCKET_NAME],
+        "path_style_endpoint": row[_PATH_STYLE] or False,
+        "s3_endpoint": row[_ENDPOINT],
+        "created_at": WRITTEN[row[_CREATED_AT]],
+        "updated_at": WRITTEN[row[_UPDATED_AT]],
+    }
+
+
+def _show_local(row: DestinationRow) -> dict[str, Any]:
+    return {
+        "id": row[_ID],
+        "user_id": row[_USER_ID],
+        "label": row[_LABEL],
+        "type": _LOCAL[0],
+        "type_human": _LOCAL[1],
+        "created_at": WRITTEN[row[_CREATED_AT]],
+        "updated_at": WRITTEN[row[_UPDATED_AT]],
+    }
+
+
+_SHOWN: dict[str, Callable[[DestinationRow], dict[str, Any]]] = {
+    DestinationKind.AMAZON_S3.value: _show_amazon_s3,
+    DestinationKind.CUSTOM_S3.value: _show_custom_s3,
+    DestinationKind.LOCAL.value: _show_local,
+}
+"""One display for each kind: of reading a page, showing its rows is the largest part that is ours."""
 
 
 def destination_id(text: str) -> int | None:

@@ -21,22 +21,38 @@ from schema.mutation_source import MutationSource
 from schema.operands import Variables
 from schema.operation_source import OperationSource
 
-_JSON = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+
+class Bound:
+    """A compiled operation with its variables, which can be run any number of times."""
+
+    __slots__ = ("_given", "_run")
+
+    def __init__(self, run: Callable[..., Awaitable[Any]], given: tuple[Any, ...]) -> None:
+        self._run = run
+        self._given = given
+
+    async def answer(self, context: Context) -> bytes | None:
+        """The answer in JSON; None when graphql-core has to run the operation."""
+        try:
+            return orjson.dumps({"data": await self._run(context, *self._given)})
+        except Exception:  # noqa: BLE001 - graphql-core runs it again, and says what it was
+            return None
 
 
 class Compiled:
     """A compiled operation."""
 
-    def __init__(self, variables: Variables, run: Callable[[Context, Any], Awaitable[Any]]) -> None:
+    def __init__(self, variables: Variables, namespace: Mapping[str, Any]) -> None:
+        """`namespace` has what the source defines: `run(context, *given)`, and `given(values)` unless that is them."""
         self._variables = variables
-        self._run = run
+        self._given: Callable[[Any], tuple[Any, ...]] = namespace.get("given", lambda values: (values,))
+        self._run: Callable[..., Awaitable[Any]] = namespace["run"]
 
-    async def answer(self, context: Context, variables: Mapping[str, Any]) -> bytes | None:
-        """The answer in JSON; None when graphql-core has to run the operation."""
+    def bind(self, variables: Mapping[str, Any]) -> Bound | None:
+        """The operation with these variables; None when graphql-core has to say what is wrong with them."""
         try:
-            data = await self._run(context, self._variables.of(variables))
-            return orjson.dumps({"data": data}, None, _JSON)
-        except Exception:  # noqa: BLE001 - graphql-core runs it again, and says what it was
+            return Bound(self._run, self._given(self._variables.of(variables)))
+        except Exception:  # noqa: BLE001 - graphql-core looks at them again, and says what it was
             return None
 
 
@@ -62,4 +78,4 @@ def _compiled(writer: OperationSource, operation: OperationDefinitionNode) -> Co
     source = writer.source(operation.selection_set)
     namespace: dict[str, Any] = {**writer.constants}
     exec(compile(source, "<compiled operation>", "exec"), namespace)  # noqa: S102 - made of names that were validated
-    return Compiled(writer.variables, namespace["run"])
+    return Compiled(writer.variables, namespace)

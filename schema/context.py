@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from starlette.types import Scope
 from strawberry.dataloader import DataLoader
 
 from models.errors import Unauthenticated
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from models.event import Event
     from models.event_stream import EventStreams
     from schema.outcome import Outcome
+
+
+def context_of(scope: Scope, viewer: Viewer | None) -> Context:
+    """The context of one operation, from the state that the lifespan left for every request."""
+    state = scope["state"]
+    return Context(service=state["service"], checks=state["checks"], streams=state["streams"], current_viewer=viewer)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -28,6 +28,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.allowance import Limits
 from schema.coercion import complaints
+from schema.compiler import Bound
 from schema.context import Context
 from schema.definition import make_schema
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
@@ -100,20 +101,32 @@ class Engine:
         except TimeoutError:
             return _timed_out(allowed_s)
 
+    def bind(self, prepared: Prepared, variables: Mapping[str, Any]) -> Bound | None:
+        """The operation compiled, with these variables; None when only graphql-core can run it, or refuse it."""
+        compiled = prepared.compiled(self._strawberry)
+        if compiled is None or not prepared.cost.is_within(self.limits.cost, variables):
+            return None
+        return compiled.bind(variables)
+
     async def write(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:
-        """Execute as `run` does, and write the answer in JSON, straight from rows when the operation is compiled.
+        """Execute as `run` does, and write the answer in JSON, straight from rows when the operation can be bound."""
+        return await self.write_bound(self.bind(prepared, variables), prepared, variables, context)
+
+    async def write_bound(
+        self, bound: Bound | None, prepared: Prepared, variables: Mapping[str, Any], context: Context
+    ) -> Written:
+        """As `write`, for what `bind` made of the operation.
 
         A compiled query waits for nothing but its statements, and those have deadlines of their own.
         """
-        compiled = prepared.compiled(self._strawberry)
-        if compiled is None or not prepared.cost.is_within(self.limits.cost, variables):
-            return Written.of(await self.run(prepared, variables, context))
-        if prepared.type is OperationType.QUERY:
-            text = await compiled.answer(context, variables)
+        if bound is None:
+            text = None
+        elif prepared.type is OperationType.QUERY:
+            text = await bound.answer(context)
         else:
             try:
                 async with asyncio.timeout(self.limits.execution_s):
-                    text = await compiled.answer(context, variables)
+                    text = await bound.answer(context)
             except TimeoutError:
                 return Written.of(_timed_out(self.limits.execution_s))
         if text is not None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from strawberry import UNSET
 
 from models.abilities import Ability
 from models.destination_row import DestinationRow
 from models.event import Event
-from models.listing import DestinationFilter, DestinationOrder
-from models.pagination import MAX_SIZE, Slice
+from models.listing import BY_ID, EVERYTHING, DestinationFilter, DestinationOrder, DestinationPosition
+from models.pagination import MAX_SIZE, Bounds, Slice
 from models.viewer import Viewer
 from schema.arguments import After, Before, Filter, First, Last, OrderBy
 from schema.connection import destination_bounds
@@ -23,8 +23,15 @@ from schema.ids import NodeType, parse_id, parse_id_of
 Found = DestinationRow | Viewer | Event
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Destinations:
+class Wanted(NamedTuple):
+    """Which part of which list of destinations."""
+
+    bounds: Bounds[DestinationPosition]
+    order: DestinationOrder
+    chosen: DestinationFilter
+
+
+class Destinations(NamedTuple):
     """A page of destinations, and what was asked for."""
 
     slice: Slice[DestinationRow]
@@ -75,11 +82,28 @@ async def load_destinations(
 ) -> Destinations:
     """A page of the viewer's destinations, in one statement, by key."""
     context.viewer.require(Ability.VIEW)
-    order = order_by.order() if order_by else DestinationOrder()
-    chosen = filter.chosen() if filter else DestinationFilter()
-    bounds = destination_bounds(order, first, after, last, before)
-    slice_ = await context.service.slice(context.viewer, bounds, chosen=chosen, order=order)
-    return Destinations(slice=slice_, order=order, chosen=chosen)
+    return await load_wanted(context, wanted_destinations(first, after, last, before, filter, order_by), in_full=True)
+
+
+def wanted_destinations(
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+    filter: Filter = UNSET,  # noqa: A002 - the argument's name
+    order_by: OrderBy = UNSET,
+) -> Wanted:
+    """What the arguments say; raises `BadInput`."""
+    order = order_by.order() if order_by else BY_ID
+    chosen = filter.chosen() if filter else EVERYTHING
+    return Wanted(destination_bounds(order, first, after, last, before), order, chosen)
+
+
+async def load_wanted(context: Context, wanted: Wanted, *, in_full: bool) -> Destinations:
+    """What is wanted of the viewer's destinations; rows may be brief unless they are to be there `in_full`."""
+    bounds, order, chosen = wanted
+    slice_ = await context.service.slice(context.viewer, bounds, chosen=chosen, order=order, in_full=in_full)
+    return Destinations(slice_, order, chosen)
 
 
 async def count_destinations(context: Context, chosen: DestinationFilter) -> int:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-
-def _serialize(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-
+from models.written_moments import WRITTEN
 
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
     description="A moment in UTC, in whole seconds, such as `2024-08-07T00:00:00Z`.",
     specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
-    serialize=_serialize,
+    serialize=WRITTEN.__getitem__,
     parse_value=datetime.fromisoformat,
 )

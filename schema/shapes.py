@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import strawberry
 from graphql import GraphQLObjectType, is_non_null_type
 
-from models.destination_row import FIELDS, DestinationRow
+from models.destination_row import BRIEF, FIELDS, DestinationRow
 from models.kinds import KINDS, DestinationKind
 from models.kinds import Reachability as Found
 from schema.enums import Reachability
@@ -25,12 +25,19 @@ class Surprise(Exception):
     """Something a compiled operation does not write; graphql-core knows what to say of it."""
 
 
+KIND = f"x[{FIELDS.index('stored_kind')}]"
+"""The stored name of a row's kind."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowField:
-    """An expression, and the columns in it without which the answer would be an error."""
+    """An expression, and what it needs."""
 
     source: str
-    never_null: tuple[str, ...] = ()
+    never_null: tuple[str, str] | None = None
+    """A name in the expression and what it stands for, without which the answer would be an error."""
+    in_full: bool = False
+    """Whether brief rows do not have it."""
 
 
 ROW_TYPES: dict[DestinationKind, type[BackupDestination]] = {
@@ -52,7 +59,7 @@ USER_FIELDS = {
     "email": "x.email",
 }
 
-REPORT_FIELDS = {"checkedAt": "x.checked_at", "reachable": "x.reachable"}
+REPORT_FIELDS = {"checkedAt": "written[x.checked_at]", "reachable": "x.reachable"}
 STEP_FIELDS = {
     "name": "s.name",
     "outcome": "s.outcome",
@@ -88,6 +95,8 @@ def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> Ro
             return RowField(source=repr(KINDS[kind].human_name))
         case "reachability":
             return RowField(source=REACHABILITY)
+        case "created_at" | "updated_at" | "credentials_set_at" as moment:
+            return RowField(source=f"written[{_column(moment)}]", in_full=moment not in BRIEF)
         case column if column not in FIELDS:
             raise NotCompilable("a field that no column holds")
         case column if not _is_required(schema, definition.name, name):
@@ -95,7 +104,7 @@ def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> Ro
         case "region" | "endpoint":
             return RowField(source=f"({_column(python_name)} or '')")
         case column:
-            return RowField(source=_column(column), never_null=(_column(column),))
+            return RowField(source=column, never_null=(column, _column(column)))
 
 
 def _is_required(schema: strawberry.Schema, type_name: str, field: str) -> bool:

@@ -17,10 +17,11 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from models.errors import Refusal, Unauthenticated
+from schema.context import context_of
 from schema.engine import Answer, Engine, NotExecuted
 from schema.errors import Code, error_of, refusal
 from schema.requests import BadRequest, Params, load_json, parse_params
-from schema.view import Admission, context_of
+from schema.view import Admission
 
 SUBPROTOCOL = "graphql-transport-ws"
 INIT_S = 10.0
@@ -200,7 +201,7 @@ class _Connection:
         params: Params = parse_params(payload)
         engine = self._door.engine
         prepared = engine.prepare(params.query, params.operation_name)
-        context = context_of(self._socket, await self._admit(self._token or ""))
+        context = context_of(self._socket.scope, await self._admit(self._token or ""))
         if prepared.type is not OperationType.SUBSCRIPTION:
             yield await engine.run(prepared, params.variables, context)
             return

@@ -16,16 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from models.checks import Checks
 from models.errors import Refusal, TooManyAttempts, Unauthenticated
-from models.event_stream import EventStreams
-from models.service import DestinationService
 from models.viewer import Viewer
-from schema.context import Context
+from schema.context import Context, context_of
 from schema.engine import Answer, Engine, NotExecuted
 from schema.errors import Code, error_of, refusal
 from schema.negotiation import MediaType, negotiate, prefers_page
 from schema.prepared import Prepared
+from schema.reading import Reading, headers_of
 from schema.requests import BadRequest, Params, read_body, read_params
 from schema.sse import EventStream
 
@@ -121,13 +119,16 @@ class GraphQLView:
             if media_type is not MediaType.EVENTS:
                 raise
             return EventStream(_told(error.answer))
-        context = context_of(request, viewer)
+        context = context_of(request.scope, viewer)
         if media_type is MediaType.EVENTS:
             return EventStream(self._streamed(prepared, params, context))
         if prepared.type is OperationType.SUBSCRIPTION:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
-        written = await self.engine.write(prepared, params.variables, context)
+        bound = self.engine.bind(prepared, params.variables)
+        if bound is not None and prepared.type is OperationType.QUERY:
+            request.scope["reading"] = Reading(bound, headers_of(media_type), request.scope)
+        written = await self.engine.write_bound(bound, prepared, params.variables, context)
         is_lasting = prepared.type is OperationType.QUERY and written.is_whole
         return _text(written.text, media_type, kind=_Lasting if is_lasting else Response)
 
@@ -161,15 +162,6 @@ async def _told(answer: Answer) -> AsyncGenerator[Answer, None]:
     yield answer
 
 
-def context_of(request: Any, viewer: Viewer | None) -> Context:
-    """The context of one operation, from the state that the lifespan left for every request."""
-    state = request.scope["state"]
-    service: DestinationService = state["service"]
-    streams: EventStreams = state["streams"]
-    checks: Checks = state["checks"]
-    return Context(service=service, checks=checks, streams=streams, current_viewer=viewer)
-
-
 def _refused(error: Refusal, media_type: MediaType | None) -> Response:
     headers: dict[str, str] = {}
     status = 503
@@ -200,9 +192,9 @@ def _text(
     *,
     kind: type[Response] = Response,
 ) -> Response:
-    shown = MediaType.GRAPHQL if media_type is MediaType.GRAPHQL else MediaType.JSON
-    content_type = {"content-type": f"{shown}; charset=utf-8", "vary": "Accept"}
-    return kind(text, status, content_type | (headers or {}))
+    response = kind(text, status, headers)
+    response.raw_headers += headers_of(media_type)
+    return response
 
 
 def _accept(scope: Scope) -> str | None:

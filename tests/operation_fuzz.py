@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from schema.allowance import Limits
-from schema.compiler import Compiled
+from schema.compiler import Bound, Compiled
 from schema.context import Context
 from schema.engine import Engine, NotExecuted, Written
 from schema.prepared import Prepared
@@ -66,11 +66,18 @@ class Watched:
 
     def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
+        self._bound: Bound | None = None
         self.text: bytes | None = None
 
-    async def answer(self, context: Context, variables: Mapping[str, Any]) -> bytes | None:
+    def bind(self, variables: Mapping[str, Any]) -> Watched | None:
         """As the operation itself does."""
-        self.text = await self._compiled.answer(context, variables)
+        self.text, self._bound = None, self._compiled.bind(variables)
+        return None if self._bound is None else self
+
+    async def answer(self, context: Context) -> bytes | None:
+        """As the bound operation itself does."""
+        assert self._bound is not None
+        self.text = await self._bound.answer(context)
         return self.text
 
 

@@ -143,7 +143,7 @@ async def test_a_client_that_says_so_is_hung_up_on(both: Both, account: Account)
 
 def test_the_oldest_is_forgotten_and_a_large_one_never_remembered() -> None:
     seen = SeenRequests()
-    request = SeenRequest.__new__(SeenRequest, {}, b"", None, None, None)  # type: ignore[arg-type]  # only its place counts
+    request = SeenRequest.__new__(SeenRequest, {}, b"", None, None, None, None)  # type: ignore[arg-type]  # only its place counts
     for number in range(MOST + 2):
         seen.remember(b"%d" % number, request)
     seen.remember(b"x" * (LARGEST_BYTES + 1), request)

@@ -1,0 +1,40 @@
+"""A compiled query with its variables, ready to be asked again by whoever sends the same bytes."""
+
+from __future__ import annotations
+
+from starlette.types import Scope
+
+from models.viewer import Viewer
+from schema.compiler import Bound
+from schema.context import context_of
+from schema.negotiation import MediaType
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+def headers_of(media_type: MediaType | None) -> Headers:
+    """Those of an answer but for its length; JSON is what is said to those who did not ask for anything we have."""
+    return _GRAPHQL if media_type is MediaType.GRAPHQL else _JSON
+
+
+def _headers(shown: MediaType) -> Headers:
+    return ((b"content-type", f"{shown}; charset=utf-8".encode()), (b"vary", b"Accept"))
+
+
+_GRAPHQL, _JSON = _headers(MediaType.GRAPHQL), _headers(MediaType.JSON)
+
+
+class Reading:
+    """What a request asked for."""
+
+    __slots__ = ("_bound", "_shared", "headers")
+
+    def __init__(self, bound: Bound, headers: Headers, scope: Scope) -> None:
+        """`scope` is that of a request; of it, only what all requests have in common is kept."""
+        self._bound = bound
+        self._shared = {"state": scope["state"]}
+        self.headers = headers
+
+    async def body(self, viewer: Viewer) -> bytes | None:
+        """The answer in JSON, without errors; None when graphql-core has to run the operation."""
+        return await self._bound.answer(context_of(self._shared, viewer))
