@@ -35,10 +35,12 @@ class Doorkeeper:
             await self.refuse(scope)
             raise
         try:
-            viewer = self._viewer(await look_up(bearer, self._reads), bearer)
+            viewer = viewer_behind(await look_up(bearer, self._reads), bearer, self._protocol)
         except Unauthenticated:
             await self.refuse(scope)
             raise
+        if viewer.token_id is not None:
+            self._usage.note(viewer.token_id)
         scope["quota"] = await self._requests.hit("user", str(viewer.user_id))
         return viewer
 
@@ -54,22 +56,22 @@ class Doorkeeper:
     def admit_at_once(self, token: TokenRow | None, bearer: Bearer, scope: Scope) -> Viewer:
         """As `admit`, when the token was looked up and it `admits_at_once`."""
         try:
-            viewer = self._viewer(token, bearer)
+            viewer = viewer_behind(token, bearer, self._protocol)
         except Unauthenticated:
             self._failures.count(*_failure_of(scope))
             raise
-        scope["quota"] = self._requests.count("user", str(viewer.user_id))
+        self.count(viewer, scope)
         return viewer
+
+    def count(self, viewer: Viewer, scope: Scope) -> None:
+        """Let in a viewer whose token is still what it was, as `admit_at_once` does; raises `TooManyAttempts`."""
+        if viewer.token_id is not None:
+            self._usage.note(viewer.token_id)
+        scope["quota"] = self._requests.count("user", str(viewer.user_id))
 
     async def refuse(self, scope: Scope) -> None:
         """Count a failed authentication of this client; raises `TooManyAttempts` when there were too many."""
         await self._failures.hit(*_failure_of(scope))
-
-    def _viewer(self, token: TokenRow | None, bearer: Bearer) -> Viewer:
-        viewer = viewer_behind(token, bearer, self._protocol)
-        if viewer.token_id is not None:
-            self._usage.note(viewer.token_id)
-        return viewer
 
 
 class Authentication:
@@ -80,7 +82,9 @@ class Authentication:
         self._doorkeeper = doorkeeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "viewer" not in scope:  # on the fast lane it may be known
+        if "refusal" in scope:  # on the fast lane it may be known
+            raise scope["refusal"]
+        if "viewer" not in scope:
             token = bearer_token(scope)
             if token is None:
                 await self._doorkeeper.refuse(scope)

@@ -23,11 +23,15 @@ class EntityTags:
         self._beginning = repr((version("moorings"), public_url)).encode()
 
     def of(self, question: Question) -> bytes:
-        """The strong tag, quotes included, of what answers the question."""
+        """The strong tag, quotes included, of what answers the question; worked out once."""
+        if question.tag is not None and question.tag[0] is self:
+            return question.tag[1]
         user_id, revision, abilities, _ = question.key
         who = b"%d %d%s" % (user_id, revision, _spelled(abilities))
         spelled = b"%s%s%s" % (self._beginning, who, question.wording.spelled)
-        return b'"%s"' % blake2b(spelled, digest_size=_DIGEST_BYTES).hexdigest().encode()
+        tag = b'"%s"' % blake2b(spelled, digest_size=_DIGEST_BYTES).hexdigest().encode()
+        question.tag = self, tag
+        return tag
 
 
 @lru_cache(maxsize=64)

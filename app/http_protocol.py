@@ -38,6 +38,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._lane = lane_of(self.app)
         self._passage: Passage | None = None  # the request that comes in now, if it takes the fast lane
+        self._idle_since: float | None = None  # since when nothing is under way, on the loop's clock
         self._is_between = True  # no request has begun to come in
         self._begun = 0  # requests that began in this piece
         self._passed: Passage | None = None  # the last of them that took the fast lane
@@ -48,9 +49,11 @@ class HardenedProtocol(HttpToolsProtocol):
         self._set_deadline(HEAD_S, "The head of the request took too long.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the timers."""
         self._clear_deadline()
         super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Parse, refuse a head that grows beyond the limit before it is whole, and give what is not whole its time.
@@ -124,6 +127,36 @@ class HardenedProtocol(HttpToolsProtocol):
         else:
             self._pass(self._passage)
             self._passage = None
+
+    def on_response_complete(self) -> None:
+        """As uvicorn does it, but with a timer that is left alone: one for each answer would cost more than a look."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_after(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Hang up on a client that was idle for the whole time; look again later at one that asked meanwhile."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the next answer sets the timer
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._look_after(left_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_after(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
 
     def _is_free(self) -> bool:
         """Whether nothing is under way on this connection, and whoever reads keeps up."""

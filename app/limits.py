@@ -94,12 +94,12 @@ class Limiter:
     def _refuse_unless_open(self, limit: RateLimitItem, error: StorageError) -> None:
         logger.warning("The rate limits cannot be counted: %s", type(error.storage_error).__name__)
         if not self._fails_open:
-            quota = Quota(limit=limit.amount, remaining=0, resets_at=ceil(time.time()) + 1)
-            raise TooManyAttempts(quota, retry_after_s=1) from error
+            quota = Quota(limit=limit.amount, remaining=0)
+            raise TooManyAttempts(quota, retry_after_s=1, resets_at=ceil(time.time()) + 1) from error
 
 
 def _stand(limit: RateLimitItem, left_s: float, *, allowed: bool, remaining: int) -> Quota:
-    quota = Quota(limit=limit.amount, remaining=remaining, resets_at=ceil(time.time() + left_s))
+    quota = Quota(limit.amount, remaining)
     if not allowed:
-        raise TooManyAttempts(quota, retry_after_s=max(1, ceil(left_s)))
+        raise TooManyAttempts(quota, retry_after_s=max(1, ceil(left_s)), resets_at=ceil(time.time() + left_s))
     return quota

@@ -17,10 +17,10 @@ from app.fast_lane import FastLane
 from app.heads import SharedLines, head_of
 from app.kept_answer import OK, KeptAnswer
 from app.questions import Question
-from app.seen_requests import Reading, SeenRequest
+from app.seen_requests import Known, Reading, SeenRequest
+from models.errors import Refusal
 from models.reading import TokenRow
 from models.unexpected import report
-from models.viewer import Viewer
 
 logger = logging.getLogger("moorings.failures")
 
@@ -97,17 +97,33 @@ class Passage:
         seen, scope = self._seen, self._scope
         assert seen is not None  # noqa: S101 - or nothing had been looked up
         try:
-            viewer = scope["viewer"] = seen.doorkeeper.admit_at_once(token.result(), seen.bearer, scope)
-            question = scope["question"] = Question.by(viewer, seen.wording)
-            kept = self._lane.cache.known(question)
+            known = self._admit(seen, token.result())
+            kept = self._lane.cache.known(known.question)
             if kept is not None:
                 self._write_kept(kept)
+            elif seen.reading is not None:
+                self._work(self._ask(seen.reading, known))
             else:
-                self._work(self._enter() if seen.reading is None else self._ask(seen.reading, viewer, question))
+                scope["viewer"], scope["question"] = known.viewer, known.question
+                self._work(self._enter())
+        except Refusal as refusal:
+            scope["refusal"] = refusal  # for the door to say
+            self._work(self._enter())
         except Exception as error:  # noqa: BLE001 - answered by the task
-            self._work(_refuse(error))
+            self._work(_fail(error))
         except asyncio.CancelledError:  # the loop ends
             self._connection.transport.close()
+
+    def _admit(self, seen: SeenRequest, token: TokenRow | None) -> Known:
+        """Let in whoever asks; while the database has the same of the token, it is the same viewer and question."""
+        known = seen.known
+        if known is not None and known.token == token and known.token.is_valid():
+            seen.doorkeeper.count(known.viewer, self._scope)
+        else:
+            viewer = seen.doorkeeper.admit_at_once(token, seen.bearer, self._scope)
+            assert token is not None  # noqa: S101 - or nobody had been let in
+            known = seen.known = Known(token, viewer, Question.by(viewer, seen.wording))
+        return known
 
     def _work(self, work: Coroutine[Any, Any, None]) -> None:
         self.task = self._loop.create_task(self._answered(work))
@@ -133,14 +149,17 @@ class Passage:
 
     async def _enter(self) -> None:
         await self._lane.enter(self._scope, self.receive, self.send)
+        if self._seen is not None:  # an operation is compiled when it comes the second time
+            self._seen.reading = self._scope.get("reading")
 
-    async def _ask(self, reading: Reading, viewer: Viewer, question: Question) -> None:
+    async def _ask(self, reading: Reading, known: Known) -> None:
         """Ask again what was asked before; the door says what it is when there is no success to tell."""
-        body = await reading.body(viewer)
+        body = await reading.body(known.viewer)
         if body is None:
+            self._scope["viewer"], self._scope["question"] = known.viewer, known.question
             await self._enter()
         else:
-            self._write_kept(self._lane.cache.answer(question, reading.headers, body))
+            self._write_kept(self._lane.cache.answer(known.question, reading.headers, body))
 
     async def receive(self) -> Message:
         """The body, then nothing more."""
@@ -184,5 +203,5 @@ class Passage:
         connection.on_response_complete()
 
 
-async def _refuse(error: Exception) -> None:
+async def _fail(error: Exception) -> None:
     raise error

@@ -56,12 +56,17 @@ class Wording(NamedTuple):
         return cls(words, _VARY[protocol], given.get(b"if-none-match", b""), repr(words).encode())
 
 
-class Question(NamedTuple):
+class Question:
     """Everything that an answer depends on, and what the client has already."""
 
-    key: Key
-    """User id, revision, abilities, the words."""
-    wording: Wording
+    __slots__ = ("key", "tag", "wording")
+
+    def __init__(self, key: Key, wording: Wording) -> None:
+        """`key` is the user's id, the revision, the abilities and the words."""
+        self.key = key
+        self.wording = wording
+        self.tag: tuple[object, bytes] | None = None
+        """The tag of what answers it and whose tag it is, as soon as somebody has worked it out."""
 
     @classmethod
     def by(cls, viewer: Viewer, wording: Wording) -> Question:

@@ -8,13 +8,15 @@ is a token in them: they are found again by a digest that begins with a secret o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from secrets import token_bytes
 from typing import Any, NamedTuple, Protocol
 
 from app.authentication import Doorkeeper
-from app.questions import Wording
+from app.questions import Question, Wording
 from models.bearer import Bearer
+from models.reading import TokenRow
 from models.viewer import Viewer
 
 MOST = 1_024
@@ -38,7 +40,16 @@ class Reading(Protocol):
         ...
 
 
-class SeenRequest(NamedTuple):
+class Known(NamedTuple):
+    """Who asked and what the question was, when the database had this of the token."""
+
+    token: TokenRow
+    viewer: Viewer
+    question: Question
+
+
+@dataclass(kw_only=True, slots=True)
+class SeenRequest:
     """What the bytes of a request said."""
 
     scope: Mapping[str, Any]
@@ -49,6 +60,8 @@ class SeenRequest(NamedTuple):
     wording: Wording
     reading: Reading | None
     """What the door found it to be; None for one that the door has to look at each time."""
+    known: Known | None = None
+    """What followed the last time it came."""
 
 
 class SeenRequests:

@@ -58,7 +58,7 @@ class Batched(Generic[Key, Found]):
     def _send(self) -> None:
         """Send what waits; whoever has gone meanwhile is not asked for."""
         self._is_due = False
-        for key in [key for key, askers in self._waiting.items() if all(asker.done() for asker in askers)]:
+        for key in [key for key, askers in self._waiting.items() if askers[0].done() and _are_all_gone(askers)]:
             del self._waiting[key]
         keys = list(self._waiting)[:MAX_KEYS]
         if keys:
@@ -107,6 +107,10 @@ class Batched(Generic[Key, Found]):
                 for asker in askers:
                     if not asker.done():
                         asker.set_result(found.get(key))
+
+
+def _are_all_gone(askers: list[asyncio.Future[Any]]) -> bool:
+    return all(asker.done() for asker in askers)
 
 
 def _refuse(batch: Mapping[Any, list[asyncio.Future[Any]]], error: Exception | None) -> None:

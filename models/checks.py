@@ -222,7 +222,7 @@ class Checks:
 
 def _no_turn() -> TooManyAttempts:
     """Others have it, or all turns of this process: a second later there may be one."""
-    return TooManyAttempts(Quota(limit=AT_ONCE, remaining=0, resets_at=int(time.time()) + 1), retry_after_s=1)
+    return TooManyAttempts(Quota(limit=AT_ONCE, remaining=0), retry_after_s=1, resets_at=int(time.time()) + 1)
 
 
 async def _found(destination_id: int) -> BackupDestination | None:

@@ -38,19 +38,22 @@ class Unauthenticated(Refusal):
 
 
 class Quota(NamedTuple):
-    """Where a count stands: the limit of the window, what is left of it, and the epoch second at which it ends."""
+    """Where a count stands: the limit of the window, and what is left of it."""
 
     limit: int
     remaining: int
-    resets_at: int
 
 
 class TooManyAttempts(Refusal):
-    """A limit was reached. `retry_after_s` says how many whole seconds are left of the window."""
+    """A limit was reached. `retry_after_s` says how many whole seconds are left of the window.
 
-    def __init__(self, quota: Quota, *, retry_after_s: int) -> None:
+    `resets_at` is the epoch second at which it ends.
+    """
+
+    def __init__(self, quota: Quota, *, retry_after_s: int, resets_at: int) -> None:
         super().__init__("Too Many Attempts.")
         self.quota = quota
+        self.resets_at = resets_at
         self.retry_after_s = retry_after_s
 
 

@@ -87,12 +87,12 @@ def _headers(refusal: Refusal) -> dict[str, str]:
             return {"WWW-Authenticate": "Bearer"}
         case DatabaseUnavailable():
             return {"Retry-After": str(RETRY_AFTER_S)}
-        case TooManyAttempts(quota=quota, retry_after_s=wait_s):
+        case TooManyAttempts(quota=quota, retry_after_s=wait_s, resets_at=resets_at):
             return {
                 "X-RateLimit-Limit": str(quota.limit),
                 "X-RateLimit-Remaining": "0",
                 "Retry-After": str(wait_s),
-                "X-RateLimit-Reset": str(max(quota.resets_at, int(time.time()) + wait_s)),
+                "X-RateLimit-Reset": str(max(resets_at, int(time.time()) + wait_s)),
             }
         case _:
             return {}

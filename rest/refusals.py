@@ -50,7 +50,7 @@ def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[s
 
 
 def _too_many() -> TooManyAttempts:
-    return TooManyAttempts(Quota(limit=_LIMIT, remaining=0, resets_at=0), retry_after_s=_WINDOW_S)
+    return TooManyAttempts(Quota(limit=_LIMIT, remaining=0), retry_after_s=_WINDOW_S, resets_at=0)
 
 
 def _invalid() -> ValidationFailed:

@@ -94,7 +94,9 @@ class GraphQLView:
         if media_type is None:
             raise BadRequest(f"The answer can be {', '.join(MediaType)}.", status=406)
         scope = request.scope
-        viewer: Viewer | None = scope.get("viewer")  # known before, when the request was seen before
+        if "refusal" in scope:  # whoever asks is known before, when the request was seen before
+            raise scope["refusal"]
+        viewer: Viewer | None = scope.get("viewer")
         if viewer is None and (token := self._token_in(scope)) is not None:
             viewer = await self._admission.admit(token, scope)
         body = await read_body(scope, request.receive)
@@ -169,7 +171,7 @@ def _refused(error: Refusal, media_type: MediaType | None) -> Response:
         status, headers = 401, {"WWW-Authenticate": "Bearer"}
     elif isinstance(error, TooManyAttempts):
         status = 429
-        headers = {"Retry-After": str(error.retry_after_s), "X-RateLimit-Reset": str(error.quota.resets_at)}
+        headers = {"Retry-After": str(error.retry_after_s), "X-RateLimit-Reset": str(error.resets_at)}
     else:
         headers = {"Retry-After": "1"}
     return _json({"errors": [error_of(error)]}, media_type, status, headers)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from app.application import Application
-from app.seen_requests import LARGEST_BYTES, MOST, SeenRequest, SeenRequests
+from app.questions import Question
+from app.seen_requests import LARGEST_BYTES, MOST, Known, SeenRequest, SeenRequests
+from models.bearer import Bearer
+from rest.readings import Listing
+from schema.compiler import Bound
+from schema.reading import Reading
 from tests.gateway import Account, Gateway
 from tests.test_fast_lane import DRAFT, JSON, LIST, QUERY, graphql, wire
 from tests.two_ways import Both, both_ways
+
+REMEMBERED = (dict, tuple, list, SeenRequest, Bearer, Known, Question, Listing, Reading, Bound)
+"""What a request that is remembered is made of; the parts of the gateway that it names are everybody's."""
 
 
 @pytest.fixture
@@ -64,36 +72,62 @@ async def test_reads_are_remembered_and_nothing_else(both: Both, account: Accoun
 
 
 async def test_nothing_that_is_remembered_holds_a_token(both: Both, account: Account) -> None:
-    """Neither the bytes it came in nor its own text; its digest finds it."""
+    """Neither the bytes it came in nor its own text; its digest finds it. What follows from it is remembered too."""
     secret = account.token.partition("|")[2].encode()
-    for asked in (wire("GET", LIST, account.token), graphql(account.token, QUERY)):
-        await both.lane.ask(asked)
+    list_, query = wire("GET", LIST, account.token), graphql(account.token, QUERY)
+    assert both.app.lane is not None
+    both.app.lane.cache._max_bytes = 0  # or the operation were never run again, and compiled
+    asked = (list_, list_, query, query)
+    for each in asked:
+        await both.lane.ask(each)
 
     held: list[bytes] = []
+    kinds: set[type] = set()
     todo: list[object] = [remembered(both.app)._seen]
     while todo:
         found = todo.pop()
         if isinstance(found, bytes | str):
             held.append(found if isinstance(found, bytes) else found.encode())
-        elif isinstance(found, dict | tuple | list):
+        elif isinstance(found, REMEMBERED):
+            kinds.add(type(found))
             todo += gc.get_referents(found)
 
     assert len(held) > 50
+    assert set(REMEMBERED) - {list} <= kinds
     assert not [text for text in held if secret in text]
 
 
 async def test_a_token_that_is_revoked_opens_nothing_that_was_remembered(
     gateway: Gateway, both: Both, account: Account
 ) -> None:
-    asked, token_id = wire("GET", LIST, account.token), account.token.partition("|")[0]
+    """Each door says so in its own words."""
+    token_id = account.token.partition("|")[0]
+    every = (wire("GET", LIST, account.token), graphql(account.token, QUERY))
 
     async with both.lane.connection() as talk:
-        before = [(await talk.ask(asked)).status for _ in range(2)]
+        before = [(await talk.ask(asked)).status for asked in every * 2]
         await gateway.rows(f"UPDATE tokens SET revoked_at = created_at WHERE id = {token_id}")  # noqa: S608 - our own
-        after = [(await talk.ask(asked)).status for _ in range(2)]
+        after = [await talk.ask(asked) for asked in every * 2]
 
-    assert codes(before) == [b"200"] * 2
-    assert codes(after) == [b"401"] * 2
+    assert codes(before) == [b"200"] * 4
+    assert after == [await both.usual.ask(asked) for asked in every] * 2
+    assert codes([answer.status for answer in after]) == [b"401"] * 4
+
+
+@pytest.mark.parametrize("asked_of", [lambda token: wire("GET", LIST, token), lambda token: graphql(token, QUERY)])
+async def test_a_remembered_request_too_many_is_refused_by_its_door(
+    gateway: Gateway, account: Account, asked_of: Callable[[str], bytes]
+) -> None:
+    asked = asked_of(account.token)
+
+    async with both_ways(gateway, rate_limit="3/minute") as both:
+        async with both.lane.connection() as talk:
+            answers = [await talk.ask(asked) for _ in range(4)]
+        refused = await both.usual.ask(asked)
+
+    assert codes([answer.status for answer in answers]) == [b"200"] * 3 + [b"429"]
+    assert answers[-1].body == refused.body
+    assert {line.split(b":")[0] for line in answers[-1].headers} == {line.split(b":")[0] for line in refused.headers}
 
 
 async def test_what_has_changed_is_shown(both: Both, account: Account) -> None:
@@ -143,7 +177,7 @@ async def test_a_client_that_says_so_is_hung_up_on(both: Both, account: Account)
 
 def test_the_oldest_is_forgotten_and_a_large_one_never_remembered() -> None:
     seen = SeenRequests()
-    request = SeenRequest.__new__(SeenRequest, {}, b"", None, None, None, None)  # type: ignore[arg-type]  # only its place counts
+    request = SeenRequest.__new__(SeenRequest)  # only its place counts
     for number in range(MOST + 2):
         seen.remember(b"%d" % number, request)
     seen.remember(b"x" * (LARGEST_BYTES + 1), request)
