@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from app.addresses import parse_openings
 from app.database import parse_address
+from app.rates import parse_rate
 from models.accounts import parse_duration
 from models.errors import AccountRefused
 
-_RATE = re.compile(r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,4} ?)?(second|minute|hour|day)s?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -121,8 +121,8 @@ def openings(text: str) -> tuple[str, ...]:
 
 def rate(text: str) -> str:
     """A limit in a time, or `off`."""
-    if text != "off" and not _RATE.fullmatch(text):
-        raise ValueError("it wants a limit such as 600/minute, or off")
+    if text != "off":
+        parse_rate(text)
     return text
 
 
