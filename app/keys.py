@@ -19,7 +19,7 @@ KEY_FILE_NAME = "moorings.key"
 async def open_vault(settings: Settings) -> Vault:
     """The vault, held against the data of the open database; raises `KeyRefused` when the two do not fit."""
     if settings.secret_keys is not None:
-        vault = Vault(settings.secret_keys.get_secret_value())
+        vault = Vault(settings.secret_keys.reveal())
     else:
         path = _key_file(settings)
         vault = Vault(_embedded_keys(path, await key_ids()))

@@ -2,157 +2,79 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
+from app import forms
 from app.addresses import AddressPolicy, parse_openings
 from app.database import DatabaseAddress, parse_address
 from models.accounts import parse_duration
-from models.errors import AccountRefused
+from models.secret import Secret
 from schema.allowance import Limits
 
 PREFIX = "MOORINGS_"
-_RATE = re.compile(r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,4} ?)?(second|minute|hour|day)s?")
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
-
-Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class SettingsRefused(Exception):
     """A setting is malformed, or two do not go together; `str()` names the variable and the form it wants."""
 
 
-class Settings(BaseSettings):
-    """The description of each field is its line in `.env.example`."""
+def _setting(default: Any, description: str, read: Callable[[str], Any]) -> Any:
+    return field(default=default, metadata={"description": description, "read": read})
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
-    database_url: str = Field(
-        "sqlite:///moorings.db", description="sqlite:///relative.db, sqlite:////absolute.db or postgresql://…"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The description of each field is its line in `.env.example`; `read` makes its value of a variable's text."""
+
+    database_url: str = _setting(
+        "sqlite:///moorings.db", "sqlite:///relative.db, sqlite:////absolute.db or postgresql://…", forms.database_url
     )
-    secret_keys: SecretStr | None = Field(
-        None, description="id:base64,… newest first; made beside the SQLite file when unset, required with PostgreSQL"
+    secret_keys: Secret | None = _setting(  # noqa: RUF009 - it makes a field
+        None, "id:base64,… newest first; made beside the SQLite file when unset, required with PostgreSQL", Secret
     )
-    public_url: str | None = Field(None, description="the base of links, such as https://backups.example.com")
-    allowed_hosts: Names = Field(
-        ("localhost", "127.0.0.1", "[::1]"), description="names a request may call this gateway, without port; * is any"
+    public_url: str | None = _setting(None, "the base of links, such as https://backups.example.com", forms.base_url)
+    allowed_hosts: tuple[str, ...] = _setting(
+        ("localhost", "127.0.0.1", "[::1]"),
+        "names a request may call this gateway, without port; * is any",
+        forms.host_names,
     )
-    cors_origins: Names = Field((), description="origins whose pages may call the API; none when empty")
-    trusted_proxies: Names = Field((), description="addresses or networks whose X-Forwarded-* headers are believed")
-    rate_limit: str = Field("600/minute", description="requests per user, such as 60/minute, or off")
-    rate_limit_storage: str = Field("memory://", description="memory:// counts per process, redis://… exactly")
-    s3_allow: Names = Field(
-        (), description="private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000"
+    cors_origins: tuple[str, ...] = _setting((), "origins whose pages may call the API; none when empty", forms.origins)
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "addresses or networks whose X-Forwarded-* headers are believed", forms.networks
     )
-    check_interval: str = Field(
-        "6h", description="how often each destination is checked, such as 6h or 30m, or off for only when asked"
+    rate_limit: str = _setting("600/minute", "requests per user, such as 60/minute, or off", forms.rate)
+    rate_limit_storage: str = _setting(
+        "memory://", "memory:// counts per process, redis://… exactly", forms.count_storage
     )
-    max_body_bytes: int = Field(1_048_576, ge=1_024, le=1_073_741_824, description="the largest request body, in bytes")
-    response_cache_bytes: int = Field(
-        67_108_864, ge=0, le=1_099_511_627_776, description="memory of each process for finished answers; 0 is off"
+    s3_allow: tuple[str, ...] = _setting(
+        (), "private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000", forms.openings
     )
-    introspection: bool = Field(True, description="whether GraphQL shows its schema, true or false")
-    explorer: bool = Field(True, description="whether there are GraphiQL and the REST reference, true or false")
-    graphql_max_depth: int = Field(15, ge=1, le=100, description="levels of fields in one document")
-    graphql_max_aliases: int = Field(30, ge=0, le=10_000, description="aliases in one document")
-    graphql_max_root_fields: int = Field(20, ge=1, le=10_000, description="fields at the root of one operation")
-    graphql_max_directives: int = Field(50, ge=0, le=10_000, description="directives in one document")
-    graphql_max_tokens: int = Field(2_000, ge=10, le=1_000_000, description="tokens of one document")
-    graphql_max_document_bytes: int = Field(65_536, ge=100, le=10_000_000, description="bytes of one document")
-    graphql_max_cost: int = Field(5_000, ge=1, le=10_000_000, description="cost of one operation, a field being 1")
-    graphql_execution_seconds: float = Field(10.0, gt=0, le=15, description="time one operation may take")
-    graphql_max_subscriptions: int = Field(100, ge=1, le=10_000, description="operations open on one WebSocket")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
-    log_format: Literal["console", "json"] = Field("console", description="console or json")
-
-    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", "s3_allow", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper(cls, value: Any) -> Any:
-        return value.strip().upper() if isinstance(value, str) else value
-
-    @field_validator("database_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        parse_address(value)
-        return value
-
-    @field_validator("public_url")
-    @classmethod
-    def _base(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("it wants an absolute URL such as https://backups.example.com")
-        return value.rstrip("/")
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        bad = [host for host in value if not re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host)]
-        if bad or not value:
-            raise ValueError("it wants host names or addresses without port, separated by commas")
-        return tuple(host.lower() for host in value)
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"https?://[^/?#@\s*]+", origin) for origin in value):
-            raise ValueError("it wants origins such as https://app.example.com, separated by commas, never *")
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for proxy in value:
-            try:
-                ipaddress.ip_network(proxy)
-            except ValueError as error:
-                raise ValueError("it wants addresses or networks such as 10.0.0.0/8, separated by commas") from error
-        return value
-
-    @field_validator("rate_limit")
-    @classmethod
-    def _limit(cls, value: str) -> str:
-        if value != "off" and not _RATE.fullmatch(value):
-            raise ValueError("it wants a limit such as 600/minute, or off")
-        return value
-
-    @field_validator("check_interval")
-    @classmethod
-    def _interval(cls, value: str) -> str:
-        if value != "off":
-            try:
-                parse_duration(value)
-            except AccountRefused as error:
-                raise ValueError("it wants an interval such as 6h, 30m or 90s, or off") from error
-        return value
-
-    @field_validator("rate_limit_storage")
-    @classmethod
-    def _storage(cls, value: str) -> str:
-        if not re.fullmatch(r"memory://|rediss?://\S+", value):
-            raise ValueError("it wants memory:// or redis://host:port")
-        return value
-
-    @field_validator("s3_allow")
-    @classmethod
-    def _openings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        parse_openings(value)
-        return value
+    check_interval: str = _setting(
+        "6h", "how often each destination is checked, such as 6h or 30m, or off for only when asked", forms.interval
+    )
+    max_body_bytes: int = _setting(1_048_576, "the largest request body, in bytes", forms.integer(1_024, 1_073_741_824))
+    response_cache_bytes: int = _setting(
+        67_108_864, "memory of each process for finished answers; 0 is off", forms.integer(0, 1_099_511_627_776)
+    )
+    introspection: bool = _setting(True, "whether GraphQL shows its schema, true or false", forms.truth)
+    explorer: bool = _setting(True, "whether there are GraphiQL and the REST reference, true or false", forms.truth)
+    graphql_max_depth: int = _setting(15, "levels of fields in one document", forms.integer(1, 100))
+    graphql_max_aliases: int = _setting(30, "aliases in one document", forms.integer(0, 10_000))
+    graphql_max_root_fields: int = _setting(20, "fields at the root of one operation", forms.integer(1, 10_000))
+    graphql_max_directives: int = _setting(50, "directives in one document", forms.integer(0, 10_000))
+    graphql_max_tokens: int = _setting(2_000, "tokens of one document", forms.integer(10, 1_000_000))
+    graphql_max_document_bytes: int = _setting(65_536, "bytes of one document", forms.integer(100, 10_000_000))
+    graphql_max_cost: int = _setting(5_000, "cost of one operation, a field being 1", forms.integer(1, 10_000_000))
+    graphql_execution_seconds: float = _setting(10.0, "time one operation may take", forms.number_up_to(15))
+    graphql_max_subscriptions: int = _setting(100, "operations open on one WebSocket", forms.integer(1, 10_000))
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", forms.log_level)
+    log_format: str = _setting("console", "console or json", forms.log_format)
 
     @property
     def address(self) -> DatabaseAddress:
@@ -186,11 +108,21 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the environment; raises `SettingsRefused` with one sentence per variable that is wrong."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        raise SettingsRefused(" ".join(_complaint(item) for item in error.errors())) from None
+    """Read the environment; raises `SettingsRefused` with one sentence per variable that is wrong, never its value."""
+    texts = {name.upper(): text for name, text in os.environ.items()}
+    given: dict[str, Any] = {}
+    complaints: list[str] = []
+    for each in fields(Settings):
+        variable = PREFIX + each.name.upper()
+        text = texts.get(variable)
+        if text:  # one that is empty is as good as unset
+            try:
+                given[each.name] = each.metadata["read"](text)
+            except ValueError as error:
+                complaints.append(f"{variable} is not right: {error}.")
+    if complaints:
+        raise SettingsRefused(" ".join(complaints))
+    settings = Settings(**given)
     if settings.address.engine == "postgresql" and settings.secret_keys is None:
         raise SettingsRefused(
             "MOORINGS_SECRET_KEYS is required with PostgreSQL: it wants id:base64, and `moorings keys generate` "
@@ -201,7 +133,7 @@ def load_settings() -> Settings:
 
 def unknown_variables() -> list[str]:
     """Variables with our prefix that no setting reads: probably a slip of the pen."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | TEST_ONLY
+    known = {PREFIX + each.name.upper() for each in fields(Settings)} | TEST_ONLY
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
@@ -218,10 +150,3 @@ def share_metrics(directory: str | None) -> None:
 def metrics_directory() -> str | None:
     """Where this process counts together with others, if it does."""
     return os.environ.get(_METRICS_DIRECTORY)
-
-
-def _complaint(item: Any) -> str:
-    """One sentence that names the variable; never its value, which may be a secret."""
-    variable = PREFIX + str(item["loc"][0]).upper()
-    reason = item["msg"].removeprefix("Value error, ")
-    return f"{variable} is not right: {reason[:1].lower()}{reason[1:]}."

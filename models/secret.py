@@ -15,7 +15,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself. Only the vault and the signer call this."""
+        """The text itself. Only the vault, what gives it its keys, and the signer call this."""
         return self._text
 
     def __repr__(self) -> str:

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pydantic import SecretStr
 from starlette.types import ASGIApp, Message
 
 from app.main import create_app
 from app.settings import Settings
 from models.event_stream import EventStreams
+from models.secret import Secret
 from tests.gateway import Gateway
 
 DEADLINE_S = 10.0
@@ -47,7 +47,7 @@ class Connection:
 @asynccontextmanager
 async def running(gateway: Gateway, **settings: Any) -> AsyncIterator[tuple[Callable[..., Connection], EventStreams]]:
     """The application on the gateway's database: what opens a connection to it, and its streams of events."""
-    keys = SecretStr(gateway.settings["secret_keys"])
+    keys = Secret(gateway.settings["secret_keys"])
     app = create_app(Settings(database_url=gateway.database_url, secret_keys=keys, rate_limit="off", **settings))
     async with app.router.lifespan_context(app) as state:
         assert state is not None

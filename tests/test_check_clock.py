@@ -77,7 +77,7 @@ async def test_two_processes_check_everything_in_time_and_nothing_twice(gateway_
     async with listening(Shelf(turnout.note).script) as peer:
         started, store = time.monotonic(), {"custom_s3_endpoint": peer.url}
         ids = [await account.create("custom_s3", s3_bucket_name=f"bucket-{n}", **store) for n in range(MANY)]
-        async with running(gateway, check_interval=f"{EVERY_S}s", s3_allow="127.0.0.1"):
+        async with running(gateway, check_interval=f"{EVERY_S}s", s3_allow=("127.0.0.1",)):
             await until(lambda: len(turnout.begun) == MANY and min(map(len, turnout.begun.values())) >= 2)
             # What is called off when this process ends may be begun again at once.
             turns, twice = [list(begun) for begun in turnout.begun.values()], list(turnout.twice)

@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import typer
 
 from app.cli.program import program
 from models.vault import Vault
@@ -30,7 +29,7 @@ def commands(command: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
         yield from commands(subcommand, f"{path} {name}".strip())
 
 
-COMMANDS = dict(commands(typer.main.get_command(program)))
+COMMANDS = dict(commands(program))
 
 BAD_USAGE = [
     "serve --port 65536",

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from pydantic import SecretStr
 from uvicorn.server import ServerState
 
 from app.application import Application
 from app.http_protocol import HardenedProtocol
 from app.main import create_app
 from app.settings import Settings
+from models.secret import Secret
 from tests.gateway import Gateway
 
 DEADLINE_S = 10.0
@@ -115,7 +115,7 @@ class Both:
 @asynccontextmanager
 async def both_ways(gateway: Gateway, **settings: Any) -> AsyncIterator[Both]:
     """The application in this process, on the gateway's database."""
-    keys = SecretStr(gateway.settings["secret_keys"])
+    keys = Secret(gateway.settings["secret_keys"])
     given = {"rate_limit": "off", **settings}
     app = create_app(Settings(database_url=gateway.database_url, secret_keys=keys, **given))
     assert isinstance(app, Application)

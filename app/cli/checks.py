@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import click
 import orjson
-import typer
 
 from app.checking import make_checks
 from app.cli.session import with_database
@@ -34,20 +34,20 @@ class Outcome(NamedTuple):
     report: CheckReport | None
 
 
-def check(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Destinations by their id.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every destination with a store.")] = False,
-    stale: Annotated[str | None, typer.Option(metavar="6h", help="Those not checked for so long.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array for machines.")] = False,
-) -> None:
+@click.command()
+@click.argument("ids", metavar="[ID]...", type=int, nargs=-1, help="Destinations by their id.")
+@click.option("--all", "everything", is_flag=True, help="Every destination with a store.")
+@click.option("--stale", metavar="6h", help="Those not checked for so long.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array for machines.")
+def check(ids: tuple[int, ...], everything: bool, stale: str | None, as_json: bool) -> None:
     """Check destinations with the rights a backup needs; exits with 1 when one of them is unreachable."""
     if bool(ids) == everything and (ids or stale is None):
-        raise typer.BadParameter("name destinations by id, or give --all, or --stale with a duration")
-    chosen = Round(ids=ids or (), stale=None if stale is None else parse_duration(stale))
+        raise click.BadParameter("name destinations by id, or give --all, or --stale with a duration")
+    chosen = Round(ids=ids, stale=None if stale is None else parse_duration(stale))
     outcomes = with_database(lambda settings: _check(settings, chosen))
     print(_json(outcomes)) if as_json else _show(outcomes)
     if any(outcome.report is not None and not outcome.report.reachable for outcome in outcomes):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 async def _check(settings: Settings, chosen: Round) -> list[Outcome]:

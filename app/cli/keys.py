@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import typer
+import click
 
 from app.cli.session import with_database
 from app.keys import open_vault
@@ -11,7 +11,7 @@ from models.errors import KeyRefused
 from models.keyring import key_usage, rotate, sealed_rows
 from models.vault import generate_key
 
-commands = typer.Typer(help="The keys that seal credentials.", no_args_is_help=True)
+commands = click.Group("keys", help="The keys that seal credentials.")
 
 
 @commands.command("generate")

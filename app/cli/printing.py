@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import click
 
+
+@click.command()
 def schema() -> None:
     """Print the GraphQL schema in SDL, exactly what introspection shows; needs no database."""
     from schema.definition import print_sdl
@@ -10,6 +13,7 @@ def schema() -> None:
     print(print_sdl(), end="")
 
 
+@click.command()
 def openapi() -> None:
     """Print the OpenAPI document of the REST API, as /api/openapi.json has it; needs no database."""
     import orjson

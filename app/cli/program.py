@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import sys
 
-import typer
+import click
 
 from app.address import AddressTaken
 from app.cli import checks, keys, printing, serving, tokens, users
 from app.settings import SettingsRefused
 from models.errors import DatabaseUnavailable, Refusal
 
-program = typer.Typer(
-    name="moorings",
+
+class _Program(click.Group):
+    """Shows its commands in the order in which they were given."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+program = _Program(
+    "moorings",
     help="A gateway for backup destinations: GraphQL for front ends, the documented REST API for legacy clients.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    commands=[
+        serving.serve,
+        serving.migrate,
+        checks.check,
+        printing.schema,
+        printing.openapi,
+        users.commands,
+        tokens.commands,
+        keys.commands,
+    ],
 )
-program.command("serve")(serving.serve)
-program.command("migrate")(serving.migrate)
-program.command("check")(checks.check)
-program.command("schema")(printing.schema)
-program.command("openapi")(printing.openapi)
-program.add_typer(users.commands, name="user")
-program.add_typer(tokens.commands, name="token")
-program.add_typer(keys.commands, name="keys")
 
 
 def run() -> None:
     """Run the command that was typed."""
     try:
-        program()
+        sys.exit(program.main(prog_name="moorings", standalone_mode=False))
+    except click.ClickException as mistake:
+        mistake.show()
+        sys.exit(mistake.exit_code)
     except DatabaseUnavailable:
         refuse("The database cannot be reached, or is not one; MOORINGS_DATABASE_URL says where it is.")
     except (Refusal, SettingsRefused, AddressTaken) as refusal:
         refuse(str(refusal))
-    except KeyboardInterrupt:
+    except click.Abort:
         sys.exit(130)
 
 

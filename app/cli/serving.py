@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from typing import Annotated
 
-import typer
+import click
 
 from app import database
 from app.logs import configure_logs
@@ -16,11 +15,15 @@ from app.settings import load_settings
 MAX_WORKERS = 256
 
 
-def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=MAX_WORKERS, help="How many processes.")] = 1,
-) -> None:
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="The port; 0 takes a free one."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, MAX_WORKERS), default=1, show_default=True, help="How many processes."
+)
+def serve(host: str, port: int, workers: int) -> None:
     """Migrate, then serve until SIGTERM or Ctrl-C.
 
     The first start on an empty embedded database makes a user and prints its token once.
@@ -40,6 +43,7 @@ def serve(
     sys.exit(run(settings, listener, workers=workers))
 
 
+@click.command()
 def migrate() -> None:
     """Apply the migrations that are missing, and exit."""
     settings = load_settings()

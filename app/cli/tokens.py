@@ -5,40 +5,38 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
 
-import typer
+import click
 
 from app.cli.session import with_database
+from app.cli.users import of_a_user
 from app.settings import Settings
 from models import accounts
 from models.clock import current_second
 from models.token import Token
 
-commands = typer.Typer(help="API tokens.", no_args_is_help=True)
-
-Email = Annotated[str, typer.Option(help="The user's email address.")]
+commands = click.Group("token", help="API tokens.")
 
 
 @commands.command("create")
-def create(
-    email: Email,
-    name: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
-    ability: Annotated[list[str] | None, typer.Option(help="What it allows; repeat for several; none is all.")] = None,
-    expires_in: Annotated[str | None, typer.Option(help="When it ends, such as 90d, 12h or 30m.")] = None,
-) -> None:
+@of_a_user
+@click.option("--name", default="command line", show_default=True, help="What the token is for.")
+@click.option("--ability", multiple=True, help="What it allows; repeat for several; none is all.")
+@click.option("--expires-in", help="When it ends, such as 90d, 12h or 30m.")
+def create(email: str, name: str, ability: tuple[str, ...], expires_in: str | None) -> None:
     """Make a token and print it. It cannot be shown again."""
 
     async def act(_settings: Settings) -> str:
         duration = None if expires_in is None else accounts.parse_duration(expires_in)
         user = await accounts.find_user(email)
-        return await accounts.issue_token(user, name=name, abilities=ability or (), expires_in=duration)
+        return await accounts.issue_token(user, name=name, abilities=ability, expires_in=duration)
 
     print(with_database(act))
 
 
 @commands.command("list")
-def list_tokens(email: Email) -> None:
+@of_a_user
+def list_tokens(email: str) -> None:
     """Show a user's tokens, never the secret part."""
 
     async def act(_settings: Settings) -> Sequence[Token]:
@@ -62,7 +60,8 @@ def list_tokens(email: Email) -> None:
 
 
 @commands.command("revoke")
-def revoke(token_id: Annotated[int, typer.Argument(metavar="ID", help="The number before the bar.")]) -> None:
+@click.argument("token_id", metavar="ID", type=int, help="The number before the bar.")
+def revoke(token_id: int) -> None:
     """Refuse a token from now on, everywhere at once."""
 
     async def act(_settings: Settings) -> None:

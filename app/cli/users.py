@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
-import typer
+import click
 
 from app.cli.session import with_database
 from app.settings import Settings
 from models import accounts
 
-commands = typer.Typer(help="The people with API tokens.", no_args_is_help=True)
+commands = click.Group("user", help="The people with API tokens.")
 
-Email = Annotated[str, typer.Option(help="The user's email address.")]
+of_a_user = click.option("--email", required=True, help="The user's email address.")
 
 
 @commands.command("create")
-def create(email: Email, name: Annotated[str, typer.Option(help="The user's name.")]) -> None:
+@of_a_user
+@click.option("--name", required=True, help="The user's name.")
+def create(email: str, name: str) -> None:
     """Make a user and print the new id."""
 
     async def act(_settings: Settings) -> int:
@@ -27,13 +28,15 @@ def create(email: Email, name: Annotated[str, typer.Option(help="The user's name
 
 
 @commands.command("disable")
-def disable(email: Email) -> None:
+@of_a_user
+def disable(email: str) -> None:
     """Refuse every token of a user, at once, until the user is enabled again."""
     _set_disabled(email, disabled=True)
 
 
 @commands.command("enable")
-def enable(email: Email) -> None:
+@of_a_user
+def enable(email: str) -> None:
     """Let a disabled user's tokens work again."""
     _set_disabled(email, disabled=False)
 
