@@ -52,7 +52,9 @@ def _act(change: str, parameters: int) -> str:
     )
 
 
-READ = f"SELECT xmin, id, {', '.join(STORED)} FROM {_DESTINATIONS} WHERE id = any($1)"  # noqa: S608 - names of our own
+SEEN = ("xmin", "id", *STORED)
+"""What is looked at before a change."""
+READ = f"SELECT {', '.join(SEEN)} FROM {_DESTINATIONS} WHERE id = any($1)"  # noqa: S608 - names of our own
 """Rows by id, each with the transaction that wrote it: whatever changes a row gives it another."""
 
 INSERT = _act(
