@@ -87,6 +87,10 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         super().__init__(*args, **kwargs)
         self.at_hand = AtHand(self._open_pool)
 
+    def _check_loop(self) -> bool:
+        """Whether the loop that the pool was made in is still there; to ask for the one that runs is a system call."""
+        return self._bound_loop is None or not self._bound_loop.is_closed()
+
     async def fetch(
         self, sql: str, *parameters: Any, record_class: type[asyncpg.Record] | None = None
     ) -> Sequence[asyncpg.Record]:
