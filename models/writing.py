@@ -41,6 +41,10 @@ _STORED, _CHANGED = attrgetter(*statements.STORED), attrgetter(*statements.CHANG
 _TOLD = itemgetter(*statements.TOLD)
 
 
+class _Overtaken(Exception):
+    """Somebody has changed the row since it was looked at."""
+
+
 class Seen(asyncpg.Record):
     """A destination as it was looked at: the transaction that wrote it, and its columns."""
 
@@ -64,6 +68,7 @@ class Writes:
         self._rows = Batched[int, Seen](_look)
         self._added = SharedWrites(shared_statements.INSERT)
         self._changed = SharedWrites(shared_statements.UPDATE)
+        self._under_way: set[int] = set()
 
     async def add(self, viewer: Viewer, row: BackupDestination) -> None:
         """Store a new destination, and give the row its id."""
@@ -92,16 +97,15 @@ class Writes:
 
         `seen` is what a look at it before found. It may be another by now: where that decides, it is looked at anew.
         """
-        if seen is not None:
-            with suppress(ValidationFailed):
-                row, has_changed = await self._rewrite(viewer, seen, change)
-                if has_changed:
-                    return row, True
-        fresh = await self.look(viewer, destination_id)
-        if fresh is not None:
-            row, has_changed = await self._rewrite(viewer, fresh, change)
-            if has_changed is not None:
-                return row, has_changed
+        with suppress(_Overtaken):
+            if seen is not None:
+                with suppress(ValidationFailed):
+                    row, has_changed = await self._rewrite(viewer, seen, change)
+                    if has_changed:
+                        return row, True
+            fresh = await self.look(viewer, destination_id)
+            if fresh is not None:
+                return await self._rewrite(viewer, fresh, change)
         async with in_transaction():
             row = await locked(viewer, destination_id)
             changed = change(row)
@@ -110,19 +114,25 @@ class Writes:
                 await record(viewer, EventKind.UPDATED, row, changed)
         return row, bool(changed)
 
-    async def _rewrite(self, viewer: Viewer, seen: Seen, change: Change) -> tuple[BackupDestination, bool | None]:
-        """The row after a change of what was seen, and whether that changed anything; None: somebody came before."""
+    async def _rewrite(self, viewer: Viewer, seen: Seen, change: Change) -> tuple[BackupDestination, bool]:
+        """The row after a change of what was seen, and whether that changed anything; raises `_Overtaken`."""
         row = seen.row()
         changed = change(row)
         if not changed:
             return row, False
         told, values, written_by = happening(viewer, EventKind.UPDATED, changed), _CHANGED(row), seen["xmin"]
-        columns = dict(zip(statements.CHANGED, values, strict=True))
-        if await self._changed.do({**told, **columns, "id": row.id, "seen": written_by}) is not None:
-            return row, True
+        if row.id not in self._under_way:  # of one row a statement does one change; the next goes alone
+            self._under_way.add(row.id)
+            try:
+                columns = dict(zip(statements.CHANGED, values, strict=True))
+                if await self._changed.do({**told, **columns, "id": row.id, "seen": written_by}) is not None:
+                    return row, True
+            finally:
+                self._under_way.discard(row.id)
         database = postgresql()
-        done = database and await database.fetch(statements.UPDATE, row.id, written_by, *values, *_TOLD(told))
-        return row, True if done else None
+        if database and await database.fetch(statements.UPDATE, row.id, written_by, *values, *_TOLD(told)):
+            return row, True
+        raise _Overtaken
 
     async def remove(self, viewer: Viewer, destination_id: int) -> None:
         """Remove the viewer's destination; raises as `own` does."""
