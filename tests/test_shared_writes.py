@@ -73,19 +73,23 @@ async def test_the_acts_of_one_moment_are_one_transaction(viewer: Viewer, databa
     assert (await User.get(id=viewer.user_id)).destination_count == 9
 
 
-async def test_every_column_of_a_row_is_the_same_whoever_goes_with_it(viewer: Viewer) -> None:
-    """Secrets, moments and what is not there come through as they do alone."""
-    (row, _), alone = await asyncio.gather(*(SERVICE.create(viewer, raw) for raw in (AMAZON, LOCAL))), LOCAL
-    await SERVICE.create(viewer, alone)
-    before = await BackupDestination.get(id=row.id)
+async def test_a_change_leaves_every_other_column_as_it_was(viewer: Viewer, database: Gateway) -> None:
+    """Secrets, texts of any kind, the first and the last moment there is, and what is not there."""
+    row, local = await asyncio.gather(*(SERVICE.create(viewer, raw) for raw in (AMAZON, LOCAL)))
+    odd = {"last_check": '\'{"ü": "\\\\n\n🙂"}\'', "claim": "'''\\\"'", "reachability": "'checking'"}
+    odd |= {"checked_at": "'0001-01-01 UTC'", "claimed_until": "'9999-12-31 23:59:59.999999 UTC'"}
+    await database.rows(update("backup_destinations", odd, f"id = {row.id}"))
+    before = [await BackupDestination.get(id=each.id) for each in (row, local)]
 
-    await asyncio.gather(SERVICE.update(viewer, row.id, {Attribute.LABEL: 'Ünï\n"\\🙂'}), SERVICE.create(viewer, LOCAL))
+    label = {Attribute.LABEL: 'Ünï\n"\\🙂'}
+    await asyncio.gather(*(SERVICE.update(viewer, each.id, label) for each in (row, local)))
 
-    after = await BackupDestination.get(id=row.id)
-    assert after.label == 'Ünï\n"\\🙂'
-    after.label, after.updated_at = before.label, before.updated_at
-    names = BackupDestination._meta.fields_db_projection
-    assert {name: getattr(after, name) for name in names} == {name: getattr(before, name) for name in names}
+    for known in before:
+        now = await BackupDestination.get(id=known.id)
+        assert now.label == label[Attribute.LABEL]
+        now.label, now.updated_at = known.label, known.updated_at
+        names = BackupDestination._meta.fields_db_projection
+        assert {name: getattr(now, name) for name in names} == {name: getattr(known, name) for name in names}
 
 
 async def test_an_act_that_the_database_refuses_spoils_no_other(viewer: Viewer) -> None:
