@@ -26,7 +26,7 @@ from models.writing import Seen, Writes
 
 
 class DestinationService:
-    """The acts on backup destinations; every act is one transaction."""
+    """The acts on backup destinations; what an act changes and its event are of one transaction."""
 
     def __init__(self, vault: Vault, streams: EventStreams | None = None, reads: Reads | None = None) -> None:
         """`streams` are told when something has happened; `reads` are shared with whoever looks tokens up."""
