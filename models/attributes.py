@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from models.endpoint_url import is_endpoint_url
 from models.errors import ValidationFailed
-from models.kinds import KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind
+from models.kinds import ATTRIBUTES, KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind
 from models.secret import Secret
 from models.violations import Rule, Violation
 
@@ -43,7 +44,9 @@ def cleaned(value: object) -> object:
 
 def is_text(value: str) -> bool:
     """Whether both databases can keep it: no NUL, no half of a surrogate pair."""
-    return "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    if "\x00" in value:
+        return False
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +63,12 @@ class Attributes:
     secret_key: Secret | None
 
 
+_ALWAYS = frozenset({Attribute.LABEL, Attribute.KIND})
+_REQUIRED: Mapping[DestinationKind | None, frozenset[Attribute]] = {
+    None: _ALWAYS,
+    **{kind: _ALWAYS | rules.required for kind, rules in KINDS.items()},
+}
+_STORED = attrgetter(*ATTRIBUTES)
 _SEALED = object()
 """Stands for a secret that the row already has and that is not opened to be merged."""
 
@@ -71,14 +80,14 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
     that a client may send back more than it needs. Malformed values are violations either way.
     Raises `ValidationFailed` with every violation, in the order of `Attribute`.
     """
-    given = {a: raw[a] if a is Attribute.KIND else cleaned(raw[a]) for a in Attribute if a in raw}
+    given = {a: raw[a] if a is Attribute.KIND else cleaned(raw[a]) for a in ATTRIBUTES if a in raw}
     violations = {a: broken for a, value in given.items() if (broken := _malformed(a, value)) is not None}
     merged = _current_values(current) | {a: value for a, value in given.items() if a not in violations}
     kind = merged.get(Attribute.KIND)
     if Attribute.KIND in violations or not isinstance(kind, DestinationKind):
         kind = None
-    for attribute in _required(kind) - violations.keys():
-        if merged.get(attribute) is None:
+    for attribute in _REQUIRED[kind]:
+        if merged.get(attribute) is None and attribute not in violations:
             violations[attribute] = _missing(attribute, kind)
     if strict and kind is not None:
         for attribute in given.keys() - violations.keys() - KINDS[kind].applicable:
@@ -119,13 +128,11 @@ def _malformed_text(attribute: Attribute, value: object) -> Rule | None:
 def _current_values(current: BackupDestination | None) -> dict[Attribute, object]:
     if current is None:
         return {}
-    stored = {a: getattr(current, a.value) for a in Attribute}
-    return {a: _SEALED if a in SECRET_ATTRIBUTES and value is not None else value for a, value in stored.items()}
-
-
-def _required(kind: DestinationKind | None) -> frozenset[Attribute]:
-    always = frozenset({Attribute.LABEL, Attribute.KIND})
-    return always if kind is None else always | KINDS[kind].required
+    values: dict[Attribute, object] = dict(zip(ATTRIBUTES, _STORED(current), strict=True))
+    for attribute in SECRET_ATTRIBUTES:
+        if values[attribute] is not None:
+            values[attribute] = _SEALED
+    return values
 
 
 def _missing(attribute: Attribute, kind: DestinationKind | None) -> Violation:
@@ -137,23 +144,24 @@ def _missing(attribute: Attribute, kind: DestinationKind | None) -> Violation:
 def _attributes(kind: DestinationKind, merged: Mapping[Attribute, object]) -> Attributes:
     """The merged values that the kind has, typed; everything else is None."""
 
+    applicable = KINDS[kind].applicable
+
     def text(attribute: Attribute) -> str | None:
-        value = merged.get(attribute) if attribute in KINDS[kind].applicable else None
+        value = merged.get(attribute) if attribute in applicable else None
         return value if isinstance(value, str) else None
 
     def secret(attribute: Attribute) -> Secret | None:
         value = text(attribute)
         return None if value is None else Secret(value)
 
-    path_style = merged.get(Attribute.PATH_STYLE_ENDPOINT)
-    applicable = Attribute.PATH_STYLE_ENDPOINT in KINDS[kind].applicable
+    path_style = merged.get(Attribute.PATH_STYLE_ENDPOINT) if Attribute.PATH_STYLE_ENDPOINT in applicable else None
     return Attributes(
         label=text(Attribute.LABEL) or "",
         kind=kind,
         bucket_name=text(Attribute.BUCKET_NAME),
         region=text(Attribute.REGION),
         endpoint=text(Attribute.ENDPOINT),
-        path_style_endpoint=path_style if applicable and isinstance(path_style, bool) else None,
+        path_style_endpoint=path_style if isinstance(path_style, bool) else None,
         access_key=secret(Attribute.ACCESS_KEY),
         secret_key=secret(Attribute.SECRET_KEY),
     )

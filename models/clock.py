@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import time
 
 
 def current_second() -> datetime:
     """The current moment, aware, its fraction of a second cut off."""
-    return datetime.now(UTC).replace(microsecond=0)
+    return datetime.fromtimestamp(int(time()), UTC)

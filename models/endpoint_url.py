@@ -10,6 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"{}|^`#]")
+_SPACE = re.compile(r"\s")
 _BRACKETED = re.compile(r"\[[^\[\]]*\](:[0-9]*)?")
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _MAX_HOST_LENGTH = 253
@@ -17,7 +18,7 @@ _MAX_HOST_LENGTH = 253
 
 def is_endpoint_url(text: str) -> bool:
     """Whether `text` is an absolute http or https URL with a host that can be looked up and a port in range."""
-    if _FORBIDDEN.search(text) or any(character.isspace() for character in text):
+    if _FORBIDDEN.search(text) or _SPACE.search(text):
         return False
     try:
         parts = urlsplit(text)
@@ -39,7 +40,7 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
         except ValueError:
             return False
     try:
-        encoded = host.encode("idna").decode("ascii")
+        encoded = host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError:
         return False
     name = encoded.removesuffix(".")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from models.backup_destination import BackupDestination
-from models.destination_row import DestinationRow
 from models.errors import DestinationForbidden, DestinationNotFound
 from models.viewer import Viewer
 
-Row = TypeVar("Row", DestinationRow, BackupDestination)
+
+class _Owned(Protocol):
+    """A row in any form."""
+
+    @property
+    def user_id(self) -> int:
+        """Whose it is."""
+
+
+Row = TypeVar("Row", bound=_Owned)
 
 MAX_ID = 2**31 - 1
 """The greatest id a row can have; GraphQL's `Int` ends there too."""

@@ -30,11 +30,11 @@ from models.pagination import Bounds, Page, Slice
 from models.reading import BEHIND_EVERY_ID, PageSpan, Reads, Span
 from models.vault import Vault
 from models.viewer import Viewer
-from models.writing import Writes
+from models.writing import Seen, Writes
 
 
 class DestinationService:
-    """The acts on backup destinations; every act is one transaction."""
+    """The acts on backup destinations; what an act changes and its event are of one transaction."""
 
     def __init__(self, vault: Vault, streams: EventStreams | None = None, reads: Reads | None = None) -> None:
         """`streams` are told when something has happened; `reads` are shared with whoever looks tokens up."""
@@ -126,10 +126,20 @@ class DestinationService:
         self._streams.wake([viewer.user_id])
         return from_model(row)
 
-    async def update(self, viewer: Viewer, destination_id: int, raw: Raw, *, strict: bool = False) -> DestinationRow:
+    async def look(self, viewer: Viewer, destination_id: int) -> Seen | None:
+        """Look at a destination before it is changed, for `update`, which then need not; raises as `get` does."""
+        viewer.require(Ability.UPDATE)
+        seen = await self._writes.look(viewer, destination_id)
+        if seen is None:
+            await self.get(viewer, destination_id, ability=Ability.UPDATE)
+        return seen
+
+    async def update(
+        self, viewer: Viewer, destination_id: int, raw: Raw, *, strict: bool = False, seen: Seen | None = None
+    ) -> DestinationRow:
         """Change the attributes that are given; a change of nothing leaves `updated_at` and stores no event.
 
-        Raises as `get` does, and `ValidationFailed` for the merged row.
+        Raises as `get` does, and `ValidationFailed` for the merged row. `seen` is what `look` has answered.
         """
         viewer.require(Ability.UPDATE)
 
@@ -140,7 +150,7 @@ class DestinationService:
                 row.updated_at = now
             return changed
 
-        row, has_changed = await self._writes.change(viewer, destination_id, change)
+        row, has_changed = await self._writes.change(viewer, destination_id, change, seen)
         if has_changed:
             self._streams.wake([viewer.user_id])
         return from_model(row)

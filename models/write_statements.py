@@ -1,4 +1,4 @@
-"""The statements of the hot writes on PostgreSQL: an act and its event are one statement, and so one transaction.
+"""The statements of a write that goes alone on PostgreSQL: it and its event are one statement, and so one transaction.
 
 Tables and columns are the models' own. An event takes its id after the lock on its user's row, as `Event` promises: it
 is inserted from a subquery that locks the row, which PostgreSQL neither flattens nor runs ahead of the lock. The lock
@@ -52,7 +52,9 @@ def _act(change: str, parameters: int) -> str:
     )
 
 
-READ = f"SELECT xmin, id, {', '.join(STORED)} FROM {_DESTINATIONS} WHERE id = any($1)"  # noqa: S608 - names of our own
+SEEN = ("xmin", "id", *STORED)
+"""What is looked at before a change."""
+READ = f"SELECT {', '.join(SEEN)} FROM {_DESTINATIONS} WHERE id = any($1)"  # noqa: S608 - names of our own
 """Rows by id, each with the transaction that wrote it: whatever changes a row gives it another."""
 
 INSERT = _act(

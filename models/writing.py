@@ -1,28 +1,32 @@
 """The acts that write a destination: its row and its event, together or not at all.
 
-By the models, in a transaction with the row locked; and on PostgreSQL, first of all, in one statement without either.
-Of what a change of a label through the models costs the process, two thirds are instances, built queries and five
-round trips, each with its turn in the event loop; the statement takes one, and a look at the row before that shares its
-round trip with others. It changes only the row that was looked at: whoever comes in between sends the act to the
-transaction, which waits for its turn. The rules are those of `BackupDestination` either way.
+By the models, in a transaction with the row locked; and on PostgreSQL, first of all, in one statement. It is shared by
+the acts that are there at one moment: a look at the row before it, and the write itself, cost each of them a part of a
+round trip, of a plan and of a commit. A shared write waits for nobody and leaves out whom it would have to wait for:
+such a one goes alone, in a statement that waits. Either changes only the row that was looked at; whoever comes in
+between sends the act to the transaction. The rules are those of `BackupDestination` on every way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
+import asyncpg
 from tortoise.transactions import in_transaction
 
+from models import shared_statements
 from models import write_statements as statements
 from models.backup_destination import BackupDestination
 from models.batching import Batched
-from models.engines.asyncpg import MooringsAsyncpgClient
-from models.event import Event, EventKind
+from models.errors import ValidationFailed
+from models.event import EventKind
 from models.history import happening, record
 from models.kinds import Attribute
 from models.ownership import MAX_ID, locked, own
+from models.shared_writes import SharedWrites, postgresql
 from models.viewer import Viewer
 
 Change = Callable[[BackupDestination], Sequence[Attribute]]
@@ -37,46 +41,71 @@ _STORED, _CHANGED = attrgetter(*statements.STORED), attrgetter(*statements.CHANG
 _TOLD = itemgetter(*statements.TOLD)
 
 
-class _Seen(NamedTuple):
-    """A row as it was looked at: the transaction that wrote it, and its columns."""
+class _Overtaken(Exception):
+    """Somebody has changed the row since it was looked at."""
 
-    written_by: int
-    columns: dict[str, Any]
+
+class Seen(asyncpg.Record):
+    """A destination as it was looked at: the transaction that wrote it, and its columns."""
+
+    __slots__ = ()
+
+    @property
+    def user_id(self) -> int:
+        """Whose it is."""
+        user_id: int = self["user_id"]
+        return user_id
 
     def row(self) -> BackupDestination:
         """One for each who asks, to be changed."""
-        return BackupDestination._init_from_db(**self.columns)
+        return BackupDestination._init_from_db(**dict(zip(statements.SEEN, self, strict=True)))
 
 
 class Writes:
     """The writes of one process."""
 
     def __init__(self) -> None:
-        self._rows = Batched[int, _Seen](_look)
+        self._rows = Batched[int, Seen](_look)
+        self._added = SharedWrites(shared_statements.INSERT)
+        self._changed = SharedWrites(shared_statements.UPDATE)
+        self._under_way: set[int] = set()
 
     async def add(self, viewer: Viewer, row: BackupDestination) -> None:
         """Store a new destination, and give the row its id."""
-        database = _postgresql()
-        if database is not None:
-            told = _TOLD(happening(viewer, EventKind.CREATED))
-            ((row.id,),) = await database.fetch(statements.INSERT, *_STORED(row), *told)
+        database = postgresql()
+        if database is None:
+            async with in_transaction():
+                await row.save(force_create=True)
+                await record(viewer, EventKind.CREATED, row)
             return
-        async with in_transaction():
-            await row.save(force_create=True)
-            await record(viewer, EventKind.CREATED, row)
+        told, stored = happening(viewer, EventKind.CREATED), _STORED(row)
+        id_ = await self._added.do(told | dict(zip(statements.STORED, stored, strict=True)))
+        if id_ is None:
+            ((id_,),) = await database.fetch(statements.INSERT, *stored, *_TOLD(told))
+        row.id = id_
 
-    async def change(self, viewer: Viewer, destination_id: int, change: Change) -> tuple[BackupDestination, bool]:
-        """The viewer's destination after a change, and whether that changed anything; raises as `own` does."""
-        database = _postgresql()
-        seen = None if database is None or not 0 < destination_id <= MAX_ID else await self._rows.ask(destination_id)
-        if database is not None and seen is not None:
-            row = own(viewer, seen.row())
-            changed = change(row)
-            if not changed:
-                return row, False
-            told = _TOLD(happening(viewer, EventKind.UPDATED, changed))
-            if await database.fetch(statements.UPDATE, row.id, seen.written_by, *_CHANGED(row), *told):
-                return row, True
+    async def look(self, viewer: Viewer, destination_id: int) -> Seen | None:
+        """The viewer's destination before a change; None where changes are transactions. Raises as `own` does."""
+        if postgresql() is None:
+            return None
+        return own(viewer, await self._rows.ask(destination_id) if 0 < destination_id <= MAX_ID else None)
+
+    async def change(
+        self, viewer: Viewer, destination_id: int, change: Change, seen: Seen | None = None
+    ) -> tuple[BackupDestination, bool]:
+        """The viewer's destination after a change, and whether that changed anything; raises as `own` does.
+
+        `seen` is what a look at it before found. It may be another by now: where that decides, it is looked at anew.
+        """
+        with suppress(_Overtaken):
+            if seen is not None:
+                with suppress(ValidationFailed):
+                    row, has_changed = await self._rewrite(viewer, seen, change)
+                    if has_changed:
+                        return row, True
+            fresh = await self.look(viewer, destination_id)
+            if fresh is not None:
+                return await self._rewrite(viewer, fresh, change)
         async with in_transaction():
             row = await locked(viewer, destination_id)
             changed = change(row)
@@ -85,9 +114,29 @@ class Writes:
                 await record(viewer, EventKind.UPDATED, row, changed)
         return row, bool(changed)
 
+    async def _rewrite(self, viewer: Viewer, seen: Seen, change: Change) -> tuple[BackupDestination, bool]:
+        """The row after a change of what was seen, and whether that changed anything; raises `_Overtaken`."""
+        row = seen.row()
+        changed = change(row)
+        if not changed:
+            return row, False
+        told, values, written_by = happening(viewer, EventKind.UPDATED, changed), _CHANGED(row), seen["xmin"]
+        if row.id not in self._under_way:  # of one row a statement does one change; the next goes alone
+            self._under_way.add(row.id)
+            try:
+                columns = dict(zip(statements.CHANGED, values, strict=True))
+                if await self._changed.do({**told, **columns, "id": row.id, "seen": written_by}) is not None:
+                    return row, True
+            finally:
+                self._under_way.discard(row.id)
+        database = postgresql()
+        if database and await database.fetch(statements.UPDATE, row.id, written_by, *values, *_TOLD(told)):
+            return row, True
+        raise _Overtaken
+
     async def remove(self, viewer: Viewer, destination_id: int) -> None:
         """Remove the viewer's destination; raises as `own` does."""
-        database = _postgresql()
+        database = postgresql()
         if database is not None and 0 < destination_id <= MAX_ID:
             told = _TOLD(happening(viewer, EventKind.DELETED))
             if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *told):
@@ -98,14 +147,10 @@ class Writes:
             await record(viewer, EventKind.DELETED, row)
 
 
-def _postgresql() -> MooringsAsyncpgClient | None:
-    """The pool of PostgreSQL; None on the embedded database, and inside a transaction, which a write joins."""
-    database: Any = Event._meta.db
-    return database if isinstance(database, MooringsAsyncpgClient) else None
-
-
-async def _look(ids: Collection[int]) -> dict[int, _Seen]:
+async def _look(ids: Collection[int]) -> dict[int, Seen]:
     """Rows by id."""
-    database = _postgresql()
-    found = [] if database is None else await database.fetch(statements.READ, list(ids))
-    return {each["id"]: _Seen(each["xmin"], dict(each)) for each in found}
+    database = postgresql()
+    found: Sequence[Any] = (
+        () if database is None else await database.fetch(statements.READ, list(ids), record_class=Seen)
+    )
+    return {seen["id"]: seen for seen in found}

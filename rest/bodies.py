@@ -20,6 +20,8 @@ def parse_body(content_type: str, body: bytes) -> Mapping[str, object]:
     """The fields of a body; an empty one has none. Raises HTTPException 400 or 415."""
     if not body:
         return {}
+    if content_type == JSON_TYPE:
+        return _json_fields(body)
     media_type, charset = _media_type(content_type)
     if media_type not in (JSON_TYPE, FORM_TYPE) or charset not in ("", "utf-8", "utf8"):
         raise HTTPException(415, f"The request body must be {JSON_TYPE} or {FORM_TYPE}, in UTF-8.")
@@ -38,7 +40,7 @@ def _json_fields(body: bytes) -> Mapping[str, object]:
     try:
         if _is_deeper(orjson.loads(body), MAX_DEPTH):
             raise HTTPException(400, f"The request body is nested deeper than {MAX_DEPTH} levels.")
-        fields = json.loads(body, object_pairs_hook=_distinct, parse_int=_any_number, parse_constant=_no_constant)
+        fields = _DISTINCT.decode(body.decode())
     except ValueError:
         raise HTTPException(400, "The request body is not valid JSON, or repeats a key.") from None
     if not isinstance(fields, dict):
@@ -71,6 +73,9 @@ def _any_number(digits: str) -> int | float:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+_DISTINCT = json.JSONDecoder(object_pairs_hook=_distinct, parse_int=_any_number, parse_constant=_no_constant)
 
 
 def _form_fields(body: bytes) -> Mapping[str, object]:

@@ -57,8 +57,8 @@ def show_destination(scope: Scope) -> Reading:
 async def update_destination(request: Request) -> Response:
     """Update Backup Destination. Whose row it is comes before what the body says."""
     service, viewer, id_ = _service(request.scope), _viewer(request), _id(request, Ability.UPDATE)
-    await service.get(viewer, id_, ability=Ability.UPDATE)
-    row = await service.update(viewer, id_, raw_attributes(await _fields(request)))
+    seen = await service.look(viewer, id_)
+    row = await service.update(viewer, id_, raw_attributes(await _fields(request)), seen=seen)
     return JSONAnswer(single(represent(row)))
 
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from tortoise.exceptions import IntegrityError
 
 from models.backup_destination import BackupDestination
 from models.clock import current_second
 from models.errors import DestinationForbidden
-from models.event import Event, EventKind
+from models.event import EventKind
 from models.kinds import Attribute, DestinationKind
 from models.user import User
 from models.viewer import Viewer
 from models.writing import Writes
 from tests.databases import migrated, viewer_of
 from tests.gateway import Gateway
+from tests.meanwhile import events_of, meanwhile, somebody_waits
 from tests.postgres import PostgresServer
 from tests.writes import RAW, SERVICE
 
 AMAZON = {**RAW[DestinationKind.AMAZON_S3], Attribute.KIND: DestinationKind.AMAZON_S3, Attribute.LABEL: "First"}
-WAITING = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 @pytest.fixture(scope="module")
@@ -40,35 +38,6 @@ async def viewer(database: Gateway) -> AsyncIterator[Viewer]:
     """A user without destinations, with the models open."""
     async with database.models():
         yield viewer_of(await User.create(email=f"{uuid4().hex}@example.com", name="Ada", created_at=current_second()))
-
-
-@asynccontextmanager
-async def meanwhile(database: Gateway, statement: str, *values: object) -> AsyncIterator[None]:
-    """Somebody else's statement in a transaction that is committed at the end, once somebody waits for it."""
-    assert database.address.url is not None
-    connection = await asyncpg.connect(database.address.url)
-    try:
-        async with connection.transaction():
-            await connection.execute(statement, *values)
-            yield
-            await somebody_waits(database)
-    finally:
-        await connection.close()
-
-
-async def somebody_waits(database: Gateway) -> None:
-    """Wait until a statement waits for a lock."""
-    for _ in range(150):
-        if (await database.rows(WAITING))[0]["n"]:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("nobody waits for a lock")
-
-
-async def events_of(viewer: Viewer) -> list[tuple[EventKind, str, str]]:
-    """What happened to the viewer's destinations, in order."""
-    events = await Event.filter(user_id=viewer.user_id).order_by("id")
-    return [(event.kind, event.label, event.changed_fields) for event in events]
 
 
 async def test_a_change_of_what_somebody_else_has_just_changed_keeps_both(viewer: Viewer, database: Gateway) -> None:
