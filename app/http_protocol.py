@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.application import lane_of
 from app.http_answers import WholeAnswers
 from app.passage import Passage
+from app.seen_passage import SeenPassage
 
 HEAD_S = 10.0
 BODY_S = 30.0
@@ -66,9 +67,8 @@ class HardenedProtocol(HttpToolsProtocol):
             if seen is not None:
                 self._unset_keepalive_if_required()
                 self._clear_deadline()
-                self._pass(
-                    Passage(self, self._lane, {**seen.scope, "client": self.client, "server": self.server}, seen)
-                )
+                scope = {**seen.scope, "client": self.client, "server": self.server}
+                self._pass(SeenPassage(self, self._lane, scope, seen))
                 return
         self._begun, self._passed = 0, None
         self._piece_bytes = len(data)

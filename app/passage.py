@@ -16,10 +16,6 @@ from app.failures import answer_to
 from app.fast_lane import FastLane
 from app.heads import SharedLines, head_of
 from app.kept_answer import OK, KeptAnswer
-from app.questions import Question
-from app.seen_requests import Known, Reading, SeenRequest
-from models.errors import Refusal
-from models.reading import TokenRow
 from models.unexpected import report
 
 logger = logging.getLogger("moorings.failures")
@@ -53,20 +49,18 @@ class Passage:
     """Stands where uvicorn has its `RequestResponseCycle`, and has what its protocol looks for there."""
 
     __slots__ = (
-        *("_connection", "_is_read", "_lane", "_loop", "_scope", "_seen", "_start", "_started"),
+        *("_connection", "_is_read", "_lane", "_loop", "_scope", "_start", "_started"),
         *("body", "disconnected", "keep_alive", "response_complete", "task", "wire"),
     )
 
-    def __init__(self, connection: Connection, lane: FastLane, scope: Scope, seen: SeenRequest | None = None) -> None:
-        """`seen` is what the same bytes meant before."""
+    def __init__(self, connection: Connection, lane: FastLane, scope: Scope) -> None:
         self._connection = connection
         self._lane = lane
         self._scope = scope
-        self._seen = seen
         self._started = perf_counter()
         self._start: Message | None = None
         self._is_read = False
-        self.body = b"" if seen is None else seen.body
+        self.body = b""
         self.wire = b""
         """The bytes of the request, if they came in one piece by themselves, to be remembered."""
         self.disconnected = self.response_complete = False
@@ -75,11 +69,7 @@ class Passage:
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answer the request, whatever the connection does meanwhile; who stops the server waits for it."""
         self._loop = loop
-        seen = self._seen
-        if seen is None:
-            self._work(self._enter())
-        else:
-            seen.doorkeeper.look_up(seen.bearer).add_done_callback(self._looked_up)
+        self._work(self._enter())
 
     @property
     def message_event(self) -> Passage:
@@ -88,42 +78,6 @@ class Passage:
 
     def set(self) -> None:
         """See `message_event`."""
-
-    def _looked_up(self, token: asyncio.Future[TokenRow | None]) -> None:
-        """Ask what has to be asked each time - whose token, how often, what is kept - without a task, which costs more.
-
-        Whoever is not answered from what is kept gets one.
-        """
-        seen, scope = self._seen, self._scope
-        assert seen is not None  # noqa: S101 - or nothing had been looked up
-        try:
-            known = self._admit(seen, token.result())
-            kept = self._lane.cache.known(known.question)
-            if kept is not None:
-                self._write_kept(kept)
-            elif seen.reading is not None:
-                self._work(self._ask(seen.reading, known))
-            else:
-                scope["viewer"], scope["question"] = known.viewer, known.question
-                self._work(self._enter())
-        except Refusal as refusal:
-            scope["refusal"] = refusal  # for the door to say
-            self._work(self._enter())
-        except Exception as error:  # noqa: BLE001 - answered by the task
-            self._work(_fail(error))
-        except asyncio.CancelledError:  # the loop ends
-            self._connection.transport.close()
-
-    def _admit(self, seen: SeenRequest, token: TokenRow | None) -> Known:
-        """Let in whoever asks; while the database has the same of the token, it is the same viewer and question."""
-        known = seen.known
-        if known is not None and known.token == token and known.token.is_valid():
-            seen.doorkeeper.count(known.viewer, self._scope)
-        else:
-            viewer = seen.doorkeeper.admit_at_once(token, seen.bearer, self._scope)
-            assert token is not None  # noqa: S101 - or nobody had been let in
-            known = seen.known = Known(token, viewer, Question.by(viewer, seen.wording))
-        return known
 
     def _work(self, work: Coroutine[Any, Any, None]) -> None:
         self.task = self._loop.create_task(self._answered(work))
@@ -149,17 +103,6 @@ class Passage:
 
     async def _enter(self) -> None:
         await self._lane.enter(self._scope, self.receive, self.send)
-        if self._seen is not None:  # an operation is compiled when it comes the second time
-            self._seen.reading = self._scope.get("reading")
-
-    async def _ask(self, reading: Reading, known: Known) -> None:
-        """Ask again what was asked before; the door says what it is when there is no success to tell."""
-        body = await reading.body(known.viewer)
-        if body is None:
-            self._scope["viewer"], self._scope["question"] = known.viewer, known.question
-            await self._enter()
-        else:
-            self._write_kept(self._lane.cache.answer(known.question, reading.headers, body))
 
     async def receive(self) -> Message:
         """The body, then nothing more."""
@@ -201,7 +144,3 @@ class Passage:
             connection.transport.write(b"%s%s%s\r\n%s" % (head, defaults, _CLOSE, body))
             connection.transport.close()
         connection.on_response_complete()
-
-
-async def _fail(error: Exception) -> None:
-    raise error

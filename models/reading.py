@@ -24,6 +24,7 @@ from models.user import User
 
 BEHIND_EVERY_ID = 2**31
 _ID = itemgetter(COLUMNS.index("id"))
+_USER_ID = COLUMNS.index("user_id")
 
 
 class TokenRow(NamedTuple):
@@ -152,16 +153,33 @@ async def _fetch_destinations(ids: Collection[int]) -> dict[int, DestinationRow]
 
 
 async def _fetch_spans(spans: Collection[Span]) -> dict[Span, list[DestinationRow]]:
+    """Those at the beginning of lists, which are most of them, and the others; all in full when one has to be."""
     database = _database()
     is_sqlite = isinstance(database, MooringsSqliteClient)
-    found: dict[Span, list[DestinationRow]] = {}
-    for from_end, in_full in {span[4:] for span in spans}:
-        wanted = [span for span in spans if span[4:] == (from_end, in_full)]
-        sql = statements.span(from_end=from_end, in_full=in_full or is_sqlite, is_sqlite=is_sqlite)
-        by_span = await _rows_of(database, sql, [span[:4] for span in wanted], in_full=in_full)
-        for span, rows in zip(wanted, by_span, strict=True):
-            found[span] = _in_order(_made(database, rows), from_end=from_end)
+    in_full = is_sqlite or any(span.in_full for span in spans)
+    beginnings = [] if is_sqlite else [s for s in spans if s[1:5] == (0, BEHIND_EVERY_ID, s.size, False)]
+    found = await _fetch_beginnings(database, beginnings, in_full=in_full) if beginnings else {}
+    for from_end in (False, True):
+        wanted = [span for span in spans if span.from_end is from_end and span not in found]
+        if wanted:
+            sql = statements.span(from_end=from_end, in_full=in_full, is_sqlite=is_sqlite)
+            by_span = await _rows_of(database, sql, [span[:4] for span in wanted], in_full=in_full)
+            for span, rows in zip(wanted, by_span, strict=True):
+                found[span] = _in_order(_made(database, rows), from_end=from_end)
     return found
+
+
+async def _fetch_beginnings(database: Any, spans: Sequence[Span], *, in_full: bool) -> dict[Span, list[DestinationRow]]:
+    """Each user's rows once, as many as the longest of his spans has."""
+    sizes: dict[int, int] = {}
+    for span in spans:
+        sizes[span.user_id] = max(span.size, sizes.get(span.user_id, 0))
+    rows: dict[int, list[DestinationRow]] = {user_id: [] for user_id in sizes}
+    class_ = RecordRow if in_full else BriefRow
+    sql = statements.beginnings(in_full=in_full)
+    for record in await database.fetch(sql, list(sizes), list(sizes.values()), record_class=class_):
+        rows[record[_USER_ID]].append(record)
+    return {span: _in_order(rows[span.user_id], from_end=False)[: span.size] for span in spans}
 
 
 async def _fetch_pages(pages: Collection[PageSpan]) -> dict[PageSpan, CountedRows]:

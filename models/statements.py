@@ -53,6 +53,18 @@ def span(*, from_end: bool, in_full: bool, is_sqlite: bool) -> str:
 
 
 @cache
+def beginnings(*, in_full: bool) -> str:
+    """The beginnings of lists on PostgreSQL: user, size. A user stands there once, for rows say whose they are."""
+    columns = COLUMNS if in_full else BRIEF
+    return (
+        f"SELECT {_of_d(columns)} FROM unnest($1::int4[], $2::int4[]) AS q(user_id, size) CROSS JOIN LATERAL ("  # noqa: S608
+        f"SELECT {', '.join(columns)} FROM {_DESTINATIONS} "
+        f"WHERE (user_id, id) > (q.user_id, 0) AND (user_id, id) <= (q.user_id, {2**31 - 1}) "
+        f"ORDER BY {_ORDERS[False]} LIMIT q.size) AS d"
+    )
+
+
+@cache
 def page(*, from_end: bool, is_sqlite: bool) -> str:
     """Numbered pages with the user's count: user, skip, size. One statement, so that rows and count agree.
 

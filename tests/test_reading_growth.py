@@ -47,7 +47,12 @@ PAGES: Mapping[str, tuple[tuple[int, ...], bool]] = {
 def questions(*, is_sqlite: bool) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """What is asked for, the statement and its parameters."""
     for name, (values, from_end) in SPANS.items():
-        yield name, statements.span(from_end=from_end, is_sqlite=is_sqlite), values
+        for in_full in (False, True):
+            sql = statements.span(from_end=from_end, in_full=in_full or is_sqlite, is_sqlite=is_sqlite)
+            yield name, sql, values
+    if not is_sqlite:
+        yield "the beginning", statements.beginnings(in_full=False), (1, SIZE)
+        yield "the beginning in full", statements.beginnings(in_full=True), (1, SIZE)
     for name, (values, from_end) in PAGES.items():
         yield name, statements.page(from_end=from_end, is_sqlite=is_sqlite), values
     yield "one row", statements.destinations(is_sqlite=is_sqlite), (ROWS // 2,)

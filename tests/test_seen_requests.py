@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,8 @@ from app.application import Application
 from app.questions import Question
 from app.seen_requests import LARGEST_BYTES, MOST, Known, SeenRequest, SeenRequests
 from models.bearer import Bearer
+from models.reading import TokenRow
+from models.viewer import Viewer
 from rest.readings import Listing
 from schema.compiler import Bound
 from schema.reading import Reading
@@ -19,6 +22,7 @@ from tests.gateway import Account, Gateway
 from tests.test_fast_lane import DRAFT, JSON, LIST, QUERY, graphql, wire
 from tests.two_ways import Both, both_ways
 
+CACHE_BYTES = 1_048_576
 REMEMBERED = (dict, tuple, list, SeenRequest, Bearer, Known, Question, Listing, Reading, Bound)
 """What a request that is remembered is made of; the parts of the gateway that it names are everybody's."""
 
@@ -30,10 +34,10 @@ async def account(gateway: Gateway) -> Account:
     return account
 
 
-@pytest.fixture
-async def both(gateway: Gateway, account: Account) -> AsyncIterator[Both]:
+@pytest.fixture(params=[CACHE_BYTES, 0], ids=["cached", "uncached"])
+async def both(request: pytest.FixtureRequest, gateway: Gateway, account: Account) -> AsyncIterator[Both]:
     """Opened when the account is there, for a process has one database at a time."""
-    async with both_ways(gateway) as both:
+    async with both_ways(gateway, response_cache_bytes=request.param) as both:
         yield both
 
 
@@ -75,10 +79,7 @@ async def test_nothing_that_is_remembered_holds_a_token(both: Both, account: Acc
     """Neither the bytes it came in nor its own text; its digest finds it. What follows from it is remembered too."""
     secret = account.token.partition("|")[2].encode()
     list_, query = wire("GET", LIST, account.token), graphql(account.token, QUERY)
-    assert both.app.lane is not None
-    both.app.lane.cache._max_bytes = 0  # or the operation were never run again, and compiled
-    asked = (list_, list_, query, query)
-    for each in asked:
+    for each in (list_, list_, query, query, wire("POST", LIST, account.token, *JSON, body=DRAFT), query, query):
         await both.lane.ask(each)
 
     held: list[bytes] = []
@@ -120,7 +121,7 @@ async def test_a_remembered_request_too_many_is_refused_by_its_door(
 ) -> None:
     asked = asked_of(account.token)
 
-    async with both_ways(gateway, rate_limit="3/minute") as both:
+    async with both_ways(gateway, rate_limit="3/minute", response_cache_bytes=0) as both:
         async with both.lane.connection() as talk:
             answers = [await talk.ask(asked) for _ in range(4)]
         refused = await both.usual.ask(asked)
@@ -138,6 +139,55 @@ async def test_what_has_changed_is_shown(both: Both, account: Account) -> None:
             assert b'"total":%d' % total in (await both.lane.ask(listed)).body
             assert b'"totalCount":%d' % total in (await both.lane.ask(queried)).body
         await both.lane.ask(wire("POST", LIST, account.token, *JSON, body=DRAFT))
+
+
+async def test_a_tag_that_was_true_is_not_when_something_has_changed(
+    gateway: Gateway, both: Both, account: Account
+) -> None:
+    """Whoever changes it, and however often it was asked for before."""
+    listed = wire("GET", LIST, account.token)
+    tags = []
+    for number in range(4):
+        answers = [await both.lane.ask(listed) for _ in range(3)]
+        assert answers == [await both.usual.ask(listed)] * 3
+        (tag,) = {line.removeprefix(b"etag: ") for line in answers[0].headers if line.startswith(b"etag")}
+        again = wire("GET", LIST, account.token, f"If-None-Match: {tag.decode()}")
+        assert codes([(await both.lane.ask(again)).status for _ in range(2)]) == [b"304"] * 2
+        tags.append((tag, again))
+        await gateway.rows(f"UPDATE backup_destinations SET label = 'by hand {number}'")  # noqa: S608 - our own
+        assert codes([(await both.lane.ask(again)).status for _ in range(2)]) == [b"200"] * 2
+
+    assert len(set(tags)) == 4
+
+
+async def test_what_is_read_beside_the_token_does_not_count_when_something_has_changed_since(
+    gateway: Gateway, account: Account
+) -> None:
+    """It is read before a change and the token is looked up behind it: old rows would go by the new revision's tag."""
+    listed, changed = wire("GET", LIST, account.token), asyncio.Event()
+    async with both_ways(gateway, response_cache_bytes=0) as both:
+        for _ in range(2):
+            await both.lane.ask(listed)
+        seen = remembered(both.app).find(listed)
+        assert seen is not None
+        assert seen.reading is not None
+        reading, look_up = seen.reading, seen.doorkeeper.look_up
+
+        async def read_and_change(viewer: Viewer) -> bytes | None:
+            body = await reading.body(viewer)
+            await gateway.rows("UPDATE backup_destinations SET label = 'newer'")
+            changed.set()
+            return body
+
+        async def look_up_later(bearer: Bearer) -> TokenRow | None:
+            await changed.wait()
+            return await look_up(bearer)
+
+        seen.reading = SimpleNamespace(headers=reading.headers, body=read_and_change)
+        seen.doorkeeper.look_up = lambda bearer: asyncio.ensure_future(look_up_later(bearer))  # type: ignore[method-assign]
+        answer = await both.lane.ask(listed)
+
+    assert b'"label":"newer"' in answer.body
 
 
 @pytest.mark.parametrize("cut", [1, 40, 150])

@@ -1,0 +1,117 @@
+"""A request that was seen before, on the fast lane: what has to be asked each time is asked, and nothing else.
+
+That is whose token it is, how often he asked, and what is kept. Where nothing is kept, the reading is asked for beside
+the token instead of behind it: both wait for the database at the same time, and share its statements with more others.
+What was read that way counts only when the database has the same of the token as before. The user's revision is in
+that, and never falls: what was read is then no older than the request and no other than its question asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from starlette.types import Scope
+
+from app.fast_lane import FastLane
+from app.passage import Connection, Passage
+from app.questions import Question
+from app.seen_requests import Known, Reading, SeenRequest
+from models.errors import Refusal
+from models.reading import TokenRow
+
+
+class SeenPassage(Passage):
+    """One such request."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self, connection: Connection, lane: FastLane, scope: Scope, seen: SeenRequest) -> None:
+        """`seen` is what the same bytes meant before, `scope` the same with the connection in it."""
+        super().__init__(connection, lane, scope)
+        self._seen = seen
+        self.body = seen.body
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ask whose token it is."""
+        self._loop = loop
+        seen = self._seen
+        token = seen.doorkeeper.look_up(seen.bearer)
+        if seen.known is not None and seen.reading is not None and self._has_to_be_read(seen.known):
+            self._work(self._read_beside(seen.reading, seen.known, token))
+        else:
+            token.add_done_callback(self._looked_up)
+
+    def _has_to_be_read(self, known: Known) -> bool:
+        """Whether it looks as if the viewer will be let in, and nothing is kept for him."""
+        if self._seen.wording.condition or self._lane.cache.keeps(known.question):
+            return False
+        return self._seen.doorkeeper.expects(known.viewer)
+
+    def _looked_up(self, token: asyncio.Future[TokenRow | None]) -> None:
+        """Answer from what is kept, without a task, which would cost more; or read in one."""
+        try:
+            known = self._admit(token.result())
+            kept = self._lane.cache.known(known.question)
+            if kept is not None:
+                self._write_kept(kept)
+            elif self._seen.reading is not None:
+                self._work(self._read(self._seen.reading, known))
+            else:
+                self._work(self._enter_as(known))
+        except Refusal as refusal:
+            self._work(self._refuse(refusal))
+        except Exception as error:  # noqa: BLE001 - answered by the task
+            self._work(_fail(error))
+        except asyncio.CancelledError:  # the loop ends
+            self._connection.transport.close()
+
+    def _admit(self, token: TokenRow | None) -> Known:
+        """Let in whoever asks; while the database has the same of the token, it is the same viewer and question."""
+        seen = self._seen
+        known, seen.known = seen.known, None
+        if known is not None and known.token == token and known.token.is_valid():
+            seen.doorkeeper.count(known.viewer, self._scope)
+        else:
+            viewer = seen.doorkeeper.admit_at_once(token, seen.bearer, self._scope)
+            assert token is not None  # noqa: S101 - or nobody had been let in
+            known = Known(token, viewer, Question.by(viewer, seen.wording))
+        seen.known = known  # not of whoever was refused
+        return known
+
+    async def _read_beside(self, reading: Reading, before: Known, token: asyncio.Future[TokenRow | None]) -> None:
+        try:
+            body = await reading.body(before.viewer)
+        except Exception:  # noqa: BLE001 - said when the viewer is let in and it is read for him
+            body = None
+        try:
+            known = self._admit(await token)
+        except Refusal as refusal:
+            await self._refuse(refusal)
+            return
+        if known is before and body is not None:
+            self._write_kept(self._lane.cache.answer(known.question, reading.headers, body))
+        else:
+            await self._read(reading, known)
+
+    async def _read(self, reading: Reading, known: Known) -> None:
+        """Ask again what was asked before; the door says what it is when there is no success to tell."""
+        body = await reading.body(known.viewer)
+        if body is None:
+            await self._enter_as(known)
+        else:
+            self._write_kept(self._lane.cache.answer(known.question, reading.headers, body))
+
+    async def _enter_as(self, known: Known) -> None:
+        self._scope["viewer"], self._scope["question"] = known.viewer, known.question
+        await self._enter()
+        self._seen.reading = self._scope.get("reading")  # an operation is compiled when it comes the second time
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        """Let the door say it in its own words."""
+        self._scope["refusal"] = refusal
+        await self._enter()
+
+
+async def _fail(error: Exception) -> Any:
+    raise error
