@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
 from strawberry import UNSET
@@ -82,7 +82,8 @@ async def load_destinations(
 ) -> Destinations:
     """A page of the viewer's destinations, in one statement, by key."""
     context.viewer.require(Ability.VIEW)
-    return await load_wanted(context, wanted_destinations(first, after, last, before, filter, order_by), in_full=True)
+    wanted = wanted_destinations(first, after, last, before, filter, order_by)
+    return Destinations(await load_wanted(context, wanted, in_full=True), wanted.order, wanted.chosen)
 
 
 def wanted_destinations(
@@ -99,11 +100,10 @@ def wanted_destinations(
     return Wanted(destination_bounds(order, first, after, last, before), order, chosen)
 
 
-async def load_wanted(context: Context, wanted: Wanted, *, in_full: bool) -> Destinations:
+def load_wanted(context: Context, wanted: Wanted, *, in_full: bool) -> Awaitable[Slice[DestinationRow]]:
     """What is wanted of the viewer's destinations; rows may be brief unless they are to be there `in_full`."""
     bounds, order, chosen = wanted
-    slice_ = await context.service.slice(context.viewer, bounds, chosen=chosen, order=order, in_full=in_full)
-    return Destinations(slice_, order, chosen)
+    return context.service.slice(context.viewer, bounds, chosen=chosen, order=order, in_full=in_full)
 
 
 async def count_destinations(context: Context, chosen: DestinationFilter) -> int:

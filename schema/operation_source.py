@@ -58,7 +58,7 @@ class OperationSource(RowSource):
         self._checks: list[str] = []
         self._given: list[str] = []
         self._loads: list[str] = []
-        self._shown: set[str] = set()
+        self._shown: set[int] = set()
 
     def source(self, selection_set: SelectionSetNode) -> str:
         """A function `given(values)`, and a coroutine function `run(context, *given)` that returns the data."""
@@ -100,7 +100,7 @@ class OperationSource(RowSource):
         match selected.name:
             case "backupDestinations":
                 self._in_full = False
-                shown = self._connection(found, selected.below)
+                shown = self._connection(number, selected.below)
                 given, load = f"wanted(**{given})", f"load{number}(context, a{number}, in_full={self._in_full})"
             case "nodes":
                 shown = f"[{self._node('Node', selected.below)}(x) for x in {found}]"
@@ -113,40 +113,41 @@ class OperationSource(RowSource):
         self._loads[number] = load
         return shown
 
-    def _connection(self, found: str, sets: Sets) -> str:
+    def _connection(self, number: int, sets: Sets) -> str:
         """A page; the count is asked for once the rows are there. Rows need not be shown to be surprising."""
+        rows = f"r{number}.rows"
 
         def write(field: Selected) -> str:
             match field.name:
                 case "edges":
-                    return f"[{self._edge(found, field)} for x in {found}.slice.rows]"
+                    return f"[{self._edge(number, field)} for x in {rows}]"
                 case "pageInfo":
-                    return self._page_info(found, field.below)
+                    return self._page_info(number, field.below)
                 case _:
-                    return f"await count(context, {found}.chosen)"
+                    return f"await count(context, a{number}.chosen)"
 
         data = self._object("BackupDestinationConnection", sets, write)
-        if found not in self._shown:
-            self._checks.append(f"if {found}: require_known({found}.slice.rows)")
+        if number not in self._shown:
+            self._checks.append(f"if r{number}: require_known({rows})")
         return data
 
-    def _edge(self, found: str, edges: Selected) -> str:
+    def _edge(self, number: int, edges: Selected) -> str:
         def write(field: Selected) -> str:
             if field.name == "cursor":
-                return f"cursor(x, {found}.order)"
+                return f"cursor(x, a{number}.order)"
             if not (edges.condition or field.condition):
-                self._shown.add(found)
+                self._shown.add(number)
             return f"{self._node('BackupDestination', field.below)}_of[{KIND}](x)"  # a row for sure
 
         return self._object("BackupDestinationEdge", edges.below, write)
 
-    def _page_info(self, found: str, sets: Sets) -> str:
-        rows = f"{found}.slice.rows"
+    def _page_info(self, number: int, sets: Sets) -> str:
+        rows, order = f"r{number}.rows", f"a{number}.order"
         sources = {
-            "hasNextPage": f"{found}.slice.has_next",
-            "hasPreviousPage": f"{found}.slice.has_previous",
-            "startCursor": f"(cursor({rows}[0], {found}.order) if {rows} else None)",
-            "endCursor": f"(cursor({rows}[-1], {found}.order) if {rows} else None)",
+            "hasNextPage": f"r{number}.has_next",
+            "hasPreviousPage": f"r{number}.has_previous",
+            "startCursor": f"(cursor({rows}[0], {order}) if {rows} else None)",
+            "endCursor": f"(cursor({rows}[-1], {order}) if {rows} else None)",
         }
         return self._object("PageInfo", sets, lambda field: sources[field.name])
 
