@@ -34,9 +34,12 @@ BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 class _Tally:
     """What was counted of one method, route and status since it was last shown: the time of an answer by its bucket."""
 
-    __slots__ = ("buckets", "seconds")
+    __slots__ = ("answers", "buckets", "latency", "seconds")
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Counter, latency: Histogram) -> None:
+        """The two are the library's, where what was counted is shown."""
+        self.answers = answers
+        self.latency = latency
         self.clear()
 
     def clear(self) -> None:
@@ -88,11 +91,11 @@ class Metrics:
         key = (method if method in METHODS else "OTHER", "other" if route is None else route.path, status)
         tally = self._tallies.get(key)
         if tally is None:
-            tally = self._tallies[key] = _Tally()
+            tally = self._tallies[key] = self._tally(*key)
         tally.seconds += took_s
         tally.buckets[bisect_left(BUCKETS_S, took_s)] += 1
         if self._directory is not None:
-            self._show(key, tally)  # another process may be asked, or this one end
+            _show(tally)  # another process may be asked, or this one end
 
     async def endpoint(self, _request: Request) -> Response:
         """Everything, in Prometheus' text form."""
@@ -110,16 +113,9 @@ class Metrics:
             self._publish()
             await asyncio.sleep(PUBLISH_S)
 
-    def _show(self, key: tuple[str, str, int], tally: _Tally) -> None:
-        """Hand a tally over to the library, which takes one at a time otherwise: ten times what counting takes here."""
-        method, path, status = key
+    def _tally(self, method: str, path: str, status: int) -> _Tally:
         route = path.rstrip("/") or "/"
-        self._requests.labels(method, route, status).inc(sum(tally.buckets))
-        latency = self._latency.labels(route)
-        latency._sum.inc(tally.seconds)
-        for bucket, times in zip(latency._buckets, tally.buckets, strict=True):
-            bucket.inc(times)
-        tally.clear()
+        return _Tally(self._requests.labels(method, route, status), self._latency.labels(route))
 
     def _metric_of(self, numbers: Kept) -> Counter | Gauge:
         labels = [numbers.label] if numbers.label else []
@@ -128,8 +124,8 @@ class Metrics:
         return Gauge(numbers.name, numbers.help, labels, registry=self._registry, multiprocess_mode="livesum")
 
     def _publish(self) -> None:
-        for key, tally in self._tallies.items():
-            self._show(key, tally)
+        for tally in self._tallies.values():
+            _show(tally)
         for numbers, metric in self._kept:
             for value, number in numbers.read().items():
                 child = metric.labels(value) if numbers.label else metric
@@ -138,6 +134,18 @@ class Metrics:
                 else:
                     child.inc(number - self._published.get((numbers.name, value), 0))
                     self._published[numbers.name, value] = number
+
+
+def _show(tally: _Tally) -> None:
+    """Hand a tally over to the library, which takes one at a time otherwise: ten times what counting takes here."""
+    answers = sum(tally.buckets)
+    if answers:
+        tally.answers.inc(answers)
+        tally.latency._sum.inc(tally.seconds)
+        for bucket, times in zip(tally.latency._buckets, tally.buckets, strict=True):
+            if times:
+                bucket.inc(times)
+        tally.clear()
 
 
 class RequestMetrics:
