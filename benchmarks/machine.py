@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from benchmarks.processes import descent
 
 
 class BenchmarkRefused(Exception):
@@ -48,6 +50,25 @@ def on_cores(cores: frozenset[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def all_on(cores: frozenset[int], root: int | None) -> Iterator[None]:
+    """Run this thread, and a process with its descendants, on these cores for a while; back on their own afterwards."""
+    moved = {0: os.sched_getaffinity(0)}
+    moved |= {} if root is None else {pid: os.sched_getaffinity(pid) for pid in descent(root)}
+    for pid in moved:
+        _move(pid, cores)
+    try:
+        yield
+    finally:
+        for pid, before in moved.items():
+            _move(pid, before)
+
+
+def _move(pid: int, cores: Iterable[int]) -> None:
+    with suppress(ProcessLookupError):  # a connection that was closed has no process any more
+        os.sched_setaffinity(pid, cores)
 
 
 def facts(versions: Mapping[str, str]) -> dict[str, str]:

@@ -32,6 +32,11 @@ def resident_bytes(root: int) -> int:
     return sum(map(_resident, _tree(root, dict(_stats()))))
 
 
+def descent(root: int) -> list[int]:
+    """A process and all its descendants."""
+    return list(_tree(root, dict(_stats())))
+
+
 def _stats() -> Iterator[tuple[int, _Stat]]:
     for directory in _PROC.iterdir():
         if directory.name.isdigit():

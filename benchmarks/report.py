@@ -21,7 +21,7 @@ _CHARTED = ("graphql-15", "rest-15")
 _NOTES = """One server process on one core; PostgreSQL and the load generator on another; 32 connections, each waiting
 for its answer; 1,000 tokens in turn; medians over the rounds. CPU is that of all processes of the server and of
 PostgreSQL, per request. Figures of different machines do not compare: the ratios do."""
-_TWO = "Two workers run on both cores and share the second with PostgreSQL and the load generator."
+_TWO = "Two workers, PostgreSQL and the load generator share both cores, with 32 connections for each worker."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.data import PostgresStage, Stage
 from benchmarks.figures import Figures, medians, percentile
 from benchmarks.load import Request, Run, run_load
-from benchmarks.machine import BenchmarkRefused
+from benchmarks.machine import BenchmarkRefused, all_on
 from benchmarks.processes import cpu_seconds, resident_bytes
 from benchmarks.scenarios import Scenario
 from benchmarks.servers import Server
@@ -66,7 +66,19 @@ def _turned(names: Sequence[str], by: int) -> list[str]:
 
 
 def measure_one(stage: Stage, server: Server, requests: Sequence[Request], pace: Pace) -> Figures:
-    """One round of one contender; raises `BenchmarkRefused` when it answers wrongly."""
+    """One round of one contender; raises `BenchmarkRefused` when it answers wrongly.
+
+    Each of several workers is asked over as many connections as one is, and everybody has the cores that they have.
+    """
+    workers = server.contender.workers
+    if workers > 1:
+        pace = replace(pace, connections=pace.connections * workers)
+        with all_on(server.cores, stage.database_pid):
+            return _figures(stage, server, requests, pace)
+    return _figures(stage, server, requests, pace)
+
+
+def _figures(stage: Stage, server: Server, requests: Sequence[Request], pace: Pace) -> Figures:
     _good(server, run_load(server.port, requests, seconds=pace.warm_up_s, connections=pace.connections))
     before = _cpu(stage, server)
     run = _good(server, run_load(server.port, requests, seconds=pace.seconds, connections=pace.connections))

@@ -40,6 +40,11 @@ class Server:
         self._keeper: subprocess.Popen[bytes] | None = None
 
     @property
+    def cores(self) -> frozenset[int]:
+        """Where it runs."""
+        return self._cores
+
+    @property
     def pid(self) -> int:
         """The process all processes of this contender descend from."""
         if self._process is None:
