@@ -63,10 +63,6 @@ class Doorkeeper:
         self.count(viewer, scope)
         return viewer
 
-    def expects(self, viewer: Viewer) -> bool:
-        """Whether the viewer would be let in once more, as far as the counts say."""
-        return not self._requests.is_reached("user", str(viewer.user_id))
-
     def count(self, viewer: Viewer, scope: Scope) -> None:
         """Let in a viewer whose token is still what it was, as `admit_at_once` does; raises `TooManyAttempts`."""
         if viewer.token_id is not None:

@@ -62,10 +62,6 @@ class Limiter:
         """Whether the counts are in the memory of this process, so that nobody has to be waited for."""
         return self._shared is None
 
-    def is_reached(self, *identifiers: str) -> bool:
-        """Whether the next one in the memory of this process would be one too many; counts nothing."""
-        return self._limit is not None and self._windows.hits(identifiers) >= self._limit.amount
-
     def count(self, *identifiers: str) -> Quota | None:
         """Count one in the memory of this process; says where the count stands, or raises `TooManyAttempts`."""
         limit = self._limit

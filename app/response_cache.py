@@ -71,7 +71,7 @@ class ResponseCache:
 
     def keeps(self, question: Question) -> bool:
         """Whether its answer is kept, which is not counted."""
-        return question.key in self._kept
+        return bool(self._kept) and question.key in self._kept
 
     def known(self, question: Question) -> KeptAnswer | None:
         """The answer, when it is kept or the client has it; None when it has to be found out."""

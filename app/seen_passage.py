@@ -44,9 +44,8 @@ class SeenPassage(Passage):
 
     def _has_to_be_read(self, known: Known) -> bool:
         """Whether it looks as if the viewer will be let in, and nothing is kept for him."""
-        if self._seen.wording.condition or self._lane.cache.keeps(known.question):
-            return False
-        return self._seen.doorkeeper.expects(known.viewer)
+        seen = self._seen
+        return not (seen.is_spent or seen.wording.condition or self._lane.cache.keeps(known.question))
 
     def _looked_up(self, token: asyncio.Future[TokenRow | None]) -> None:
         """Answer from what is kept, without a task, which would cost more; or read in one."""
@@ -77,6 +76,8 @@ class SeenPassage(Passage):
             assert token is not None  # noqa: S101 - or nobody had been let in
             known = Known(token, viewer, Question.by(viewer, seen.wording))
         seen.known = known  # not of whoever was refused
+        quota = self._scope["quota"]
+        seen.is_spent = quota is not None and not quota.remaining
         return known
 
     async def _read_beside(self, reading: Reading, before: Known, token: asyncio.Future[TokenRow | None]) -> None:

@@ -62,6 +62,8 @@ class SeenRequest:
     """What the door found it to be; None for one that the door has to look at each time."""
     known: Known | None = None
     """What followed the last time it came."""
+    is_spent: bool = False
+    """Whether that was the last one that the viewer's limit allowed."""
 
 
 class SeenRequests:

@@ -67,6 +67,10 @@ class Span(NamedTuple):
     in_full: bool = True
 
 
+Beginning = tuple[int, int]
+"""A user, and how many of his first destinations at most: most of what is asked of lists. Its rows may be brief."""
+
+
 class PageSpan(NamedTuple):
     """A numbered page of one user's destinations: `skip` rows are before it. `size` at most, all from 0.
 
@@ -93,6 +97,7 @@ class Reads:
     def __init__(self) -> None:
         self._tokens = Batched[int | str, TokenRow](_fetch_tokens)
         self._destinations = Batched[int, DestinationRow](_fetch_destinations)
+        self._beginnings = Batched[Beginning, Sequence[DestinationRow]](_fetch_beginnings)
         self._spans = Batched[Span, Sequence[DestinationRow]](_fetch_spans)
         self._pages = Batched[PageSpan, CountedRows](_fetch_pages)
 
@@ -104,6 +109,10 @@ class Reads:
         """A destination by its id, of 31 bits, whoever owns it."""
         return self._destinations.ask(destination_id)
 
+    def beginning(self, user_id: int, size: int) -> Awaitable[Sequence[DestinationRow] | None]:
+        """The first rows of a list; None when there is none."""
+        return self._beginnings.ask((user_id, size))
+
     def span(self, span: Span) -> Awaitable[Sequence[DestinationRow] | None]:
         """A part of a list by key; from its end, the last row comes first. None when there is nothing in it."""
         return self._spans.ask(span)
@@ -114,13 +123,16 @@ class Reads:
 
     def counts(self) -> Mapping[str, tuple[int, int]]:
         """For each read, how many asked and how many statements answered them."""
-        named: dict[str, Batched[Any, Any]] = {
-            "token": self._tokens,
-            "destination": self._destinations,
-            "slice": self._spans,
-            "page": self._pages,
+        named: dict[str, tuple[Batched[Any, Any], ...]] = {
+            "token": (self._tokens,),
+            "destination": (self._destinations,),
+            "slice": (self._beginnings, self._spans),
+            "page": (self._pages,),
         }
-        return {name: (batched.asked, batched.statements) for name, batched in named.items()}
+        return {
+            name: (sum(each.asked for each in batched), sum(each.statements for each in batched))
+            for name, batched in named.items()
+        }
 
 
 async def _fetch_tokens(keys: Collection[int | str]) -> dict[int | str, TokenRow]:
@@ -152,34 +164,37 @@ async def _fetch_destinations(ids: Collection[int]) -> dict[int, DestinationRow]
     return {row.id: row for row in _made(database, await _rows_by(database, sql, list(ids), RecordRow))}
 
 
+async def _fetch_beginnings(keys: Collection[Beginning]) -> dict[Beginning, Sequence[DestinationRow]]:
+    """Each user's rows once, as many as are wanted at the most."""
+    database = _database()
+    if isinstance(database, MooringsSqliteClient):
+        spans = {key: Span(key[0], 0, BEHIND_EVERY_ID, key[1], from_end=False) for key in keys}
+        found = await _fetch_spans(spans.values())
+        return {key: found[span] for key, span in spans.items()}
+    sizes: dict[int, int] = {}
+    for user_id, size in keys:
+        sizes[user_id] = max(size, sizes.get(user_id, 0))
+    rows: dict[int, list[DestinationRow]] = {user_id: [] for user_id in sizes}
+    users = list(sizes), list(sizes.values())
+    for record in await database.fetch(statements.beginnings(), *users, record_class=BriefRow):
+        rows[record[_USER_ID]].append(record)
+    return {key: _in_order(rows[key[0]], from_end=False)[: key[1]] for key in keys}
+
+
 async def _fetch_spans(spans: Collection[Span]) -> dict[Span, list[DestinationRow]]:
-    """Those at the beginning of lists, which are most of them, and the others; all in full when one has to be."""
+    """All in full when one of them has to be."""
     database = _database()
     is_sqlite = isinstance(database, MooringsSqliteClient)
     in_full = is_sqlite or any(span.in_full for span in spans)
-    beginnings = [] if is_sqlite else [s for s in spans if s[1:5] == (0, BEHIND_EVERY_ID, s.size, False)]
-    found = await _fetch_beginnings(database, beginnings, in_full=in_full) if beginnings else {}
+    found: dict[Span, list[DestinationRow]] = {}
     for from_end in (False, True):
-        wanted = [span for span in spans if span.from_end is from_end and span not in found]
+        wanted = [span for span in spans if span.from_end is from_end]
         if wanted:
             sql = statements.span(from_end=from_end, in_full=in_full, is_sqlite=is_sqlite)
             by_span = await _rows_of(database, sql, [span[:4] for span in wanted], in_full=in_full)
             for span, rows in zip(wanted, by_span, strict=True):
                 found[span] = _in_order(_made(database, rows), from_end=from_end)
     return found
-
-
-async def _fetch_beginnings(database: Any, spans: Sequence[Span], *, in_full: bool) -> dict[Span, list[DestinationRow]]:
-    """Each user's rows once, as many as the longest of his spans has."""
-    sizes: dict[int, int] = {}
-    for span in spans:
-        sizes[span.user_id] = max(span.size, sizes.get(span.user_id, 0))
-    rows: dict[int, list[DestinationRow]] = {user_id: [] for user_id in sizes}
-    class_ = RecordRow if in_full else BriefRow
-    sql = statements.beginnings(in_full=in_full)
-    for record in await database.fetch(sql, list(sizes), list(sizes.values()), record_class=class_):
-        rows[record[_USER_ID]].append(record)
-    return {span: _in_order(rows[span.user_id], from_end=False)[: span.size] for span in spans}
 
 
 async def _fetch_pages(pages: Collection[PageSpan]) -> dict[PageSpan, CountedRows]:

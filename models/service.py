@@ -55,10 +55,7 @@ class DestinationService:
         if skip >= total:
             return Page(rows=rows, number=number, size=size, total=total)
         if skip == 0:
-            rows = (
-                await self._reads.span(Span(viewer.user_id, 0, BEHIND_EVERY_ID, size, from_end=False, in_full=False))
-                or ()
-            )
+            rows = await self._reads.beginning(viewer.user_id, size) or ()
         else:
             wanted = PageSpan(viewer.user_id, skip, size, from_end=skip > total // 2)
             found = await self._reads.page(wanted)
@@ -92,6 +89,8 @@ class DestinationService:
         is_whole_list = chosen is EVERYTHING or chosen.is_empty
         if not is_whole_list or (order is not BY_ID and order != BY_ID):
             return await slice_of(viewer.user_id, bounds, chosen, order)
+        if bounds.after is None and bounds.before is None and not bounds.from_end and not in_full:
+            return Slice.of(await self._reads.beginning(viewer.user_id, bounds.size + 1) or (), bounds)
         after_id = 0 if bounds.after is None else bounds.after.id
         before_id = BEHIND_EVERY_ID if bounds.before is None else bounds.before.id
         span = Span(viewer.user_id, after_id, before_id, bounds.size + 1, bounds.from_end, in_full)

@@ -53,12 +53,11 @@ def span(*, from_end: bool, in_full: bool, is_sqlite: bool) -> str:
 
 
 @cache
-def beginnings(*, in_full: bool) -> str:
-    """The beginnings of lists on PostgreSQL: user, size. A user stands there once, for rows say whose they are."""
-    columns = COLUMNS if in_full else BRIEF
+def beginnings() -> str:
+    """The beginnings of lists on PostgreSQL, brief: user, size. A user stands there once: rows say whose they are."""
     return (
-        f"SELECT {_of_d(columns)} FROM unnest($1::int4[], $2::int4[]) AS q(user_id, size) CROSS JOIN LATERAL ("  # noqa: S608
-        f"SELECT {', '.join(columns)} FROM {_DESTINATIONS} "
+        f"SELECT {_of_d(BRIEF)} FROM unnest($1::int4[], $2::int4[]) AS q(user_id, size) CROSS JOIN LATERAL ("  # noqa: S608
+        f"SELECT {', '.join(BRIEF)} FROM {_DESTINATIONS} "
         f"WHERE (user_id, id) > (q.user_id, 0) AND (user_id, id) <= (q.user_id, {2**31 - 1}) "
         f"ORDER BY {_ORDERS[False]} LIMIT q.size) AS d"
     )

@@ -11,7 +11,7 @@ from uuid import uuid4
 from models.abilities import Ability
 from models.destination_row import FIELDS, DestinationRow, PlainRow
 from models.errors import AbilityMissing, DatabaseUnavailable
-from models.reading import CountedRows, PageSpan, Reads, Span
+from models.reading import BEHIND_EVERY_ID, CountedRows, PageSpan, Reads, Span
 from schema.errors import BadInput
 from tests.gateway import Gateway
 from tests.many_rows import moment, quoted
@@ -93,6 +93,10 @@ class BrokenReads(Reads):
         random = Random(f"{self.seed} {destination_id}")  # noqa: S311 - to be repeated
         _fail_now_and_then(random)
         return None if random.random() < 0.2 else broken_row(random, destination_id, self._owner_id)
+
+    async def beginning(self, user_id: int, size: int) -> Sequence[DestinationRow]:
+        """The first of them."""
+        return await self.span(Span(user_id, 0, BEHIND_EVERY_ID, size, from_end=False))
 
     async def span(self, span: Span) -> Sequence[DestinationRow]:
         """Rows between two ids."""

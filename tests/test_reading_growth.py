@@ -51,8 +51,7 @@ def questions(*, is_sqlite: bool) -> Iterator[tuple[str, str, tuple[int, ...]]]:
             sql = statements.span(from_end=from_end, in_full=in_full or is_sqlite, is_sqlite=is_sqlite)
             yield name, sql, values
     if not is_sqlite:
-        yield "the beginning", statements.beginnings(in_full=False), (1, SIZE)
-        yield "the beginning in full", statements.beginnings(in_full=True), (1, SIZE)
+        yield "the beginning", statements.beginnings(), (1, SIZE)
     for name, (values, from_end) in PAGES.items():
         yield name, statements.page(from_end=from_end, is_sqlite=is_sqlite), values
     yield "one row", statements.destinations(is_sqlite=is_sqlite), (ROWS // 2,)

@@ -18,7 +18,7 @@ def all_statements(*, is_sqlite: bool) -> list[str]:
         *(statements.tokens_by(column, is_sqlite=is_sqlite) for column in ("id", "digest")),
         statements.destinations(is_sqlite=is_sqlite),
         *(statements.page(from_end=end, is_sqlite=is_sqlite) for end in BOTH),
-        *([] if is_sqlite else [statements.beginnings(in_full=full) for full in BOTH]),
+        *([] if is_sqlite else [statements.beginnings()]),
         *(statements.span(from_end=end, in_full=full, is_sqlite=is_sqlite) for end, full in product(BOTH, BOTH)),
     ]
 
@@ -42,7 +42,7 @@ def test_a_list_leaves_out_what_it_does_not_show() -> None:
     for sql in (
         *(statements.page(from_end=end, is_sqlite=False) for end in BOTH),
         *(statements.span(from_end=end, in_full=False, is_sqlite=False) for end in BOTH),
-        statements.beginnings(in_full=False),
+        statements.beginnings(),
     ):
         assert not (set(COLUMNS) - set(BRIEF)) & words_of(sql), sql
         assert set(BRIEF) <= words_of(sql), sql
