@@ -127,6 +127,11 @@ class FastLane:
                 ),
             )
 
+    def note_write(self, scope: Scope) -> None:
+        """Note that somebody may have written, if the request was no read."""
+        if self.seen is not None and "is_read" not in scope and "viewer" in scope:
+            self.seen.note_write(scope["viewer"].user_id)
+
     def _way_to_item(self, path: bytes) -> Way | None:
         base, separator, id_ = path.rpartition(b"/")
         way = self._items.get(base + separator)

@@ -68,7 +68,7 @@ class HardenedProtocol(HttpToolsProtocol):
                 self._unset_keepalive_if_required()
                 self._clear_deadline()
                 scope = {**seen.scope, "client": self.client, "server": self.server}
-                self._pass(SeenPassage(self, self._lane, scope, seen))
+                self._pass(SeenPassage(self, self._lane, scope, seen, self._lane.seen))
                 return
         self._begun, self._passed = 0, None
         self._piece_bytes = len(data)

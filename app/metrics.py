@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -31,7 +31,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class _Tally:
+class Tally:
     """What was counted of one method, route and status since it was last shown: the time of an answer by its bucket."""
 
     __slots__ = ("answers", "buckets", "latency", "seconds")
@@ -76,7 +76,7 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self._registry,
         )
-        self._tallies: dict[tuple[str, str, int], _Tally] = {}
+        self._tallies: dict[tuple[str, str, int], Tally] = {}
         self._published: dict[tuple[str, str], float] = {}
         self._kept = [(numbers, self._metric_of(numbers)) for numbers in (*kept, *_OF_THE_PROCESS)]
 
@@ -85,13 +85,21 @@ class Metrics:
         """Whether other processes count too."""
         return self._directory is not None
 
-    def note(self, scope: Scope, status: int, took_s: float) -> None:
+    def note(self, scope: Mapping[str, Any], status: int, took_s: float) -> None:
         """Count an answer that begins."""
+        self.count(self.tally(scope, status), took_s)
+
+    def tally(self, scope: Mapping[str, Any], status: int) -> Tally:
+        """What answers of one kind are counted in."""
         route, method = scope.get("route"), scope["method"]
         key = (method if method in METHODS else "OTHER", "other" if route is None else route.path, status)
         tally = self._tallies.get(key)
         if tally is None:
             tally = self._tallies[key] = self._tally(*key)
+        return tally
+
+    def count(self, tally: Tally, took_s: float) -> None:
+        """Count an answer in its tally."""
         tally.seconds += took_s
         tally.buckets[bisect_left(BUCKETS_S, took_s)] += 1
         if self._directory is not None:
@@ -113,9 +121,9 @@ class Metrics:
             self._publish()
             await asyncio.sleep(PUBLISH_S)
 
-    def _tally(self, method: str, path: str, status: int) -> _Tally:
+    def _tally(self, method: str, path: str, status: int) -> Tally:
         route = path.rstrip("/") or "/"
-        return _Tally(self._requests.labels(method, route, status), self._latency.labels(route))
+        return Tally(self._requests.labels(method, route, status), self._latency.labels(route))
 
     def _metric_of(self, numbers: Kept) -> Counter | Gauge:
         labels = [numbers.label] if numbers.label else []
@@ -136,7 +144,7 @@ class Metrics:
                     self._published[numbers.name, value] = number
 
 
-def _show(tally: _Tally) -> None:
+def _show(tally: Tally) -> None:
     """Hand a tally over to the library, which takes one at a time otherwise: ten times what counting takes here."""
     answers = sum(tally.buckets)
     if answers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine, Generator
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -122,6 +123,8 @@ class Passage:
             self._write(status, head, message["body"])
             if status == OK and self.wire:
                 self._lane.remember(self.wire, self._scope, self.body)
+            if status < HTTPStatus.MULTIPLE_CHOICES:
+                self._lane.note_write(self._scope)
         return _DONE
 
     def _write_kept(self, kept: KeptAnswer) -> None:
@@ -131,9 +134,12 @@ class Passage:
             head += b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\n" % (quota.limit, quota.remaining)
         self._write(kept.sort.status, head, kept.body)
 
+    def _count(self, status: int, took_s: float) -> None:
+        self._lane.metrics.note(self._scope, status, took_s)
+
     def _write(self, status: int, head: bytes, body: bytes) -> None:
         connection = self._connection
-        self._lane.metrics.note(self._scope, status, perf_counter() - self._started)
+        self._count(status, perf_counter() - self._started)
         self.response_complete = True
         if self.disconnected:
             return

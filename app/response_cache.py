@@ -97,14 +97,15 @@ class ResponseCache:
 
     def finish(self, question: Question, headers: Headers, body: bytes) -> KeptAnswer:
         """What to send for a success, which is kept: its bytes with a tag, or a 304 to who asked for anything new."""
-        return self.answer(question, tuple(header for header in headers if header[0] != b"content-length"), body)
+        without_length = tuple(header for header in headers if header[0] != b"content-length")
+        return self.answer(question, sort_of(without_length, question.wording.vary), body)
 
-    def answer(self, question: Question, headers: tuple[Header, ...], body: bytes) -> KeptAnswer:
-        """As `finish`, for headers without the length."""
+    def answer(self, question: Question, sort: Sort, body: bytes) -> KeptAnswer:
+        """As `finish`, for an answer of a known sort."""
         self.misses += 1
         vary = question.wording.vary
         tag = b"" if vary is None else self._tags.of(question)
-        answer = KeptAnswer(_sort(headers, vary), body, tag)
+        answer = KeptAnswer(sort, body, tag)
         self._store(question.key, answer)
         if vary is not None and question.wording.condition.strip() == _ANY:
             self.not_modified += 1
@@ -160,8 +161,11 @@ def _size(key: Key, answer: KeptAnswer) -> int:
 
 
 @lru_cache(maxsize=_SORTS)
-def _sort(headers: tuple[Header, ...], vary: Header | None) -> Sort:
-    """The sort of a success; one that has a tag says for itself how it may be kept, and what it varies with."""
+def sort_of(headers: tuple[Header, ...], vary: Header | None) -> Sort:
+    """The sort of a success with these headers and its length.
+
+    One that has a tag says for itself how it may be kept, and what it varies with.
+    """
     if vary is None:
         return Sort(OK, headers, is_tagged=False)
     others = (header for header in headers if header[0] not in _OURS)

@@ -14,9 +14,11 @@ from typing import Any
 from starlette.types import Scope
 
 from app.fast_lane import FastLane
+from app.kept_answer import OK
 from app.passage import Connection, Passage
 from app.questions import Question
-from app.seen_requests import Known, Reading, SeenRequest
+from app.response_cache import sort_of
+from app.seen_requests import Known, Reading, SeenRequest, SeenRequests
 from models.errors import Refusal
 from models.reading import TokenRow
 
@@ -24,12 +26,15 @@ from models.reading import TokenRow
 class SeenPassage(Passage):
     """One such request."""
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_memory", "_seen")
 
-    def __init__(self, connection: Connection, lane: FastLane, scope: Scope, seen: SeenRequest) -> None:
-        """`seen` is what the same bytes meant before, `scope` the same with the connection in it."""
+    def __init__(
+        self, connection: Connection, lane: FastLane, scope: Scope, seen: SeenRequest, memory: SeenRequests
+    ) -> None:
+        """`seen` is what the same bytes meant before, from that memory, `scope` the same with the connection in it."""
         super().__init__(connection, lane, scope)
         self._seen = seen
+        self._memory = memory
         self.body = seen.body
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -44,7 +49,10 @@ class SeenPassage(Passage):
 
     def _has_to_be_read(self, known: Known) -> bool:
         """Whether it looks as if the viewer will be let in, and nothing is kept for him."""
-        seen = self._seen
+        seen, have_written = self._seen, self._memory.have_written
+        if known.viewer.user_id in have_written:
+            have_written.discard(known.viewer.user_id)
+            return False
         return not (seen.is_spent or seen.wording.condition or self._lane.cache.keeps(known.question))
 
     def _looked_up(self, token: asyncio.Future[TokenRow | None]) -> None:
@@ -91,7 +99,7 @@ class SeenPassage(Passage):
             await self._refuse(refusal)
             return
         if known is before and body is not None:
-            self._write_kept(self._lane.cache.answer(known.question, reading.headers, body))
+            self._write_read(reading, known, body)
         else:
             await self._read(reading, known)
 
@@ -101,7 +109,22 @@ class SeenPassage(Passage):
         if body is None:
             await self._enter_as(known)
         else:
-            self._write_kept(self._lane.cache.answer(known.question, reading.headers, body))
+            self._write_read(reading, known, body)
+
+    def _write_read(self, reading: Reading, known: Known, body: bytes) -> None:
+        seen = self._seen
+        if seen.sort is None:
+            seen.sort = sort_of(reading.headers, seen.wording.vary)
+        self._write_kept(self._lane.cache.answer(known.question, seen.sort, body))
+
+    def _count(self, status: int, took_s: float) -> None:
+        seen, metrics = self._seen, self._lane.metrics
+        if status != OK:
+            metrics.note(seen.scope, status, took_s)
+            return
+        if seen.tally is None:
+            seen.tally = metrics.tally(seen.scope, status)
+        metrics.count(seen.tally, took_s)
 
     async def _enter_as(self, known: Known) -> None:
         self._scope["viewer"], self._scope["question"] = known.viewer, known.question

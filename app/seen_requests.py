@@ -14,6 +14,8 @@ from secrets import token_bytes
 from typing import Any, NamedTuple, Protocol
 
 from app.authentication import Doorkeeper
+from app.kept_answer import Sort
+from app.metrics import Tally
 from app.questions import Question, Wording
 from models.bearer import Bearer
 from models.reading import TokenRow
@@ -60,6 +62,10 @@ class SeenRequest:
     wording: Wording
     reading: Reading | None
     """What the door found it to be; None for one that the door has to look at each time."""
+    sort: Sort | None = None
+    """Of its successes."""
+    tally: Tally | None = None
+    """What they are counted in."""
     known: Known | None = None
     """What followed the last time it came."""
     is_spent: bool = False
@@ -72,6 +78,8 @@ class SeenRequests:
     def __init__(self) -> None:
         self._beginning = sha256(token_bytes(_SECRET_BYTES))
         self._seen: dict[bytes, SeenRequest] = {}
+        self.have_written: set[int] = set()
+        """Users who have written since one of them asked what was seen before: what is known of them is outdated."""
 
     def __len__(self) -> int:
         """How many are remembered."""
@@ -87,6 +95,12 @@ class SeenRequests:
             while len(self._seen) >= MOST:
                 del self._seen[next(iter(self._seen))]
             self._seen[self._digest(wire)] = request
+
+    def note_write(self, user_id: int) -> None:
+        """Remember that a user has written something."""
+        if len(self.have_written) >= MOST:
+            self.have_written.clear()
+        self.have_written.add(user_id)
 
     def _digest(self, wire: bytes) -> bytes:
         digest = self._beginning.copy()
