@@ -1,0 +1,89 @@
+"""One timer for each connection: it hangs up on who was idle for the whole time, and on nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.gateway import Gateway
+from tests.test_fast_lane import wire
+from tests.two_ways import ShortWay, Way, both_ways
+
+ASKED = wire("GET", "/healthz", "")
+
+
+@pytest.fixture
+async def lane(gateway: Gateway) -> AsyncIterator[Way]:
+    async with both_ways(gateway) as both:
+        yield both.lane
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[ShortWay]:
+    """The server's sides of connections as they are made."""
+    made: list[ShortWay] = []
+    begin = ShortWay.connection_made
+
+    def note(protocol: ShortWay, transport: asyncio.Transport) -> None:
+        made.append(protocol)
+        begin(protocol, transport)
+
+    monkeypatch.setattr(ShortWay, "connection_made", note)
+    return made
+
+
+async def test_who_asks_no_more_is_hung_up_on(lane: Way, connections: list[ShortWay]) -> None:
+    async with lane.connection() as talk:
+        await talk.ask(ASKED)
+        connections[0].timeout_keep_alive = 0
+        await talk.ask(ASKED)
+        connections[0].timeout_keep_alive_handler()
+
+        assert await talk.ends()
+
+
+async def test_who_has_asked_since_the_timer_was_set_is_kept(lane: Way, connections: list[ShortWay]) -> None:
+    """The timer is set once more, for what is left of the time."""
+    async with lane.connection() as talk:
+        await talk.ask(ASKED)
+        (protocol,) = connections
+        first = protocol.timeout_keep_alive_task
+        await talk.ask(ASKED)
+        assert protocol.timeout_keep_alive_task is first
+
+        protocol.timeout_keep_alive_handler()
+        assert protocol.timeout_keep_alive_task is not first
+        assert (await talk.ask(ASKED)).body == b'{"status":"ok"}'
+
+        assert protocol._idle_since is not None
+        protocol._idle_since -= protocol.timeout_keep_alive
+        protocol.timeout_keep_alive_handler()
+        assert await talk.ends()
+
+
+async def test_who_waits_for_an_answer_is_not_idle(lane: Way, connections: list[ShortWay]) -> None:
+    async with lane.connection() as talk:
+        await talk.ask(ASKED)
+        (protocol,) = connections
+        talk.writer.write(ASKED[:20])
+        await talk.writer.drain()
+        while protocol._idle_since is not None:  # noqa: ASYNC110 - nobody tells when the bytes are there
+            await asyncio.sleep(0)
+
+        protocol.timeout_keep_alive_handler()
+        assert protocol.timeout_keep_alive_task is None
+        assert (await talk.ask(ASKED[20:])).body == b'{"status":"ok"}'
+        assert protocol.timeout_keep_alive_task is not None
+
+
+async def test_a_connection_that_ends_leaves_no_timer(lane: Way, connections: list[ShortWay]) -> None:
+    async with lane.connection() as talk:
+        await talk.ask(ASKED)
+        (protocol,) = connections
+        timer = protocol.timeout_keep_alive_task
+        assert timer is not None
+
+    while not timer.cancelled():  # noqa: ASYNC110 - nobody tells when the server has heard of the end
+        await asyncio.sleep(0)
