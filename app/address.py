@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 import socket
+import sys
+from typing import Any
 
 BACKLOG = 2048
+_SHARED = (socket.SO_REUSEADDR, socket.SO_REUSEPORT)
 
 
 class AddressTaken(Exception):
     """The address cannot be listened on; `str()` says which and why."""
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `AddressTaken`. Bound before anything else is touched, so a taken port is told."""
+def bind(host: str, port: int, *, workers: int = 1) -> list[socket.socket]:
+    """Listening sockets, one for all workers or one for each; raises `AddressTaken`.
+
+    Bound before anything else is touched, so a taken port is told. On one socket, the worker that is awake takes every
+    connection that comes, and often all of them; among several Linux deals them out.
+    """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        alone = _listener(family, address, socket.SO_REUSEADDR)
+        if workers == 1 or sys.platform != "linux":
+            return [alone]
+        with alone:  # nobody else has the address: now it may be shared
+            address = alone.getsockname()
+        first = _listener(family, address, *_SHARED)
+        return [first, *(another(first) for _ in range(workers - 1))]
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not an address"
         raise AddressTaken(f"Cannot listen on {host} port {port}: {reason}. Choose another with --port.") from error
+
+
+def another(listener: socket.socket) -> socket.socket:
+    """One more of several on one address."""
+    return _listener(listener.family, listener.getsockname(), *_SHARED)
+
+
+def _listener(family: int, address: Any, *options: int) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        for option in options:
+            listener.setsockopt(socket.SOL_SOCKET, option, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
     listener.set_inheritable(True)
     return listener
 

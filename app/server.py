@@ -1,20 +1,17 @@
-"""uvicorn, configured: one process or several on one socket, a clean stop, no forwarded header believed unasked."""
+"""uvicorn, configured: one process or several, a clean stop, no forwarded header believed unasked."""
 
 from __future__ import annotations
 
-import signal
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from app.address import BACKLOG
 from app.http_protocol import HardenedProtocol
 from app.settings import Settings, share_metrics
+from app.workers import Workers
 
 DRAIN_S = 30
 KEEP_ALIVE_S = 5
@@ -22,8 +19,11 @@ MAX_FRAME_BYTES = 1_048_576
 """Of a WebSocket message; a longer one closes the socket with 1009."""
 
 
-def run(settings: Settings, listener: socket.socket, *, workers: int) -> int:
-    """Serve until SIGTERM or Ctrl-C, then finish the requests under way; returns the exit status."""
+def run(settings: Settings, listeners: list[socket.socket], *, workers: int) -> int:
+    """Serve until SIGTERM or Ctrl-C, then finish the requests under way; returns the exit status.
+
+    `listeners` has one socket for all workers, or one for each.
+    """
     config = uvicorn.Config(
         "app.main:create_app_from_environment",
         factory=True,
@@ -45,10 +45,10 @@ def run(settings: Settings, listener: socket.socket, *, workers: int) -> int:
     )
     if workers == 1:
         share_metrics(None)
-        return _run_one(config, listener)
+        return _run_one(config, listeners[0])
     with tempfile.TemporaryDirectory(prefix="moorings-metrics-", ignore_cleanup_errors=True) as directory:
         share_metrics(directory)
-        supervisor = _Workers(config, [listener])
+        supervisor = Workers(config, listeners)
         supervisor.run()
     return 0 if supervisor.stopped_by_signal else 1
 
@@ -59,38 +59,6 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         self._captured_signals.clear()
-
-
-class _Workers(Multiprocess):
-    """uvicorn's supervisor, which ends quietly and says whether it was asked to."""
-
-    stopped_by_signal = False
-
-    def init_processes(self) -> None:
-        with _ctrl_c_ignored():
-            super().init_processes()
-
-    def handle_int(self) -> None:
-        self.stopped_by_signal = True
-        super().handle_int()
-
-    def handle_term(self) -> None:
-        self.stopped_by_signal = True
-        super().handle_term()
-
-
-@contextmanager
-def _ctrl_c_ignored() -> Iterator[None]:
-    """What a process that is started meanwhile begins with, until its server knows what to do with Ctrl-C.
-
-    A terminal sends it to all processes; one that has not got further than its imports would show a traceback. The
-    supervisor gets it too, and ends the others.
-    """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _run_one(config: uvicorn.Config, listener: socket.socket) -> int:

@@ -34,13 +34,13 @@ def serve(host: str, port: int, workers: int) -> None:
 
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
-    listener = bind(host, port)
-    url = url_of(listener)
+    listeners = bind(host, port, workers=workers)
+    url = url_of(listeners[0])
     token = asyncio.run(prepare(settings))
     if token is not None:
         print(welcome(url, token), flush=True)
     logging.getLogger("moorings").info("Moorings serves %s on %s", settings.address.origin, url)
-    sys.exit(run(settings, listener, workers=workers))
+    sys.exit(run(settings, listeners, workers=workers))
 
 
 @click.command()
