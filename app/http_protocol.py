@@ -75,7 +75,10 @@ class HardenedProtocol(HttpToolsProtocol):
         if self._head_open:
             self._head_bytes += len(data)
             self._pieces_bytes += len(data)
+        idle_since = self._idle_since
         super().data_received(data)
+        if was_between and not self._begun:
+            self._idle_since = idle_since  # an empty line is no request
         if was_between and self._begun == 1 and self._is_between:
             self._note_wire(data)
         if self._head_open and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -124,6 +127,8 @@ class HardenedProtocol(HttpToolsProtocol):
         self._clear_deadline()
         if self._passage is None:
             super().on_message_complete()
+            if not self.parser.should_upgrade() and self.cycle.response_complete:
+                self._be_idle()  # it was answered before it was whole
         else:
             self._pass(self._passage)
             self._passage = None
@@ -137,6 +142,9 @@ class HardenedProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
+        self._be_idle()
+
+    def _be_idle(self) -> None:
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._look_after(self.timeout_keep_alive)

@@ -3,7 +3,7 @@
 That is whose token it is, how often he asked, and what is kept. Where nothing is kept, the reading is asked for beside
 the token instead of behind it: both wait for the database at the same time, and share its statements with more others.
 What was read that way counts only when the database has the same of the token as before. The user's revision is in
-that, and never falls: what was read is then no older than the request and no other than its question asks for.
+that, and never falls: what was read is then no older than the request, nor than what its question asks for.
 """
 
 from __future__ import annotations
@@ -89,29 +89,33 @@ class SeenPassage(Passage):
         return known
 
     async def _read_beside(self, reading: Reading, before: Known, token: asyncio.Future[TokenRow | None]) -> None:
+        body, failure = None, None
         try:
             body = await reading.body(before.viewer)
-        except Exception:  # noqa: BLE001 - said when the viewer is let in and it is read for him
-            body = None
+        except Exception as error:  # noqa: BLE001 - for the viewer, if he is let in
+            failure = error
         try:
             known = self._admit(await token)
         except Refusal as refusal:
             await self._refuse(refusal)
             return
-        if known is before and body is not None:
-            self._write_read(reading, known, body)
-        else:
+        if known is not before:
             await self._read(reading, known)
+        elif failure is not None:
+            raise failure
+        else:
+            await self._tell(reading, known, body)
 
     async def _read(self, reading: Reading, known: Known) -> None:
-        """Ask again what was asked before; the door says what it is when there is no success to tell."""
-        body = await reading.body(known.viewer)
-        if body is None:
-            await self._enter_as(known)
-        else:
-            self._write_read(reading, known, body)
+        """Ask again what was asked before."""
+        await self._tell(reading, known, await reading.body(known.viewer))
 
-    def _write_read(self, reading: Reading, known: Known, body: bytes) -> None:
+    async def _tell(self, reading: Reading, known: Known, body: bytes | None) -> None:
+        """Write a success; without one, the door says what it is, and does not try the same first."""
+        if body is None:
+            self._scope["was_tried"] = True
+            await self._enter_as(known)
+            return
         seen = self._seen
         if seen.sort is None:
             seen.sort = sort_of(reading.headers, seen.wording.vary)

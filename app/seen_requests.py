@@ -23,7 +23,7 @@ from models.viewer import Viewer
 
 MOST = 1_024
 LARGEST_BYTES = 2_048
-"""Of a request that is remembered; two megabytes of them in all, at the most."""
+"""Of a request that is remembered; what it means takes some four times that."""
 
 _SECRET_BYTES = 64
 

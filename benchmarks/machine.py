@@ -56,7 +56,9 @@ def on_cores(cores: frozenset[int]) -> Iterator[None]:
 def all_on(cores: frozenset[int], root: int | None) -> Iterator[None]:
     """Run this thread, and a process with its descendants, on these cores for a while; back on their own afterwards."""
     moved = {0: os.sched_getaffinity(0)}
-    moved |= {} if root is None else {pid: os.sched_getaffinity(pid) for pid in descent(root)}
+    for pid in [] if root is None else descent(root):
+        with suppress(ProcessLookupError):  # a connection that was closed has no process any more
+            moved[pid] = os.sched_getaffinity(pid)
     for pid in moved:
         _move(pid, cores)
     try:
@@ -67,7 +69,7 @@ def all_on(cores: frozenset[int], root: int | None) -> Iterator[None]:
 
 
 def _move(pid: int, cores: Iterable[int]) -> None:
-    with suppress(ProcessLookupError):  # a connection that was closed has no process any more
+    with suppress(ProcessLookupError):
         os.sched_setaffinity(pid, cores)
 
 

@@ -30,7 +30,7 @@ from models.shared_writes import SharedWrites, postgresql
 from models.viewer import Viewer
 
 Change = Callable[[BackupDestination], Sequence[Attribute]]
-"""Takes over a change into a row and says which attributes it changed; may be asked twice, of two states of the row."""
+"""Takes over a change into a row and says which attributes it changed; may be asked again, of the row as it is then."""
 
 BESIDE_ATTRIBUTES = (
     *("credentials_set_at", "reachability", "last_check", "checked_at", "claim", "claimed_until", "updated_at"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from models.attributes import cleaned
 from models.destination_row import FIELDS as FIELD_NAMES
@@ -127,11 +127,19 @@ def _show_local(row: DestinationRow) -> dict[str, Any]:
     }
 
 
-_SHOWN: dict[str, Callable[[DestinationRow], dict[str, Any]]] = {
-    DestinationKind.AMAZON_S3.value: _show_amazon_s3,
-    DestinationKind.CUSTOM_S3.value: _show_custom_s3,
-    DestinationKind.LOCAL.value: _show_local,
-}
+def _display(kind: DestinationKind) -> Callable[[DestinationRow], dict[str, Any]]:
+    match kind:
+        case DestinationKind.AMAZON_S3:
+            return _show_amazon_s3
+        case DestinationKind.CUSTOM_S3:
+            return _show_custom_s3
+        case DestinationKind.LOCAL:
+            return _show_local
+        case _:
+            assert_never(kind)
+
+
+_SHOWN = {kind.value: _display(kind) for kind in DestinationKind}
 """One display for each kind: of reading a page, showing its rows is the largest part that is ours."""
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from weakref import ref
 
 import orjson
 import strawberry
@@ -23,18 +24,24 @@ from schema.operation_source import OperationSource
 
 
 class Bound:
-    """A compiled operation with its variables, which can be run any number of times."""
+    """A compiled operation with its variables, which can be run any number of times.
 
-    __slots__ = ("_given", "_run")
+    It does not keep the operation, which takes much more than its text: that is for the engine to keep or to give up.
+    """
 
-    def __init__(self, run: Callable[..., Awaitable[Any]], given: tuple[Any, ...]) -> None:
-        self._run = run
+    __slots__ = ("_compiled", "_given")
+
+    def __init__(self, compiled: Compiled, given: tuple[Any, ...]) -> None:
+        self._compiled = ref(compiled)
         self._given = given
 
     async def answer(self, context: Context) -> bytes | None:
-        """The answer in JSON; None when graphql-core has to run the operation."""
+        """The answer in JSON; None when graphql-core has to run the operation, or it was given up."""
+        compiled = self._compiled()
+        if compiled is None:
+            return None
         try:
-            return orjson.dumps({"data": await self._run(context, *self._given)})
+            return orjson.dumps({"data": await compiled.run(context, *self._given)})
         except Exception:  # noqa: BLE001 - graphql-core runs it again, and says what it was
             return None
 
@@ -46,12 +53,13 @@ class Compiled:
         """`namespace` has what the source defines: `run(context, *given)`, and `given(values)` unless that is them."""
         self._variables = variables
         self._given: Callable[[Any], tuple[Any, ...]] = namespace.get("given", lambda values: (values,))
-        self._run: Callable[..., Awaitable[Any]] = namespace["run"]
+        self.run: Callable[..., Awaitable[Any]] = namespace["run"]
+        """Raises whatever surprises it."""
 
     def bind(self, variables: Mapping[str, Any]) -> Bound | None:
         """The operation with these variables; None when graphql-core has to say what is wrong with them."""
         try:
-            return Bound(self._run, self._given(self._variables.of(variables)))
+            return Bound(self, self._given(self._variables.of(variables)))
         except Exception:  # noqa: BLE001 - graphql-core looks at them again, and says what it was
             return None
 

@@ -108,14 +108,10 @@ class Engine:
             return None
         return compiled.bind(variables)
 
-    async def write(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:
-        """Execute as `run` does, and write the answer in JSON, straight from rows when the operation can be bound."""
-        return await self.write_bound(self.bind(prepared, variables), prepared, variables, context)
-
-    async def write_bound(
+    async def write(
         self, bound: Bound | None, prepared: Prepared, variables: Mapping[str, Any], context: Context
     ) -> Written:
-        """As `write`, for what `bind` made of the operation.
+        """Execute as `run` does, and write the answer in JSON: straight from rows, if `bind` could make that of it.
 
         A compiled query waits for nothing but its statements, and those have deadlines of their own.
         """

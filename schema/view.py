@@ -127,10 +127,11 @@ class GraphQLView:
         if prepared.type is OperationType.SUBSCRIPTION:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
-        bound = self.engine.bind(prepared, params.variables)
+        was_tried = "was_tried" in request.scope  # on the fast lane, and came to nothing
+        bound = None if was_tried else self.engine.bind(prepared, params.variables)
         if bound is not None and prepared.type is OperationType.QUERY:
             request.scope["reading"] = Reading(bound, headers_of(media_type), request.scope)
-        written = await self.engine.write_bound(bound, prepared, params.variables, context)
+        written = await self.engine.write(bound, prepared, params.variables, context)
         is_lasting = prepared.type is OperationType.QUERY and written.is_whole
         return _text(written.text, media_type, kind=_Lasting if is_lasting else Response)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -19,7 +20,7 @@ from schema.allowance import Limits
 from schema.engine import Engine, NotExecuted, Written
 from schema.prepared import Prepared
 from tests.fuzz_stage import FORBIDDEN, OTHER, WATCHED, Stage
-from tests.operation_fuzz import Watched
+from tests.operation_fuzz import Watched, write
 from tests.random_mutations import MutationWriter
 
 CASES_PER_DOCUMENT = 5
@@ -75,7 +76,7 @@ class MutationFuzz:
             wanted = await self._come(prepared, variables, viewer, self._by_graphql_core)
             if watched is not None:
                 watched.text = None
-            found = await self._come(prepared, variables, viewer, self._engine.write)
+            found = await self._come(prepared, variables, viewer, partial(write, self._engine))
             if found == wanted:
                 break
         assert found == wanted, f"\n{text}\n{variables}\ngraphql-core: {wanted}\nwritten:      {found}"

@@ -87,3 +87,33 @@ async def test_a_connection_that_ends_leaves_no_timer(lane: Way, connections: li
 
     while not timer.cancelled():  # noqa: ASYNC110 - nobody tells when the server has heard of the end
         await asyncio.sleep(0)
+
+
+async def test_an_empty_line_is_no_request(lane: Way, connections: list[ShortWay]) -> None:
+    """Whoever sends one is as idle as before."""
+    async with lane.connection() as talk:
+        await talk.ask(ASKED)
+        (protocol,) = connections
+        protocol.data_received(b"\r\n")
+
+        assert protocol._idle_since is not None
+        protocol._idle_since -= protocol.timeout_keep_alive
+        protocol.timeout_keep_alive_handler()
+        assert await talk.ends()
+
+
+async def test_who_was_answered_before_the_body_was_whole_is_idle_when_it_is(
+    lane: Way, connections: list[ShortWay]
+) -> None:
+    """As after a refusal that did not wait for it."""
+    async with lane.connection() as talk:
+        chunked = wire("POST", "/graphql", "junk", "Content-Type: application/json", "Transfer-Encoding: chunked")
+        assert b"401" in (await talk.ask(chunked + b"1\r\n{\r\n")).status
+        (protocol,) = connections
+        talk.writer.write(b"1\r\n}\r\n0\r\n\r\n")
+        async with asyncio.timeout(10):
+            while protocol._body_open:  # noqa: ASYNC110 - nobody tells when the bytes are there
+                await asyncio.sleep(0)
+
+        assert protocol._idle_since is not None
+        assert protocol.timeout_keep_alive_task is not None

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import asyncpg
 import pytest
 
-from models.engines.moments import REMEMBERED, Moments, wire_form
+from models.engines.moments import Moments, wire_form
+from models.written_moments import REMEMBERED
 from tests.postgres import PostgresServer
 
 FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)

@@ -17,6 +17,7 @@ from schema.context import Context
 from schema.engine import Engine
 from tests.fuzz_stage import WATCHED, Stage, staged
 from tests.mutation_fuzz import MutationFuzz
+from tests.operation_fuzz import write
 from tests.random_mutations import ACTS, FIELDS
 
 SEED, CASES = 20_261_125, 900
@@ -103,7 +104,7 @@ async def test_a_mutation_whose_answer_cannot_be_written_has_acted_once(stage: S
     prepared = engine.prepare(UPDATE, None)
     assert [prepared.compiled(engine._strawberry) for _ in range(2)][1] is not None
     before = await Event.all().count()
-    written = await engine.write(prepared, variables, stage.context(WATCHED, None))
+    written = await write(engine, prepared, variables, stage.context(WATCHED, None))
 
     assert not written.is_whole
     assert await Event.all().count() == before + 1
@@ -127,7 +128,7 @@ async def test_a_mutation_that_takes_too_long_is_called_off(stage: Stage) -> Non
     with closing(sqlite3.connect(file, isolation_level=None)) as outside:
         outside.execute("BEGIN IMMEDIATE")
         wanted = await engine.run(prepared, variables, stage.context(WATCHED, None))
-        written = await engine.write(prepared, variables, stage.context(WATCHED, None))
+        written = await write(engine, prepared, variables, stage.context(WATCHED, None))
 
     assert orjson.loads(written.text) == wanted
     assert wanted["errors"][0]["extensions"]["code"] == "TIMED_OUT"

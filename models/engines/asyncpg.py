@@ -31,9 +31,7 @@ SERVER_SETTINGS = {
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
     "timezone": "UTC",
-    "random_page_cost": "1.1",
 }
-"""The last: at the price of a disk's arm, a write for a dozen users would read all users instead of an index."""
 
 UNAVAILABLE = (
     OSError,

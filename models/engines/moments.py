@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-REMEMBERED = 16_384
-"""Some three megabytes; when they are full, remembering begins anew."""
+from models.written_moments import REMEMBERED
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
