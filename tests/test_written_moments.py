@@ -1,4 +1,4 @@
-"""The texts of moments: the same as the JSON library's, in UTC, found again, and not more of them than are remembered."""
+"""The texts of moments: the same as the JSON library's, in UTC, found again, and no more than are remembered."""
 
 from __future__ import annotations
 
