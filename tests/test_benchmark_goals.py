@@ -6,19 +6,9 @@ import os
 import subprocess
 from dataclasses import replace
 
-from benchmarks.figures import Figures
 from benchmarks.goals import verdicts
 from benchmarks.machine import all_on
-
-FIGURES = Figures(
-    requests_per_s=1_000,
-    p50_ms=1,
-    p99_ms=2,
-    server_us=100,
-    database_us=50,
-    generator_us=20,
-    resident_mb=80,
-)
+from tests.test_benchmarks import FIGURES
 
 
 def test_a_goal_is_kept_or_not() -> None:
