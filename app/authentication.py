@@ -31,17 +31,13 @@ class Doorkeeper:
         """The viewer of a token; raises `Unauthenticated` or `TooManyAttempts`. The count is left in the scope."""
         try:
             bearer = scope["bearer"] = parse_bearer(token)
-        except Unauthenticated:
-            await self.refuse(scope)
-            raise
-        try:
             viewer = viewer_behind(await look_up(bearer, self._reads), bearer, self._protocol)
         except Unauthenticated:
             await self.refuse(scope)
             raise
         if viewer.token_id is not None:
             self._usage.note(viewer.token_id)
-        scope["quota"] = await self._requests.hit("user", str(viewer.user_id))
+        scope["quota"] = await self._requests.hit(*_request_of(viewer))
         return viewer
 
     @property
@@ -67,7 +63,7 @@ class Doorkeeper:
         """Let in a viewer whose token is still what it was, as `admit_at_once` does; raises `TooManyAttempts`."""
         if viewer.token_id is not None:
             self._usage.note(viewer.token_id)
-        scope["quota"] = self._requests.count("user", str(viewer.user_id))
+        scope["quota"] = self._requests.count(*_request_of(viewer))
 
     async def refuse(self, scope: Scope) -> None:
         """Count a failed authentication of this client; raises `TooManyAttempts` when there were too many."""
@@ -91,6 +87,11 @@ class Authentication:
                 raise Unauthenticated
             scope["viewer"] = await self._doorkeeper.admit(token, scope)
         await self._app(scope, receive, send)
+
+
+def _request_of(viewer: Viewer) -> tuple[str, str]:
+    """What a request is counted for."""
+    return "user", str(viewer.user_id)
 
 
 def _failure_of(scope: Scope) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.kept_answer import OK
 from app.questions import READS, Question
 from app.response_cache import ResponseCache
 
@@ -29,7 +30,7 @@ class CachedReads:
 
         async def send_and_keep(message: Message) -> None:
             nonlocal start
-            if message["type"] == "http.response.start" and message["status"] == 200:
+            if message["type"] == "http.response.start" and message["status"] == OK:
                 start = message
             elif start is None:
                 await send(message)

@@ -95,7 +95,9 @@ class Metrics:
         key = (method if method in METHODS else "OTHER", "other" if route is None else route.path, status)
         tally = self._tallies.get(key)
         if tally is None:
-            tally = self._tallies[key] = self._tally(*key)
+            path = key[1].rstrip("/") or "/"
+            tally = Tally(self._requests.labels(key[0], path, status), self._latency.labels(path))
+            self._tallies[key] = tally
         return tally
 
     def count(self, tally: Tally, took_s: float) -> None:
@@ -120,10 +122,6 @@ class Metrics:
         while True:
             self._publish()
             await asyncio.sleep(PUBLISH_S)
-
-    def _tally(self, method: str, path: str, status: int) -> Tally:
-        route = path.rstrip("/") or "/"
-        return Tally(self._requests.labels(method, route, status), self._latency.labels(route))
 
     def _metric_of(self, numbers: Kept) -> Counter | Gauge:
         labels = [numbers.label] if numbers.label else []

@@ -42,17 +42,16 @@ class SeenPassage(Passage):
         self._loop = loop
         seen = self._seen
         token = seen.doorkeeper.look_up(seen.bearer)
-        if seen.known is not None and seen.reading is not None and self._has_to_be_read(seen.known):
+        if seen.known is not None and seen.reading is not None and self._reads_beside(seen.known):
             self._work(self._read_beside(seen.reading, seen.known, token))
         else:
             token.add_done_callback(self._looked_up)
 
-    def _has_to_be_read(self, known: Known) -> bool:
-        """Whether it looks as if the viewer will be let in, and nothing is kept for him."""
-        seen, have_written = self._seen, self._memory.have_written
-        if known.viewer.user_id in have_written:
-            have_written.discard(known.viewer.user_id)
+    def _reads_beside(self, known: Known) -> bool:
+        """Whether it looks as if the viewer will be let in as he is known, and nothing is kept for him."""
+        if self._memory.forget_write(known.viewer.user_id):
             return False
+        seen = self._seen
         return not (seen.is_spent or seen.wording.condition or self._lane.cache.keeps(known.question))
 
     def _looked_up(self, token: asyncio.Future[TokenRow | None]) -> None:

@@ -78,8 +78,7 @@ class SeenRequests:
     def __init__(self) -> None:
         self._beginning = sha256(token_bytes(_SECRET_BYTES))
         self._seen: dict[bytes, SeenRequest] = {}
-        self.have_written: set[int] = set()
-        """Users who have written since one of them asked what was seen before: what is known of them is outdated."""
+        self._writers: set[int] = set()
 
     def __len__(self) -> int:
         """How many are remembered."""
@@ -97,10 +96,17 @@ class SeenRequests:
             self._seen[self._digest(wire)] = request
 
     def note_write(self, user_id: int) -> None:
-        """Remember that a user has written something."""
-        if len(self.have_written) >= MOST:
-            self.have_written.clear()
-        self.have_written.add(user_id)
+        """Remember that a user has written something: what is known of him is outdated."""
+        if len(self._writers) >= MOST:
+            self._writers.clear()
+        self._writers.add(user_id)
+
+    def forget_write(self, user_id: int) -> bool:
+        """Whether a user has written since this was asked last."""
+        if user_id not in self._writers:
+            return False
+        self._writers.remove(user_id)
+        return True
 
     def _digest(self, wire: bytes) -> bytes:
         digest = self._beginning.copy()

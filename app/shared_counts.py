@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import cache
 from typing import NamedTuple
 
 from limits import parse
@@ -15,6 +16,8 @@ from limits.storage import storage_from_string
 from app.rates import Rate
 
 logger = logging.getLogger("moorings.limits")
+_parsed = cache(parse)
+"""The library's own form of a rate, of which there are as many as there are limits."""
 
 
 class Count(NamedTuple):
@@ -38,7 +41,7 @@ class SharedCounts:
 
     async def hit(self, rate: Rate, *identifiers: str) -> Count | None:
         """Count one; None, which is logged, when it cannot be counted."""
-        limit = parse(rate.text)
+        limit = _parsed(rate.text)
         try:
             allowed = await self._strategy.hit(limit, *identifiers)
             stats = await self._strategy.get_window_stats(limit, *identifiers)

@@ -16,7 +16,7 @@ import asyncpg
 
 from models.backup_destination import BackupDestination
 from models.kinds import DestinationKind, Reachability
-from models.written_moments import REMEMBERED
+from models.remembered import MOST
 
 _KINDS = {kind.value: kind for kind in DestinationKind}
 _REACHABILITIES = {reachability.value: reachability for reachability in Reachability}
@@ -109,7 +109,7 @@ _STYLE = _AT["path_style_endpoint"]
 _MOMENTS = tuple(_AT[name] for name in ("created_at", "updated_at", "credentials_set_at"))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=MOST)
 def _moment(text: str) -> datetime:
     """The same moment is the same object, as from PostgreSQL: whoever writes it finds it faster."""
     return datetime.fromisoformat(text)

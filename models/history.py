@@ -7,7 +7,7 @@ from typing import Any
 
 from models.backup_destination import BackupDestination
 from models.clock import current_second
-from models.engines.asyncpg import MooringsAsyncpgClient
+from models.engines.asyncpg import postgresql_behind
 from models.event import Event, EventKind
 from models.kinds import Attribute
 from models.pagination import Bounds, Slice
@@ -67,8 +67,8 @@ async def newest_event_id(user_id: int) -> int:
 
     On PostgreSQL over a connection at hand: until it is known, a stream has not begun, and what happens is not in it.
     """
-    database: Any = Event._meta.db
-    if isinstance(database, MooringsAsyncpgClient):
+    database = postgresql_behind(Event)
+    if database is not None:
         rows = await database.fetch(f"SELECT max(id) FROM {Event._meta.db_table} WHERE user_id = $1", user_id)  # noqa: S608 - the model's own name
         return int(rows[0][0] or 0)
     newest = await Event.filter(user_id=user_id).order_by("-id").first()

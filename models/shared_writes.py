@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from models.batching import Batched
-from models.engines.asyncpg import MooringsAsyncpgClient
+from models.engines.asyncpg import postgresql_behind
 from models.event import Event
 
 
@@ -52,7 +52,7 @@ class SharedWrites:
 
     async def _do(self, acts: Collection[_Act]) -> dict[_Act, int]:
         """Those of the acts that were done, each with the id of its row."""
-        database, sent = postgresql(), [act for act in acts if not act.is_given_up]
+        database, sent = postgresql_behind(Event), [act for act in acts if not act.is_given_up]
         if database is None or not sent:
             return {}
         end = asyncio.get_running_loop().create_future()
@@ -63,9 +63,3 @@ class SharedWrites:
             return {sent[n]: id_ for n, id_ in await database.fetch(self._statement, told.decode())}
         finally:
             end.set_result(None)
-
-
-def postgresql() -> MooringsAsyncpgClient | None:
-    """The pool of PostgreSQL; None on the embedded database, and inside a transaction, which a write joins."""
-    database: Any = Event._meta.db
-    return database if isinstance(database, MooringsAsyncpgClient) else None

@@ -57,8 +57,7 @@ def beginnings() -> str:
     """The beginnings of lists on PostgreSQL, brief: user, size. A user stands there once: rows say whose they are."""
     return (
         f"SELECT {_of_d(BRIEF)} FROM unnest($1::int4[], $2::int4[]) AS q(user_id, size) CROSS JOIN LATERAL ("  # noqa: S608
-        f"SELECT {', '.join(BRIEF)} FROM {_DESTINATIONS} "
-        f"WHERE (user_id, id) > (q.user_id, 0) AND (user_id, id) <= (q.user_id, {2**31 - 1}) "
+        f"SELECT {', '.join(BRIEF)} FROM {_DESTINATIONS} WHERE {_between('q.user_id', '0', str(2**31))} "
         f"ORDER BY {_ORDERS[False]} LIMIT q.size) AS d"
     )
 

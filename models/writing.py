@@ -21,12 +21,13 @@ from models import shared_statements
 from models import write_statements as statements
 from models.backup_destination import BackupDestination
 from models.batching import Batched
+from models.engines.asyncpg import postgresql_behind
 from models.errors import ValidationFailed
 from models.event import EventKind
 from models.history import happening, record
 from models.kinds import Attribute
 from models.ownership import MAX_ID, locked, own
-from models.shared_writes import SharedWrites, postgresql
+from models.shared_writes import SharedWrites
 from models.viewer import Viewer
 
 Change = Callable[[BackupDestination], Sequence[Attribute]]
@@ -72,7 +73,7 @@ class Writes:
 
     async def add(self, viewer: Viewer, row: BackupDestination) -> None:
         """Store a new destination, and give the row its id."""
-        database = postgresql()
+        database = postgresql_behind(BackupDestination)
         if database is None:
             async with in_transaction():
                 await row.save(force_create=True)
@@ -86,7 +87,7 @@ class Writes:
 
     async def look(self, viewer: Viewer, destination_id: int) -> Seen | None:
         """The viewer's destination before a change; None where changes are transactions. Raises as `own` does."""
-        if postgresql() is None:
+        if postgresql_behind(BackupDestination) is None:
             return None
         return own(viewer, await self._rows.ask(destination_id) if 0 < destination_id <= MAX_ID else None)
 
@@ -129,14 +130,14 @@ class Writes:
                     return row, True
             finally:
                 self._under_way.discard(row.id)
-        database = postgresql()
+        database = postgresql_behind(BackupDestination)
         if database and await database.fetch(statements.UPDATE, row.id, written_by, *values, *_TOLD(told)):
             return row, True
         raise _Overtaken
 
     async def remove(self, viewer: Viewer, destination_id: int) -> None:
         """Remove the viewer's destination; raises as `own` does."""
-        database = postgresql()
+        database = postgresql_behind(BackupDestination)
         if database is not None and 0 < destination_id <= MAX_ID:
             told = _TOLD(happening(viewer, EventKind.DELETED))
             if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *told):
@@ -149,7 +150,7 @@ class Writes:
 
 async def _look(ids: Collection[int]) -> dict[int, Seen]:
     """Rows by id."""
-    database = postgresql()
+    database = postgresql_behind(BackupDestination)
     found: Sequence[Any] = (
         () if database is None else await database.fetch(statements.READ, list(ids), record_class=Seen)
     )

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-REMEMBERED = 16_384
-"""Some three megabytes; when they are full, remembering begins anew."""
+from models.remembered import Remembered
 
 
-class WrittenMoments(dict[datetime, str]):
+class WrittenMoments(Remembered[datetime, str]):
     """The text of each moment, which must know its zone."""
 
-    def __missing__(self, moment: datetime) -> str:
-        """Write a moment and remember it; AttributeError for what is none, such as the None of an empty column."""
-        if len(self) >= REMEMBERED:
-            self.clear()
-        text = self[moment] = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-        return text
+    def find_out(self, key: datetime) -> str:
+        """Write a moment; AttributeError for what is none, such as the None of an empty column."""
+        return key.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 WRITTEN = WrittenMoments()

@@ -74,69 +74,60 @@ _BUCKET_NAME, _REGION, _ENDPOINT = (_AT[name] for name in ("bucket_name", "regio
 _PATH_STYLE, _CREATED_AT, _UPDATED_AT = (_AT[name] for name in ("path_style_endpoint", "created_at", "updated_at"))
 
 
-_AMAZON_S3, _CUSTOM_S3, _LOCAL = (
-    (TYPES[kind], KINDS[kind].human_name)
-    for kind in (DestinationKind.AMAZON_S3, DestinationKind.CUSTOM_S3, DestinationKind.LOCAL)
-)
-
-
 def represent(row: DestinationRow) -> dict[str, Any]:
     """A row as the document shows it, its keys in the document's order; raises KeyError for a kind nobody knows."""
     return _SHOWN[row[_KIND]](row)
 
 
-def _show_amazon_s3(row: DestinationRow) -> dict[str, Any]:
-    return {
-        "id": row[_ID],
-        "user_id": row[_USER_ID],
-        "label": row[_LABEL],
-        "type": _AMAZON_S3[0],
-        "type_human": _AMAZON_S3[1],
-        "s3_bucket_name": row[_BUCKET_NAME],
-        "path_style_endpoint": row[_PATH_STYLE] or False,
-        "s3_region": row[_REGION],
-        "created_at": WRITTEN[row[_CREATED_AT]],
-        "updated_at": WRITTEN[row[_UPDATED_AT]],
-    }
-
-
-def _show_custom_s3(row: DestinationRow) -> dict[str, Any]:
-    return {
-        "id": row[_ID],
-        "user_id": row[_USER_ID],
-        "label": row[_LABEL],
-        "type": _CUSTOM_S3[0],
-        "type_human": _CUSTOM_S3[1],
-        "s3_bucket_name": row[_BUCKET_NAME],
-        "path_style_endpoint": row[_PATH_STYLE] or False,
-        "s3_endpoint": row[_ENDPOINT],
-        "created_at": WRITTEN[row[_CREATED_AT]],
-        "updated_at": WRITTEN[row[_UPDATED_AT]],
-    }
-
-
-def _show_local(row: DestinationRow) -> dict[str, Any]:
-    return {
-        "id": row[_ID],
-        "user_id": row[_USER_ID],
-        "label": row[_LABEL],
-        "type": _LOCAL[0],
-        "type_human": _LOCAL[1],
-        "created_at": WRITTEN[row[_CREATED_AT]],
-        "updated_at": WRITTEN[row[_UPDATED_AT]],
-    }
-
-
 def _display(kind: DestinationKind) -> Callable[[DestinationRow], dict[str, Any]]:
+    """What shows a row of that kind, with one look at each column."""
     match kind:
         case DestinationKind.AMAZON_S3:
-            return _show_amazon_s3
+            return _bucket_display(kind, "s3_region", _REGION)
         case DestinationKind.CUSTOM_S3:
-            return _show_custom_s3
+            return _bucket_display(kind, "s3_endpoint", _ENDPOINT)
         case DestinationKind.LOCAL:
-            return _show_local
+            return _local_display(kind)
         case _:
             assert_never(kind)
+
+
+def _bucket_display(kind: DestinationKind, where: str, column: int) -> Callable[[DestinationRow], dict[str, Any]]:
+    """`where` is what the answer calls the column that says where the bucket is."""
+    type_, human_name = TYPES[kind], KINDS[kind].human_name
+
+    def show(row: DestinationRow) -> dict[str, Any]:
+        return {
+            "id": row[_ID],
+            "user_id": row[_USER_ID],
+            "label": row[_LABEL],
+            "type": type_,
+            "type_human": human_name,
+            "s3_bucket_name": row[_BUCKET_NAME],
+            "path_style_endpoint": row[_PATH_STYLE] or False,
+            where: row[column],
+            "created_at": WRITTEN[row[_CREATED_AT]],
+            "updated_at": WRITTEN[row[_UPDATED_AT]],
+        }
+
+    return show
+
+
+def _local_display(kind: DestinationKind) -> Callable[[DestinationRow], dict[str, Any]]:
+    type_, human_name = TYPES[kind], KINDS[kind].human_name
+
+    def show(row: DestinationRow) -> dict[str, Any]:
+        return {
+            "id": row[_ID],
+            "user_id": row[_USER_ID],
+            "label": row[_LABEL],
+            "type": type_,
+            "type_human": human_name,
+            "created_at": WRITTEN[row[_CREATED_AT]],
+            "updated_at": WRITTEN[row[_UPDATED_AT]],
+        }
+
+    return show
 
 
 _SHOWN = {kind.value: _display(kind) for kind in DestinationKind}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from starlette.types import Scope
 from strawberry.dataloader import DataLoader
 
 from models.errors import Unauthenticated
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
     from schema.outcome import Outcome
 
 
-def context_of(scope: Scope, viewer: Viewer | None) -> Context:
-    """The context of one operation, from the state that the lifespan left for every request."""
-    state = scope["state"]
+def context_of(state: Mapping[str, Any], viewer: Viewer | None) -> Context:
+    """The context of one operation; `state` is what the lifespan left for every request."""
     return Context(service=state["service"], checks=state["checks"], streams=state["streams"], current_viewer=viewer)
 
 

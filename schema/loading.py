@@ -31,14 +31,6 @@ class Wanted(NamedTuple):
     chosen: DestinationFilter
 
 
-class Destinations(NamedTuple):
-    """A page of destinations, and what was asked for."""
-
-    slice: Slice[DestinationRow]
-    order: DestinationOrder
-    chosen: DestinationFilter
-
-
 async def load_viewer(context: Context) -> Viewer:
     """Whoever asks."""
     return context.viewer
@@ -69,21 +61,6 @@ async def load_destination(context: Context, id: str) -> DestinationRow | None: 
     """One of the viewer's destinations; the ability comes before the ID."""
     context.viewer.require(Ability.VIEW)
     return await context.destination(parse_id_of(NodeType.DESTINATION, id))
-
-
-async def load_destinations(
-    context: Context,
-    first: First = UNSET,
-    after: After = UNSET,
-    last: Last = UNSET,
-    before: Before = UNSET,
-    filter: Filter = UNSET,  # noqa: A002 - the argument's name
-    order_by: OrderBy = UNSET,
-) -> Destinations:
-    """A page of the viewer's destinations, in one statement, by key."""
-    context.viewer.require(Ability.VIEW)
-    wanted = wanted_destinations(first, after, last, before, filter, order_by)
-    return Destinations(await load_wanted(context, wanted, in_full=True), wanted.order, wanted.chosen)
 
 
 def wanted_destinations(

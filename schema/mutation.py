@@ -9,7 +9,7 @@ from strawberry.types import Info
 
 from models import check as model
 from models.abilities import Ability
-from models.listing import DestinationOrder
+from models.listing import BY_ID
 from schema.acting import create_destination, delete_destination, update_destination
 from schema.arguments import CreateInput, Depth, IdArgument, UpdateInput
 from schema.checks import CheckDepth, present_report
@@ -42,9 +42,7 @@ class Mutation:
     ) -> CreateBackupDestinationResult:
         """Needs `create-backup-destinations`."""
         row = await once(info.context, create_destination, input=input)
-        return CreateBackupDestinationPayload(
-            backup_destination=present(row), edge=destination_edge(row, DestinationOrder())
-        )
+        return CreateBackupDestinationPayload(backup_destination=present(row), edge=destination_edge(row, BY_ID))
 
     @strawberry.mutation(description="Change the fields that are given, and keep the rest.")
     async def update_backup_destination(

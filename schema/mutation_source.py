@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from models.errors import DestinationForbidden, DestinationNotFound, ValidationFailed
-from models.listing import DestinationOrder
+from models.listing import BY_ID
 from schema.acting import create_destination, delete_destination, update_destination
 from schema.input_makers import Inputs
 from schema.operation_source import OperationSource
@@ -56,7 +56,7 @@ class MutationSource(OperationSource):
         self._acts: list[str] = []
         self.constants |= {
             "first": first,
-            "order": DestinationOrder(),
+            "order": BY_ID,
             "invalid": validation_problem,
             "told": lambda refusal: Problem(message=str(refusal)),
             **{refusal.__name__: refusal for refusal in _REFUSALS.values()},

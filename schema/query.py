@@ -22,7 +22,15 @@ from schema.connection import (
 )
 from schema.context import Context
 from schema.events import present_event
-from schema.loading import Found, load_destination, load_destinations, load_node, load_nodes, load_viewer
+from schema.loading import (
+    Found,
+    load_destination,
+    load_node,
+    load_nodes,
+    load_viewer,
+    load_wanted,
+    wanted_destinations,
+)
 from schema.types import BackupDestination, Node, User, present, present_viewer
 
 
@@ -69,8 +77,10 @@ class Query:
         order_by: OrderBy = UNSET,
     ) -> BackupDestinationConnection:
         """One statement, by key."""
-        found = await load_destinations(info.context, first, after, last, before, filter, order_by)
-        return destination_connection(found.slice, found.order, found.chosen)
+        info.context.viewer.require(Ability.VIEW)
+        wanted = wanted_destinations(first, after, last, before, filter, order_by)
+        slice_ = await load_wanted(info.context, wanted, in_full=True)
+        return destination_connection(slice_, wanted.order, wanted.chosen)
 
     @strawberry.field(description="What happened to the viewer's destinations, newest first: the audit log.")
     async def events(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from starlette.types import Scope
+from collections.abc import Mapping
+from typing import Any
 
 from models.viewer import Viewer
 from schema.compiler import Bound
@@ -27,14 +28,14 @@ _GRAPHQL, _JSON = _headers(MediaType.GRAPHQL), _headers(MediaType.JSON)
 class Reading:
     """What a request asked for."""
 
-    __slots__ = ("_bound", "_shared", "headers")
+    __slots__ = ("_bound", "_state", "headers")
 
-    def __init__(self, bound: Bound, headers: Headers, scope: Scope) -> None:
-        """`scope` is that of a request; of it, only what all requests have in common is kept."""
+    def __init__(self, bound: Bound, headers: Headers, state: Mapping[str, Any]) -> None:
+        """`state` is what all requests have in common."""
         self._bound = bound
-        self._shared = {"state": scope["state"]}
+        self._state = state
         self.headers = headers
 
     async def body(self, viewer: Viewer) -> bytes | None:
         """The answer in JSON, without errors; None when graphql-core has to run the operation."""
-        return await self._bound.answer(context_of(self._shared, viewer))
+        return await self._bound.answer(context_of(self._state, viewer))

@@ -201,7 +201,7 @@ class _Connection:
         params: Params = parse_params(payload)
         engine = self._door.engine
         prepared = engine.prepare(params.query, params.operation_name)
-        context = context_of(self._socket.scope, await self._admit(self._token or ""))
+        context = context_of(self._socket.scope["state"], await self._admit(self._token or ""))
         if prepared.type is not OperationType.SUBSCRIPTION:
             yield await engine.run(prepared, params.variables, context)
             return

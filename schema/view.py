@@ -121,7 +121,7 @@ class GraphQLView:
             if media_type is not MediaType.EVENTS:
                 raise
             return EventStream(_told(error.answer))
-        context = context_of(request.scope, viewer)
+        context = context_of(request.scope["state"], viewer)
         if media_type is MediaType.EVENTS:
             return EventStream(self._streamed(prepared, params, context))
         if prepared.type is OperationType.SUBSCRIPTION:
@@ -130,7 +130,7 @@ class GraphQLView:
         was_tried = "was_tried" in request.scope  # on the fast lane, and came to nothing
         bound = None if was_tried else self.engine.bind(prepared, params.variables)
         if bound is not None and prepared.type is OperationType.QUERY:
-            request.scope["reading"] = Reading(bound, headers_of(media_type), request.scope)
+            request.scope["reading"] = Reading(bound, headers_of(media_type), request.scope["state"])
         written = await self.engine.write(bound, prepared, params.variables, context)
         is_lasting = prepared.type is OperationType.QUERY and written.is_whole
         return _text(written.text, media_type, kind=_Lasting if is_lasting else Response)

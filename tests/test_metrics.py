@@ -145,6 +145,13 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway
     gateway.close()
 
 
+async def until_so_many_serve(gateway: Gateway, workers: int) -> None:
+    """Wait until so many processes serve, and those that did are gone."""
+    async with asyncio.timeout(20):
+        while (await metrics_of(gateway))[sample("moorings_processes")] != workers:  # noqa: ASYNC110 - nobody tells when a worker has begun
+            await asyncio.sleep(0.01)
+
+
 async def test_several_workers_are_counted_together_those_replaced_too(workers: Gateway, tmp_path: Path) -> None:
     """Counts stay when a worker ends, what it held does not; nothing is left when all have ended."""
     account = await workers.new_user()
@@ -156,19 +163,15 @@ async def test_several_workers_are_counted_together_those_replaced_too(workers: 
     async def told(name: str, **labels: str) -> float:
         return (await metrics_of(workers))[sample(name, **labels)]
 
-    async def until_both_serve() -> None:
-        while await told("moorings_processes") != 2:  # noqa: ASYNC110 - nobody tells when a worker has begun
-            await asyncio.sleep(0.01)
-
     answers = {"method": "GET", "route": LIST, "status": "200"}
-    await until_both_serve()
+    await until_so_many_serve(workers, 2)
     await asyncio.gather(*(ask() for _ in range(20)))
     assert await told("moorings_requests_total", **answers) == 20
 
     first = set(children(workers.pid))
     os.kill(workers.pid, signal.SIGHUP)
     await until(lambda: len(set(children(workers.pid)) - first) == 2 and len(children(workers.pid)) == len(first))
-    await until_both_serve()
+    await until_so_many_serve(workers, 2)
     await asyncio.gather(*(ask() for _ in range(5)))
 
     assert await told("moorings_requests_total", **answers) == 25

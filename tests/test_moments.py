@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from models.engines.moments import Moments, wire_form
-from models.written_moments import REMEMBERED
+from models.remembered import MOST
 from tests.postgres import PostgresServer
 
 FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_the_memory_begins_anew_when_it_is_full() -> None:
     memory = Moments()
     start = datetime(2024, 8, 7, tzinfo=UTC)
 
-    for second in range(REMEMBERED + 1):
+    for second in range(MOST + 1):
         moment = start + timedelta(seconds=second)
         assert memory[wire_form(moment)] == moment
 

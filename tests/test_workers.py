@@ -14,8 +14,8 @@ import pytest
 from app.address import AddressTaken, bind
 from tests.gateway import Gateway
 from tests.keep_alive import KeepAlive
-from tests.test_metrics import metrics_of, sample
-from tests.test_serving import until
+from tests.test_metrics import until_so_many_serve
+from tests.test_serving import children, until
 
 CONNECTIONS = 64
 FEWEST = 10
@@ -34,20 +34,9 @@ async def serving(workers: int) -> AsyncIterator[Gateway]:
         await asyncio.to_thread(gateway.close)
 
 
-async def until_so_many_serve(gateway: Gateway, workers: int) -> None:
-    async with asyncio.timeout(20):
-        while (await metrics_of(gateway))[sample("moorings_processes")] != workers:  # noqa: ASYNC110 - nobody tells when a worker has begun
-            await asyncio.sleep(0.01)
-
-
 def sockets_of(pid: int) -> int:
     """How many sockets a process has open."""
     return sum(str(link.readlink()).startswith("socket:") for link in Path(f"/proc/{pid}/fd").iterdir())
-
-
-def children_of(pid: int) -> list[int]:
-    """Its processes."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 async def asked(gateway: Gateway, connections: int) -> list[KeepAlive]:
@@ -61,7 +50,7 @@ async def asked(gateway: Gateway, connections: int) -> list[KeepAlive]:
 async def test_connections_are_dealt_out() -> None:
     """On one socket one worker may have them all."""
     async with serving(2) as gateway, AsyncExitStack() as stack:
-        before = {pid: sockets_of(pid) for pid in children_of(gateway.pid)}  # give or take who has just left
+        before = {pid: sockets_of(pid) for pid in children(gateway.pid)}  # give or take who has just left
         for wire in await asked(gateway, CONNECTIONS):
             stack.callback(wire.close)
         taken = [count for pid in before if (count := sockets_of(pid) - before[pid]) > 1]
@@ -73,10 +62,10 @@ async def test_connections_are_dealt_out() -> None:
 async def test_there_can_be_more_of_them_and_fewer() -> None:
     """Everybody is answered before, between and afterwards."""
     async with serving(2) as gateway:
-        before = len(children_of(gateway.pid))
+        before = len(children(gateway.pid))
         for number, workers in ((signal.SIGTTIN, 3), (signal.SIGTTOU, 2), (signal.SIGTTOU, 1), (signal.SIGTTIN, 2)):
             os.kill(gateway.pid, number)
-            await until(lambda wanted=before + workers - 2: len(children_of(gateway.pid)) == wanted)  # type: ignore[misc]
+            await until(lambda wanted=before + workers - 2: len(children(gateway.pid)) == wanted)  # type: ignore[misc]
             await until_so_many_serve(gateway, workers)
             for wire in await asked(gateway, CONNECTIONS):
                 wire.close()
@@ -85,7 +74,7 @@ async def test_there_can_be_more_of_them_and_fewer() -> None:
 async def test_a_worker_that_was_killed_is_replaced_and_nobody_is_turned_away() -> None:
     """Whoever connects meanwhile waits in its socket."""
     async with serving(2) as gateway:
-        idle = children_of(gateway.pid)
+        idle = children(gateway.pid)
         for wire in await asked(gateway, CONNECTIONS):
             wire.close()
         os.kill(idle[-1], signal.SIGKILL)

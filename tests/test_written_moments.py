@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.written_moments import REMEMBERED, WrittenMoments
+from models.remembered import MOST
+from models.written_moments import WrittenMoments
 
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 _ZONES = st.builds(lambda minutes: timezone(timedelta(minutes=minutes)), st.integers(-1_439, 1_439))
@@ -41,8 +42,8 @@ def test_what_is_no_moment_has_no_text() -> None:
 def test_no_more_are_remembered_than_there_is_room_for() -> None:
     written, first = WrittenMoments(), datetime(2024, 8, 7, tzinfo=UTC)
 
-    for second in range(REMEMBERED + 10):
+    for second in range(MOST + 10):
         _ = written[first + timedelta(seconds=second)]
 
-    assert len(written) <= REMEMBERED
+    assert len(written) <= MOST
     assert written[first] == "2024-08-07T00:00:00Z"

@@ -17,6 +17,7 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, TransactionManagementError
+from tortoise.models import Model
 
 from models.engines.at_hand import AtHand
 from models.engines.moments import Moments
@@ -200,6 +201,12 @@ class _PooledContext(TransactionContextPooled):
         finally:
             get_connections().reset(self.token)
             await asyncio.shield(self.client._parent._pool.release(self.client._connection))
+
+
+def postgresql_behind(model: type[Model]) -> MooringsAsyncpgClient | None:
+    """The pool behind a model; None on the embedded database, and inside a transaction, which a statement joins."""
+    database: Any = model._meta.db
+    return database if isinstance(database, MooringsAsyncpgClient) else None
 
 
 client_class = MooringsAsyncpgClient

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from models.written_moments import REMEMBERED
+from models.remembered import Remembered
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -22,16 +22,12 @@ _BEYOND = {
 """PostgreSQL's `infinity` and `-infinity`."""
 
 
-class Moments(dict[bytes, datetime]):
+class Moments(Remembered[bytes, datetime]):
     """Moments, aware and in UTC, by PostgreSQL's binary form: microseconds since 2000 in eight bytes."""
 
-    def __missing__(self, wire: bytes) -> datetime:
-        """Build a moment and remember it; raises OverflowError for one before the year 1 or after 9999."""
-        if len(self) >= REMEMBERED:
-            self.clear()
-        moment = _BEYOND.get(wire) or _EPOCH + int.from_bytes(wire, "big", signed=True) * _MICROSECOND
-        self[wire] = moment
-        return moment
+    def find_out(self, key: bytes) -> datetime:
+        """Build a moment; raises OverflowError for one before the year 1 or after 9999."""
+        return _BEYOND.get(key) or _EPOCH + int.from_bytes(key, "big", signed=True) * _MICROSECOND
 
     async def teach(self, connection: asyncpg.Connection) -> None:
         """Let a new connection read and write moments this way."""
