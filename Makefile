@@ -10,7 +10,7 @@ BIN := .venv/bin
 # The stamps are written last: an environment without .venv/.setup was interrupted and is built anew.
 SETUP := .venv/.setup
 SETUP_TEST := .venv/.setup-test
-SOURCES := $(wildcard app models rest schema tests benchmarks explorer/build.py)
+SOURCES := $(wildcard app models rest s3 schema web tests benchmarks explorer/build.py)
 NODE_MODULES := benchmarks/peers/node_modules explorer/node_modules tests/clients/node_modules
 INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
 
@@ -61,7 +61,7 @@ types: $(SETUP_TEST) ## check the types
 
 .PHONY: drift
 drift: $(SETUP_TEST) ## check that the migrations still match the models
-	@$(BIN)/python -m pytest tests/test_migrations.py -k drift
+	@$(BIN)/python -m pytest tests/models/migrations/test_migrations.py -k drift
 
 .PHONY: check
 check: ## run the gate: tests, format, lint, types, drift
@@ -81,7 +81,7 @@ bench-growth: $(SETUP_TEST) ## measure how the cost grows with a user's destinat
 
 .PHONY: fuzz
 fuzz: $(SETUP_TEST) ## hold compiled queries against graphql-core for minutes; ARGS='CASES SEED'
-	@exec $(BIN)/python -m tests.operation_fuzz $(ARGS)
+	@exec $(BIN)/python -m tests.support.fuzz.operation_fuzz $(ARGS)
 
 .PHONY: lock
 lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions

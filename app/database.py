@@ -14,15 +14,21 @@ from tortoise import Tortoise
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
 
-from models.engines.sqlite import MooringsSqliteClient
+from models.accounts.user import User
+from models.database.sqlite import MooringsSqliteClient
 from models.errors import DatabaseUnavailable
-from models.user import User
 
 POOL_SIZE = 10
 MIGRATION_LOCK = 0x6D6F6F72696E6773
 """The PostgreSQL advisory lock under which one process at a time migrates; the letters of the name."""
 
-_MODEL_MODULES = ["models.user", "models.token", "models.backup_destination", "models.event", "models.vault_key"]
+_MODEL_MODULES = [
+    "models.accounts.user",
+    "models.accounts.token",
+    "models.destinations.table",
+    "models.events.event",
+    "models.vault.vault_key",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,11 +69,11 @@ def parse_address(url: str) -> DatabaseAddress:
 def orm_config(address: DatabaseAddress, *, migrating: bool = False) -> dict[str, Any]:
     """Tortoise's configuration; a migration may take as long as it needs, a request may not."""
     if address.url is None:
-        engine = "models.engines.sqlite"
+        engine = "models.database.sqlite"
         credentials: dict[str, Any] = {"file_path": str(address.path)}
         credentials |= {"busy_timeout": 60_000} if migrating else {}
     else:
-        engine = "models.engines.asyncpg"
+        engine = "models.database.postgresql"
         credentials = {"dsn": address.url, "minsize": 1, "maxsize": POOL_SIZE}
         if migrating:
             patient = {"statement_timeout": "0", "lock_timeout": "0"}

@@ -7,7 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from models.unexpected import where
+from models.error_report import where
 
 QUIET = ("tortoise", "tortoise.db_client", "aiosqlite", "asyncio", "asyncpg", "httpx", "httpcore", "hpack", "limits")
 """Their DEBUG lines carry statements with values or whole requests, and their INFO lines tell a user nothing."""

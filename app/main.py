@@ -13,38 +13,39 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app import health, memory
-from app.answer_headers import AnswerHeaders
-from app.application import Application
-from app.authentication import Authentication, Doorkeeper, bearer_token
-from app.body_limit import BodyLimit
-from app.cached_reads import CachedReads
-from app.checking import check_by_the_clock, make_checks
+from app import gc_tuning as memory
+from app.check_scheduler import check_by_the_clock, make_checks
 from app.database import connections, open_database
-from app.entity_tags import EntityTags
-from app.explorer import Explorer
-from app.failures import Failures
-from app.fast_lane import Door, FastLane
-from app.hosts import AllowedHosts, Hosts
-from app.keys import open_vault
-from app.limits import Limiters, open_limiters
-from app.listener import listen
-from app.metrics import Kept, Metrics, RequestMetrics
-from app.pages import with_pages
-from app.response_cache import ResponseCache
+from app.pages import health
+from app.pages.explorer import Explorer
+from app.pages.routes import with_pages
+from app.postgres_listener import listen
+from app.secret_keys import open_vault
 from app.settings import Settings, load_settings, metrics_directory
+from models.accounts.token_usage import TokenUsage
+from models.accounts.viewer import Protocol
 from models.background import in_background
 from models.errors import DatabaseUnavailable
-from models.event_stream import EventStreams
-from models.reading import Reads
+from models.events.event_stream import EventStreams
+from models.reads.reads import Reads
 from models.service import DestinationService
-from models.token_usage import TokenUsage
-from models.viewer import Protocol
 from rest import endpoints
 from rest.errors import handlers
-from schema.engine import Engine
-from schema.socket import GraphQLSocket
-from schema.view import GraphQLView
+from schema.execution.engine import Engine
+from schema.transport.http import GraphQLView
+from schema.transport.websocket import GraphQLSocket
+from web.application import Application
+from web.auth.authenticator import Authentication, Doorkeeper, bearer_token
+from web.cache.etags import EntityTags
+from web.cache.middleware import CachedReads
+from web.cache.response_cache import ResponseCache
+from web.fast_path.fast_lane import Door, FastLane
+from web.metrics.metrics import Kept, Metrics, RequestMetrics
+from web.middleware.allowed_hosts import AllowedHosts, Hosts
+from web.middleware.body_limit import BodyLimit
+from web.middleware.default_headers import AnswerHeaders
+from web.middleware.errors import Failures
+from web.rate_limit.limiter import Limiters, open_limiters
 
 USAGE_FLUSH_S = 5.0
 _SHOWN_TO_PAGES = ["ETag", "Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
@@ -98,7 +99,8 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             handlers=handlers(),
             metrics=metrics,
             cache=cache,
-            settings=settings,
+            max_body_bytes=settings.max_body_bytes,
+            trusted_proxies=settings.trusted_proxies,
         )
     return app
 

@@ -8,10 +8,10 @@ from types import FrameType
 
 import uvicorn
 
-from app.address import BACKLOG
-from app.http_protocol import HardenedProtocol
 from app.settings import Settings, share_metrics
-from app.workers import Workers
+from web.server.protocol import HardenedProtocol
+from web.server.sockets import BACKLOG
+from web.server.workers import Workers
 
 DRAIN_S = 30
 KEEP_ALIVE_S = 5

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from app import forms
-from app.addresses import AddressPolicy, parse_openings
+from app import setting_types as forms
 from app.database import DatabaseAddress, parse_address
-from models.accounts import parse_duration
-from models.secret import Secret
-from schema.allowance import Limits
+from models.accounts.accounts import parse_duration
+from models.vault.secret import Secret
+from s3.address_policy import AddressPolicy, parse_openings
+from schema.limits import Limits
 
 PREFIX = "MOORINGS_"
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from benchmarks.questions import FLAT, GATEWAY, GRAPHILE, Dialect, Rest
-from tests.gateway import MOORINGS
+from tests.support.gateway.gateway import MOORINGS
 
 PEERS = Path(__file__).parent / "peers"
 

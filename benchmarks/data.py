@@ -18,11 +18,11 @@ import asyncpg
 
 from benchmarks.machine import BenchmarkRefused
 from benchmarks.questions import CREATED_LABEL, Caller
-from models.bearer import digest_of, new_secret
-from models.secret import Secret
-from models.vault import Place, Vault, generate_key
-from tests.gateway import MOORINGS, environment
-from tests.postgres import DATABASE_URL_VARIABLE, PostgresServer
+from models.accounts.bearer import digest_of, new_secret
+from models.vault.secret import Secret
+from models.vault.vault import Place, Vault, generate_key
+from tests.support.databases.postgres import DATABASE_URL_VARIABLE, PostgresServer
+from tests.support.gateway.gateway import MOORINGS, environment
 
 POSTGRES_SETTINGS = {
     "fsync": "on",

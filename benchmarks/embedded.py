@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.data import FIRST_PAGE, Group, Stage
 from benchmarks.questions import Caller
-from models.bearer import digest_of, new_secret
+from models.accounts.bearer import digest_of, new_secret
 
 _MOMENT = "'2024-08-07 00:00:00+00:00'"
 _DESTINATIONS = f"""

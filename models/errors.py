@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.abilities import Ability
-    from models.kinds import DestinationKind
-    from models.violations import Violation
+    from models.accounts.abilities import Ability
+    from models.destinations.attributes import DestinationKind
+    from models.destinations.violations import Violation
 
 
 class Refusal(Exception):

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from models.abilities import Ability
-from models.attributes import Raw, parse
-from models.backup_destination import BackupDestination
+from models.accounts.abilities import Ability
+from models.accounts.viewer import Viewer
 from models.clock import current_second
-from models.destination_row import DestinationRow, from_model
-from models.event import Event
-from models.event_stream import EventStreams
-from models.history import events_of, events_slice
-from models.kinds import Attribute
-from models.listing import (
+from models.destinations.attributes import Attribute
+from models.destinations.ownership import MAX_ID, own
+from models.destinations.row import DestinationRow, from_model
+from models.destinations.table import BackupDestination
+from models.destinations.validation import Raw, parse
+from models.events.event import Event
+from models.events.event_stream import EventStreams
+from models.events.history import events_of, events_slice
+from models.pagination import Bounds, Page, Slice
+from models.reads.listing import (
     BY_ID,
     EVERYTHING,
     DestinationFilter,
@@ -25,12 +28,9 @@ from models.listing import (
     count_of,
     slice_of,
 )
-from models.ownership import MAX_ID, own
-from models.pagination import Bounds, Page, Slice
-from models.reading import BEHIND_EVERY_ID, PageSpan, Reads, Span
-from models.vault import Vault
-from models.viewer import Viewer
-from models.writing import Seen, Writes
+from models.reads.reads import BEHIND_EVERY_ID, PageSpan, Reads, Span
+from models.vault.vault import Vault
+from models.writes.write import Seen, Writes
 
 
 class DestinationService:

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from models.abilities import Ability
+from models.accounts.abilities import Ability
+from models.accounts.viewer import Viewer
 from models.errors import DestinationNotFound
 from models.service import DestinationService
-from models.viewer import Viewer
 from rest.bodies import parse_body
 from rest.envelope import JSONAnswer, single
-from rest.readings import Listing, Showing
+from rest.prepared_reads import Listing, Showing
 from rest.wire import destination_id, page_number, page_size, raw_attributes, represent
 
 Reading = Listing | Showing

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models.destinations.violations import Violation
 from models.errors import (
     AbilityMissing,
     DatabaseUnavailable,
@@ -22,8 +22,8 @@ from models.errors import (
     Unauthenticated,
     ValidationFailed,
 )
-from models.violations import Violation
 from rest.wire import FIELDS, TYPES
+from web.problem import problem
 
 RETRY_AFTER_S = 1
 
@@ -37,23 +37,10 @@ _STATUSES: dict[type[Refusal], HTTPStatus] = {
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-_PHRASES = {413: "Content Too Large", 422: "Unprocessable Entity"}
-"""Python's own phrases for these changed with its versions; the wire's do not."""
-
 _SENTENCES = {
     404: "There is nothing at this address.",
     405: "This method is not supported here.",
 }
-
-
-def problem(
-    status: int, message: str, *, headers: Mapping[str, str] | None = None, errors: dict[str, list[str]] | None = None
-) -> Response:
-    """An error answer of this door."""
-    body: dict[str, Any] = {"error": _PHRASES.get(status) or HTTPStatus(status).phrase, "message": message}
-    if errors is not None:
-        body["errors"] = errors
-    return Response(orjson.dumps(body), status, headers, "application/json")
 
 
 def refuse(_request: Request, refusal: Exception) -> Response:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from models.attributes import cleaned
-from models.destination_row import FIELDS as FIELD_NAMES
-from models.destination_row import DestinationRow
-from models.kinds import KINDS, Attribute, DestinationKind
+from models.destinations.attributes import KINDS, Attribute, DestinationKind
+from models.destinations.row import FIELDS as FIELD_NAMES
+from models.destinations.row import DestinationRow
+from models.destinations.validation import cleaned
 from models.pagination import DEFAULT_SIZE, MAX_NUMBER, MAX_SIZE
-from models.written_moments import WRITTEN
+from models.timestamps import WRITTEN
 
 FIELDS = {
     Attribute.LABEL: "label",

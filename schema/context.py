@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from strawberry.dataloader import DataLoader
 
+from models.accounts.viewer import Viewer
 from models.errors import Unauthenticated
 from models.service import DestinationService
-from models.viewer import Viewer
 
 if TYPE_CHECKING:
-    from models.checks import Checks
-    from models.destination_row import DestinationRow
-    from models.event import Event
-    from models.event_stream import EventStreams
-    from schema.outcome import Outcome
+    from models.checks.checks import Checks
+    from models.destinations.row import DestinationRow
+    from models.events.event import Event
+    from models.events.event_stream import EventStreams
+    from schema.act_once import Outcome
 
 
 def context_of(state: Mapping[str, Any], viewer: Viewer | None) -> Context:

@@ -12,8 +12,8 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from models.error_report import report
 from models.errors import AbilityMissing, DatabaseUnavailable, TooManyAttempts, Unauthenticated
-from models.unexpected import report
 
 logger = logging.getLogger("moorings.graphql")
 

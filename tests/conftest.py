@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from tests import explorer
-from tests.browser import Browser
-from tests.gateway import Gateway
-from tests.moto_store import MotoStore
-from tests.page import Page
-from tests.postgres import PostgresServer
+from tests.support.browser import explorer
+from tests.support.browser.browser import Browser
+from tests.support.browser.page import Page
+from tests.support.databases.postgres import PostgresServer
+from tests.support.gateway.gateway import Gateway
+from tests.support.stores.moto_store import MotoStore
 
 ENGINES = ("sqlite", "postgresql")
 

@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 import click
 import orjson
 
-from app.checking import make_checks
+from app.check_scheduler import make_checks
 from app.cli.session import with_database
-from app.keys import open_vault
+from app.secret_keys import open_vault
 from app.settings import Settings
-from models.accounts import parse_duration
+from models.accounts.accounts import parse_duration
+from models.accounts.viewer import Protocol, on_behalf_of
 from models.background import side_by_side
-from models.check import CheckReport, CheckStep
-from models.check_rounds import Round, Stop
-from models.checks import AT_ONCE, Checks
+from models.checks.checks import AT_ONCE, Checks
+from models.checks.report import CheckReport, CheckStep
+from models.checks.selection import Round, Stop
 from models.errors import DestinationNotFound
-from models.event_stream import EventStreams
-from models.viewer import Protocol, on_behalf_of
+from models.events.event_stream import EventStreams
 
 PIPED_WIDTH = 160
 """Columns of the table where nobody says how wide the paper is."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from app.cli.session import with_database
-from app.keys import open_vault
+from app.secret_keys import open_vault
 from app.settings import Settings
+from models.destinations.key_rotation import key_usage, rotate, sealed_rows
 from models.errors import KeyRefused
-from models.keyring import key_usage, rotate, sealed_rows
-from models.vault import generate_key
+from models.vault.vault import generate_key
 
 commands = click.Group("keys", help="The keys that seal credentials.")
 

@@ -6,10 +6,10 @@ import sys
 
 import click
 
-from app.address import AddressTaken
 from app.cli import checks, keys, printing, serving, tokens, users
 from app.settings import SettingsRefused
 from models.errors import DatabaseUnavailable, Refusal
+from web.server.sockets import AddressTaken
 
 
 class _Program(click.Group):

@@ -28,9 +28,9 @@ def serve(host: str, port: int, workers: int) -> None:
 
     The first start on an empty embedded database makes a user and prints its token once.
     """
-    from app.address import bind, url_of
-    from app.bootstrap import prepare, welcome
+    from app.first_run import prepare, welcome
     from app.server import run
+    from web.server.sockets import bind, url_of
 
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)

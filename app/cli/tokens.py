@@ -11,9 +11,9 @@ import click
 from app.cli.session import with_database
 from app.cli.users import of_a_user
 from app.settings import Settings
-from models import accounts
+from models.accounts import accounts
+from models.accounts.token import Token
 from models.clock import current_second
-from models.token import Token
 
 commands = click.Group("token", help="API tokens.")
 

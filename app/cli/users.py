@@ -8,7 +8,7 @@ import click
 
 from app.cli.session import with_database
 from app.settings import Settings
-from models import accounts
+from models.accounts import accounts
 
 commands = click.Group("user", help="The people with API tokens.")
 

@@ -88,7 +88,7 @@ export function openDatabase(protocol) {
 
 export const kindName = (row) => KIND_NAMES[row.kind];
 
-/** Seals as the gateway does (`models/vault.py`), so that it can open what a peer stored. */
+/** Seals as the gateway does (`models/vault/vault.py`), so that it can open what a peer stored. */
 function sealer(keyId, key) {
   return (secret, column, userId, uid) => {
     const nonce = randomBytes(12);

@@ -6,9 +6,9 @@ from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 from tortoise.migrations.constraints import CheckConstraint
 
-from models.event import EventKind
-from models.kinds import DestinationKind
-from models.viewer import Protocol
+from models.accounts.viewer import Protocol
+from models.destinations.attributes import DestinationKind
+from models.events.event import EventKind
 
 
 class Migration(migrations.Migration):

@@ -4,7 +4,7 @@ from tortoise import fields, migrations
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from models.kinds import Reachability
+from models.destinations.attributes import Reachability
 
 _KNOWN = "('unknown', 'checking', 'reachable', 'unreachable')"
 

@@ -1,4 +1,4 @@
-// The gateway under test, as `tests/node.py` names it, and how a script tells the test what it saw.
+// The gateway under test, as `tests/support/browser/node.py` names it, and how a script tells the test what it saw.
 
 export const url = process.env.GATEWAY_URL;
 export const token = process.env.GATEWAY_TOKEN;

@@ -1,0 +1,149 @@
+"""The forms that settings have: each reads the text of a variable, or raises ValueError with the form it wants."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from app.database import parse_address
+from models.accounts.accounts import parse_duration
+from models.errors import AccountRefused
+from s3.address_policy import parse_openings
+from web.rate_limit.rate import parse_rate
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromkeys(
+    ("false", "f", "no", "n", "off", "0"), False
+)
+
+
+def integer(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def read(text: str) -> int:
+        value = int(text) if _INTEGER.fullmatch(text.strip()) else least - 1
+        if not least <= value <= most:
+            raise ValueError(f"it wants an integer from {least} to {most}")
+        return value
+
+    return read
+
+
+def number_up_to(most: float) -> Callable[[str], float]:
+    """A number above 0."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= most:
+            raise ValueError(f"it wants a number above 0, up to {most}")
+        return value
+
+    return read
+
+
+def truth(text: str) -> bool:
+    """`true` or `false`, or another word for it."""
+    value = _TRUTHS.get(text.strip().lower())
+    if value is None:
+        raise ValueError("it wants true or false")
+    return value
+
+
+def log_level(text: str) -> str:
+    """A level, however it is written."""
+    level = text.strip().upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("it wants DEBUG, INFO, WARNING or ERROR")
+    return level
+
+
+def log_format(text: str) -> str:
+    """For people or for machines."""
+    if text not in ("console", "json"):
+        raise ValueError("it wants console or json")
+    return text
+
+
+def database_url(text: str) -> str:
+    """See `parse_address`."""
+    parse_address(text)
+    return text
+
+
+def base_url(text: str) -> str:
+    """An absolute URL without query and fragment; it loses the slash at its end."""
+    wanted = ValueError("it wants an absolute URL such as https://backups.example.com")
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # brackets around what is no address; its message would show it
+        raise wanted from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise wanted
+    return text.rstrip("/")
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """At least one, in small letters."""
+    hosts = _parts(text)
+    if not hosts or not all(re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host) for host in hosts):
+        raise ValueError("it wants host names or addresses without port, separated by commas")
+    return tuple(host.lower() for host in hosts)
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Schemes with hosts, as a browser names them."""
+    found = _parts(text)
+    if not all(re.fullmatch(r"https?://[^/?#@\s*]+", origin) for origin in found):
+        raise ValueError("it wants origins such as https://app.example.com, separated by commas, never *")
+    return found
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses too."""
+    found = _parts(text)
+    for network in found:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ValueError("it wants addresses or networks such as 10.0.0.0/8, separated by commas") from error
+    return found
+
+
+def openings(text: str) -> tuple[str, ...]:
+    """See `parse_openings`."""
+    found = _parts(text)
+    parse_openings(found)
+    return found
+
+
+def rate(text: str) -> str:
+    """A limit in a time, or `off`."""
+    if text != "off":
+        parse_rate(text)
+    return text
+
+
+def count_storage(text: str) -> str:
+    """Where counts are kept."""
+    if not re.fullmatch(r"memory://|rediss?://\S+", text):
+        raise ValueError("it wants memory:// or redis://host:port")
+    return text
+
+
+def interval(text: str) -> str:
+    """A duration, or `off`."""
+    if text != "off":
+        try:
+            parse_duration(text)
+        except AccountRefused as error:
+            raise ValueError("it wants an interval such as 6h, 30m or 90s, or off") from error
+    return text
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

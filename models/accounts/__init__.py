@@ -1,0 +1,1 @@
+"""Users, API tokens, abilities, and the viewer that a token stands for."""

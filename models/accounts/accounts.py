@@ -1,0 +1,111 @@
+"""Users and their tokens, as the operator manages them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from tortoise.exceptions import IntegrityError
+from tortoise.transactions import in_transaction
+
+from models.accounts.abilities import Ability, store_abilities
+from models.accounts.bearer import digest_of, new_secret
+from models.accounts.token import Token
+from models.accounts.user import User
+from models.clock import current_second
+from models.destinations.validation import cleaned
+from models.errors import AccountRefused
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
+MAX_NAME_LENGTH = 255
+MAX_EXPIRY = timedelta(days=36_500)
+
+
+async def create_user(*, email: str, name: str) -> User:
+    """Store a user; raises `AccountRefused` for a malformed or taken email or name."""
+    email = _text(email, "email").lower()
+    if not _EMAIL.fullmatch(email):
+        raise AccountRefused(f"{email!r} is not an email address.")
+    try:
+        return await User.create(email=email, name=_text(name, "name"), created_at=current_second())
+    except IntegrityError as error:
+        raise AccountRefused(f"There is a user with the email {email} already.") from error
+
+
+async def find_user(email: str) -> User:
+    """The user with that email; raises `AccountRefused` when there is none."""
+    user = await User.filter(email=email.strip().lower()).first()
+    if user is None:
+        raise AccountRefused(f"There is no user with the email {email.strip()}.")
+    return user
+
+
+async def disable_user(email: str, *, disabled: bool) -> User:
+    """Disable or enable a user; a disabled one's tokens are refused at once and work again afterwards."""
+    user = await find_user(email)
+    user.disabled_at = current_second() if disabled else None
+    await user.save(update_fields=["disabled_at"])
+    return user
+
+
+async def issue_token(
+    user: User, *, name: str, abilities: Iterable[str] = (), expires_in: timedelta | None = None
+) -> str:
+    """Store a token and return its text, `<id>|<secret>`, which cannot be had again. No ability means all."""
+    now = current_second()
+    secret = new_secret()
+    expires_at = None if expires_in is None else now + expires_in
+    token = await Token.create(
+        user_id=user.id,
+        name=_text(name, "name"),
+        digest=digest_of(secret),
+        abilities=store_abilities(_abilities(abilities)),
+        created_at=now,
+        expires_at=expires_at,
+    )
+    return f"{token.id}|{secret}"
+
+
+async def tokens_of(user: User) -> Sequence[Token]:
+    """The user's tokens, the revoked and expired ones too, oldest first."""
+    return await Token.filter(user_id=user.id).order_by("id")
+
+
+async def revoke_token(token_id: int) -> Token:
+    """Revoke a token at once; a second time changes nothing. Raises `AccountRefused` when there is none."""
+    async with in_transaction():
+        token = await Token.filter(id=token_id).first() if 0 < token_id < 2**31 else None
+        if token is None:
+            raise AccountRefused(f"There is no token with the id {token_id}.")
+        if token.revoked_at is None:
+            token.revoked_at = current_second()
+            await token.save(update_fields=["revoked_at"])
+    return token
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `90d`, `12h`, `30m` or `45s`; raises `AccountRefused` for anything else or more than a century."""
+    match = re.fullmatch(r"([1-9][0-9]{0,9})([dhms])", text.strip())
+    if match is not None:
+        unit = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}[match[2]]
+        duration = timedelta(seconds=int(match[1]) * unit)
+        if duration <= MAX_EXPIRY:
+            return duration
+    raise AccountRefused(f"{text!r} is not a duration; write 90d, 12h, 30m or 45s.")
+
+
+def _abilities(names: Iterable[str]) -> frozenset[Ability]:
+    wanted = set(names) or {Ability.ALL.value}
+    unknown = wanted - {ability.value for ability in Ability}
+    if unknown:
+        known = ", ".join(Ability)
+        raise AccountRefused(f"There is no ability {', '.join(sorted(unknown))}; there are {known}.")
+    return frozenset(Ability(name) for name in wanted)
+
+
+def _text(value: str, what: str) -> str:
+    text = cleaned(value)
+    if not isinstance(text, str) or len(text) > MAX_NAME_LENGTH or not text.isprintable():
+        raise AccountRefused(f"The {what} must be printable text of 1 to {MAX_NAME_LENGTH} characters.")
+    return text

@@ -1,0 +1,96 @@
+"""The text of a token, `<id>|mrg_<40 base62 characters><CRC32 in base62>`, and what it is good for.
+
+The checksum lets secret scanners recognise a leaked token, and lets junk be refused without asking the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from dataclasses import dataclass
+
+from models.accounts.abilities import parse_abilities
+from models.accounts.viewer import Protocol, Viewer
+from models.errors import Unauthenticated
+from models.reads.reads import BEHIND_EVERY_ID, Reads, TokenRow
+
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_PREFIX = "mrg_"
+_RANDOM_LENGTH = 40
+_CHECKSUM_LENGTH = 6
+_FORM = re.compile(r"(?:([1-9][0-9]{0,9})\|)?(mrg_[0-9A-Za-z]{46})")
+_NOBODY = hashlib.sha256(b"nobody").hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bearer:
+    """What a client sent, well-formed and with the right checksum; `token_id` is None when it was left out."""
+
+    token_id: int | None
+    digest: str
+
+
+def new_secret() -> str:
+    """A fresh secret: 40 random characters (238 bits) and their checksum."""
+    text = _PREFIX + "".join(secrets.choice(_BASE62) for _ in range(_RANDOM_LENGTH))
+    return text + _checksum(text)
+
+
+def digest_of(secret: str) -> str:
+    """What the database keeps of a secret: its SHA-256 in hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def parse_bearer(text: str) -> Bearer:
+    """Read the text of a token; raises `Unauthenticated` for what cannot be one."""
+    match = _FORM.fullmatch(text)
+    if match is None or _checksum(match[2][:-_CHECKSUM_LENGTH]) != match[2][-_CHECKSUM_LENGTH:]:
+        raise Unauthenticated
+    return Bearer(token_id=int(match[1]) if match[1] else None, digest=digest_of(match[2]))
+
+
+async def viewer_of(text: str, protocol: Protocol, reads: Reads | None = None) -> Viewer:
+    """The viewer a token stands for; raises `Unauthenticated` unless it is known, unexpired and of an enabled user.
+
+    Asked on every request, so that a revocation takes effect at once everywhere; with `reads`, requests ask together.
+    """
+    bearer = parse_bearer(text)
+    return viewer_behind(await look_up(bearer, reads or Reads()), bearer, protocol)
+
+
+def look_up(bearer: Bearer, reads: Reads) -> asyncio.Future[TokenRow | None]:
+    """What the database has of a token; raises `Unauthenticated` for one that it cannot have."""
+    if bearer.token_id is not None and bearer.token_id >= BEHIND_EVERY_ID:
+        raise Unauthenticated
+    return reads.token(bearer.digest if bearer.token_id is None else bearer.token_id)
+
+
+def viewer_behind(token: TokenRow | None, bearer: Bearer, protocol: Protocol) -> Viewer:
+    """The viewer of a token that was looked up; raises `Unauthenticated`."""
+    matches = hmac.compare_digest(_NOBODY if token is None else token.digest, bearer.digest)
+    if token is None or not matches or not token.is_valid():
+        raise Unauthenticated
+    return Viewer(
+        token.user_id,
+        token.user_name,
+        token.email,
+        parse_abilities(token.abilities),
+        protocol,
+        token.revision,
+        token.destination_count,
+        token.id,
+        token.name,
+    )
+
+
+def _checksum(text: str) -> str:
+    number, digits = zlib.crc32(text.encode()), ""
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_BASE62))
+        digits = _BASE62[digit] + digits
+    return digits

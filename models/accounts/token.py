@@ -1,0 +1,29 @@
+"""The row of an API token: who it belongs to, what it allows, and the digest of its secret."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.accounts.user import User
+
+
+class Token(Model):
+    """A token. `digest` is the SHA-256 of the secret in hex; `abilities` are names separated by spaces."""
+
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="tokens", on_delete=fields.CASCADE
+    )
+    user_id: int
+    name = fields.CharField(max_length=255)
+    digest = fields.CharField(max_length=64, unique=True)
+    abilities = fields.CharField(max_length=255)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(null=True)
+    revoked_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "tokens"
+        table_description = "API tokens, by the digest of their secret"

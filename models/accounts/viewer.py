@@ -1,0 +1,54 @@
+"""The user who asks, with what the token allows and the door that was used. First argument of every service call."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from models.accounts.abilities import Ability
+from models.errors import AbilityMissing
+
+
+class Protocol(StrEnum):
+    """The door an act came through; stored with every event."""
+
+    GRAPHQL = "graphql"
+    REST = "rest"
+    COMMAND_LINE = "command_line"
+    SCHEDULER = "scheduler"
+
+
+class Viewer(NamedTuple):
+    """A user as seen through one token at one moment.
+
+    `revision` and `destination_count` are the user row's own, read in the lookup that authenticated the request.
+    `token_id` and `token_name` are None for the command line and the scheduler.
+    """
+
+    user_id: int
+    name: str
+    email: str
+    abilities: frozenset[Ability]
+    protocol: Protocol
+    revision: int
+    destination_count: int
+    token_id: int | None = None
+    token_name: str | None = None
+
+    def require(self, ability: Ability) -> None:
+        """Raise `AbilityMissing` unless the token allows `ability`."""
+        if ability not in self.abilities and Ability.ALL not in self.abilities:
+            raise AbilityMissing(ability)
+
+
+def on_behalf_of(user_id: int, protocol: Protocol) -> Viewer:
+    """The gateway or its operator, acting for a user without a token of theirs."""
+    return Viewer(
+        user_id=user_id,
+        name="",
+        email="",
+        abilities=frozenset({Ability.ALL}),
+        protocol=protocol,
+        revision=0,
+        destination_count=0,
+    )

@@ -1,0 +1,1 @@
+"""What happened to destinations: stored events, and live streams of them."""

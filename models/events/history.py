@@ -1,0 +1,82 @@
+"""What happened to a user's destinations: stored as events, read as an audit log and from a position on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from models.accounts.viewer import Viewer
+from models.clock import current_second
+from models.database.postgresql import postgresql_behind
+from models.destinations.attributes import Attribute
+from models.destinations.table import BackupDestination
+from models.events.event import Event, EventKind
+from models.pagination import Bounds, Slice
+
+MAX_EVENT_ID = 2**63 - 1
+
+
+def happening(
+    viewer: Viewer, kind: EventKind, changed: Sequence[Attribute] = (), *, reachable: bool | None = None
+) -> dict[str, Any]:
+    """What an event says by column, but for what it takes from the row that it happened to."""
+    return {
+        "kind": kind,
+        "changed_fields": " ".join(changed),
+        "reachable": reachable,
+        "protocol": viewer.protocol,
+        "token_id": viewer.token_id,
+        "token_name": viewer.token_name,
+        "occurred_at": current_second(),
+    }
+
+
+async def record(
+    viewer: Viewer,
+    kind: EventKind,
+    row: BackupDestination,
+    changed: Sequence[Attribute] = (),
+    *,
+    reachable: bool | None = None,
+) -> None:
+    """Store what happened. Comes after the change itself, whose trigger has locked the user's row: see `Event`."""
+    told = happening(viewer, kind, changed, reachable=reachable)
+    await Event.create(user_id=row.user_id, destination_id=row.id, label=row.label, **told)
+
+
+async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:
+    """A slice of the events, newest first; positions are event ids."""
+    query = Event.filter(user_id=user_id)
+    if bounds.after is not None:
+        query = query.filter(id__lt=bounds.after)
+    if bounds.before is not None:
+        query = query.filter(id__gt=bounds.before)
+    rows = await query.order_by("id" if bounds.from_end else "-id").limit(bounds.size + 1)
+    return Slice.of(rows, bounds)
+
+
+async def events_after(user_id: int, event_id: int, *, limit: int) -> Sequence[Event]:
+    """The oldest `limit` events behind that id, oldest first; behind an id that no event can have there is none."""
+    if event_id > MAX_EVENT_ID:
+        return ()
+    return await Event.filter(user_id=user_id, id__gt=event_id).order_by("id").limit(limit)
+
+
+async def newest_event_id(user_id: int) -> int:
+    """The id of the last event; 0 when nothing has happened yet.
+
+    On PostgreSQL over a connection at hand: until it is known, a stream has not begun, and what happens is not in it.
+    """
+    database = postgresql_behind(Event)
+    if database is not None:
+        rows = await database.fetch(f"SELECT max(id) FROM {Event._meta.db_table} WHERE user_id = $1", user_id)  # noqa: S608 - the model's own name
+        return int(rows[0][0] or 0)
+    newest = await Event.filter(user_id=user_id).order_by("-id").first()
+    return 0 if newest is None else newest.id
+
+
+async def events_of(user_id: int, event_ids: Iterable[int]) -> dict[int, Event]:
+    """Those of the events that are the user's, by id."""
+    wanted = sorted({id_ for id_ in event_ids if 0 < id_ <= MAX_EVENT_ID})
+    rows = await Event.filter(id__in=wanted, user_id=user_id) if wanted else ()
+    return {event.id: event for event in rows}

@@ -1,0 +1,1 @@
+"""The reads that requests wait for: statements written once and shared."""

@@ -1,0 +1,1 @@
+"""Seals and opens stored credentials."""

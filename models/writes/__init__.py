@@ -1,0 +1,1 @@
+"""The writes of destinations, each with its event in one transaction."""

@@ -1,0 +1,74 @@
+"""The statements of a write that goes alone on PostgreSQL: it and its event are one statement, and so one transaction.
+
+Tables and columns are the models' own. An event takes its id after the lock on its user's row, as `Event` promises: it
+is inserted from a subquery that locks the row, which PostgreSQL neither flattens nor runs ahead of the lock. The lock
+is as strong as the one that the triggers take when the statement ends. As with them the destination comes before the
+user, so that everybody locks in one order, and a weak lock, of the kind that a foreign key takes, before the strong
+one: those who wait for somebody who keeps the row from everybody wait side by side, and not one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tortoise.models import Model
+
+from models.accounts.user import User
+from models.destinations.table import BackupDestination
+from models.events.event import Event
+
+
+def _columns(model: type[Model], *, without: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a table of users' rows; the ORM's own list has `user_id` only once it is connected."""
+    columns = dict.fromkeys(("user_id", *model._meta.fields_db_projection.values()))
+    return tuple(column for column in columns if column not in without)
+
+
+def _numbered(columns: Sequence[str], *, after: int = 0) -> list[str]:
+    return [f"${number}" for number, _ in enumerate(columns, start=after + 1)]
+
+
+_DESTINATIONS, _EVENTS, _USERS = (model._meta.db_table for model in (BackupDestination, Event, User))
+
+STORED = _columns(BackupDestination, without=("id",))
+"""What a new row is made of; the database numbers it."""
+CHANGED = _columns(BackupDestination, without=("id", "uid", "user_id", "created_at"))
+"""What may change. All of it is written, so that one statement serves every change."""
+TOLD = _columns(Event, without=("id", "user_id", "destination_id", "label"))
+"""What an event says besides; whose it is, of which destination and with which label, is taken from the row."""
+
+
+def _act(change: str, parameters: int) -> str:
+    """The statement that does `change` to one row and stores the event; it answers the row's id, or nothing."""
+    held = (
+        f"SELECT u.id AS user_id, acted.id, acted.label FROM acted JOIN {_USERS} AS u ON u.id = acted.user_id "  # noqa: S608 - names of our own
+        "FOR KEY SHARE OF u"
+    )
+    return (
+        f"WITH acted AS ({change} RETURNING id, user_id, label), told AS ("  # noqa: S608 - names of our own
+        f"INSERT INTO {_EVENTS} (user_id, destination_id, label, {', '.join(TOLD)}) "
+        f"SELECT u.id, held.id, held.label, {', '.join(_numbered(TOLD, after=parameters))} "
+        f"FROM ({held}) AS held JOIN {_USERS} AS u ON u.id = held.user_id FOR NO KEY UPDATE OF u) SELECT id FROM acted"
+    )
+
+
+SEEN = ("xmin", "id", *STORED)
+"""What is looked at before a change."""
+READ = f"SELECT {', '.join(SEEN)} FROM {_DESTINATIONS} WHERE id = any($1)"  # noqa: S608 - names of our own
+"""Rows by id, each with the transaction that wrote it: whatever changes a row gives it another."""
+
+INSERT = _act(
+    f"INSERT INTO {_DESTINATIONS} ({', '.join(STORED)}) VALUES ({', '.join(_numbered(STORED))})",  # noqa: S608
+    len(STORED),
+)
+"""Parameters: `STORED`, `TOLD`."""
+
+_SETTINGS = ", ".join(f"{c} = {value}" for c, value in zip(CHANGED, _numbered(CHANGED, after=2), strict=True))
+UPDATE = _act(
+    f"UPDATE {_DESTINATIONS} SET {_SETTINGS} WHERE id = $1 AND xmin = $2",  # noqa: S608 - names of our own
+    2 + len(CHANGED),
+)
+"""Parameters: the id, the transaction the row was read with, `CHANGED`, `TOLD`. A row changed since stays as it is."""
+
+DELETE = _act(f"DELETE FROM {_DESTINATIONS} WHERE id = $1 AND user_id = $2", 2)  # noqa: S608 - names of our own
+"""Parameters: the id, its user, `TOLD`. Somebody else's stays."""

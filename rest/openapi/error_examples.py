@@ -1,0 +1,70 @@
+"""Every refusal an operation of this door can meet, as the code that refuses answers it, to be told beforehand."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models.accounts.abilities import Ability
+from models.destinations.validation import parse
+from models.errors import (
+    AbilityMissing,
+    DatabaseUnavailable,
+    DestinationForbidden,
+    DestinationNotFound,
+    Quota,
+    Refusal,
+    TooManyAttempts,
+    Unauthenticated,
+    ValidationFailed,
+)
+from rest.bodies import JSON_TYPE, parse_body
+from rest.errors import refuse, refuse_http
+from rest.wire import raw_attributes
+from web.problem import problem
+
+_REQUEST = Request({"type": "http"})
+_LIMIT, _WINDOW_S = 600, 60
+_LARGEST_BODY = 1_048_576
+
+
+def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[str, Response]:
+    """The answers by a name for each; `of_row` for an operation on one destination."""
+    refused: dict[str, Response] = {}
+    refusals: dict[str, Refusal] = {
+        "no valid token": Unauthenticated(),
+        "ability missing": AbilityMissing(ability),
+        "too many requests": _too_many(),
+        "database away": DatabaseUnavailable(),
+    }
+    if of_row:
+        refusals |= {"no such destination": DestinationNotFound(), "somebody else's": DestinationForbidden()}
+    if takes_body:
+        refusals["broken rules"] = _invalid()
+        refused["not JSON"] = _refused_body(JSON_TYPE, b"{")
+        refused["neither JSON nor a form"] = _refused_body("text/plain", b"x")
+        refused["too large"] = problem(413, f"The request body is larger than {_LARGEST_BODY} bytes.")
+    refused |= {name: refuse(_REQUEST, refusal) for name, refusal in refusals.items()}
+    refused["our mistake"] = problem(500, "Something went wrong on our side; the request id is 6f1d8e0c4b2a9735.")
+    return refused
+
+
+def _too_many() -> TooManyAttempts:
+    return TooManyAttempts(Quota(limit=_LIMIT, remaining=0), retry_after_s=_WINDOW_S, resets_at=0)
+
+
+def _invalid() -> ValidationFailed:
+    try:
+        parse(raw_attributes({"type": "s4"}))
+    except ValidationFailed as refusal:
+        return refusal
+    raise AssertionError("a destination without a label and of no known type was taken")
+
+
+def _refused_body(content_type: str, body: bytes) -> Response:
+    try:
+        parse_body(content_type, body)
+    except HTTPException as refusal:
+        return refuse_http(_REQUEST, refusal)
+    raise AssertionError("what is no body was taken for one")

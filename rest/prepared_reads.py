@@ -1,0 +1,53 @@
+"""The two reads of this door: what a request asked for, ready to be asked again by whoever sends the same bytes."""
+
+from __future__ import annotations
+
+import orjson
+
+from models.accounts.viewer import Viewer
+from models.service import DestinationService
+from rest.envelope import paged, single
+from rest.wire import represent
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+HEADERS: Headers = ((b"content-type", b"application/json"),)
+
+
+class Listing:
+    """A page of the list."""
+
+    __slots__ = ("_keep_size", "_number", "_service", "_size", "_url")
+
+    headers = HEADERS
+    """Of the answer, but for its length."""
+
+    def __init__(self, service: DestinationService, *, number: int, size: int, url: str, keep_size: bool) -> None:
+        """`url` is the list's own, without a query; `keep_size` keeps `per_page` in the links."""
+        self._service = service
+        self._number = number
+        self._size = size
+        self._url = url
+        self._keep_size = keep_size
+
+    async def body(self, viewer: Viewer) -> bytes:
+        """The answer in JSON; raises `Refusal`."""
+        page = await self._service.page(viewer, number=self._number, size=self._size)
+        return orjson.dumps(paged(page, represent, url=self._url, keep_size=self._keep_size))
+
+
+class Showing:
+    """One destination."""
+
+    __slots__ = ("_id", "_service")
+
+    headers = HEADERS
+    """Of the answer, but for its length."""
+
+    def __init__(self, service: DestinationService, destination_id: int) -> None:
+        self._service = service
+        self._id = destination_id
+
+    async def body(self, viewer: Viewer) -> bytes:
+        """The answer in JSON; raises `Refusal`."""
+        return orjson.dumps(single(represent(await self._service.get(viewer, self._id))))

@@ -1,0 +1,1 @@
+"""The store check: everything that speaks S3. Imports `models` alone."""

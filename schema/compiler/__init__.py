@@ -1,0 +1,1 @@
+"""Compiles valid operations to Python that writes the answer from rows."""

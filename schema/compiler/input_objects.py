@@ -1,0 +1,88 @@
+"""Makes the inputs of a field from the values graphql-core has coerced, as strawberry does for a resolver.
+
+Strawberry looks up the names and types of every field each time; here that is done once. The two must make the same:
+`tests/schema/compiler/test_input_objects.py` holds them against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
+from typing import Any
+
+import strawberry
+from graphql import FieldNode, GraphQLField, get_argument_values
+from graphql.execution.values import VariableValues
+from strawberry.scalars import is_scalar
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.base import StrawberryMaybe, StrawberryOptional, has_object_definition
+
+from schema.compiler.selections import NotCompilable
+from schema.compiler.variables import Unfit
+
+Make = Callable[[Any], Any]
+
+
+class Inputs:
+    """The keyword arguments of one field, as its resolver takes them."""
+
+    def __init__(self, schema: strawberry.Schema, type_: GraphQLField, node: FieldNode) -> None:
+        self._type = type_
+        self._node = node
+        naming = schema.config.name_converter.from_argument
+        known: list[StrawberryArgument] = type_.extensions["strawberry-definition"].arguments
+        self._makers = [(naming(each), each.python_name, maker_of(schema, each.type)) for each in known]
+
+    def of(self, values: VariableValues) -> dict[str, Any]:
+        """The arguments with these variables; raises what graphql-core raises, or `Unfit`."""
+        given = get_argument_values(self._type, self._node, values)
+        return {python_name: make(given[name]) for name, python_name, make in self._makers if name in given}
+
+
+def maker_of(schema: strawberry.Schema, type_: Any) -> Make:
+    """What makes a value of that type; raises `NotCompilable` for one that no mutation takes so far."""
+    if isinstance(type_, StrawberryMaybe):
+        return _maybe(maker_of(schema, type_.of_type), may_be_null=isinstance(type_.of_type, StrawberryOptional))
+    if isinstance(type_, StrawberryOptional):
+        return _or_null(maker_of(schema, type_.of_type))
+    if is_scalar(type_, schema.schema_converter.scalar_registry):
+        return lambda value: value
+    if has_object_definition(type_) and type_.__strawberry_definition__.from_input is None:
+        return _object(schema, type_)
+    raise NotCompilable("an argument of a type that is not made here")
+
+
+def _maybe(make: Make, *, may_be_null: bool) -> Make:
+    """Wrapped, so that null is told from what was left out; where null does not fit, strawberry says so."""
+
+    def some(value: Any) -> strawberry.Some[Any]:
+        if value is None and not may_be_null:
+            raise Unfit
+        return strawberry.Some(make(value))
+
+    return some
+
+
+def _or_null(make: Make) -> Make:
+    return lambda value: None if value is None else make(value)
+
+
+def _object(schema: strawberry.Schema, class_: Any) -> Make:
+    """An input object. A field without a default that is left out is None, which `Maybe` is when nothing was given."""
+    definition = class_.__strawberry_definition__
+    naming = schema.config.name_converter.from_field
+    fields = [
+        (naming(each), each.python_name, maker_of(schema, each.resolve_type(type_definition=definition)))
+        for each in definition.fields
+    ]
+    absent = {
+        field.python_name: None
+        for field in definition.fields
+        if field.default_value is MISSING and field.default_factory is MISSING
+    }
+
+    def make(value: Mapping[str, Any]) -> Any:
+        given = {python_name: make_one(value[name]) for name, python_name, make_one in fields if name in value}
+        return class_(**(absent | given))
+
+    return make

@@ -1,0 +1,121 @@
+"""The Python source of a compiled mutation: one act, and its answer written from the row or the refusal it came to.
+
+What it cannot write it leaves to graphql-core together with the outcome, so that nothing is done twice; before the act
+there is no outcome, and graphql-core does it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import strawberry
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLUnionType,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_named_type,
+)
+
+from models.errors import DestinationForbidden, DestinationNotFound, ValidationFailed
+from models.reads.listing import BY_ID
+from schema.act_once import first
+from schema.compiler.input_objects import Inputs
+from schema.compiler.query_source import OperationSource
+from schema.compiler.selections import ALWAYS, NotCompilable, Selected
+from schema.resolvers.act import create_destination, delete_destination, update_destination
+from schema.types.results import Problem, validation_problem
+
+_DELETE = "deleteBackupDestination"
+_ACTS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "createBackupDestination": create_destination,
+    "updateBackupDestination": update_destination,
+    _DELETE: delete_destination,
+}
+_REFUSALS = {
+    "ValidationProblem": ValidationFailed,
+    "NotFoundProblem": DestinationNotFound,
+    "ForbiddenProblem": DestinationForbidden,
+}
+"""What each problem is said of."""
+_VIOLATION_FIELDS = {"path": "b.path", "code": "b.code.name", "message": "b.message"}
+
+
+class MutationSource(OperationSource):
+    """Writes the source of a mutation with one act in it."""
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+    ) -> None:
+        super().__init__(schema, operation, fragments)
+        self.variables.are_plain = False  # graphql-core wants to know where they came from
+        self._acts: list[str] = []
+        self.constants |= {
+            "first": first,
+            "order": BY_ID,
+            "invalid": validation_problem,
+            "told": lambda refusal: Problem(message=str(refusal)),
+            **{refusal.__name__: refusal for refusal in _REFUSALS.values()},
+        }
+
+    def source(self, selection_set: SelectionSetNode) -> str:
+        """A coroutine function `run(context, values)` that acts and returns the data; raises `NotCompilable`."""
+        data = self._object("Mutation", [selection_set], self._act)
+        if len(self._acts) != 1:
+            raise NotCompilable("a mutation of several acts, or of none")
+        tested = [f"v[{name!r}]" for name in sorted(self._selections.tested)]
+        check = [f"if None in ({', '.join(tested)},): raise Surprise"] if tested else []
+        acting = ["arguments = inputs(values)", "x = await first(context, act, **arguments)"]
+        body = ["v = values.coerced", *check, *acting, *self._lines, f"return {data}"]
+        return "\n".join(["async def run(context, values):", *(f"    {line}" for line in body), ""])
+
+    def _act(self, selected: Selected) -> str:
+        act = _ACTS.get(selected.name)
+        if act is None or selected.condition != ALWAYS:
+            raise NotCompilable("an act that is not compiled, or that depends on a variable")
+        self._acts.append(selected.name)
+        mutation = self._core.mutation_type
+        assert mutation is not None  # noqa: S101 - ours has one
+        type_ = mutation.fields[selected.name]
+        self.constants |= {"act": act, "inputs": Inputs(self._schema, type_, selected.node).of}
+        return f"{self._result(selected, get_named_type(type_.type))}(x)"
+
+    def _result(self, selected: Selected, union: Any) -> str:
+        """The name of a function that writes what the act came to; anything else surprises it."""
+        assert isinstance(union, GraphQLUnionType)  # noqa: S101 - every act has one
+        lines = ["def result(x):"]
+        for type_ in union.types:
+            refusal = _REFUSALS.get(type_.name)
+            if refusal is None:
+                is_row = selected.name != _DELETE
+                test, prepare = ("isinstance(x, Row)", "require_known((x,))") if is_row else ("type(x) is str", "pass")
+                shown = self._object(type_.name, selected.below, self._payload)
+            else:
+                test = f"type(x) is {refusal.__name__}"
+                prepare = f"p = invalid(x, {selected.name!r})" if refusal is ValidationFailed else "p = told(x)"
+                shown = self._object(type_.name, selected.below, self._problem)
+            lines += [f"    if {test}:", f"        {prepare}", f"        return {shown}"]
+        self._lines += [*lines, "    raise Surprise"]
+        return "result"
+
+    def _payload(self, field: Selected) -> str:
+        match field.name:
+            case "deletedId":
+                return "x"
+            case "edge":
+                return self._object("BackupDestinationEdge", field.below, self._edge_field)
+            case _:
+                return f"{self._node('BackupDestination', field.below)}(x)"
+
+    def _edge_field(self, field: Selected) -> str:
+        return "cursor(x, order)" if field.name == "cursor" else f"{self._node('BackupDestination', field.below)}(x)"
+
+    def _problem(self, field: Selected) -> str:
+        if field.name == "message":
+            return "p.message"
+        shown = self._object("Violation", field.below, lambda each: _VIOLATION_FIELDS[each.name])
+        return f"[{shown} for b in p.violations]"

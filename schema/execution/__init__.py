@@ -1,0 +1,1 @@
+"""Parses, limits, validates and executes documents."""

@@ -1,0 +1,153 @@
+"""How much one document may ask for, counted on its tree before anything expensive looks at it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+)
+
+from schema.limits import Limits
+
+MAX_ALIAS_LENGTH = 80
+"""A list repeats an alias in every item of the answer."""
+MAX_OPERATIONS = 30
+MAX_FRAGMENTS = 60
+MAX_SELECTIONS = 800
+MAX_SPREADS = 200
+MAX_VARIABLES = 100
+MAX_VALUES = 300
+"""Literals and uses of variables: the rules look at each about thirty times. More values than that are variables."""
+
+
+CHECKS = frozenset({"checkBackupDestination", "testBackupDestination"})
+MAX_CHECKS = 1
+"""Each waits for a stranger, up to ten seconds."""
+
+
+class LimitExceeded(Exception):
+    """A document asks for more than one may; `str()` says what and how much is allowed."""
+
+
+def check_size(document: DocumentNode, operation: OperationDefinitionNode, limits: Limits) -> None:
+    """Raise `LimitExceeded` for a document with too much of anything that costs before or while it is validated."""
+    fragments = fragments_of(document)
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    nodes = [node for selections in _selection_sets(document) for node in selections.selections]
+    aliases = [node.alias.value for node in nodes if isinstance(node, FieldNode) and node.alias is not None]
+    variables = [variable for each in operations for variable in each.variable_definitions or ()]
+    annotated: list[Any] = [*nodes, *variables, *operations, *fragments.values()]
+    directives: list[DirectiveNode] = [directive for node in annotated for directive in node.directives or ()]
+    _require(len(aliases), limits.aliases, "aliases")
+    _require(max(map(len, aliases), default=0), MAX_ALIAS_LENGTH, "letters in an alias")
+    _require(len(directives), limits.directives, "directives")
+    _require(len(operations), MAX_OPERATIONS, "operations")
+    _require(len(document.definitions) - len(operations), MAX_FRAGMENTS, "fragments")
+    _require(len(nodes), MAX_SELECTIONS, "fields")
+    _require(sum(isinstance(node, FragmentSpreadNode) for node in nodes), MAX_SPREADS, "spreads of fragments")
+    _require(len(variables), MAX_VARIABLES, "variables")
+    values = [variable.default_value for variable in variables if variable.default_value is not None]
+    arguments = [argument for node in (*nodes, *directives) for argument in getattr(node, "arguments", None) or ()]
+    values += [argument.value for argument in arguments]
+    _require(_count(values), MAX_VALUES, "values; use variables")
+    _require(_depth(operation, fragments, limits.depth), limits.depth, "levels of fields")
+    fields = root_fields(operation, fragments)
+    _require(len(fields), limits.root_fields, "root fields")
+    _require(sum(field.name.value in CHECKS for field in fields), MAX_CHECKS, "check in one operation")
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """The fragments of a document by name."""
+    return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+
+
+def selected_fields(document: DocumentNode) -> list[FieldNode]:
+    """The fields a document selects anywhere."""
+    nodes = (node for selections in _selection_sets(document) for node in selections.selections)
+    return [node for node in nodes if isinstance(node, FieldNode)]
+
+
+def root_fields(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> list[FieldNode]:
+    """The fields at the root of an operation, those in fragments too."""
+    found: list[FieldNode] = []
+    seen, waiting = set[str](), [operation.selection_set]
+    while waiting:
+        for node in waiting.pop().selections:
+            if isinstance(node, FieldNode):
+                found.append(node)
+            elif isinstance(node, InlineFragmentNode):
+                waiting.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                seen.add(node.name.value)
+                fragment = fragments.get(node.name.value)
+                waiting += () if fragment is None else (fragment.selection_set,)
+    return found
+
+
+def _require(count: int, allowed: int, what: str) -> None:
+    if count > allowed:
+        raise LimitExceeded(f"The document has more than {allowed} {what}.")
+
+
+def _selection_sets(document: DocumentNode) -> Iterator[SelectionSetNode]:
+    waiting = [
+        definition.selection_set
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode)
+    ]
+    while waiting:
+        selections = waiting.pop()
+        yield selections
+        for node in selections.selections:
+            inner = getattr(node, "selection_set", None)
+            if inner is not None:
+                waiting.append(inner)
+
+
+def _depth(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode], enough: int) -> int:
+    """The levels of fields, fragments followed; a cycle of fragments ends at `enough`, and validation refuses it."""
+    deepest: dict[str, int] = {}
+    waiting = [(operation.selection_set, 1)]
+    greatest = 0
+    while waiting:
+        selections, level = waiting.pop()
+        for node in selections.selections:
+            if isinstance(node, FieldNode):
+                greatest = max(greatest, level)
+                if node.selection_set is not None and level <= enough:
+                    waiting.append((node.selection_set, level + 1))
+            elif isinstance(node, InlineFragmentNode):
+                waiting.append((node.selection_set, level))
+            elif isinstance(node, FragmentSpreadNode):
+                fragment = fragments.get(node.name.value)
+                # Followed again only where it lies deeper than before, so that the walk stays small.
+                if fragment is not None and deepest.get(node.name.value, 0) < level <= enough + 1:
+                    deepest[node.name.value] = level
+                    waiting.append((fragment.selection_set, level))
+    return greatest
+
+
+def _count(values: Iterable[ValueNode]) -> int:
+    """How many values these are, with those inside lists and objects."""
+    counted, waiting = 0, deque(values)
+    while waiting:
+        value = waiting.pop()
+        counted += 1
+        if isinstance(value, ListValueNode):
+            waiting.extend(value.values)
+        elif isinstance(value, ObjectValueNode):
+            waiting.extend(field.value for field in value.fields)
+    return counted

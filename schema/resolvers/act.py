@@ -1,0 +1,35 @@
+"""What mutations of destinations do, as the model has it: said once, for graphql-core and for compiled operations."""
+
+from __future__ import annotations
+
+from models.accounts.abilities import Ability
+from models.destinations.row import DestinationRow
+from schema.context import Context
+from schema.types.ids import NodeType, parse_id_of
+from schema.types.inputs import CreateBackupDestinationInput, UpdateBackupDestinationInput
+
+
+async def create_destination(
+    context: Context,
+    input: CreateBackupDestinationInput,  # noqa: A002 - the argument's name
+) -> DestinationRow:
+    """The new row; needs `create-backup-destinations`."""
+    return await context.service.create(context.viewer, input.raw(), strict=True)
+
+
+async def update_destination(
+    context: Context,
+    id: str,  # noqa: A002 - the argument's name
+    input: UpdateBackupDestinationInput,  # noqa: A002 - the argument's name
+) -> DestinationRow:
+    """The row as it is now; needs `update-backup-destinations`, and says so before it reads the ID."""
+    context.viewer.require(Ability.UPDATE)
+    number = parse_id_of(NodeType.DESTINATION, id)
+    return await context.service.update(context.viewer, number, input.raw(), strict=True)
+
+
+async def delete_destination(context: Context, id: str) -> str:  # noqa: A002 - the argument's name
+    """The ID that is gone; needs `delete-backup-destinations`, and says so before it reads the ID."""
+    context.viewer.require(Ability.DELETE)
+    await context.service.delete(context.viewer, parse_id_of(NodeType.DESTINATION, id))
+    return id

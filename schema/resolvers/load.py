@@ -1,0 +1,88 @@
+"""What the fields at the root find, as the model has it: said once, for graphql-core and for compiled operations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import NamedTuple
+
+from strawberry import UNSET
+
+from models.accounts.abilities import Ability
+from models.accounts.viewer import Viewer
+from models.destinations.row import DestinationRow
+from models.events.event import Event
+from models.pagination import MAX_SIZE, Bounds, Slice
+from models.reads.listing import BY_ID, EVERYTHING, DestinationFilter, DestinationOrder, DestinationPosition
+from schema.context import Context
+from schema.errors import BadInput
+from schema.types.arguments import After, Before, Filter, First, Last, OrderBy
+from schema.types.connections import destination_bounds
+from schema.types.ids import NodeType, parse_id, parse_id_of
+
+Found = DestinationRow | Viewer | Event
+
+
+class Wanted(NamedTuple):
+    """Which part of which list of destinations."""
+
+    bounds: Bounds[DestinationPosition]
+    order: DestinationOrder
+    chosen: DestinationFilter
+
+
+async def load_viewer(context: Context) -> Viewer:
+    """Whoever asks."""
+    return context.viewer
+
+
+async def load_node(context: Context, id: str) -> Found | None:  # noqa: A002 - the argument's name
+    """Any object of the viewer's; None where there is none, or it is somebody else's."""
+    type_, number = parse_id(id)
+    match type_:
+        case NodeType.USER:
+            return context.viewer if number == context.viewer.user_id else None
+        case NodeType.DESTINATION:
+            context.viewer.require(Ability.VIEW)
+            return await context.destination(number)
+        case NodeType.EVENT:
+            context.viewer.require(Ability.VIEW)
+            return await context.event(number)
+
+
+async def load_nodes(context: Context, ids: Sequence[str]) -> list[Found | None]:
+    """Several of them, in the order of the IDs; raises `BadInput` when they are too many."""
+    if len(ids) > MAX_SIZE:
+        raise BadInput(f"`ids` must be at most {MAX_SIZE}.")
+    return await asyncio.gather(*(load_node(context, id_) for id_ in ids))
+
+
+async def load_destination(context: Context, id: str) -> DestinationRow | None:  # noqa: A002 - the argument's name
+    """One of the viewer's destinations; the ability comes before the ID."""
+    context.viewer.require(Ability.VIEW)
+    return await context.destination(parse_id_of(NodeType.DESTINATION, id))
+
+
+def wanted_destinations(
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+    filter: Filter = UNSET,  # noqa: A002 - the argument's name
+    order_by: OrderBy = UNSET,
+) -> Wanted:
+    """What the arguments say; raises `BadInput`."""
+    order = order_by.order() if order_by else BY_ID
+    chosen = filter.chosen() if filter else EVERYTHING
+    return Wanted(destination_bounds(order, first, after, last, before), order, chosen)
+
+
+def load_wanted(context: Context, wanted: Wanted, *, in_full: bool) -> Awaitable[Slice[DestinationRow]]:
+    """What is wanted of the viewer's destinations; rows may be brief unless they are to be there `in_full`."""
+    bounds, order, chosen = wanted
+    return context.service.slice(context.viewer, bounds, chosen=chosen, order=order, in_full=in_full)
+
+
+async def count_destinations(context: Context, chosen: DestinationFilter) -> int:
+    """How many there are in all pages together: free without a filter, one statement with one."""
+    return await context.service.count(context.viewer, chosen)

@@ -1,0 +1,93 @@
+"""What can be changed. Refusals travel as exceptions and become problems in `results.EXCEPTION_HANDLERS`."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import strawberry
+from strawberry.types import Info
+
+from models.accounts.abilities import Ability
+from models.checks import report as model
+from models.reads.listing import BY_ID
+from schema.act_once import once
+from schema.context import Context
+from schema.resolvers.act import create_destination, delete_destination, update_destination
+from schema.types.arguments import CreateInput, Depth, IdArgument, UpdateInput
+from schema.types.checks import CheckDepth, present_report
+from schema.types.connections import destination_edge
+from schema.types.destinations import S3CompatibleDestination, present
+from schema.types.ids import NodeType, parse_id_of
+from schema.types.results import (
+    CheckBackupDestinationPayload,
+    CheckBackupDestinationResult,
+    CreateBackupDestinationPayload,
+    CreateBackupDestinationResult,
+    DeleteBackupDestinationPayload,
+    DeleteBackupDestinationResult,
+    TestBackupDestinationPayload,
+    TestBackupDestinationResult,
+    UpdateBackupDestinationPayload,
+    UpdateBackupDestinationResult,
+)
+
+
+@strawberry.type(description="What can be changed; always of the viewer's own.")
+class Mutation:
+    @strawberry.mutation(description="Add a destination.")
+    async def create_backup_destination(
+        self,
+        info: Info[Context, None],
+        input: CreateInput,  # noqa: A002 - the name on the wire
+    ) -> CreateBackupDestinationResult:
+        """Needs `create-backup-destinations`."""
+        row = await once(info.context, create_destination, input=input)
+        return CreateBackupDestinationPayload(backup_destination=present(row), edge=destination_edge(row, BY_ID))
+
+    @strawberry.mutation(description="Change the fields that are given, and keep the rest.")
+    async def update_backup_destination(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the name on the wire
+        input: UpdateInput,  # noqa: A002 - the name on the wire
+    ) -> UpdateBackupDestinationResult:
+        """Needs `update-backup-destinations`, and says so before it reads the ID."""
+        row = await once(info.context, update_destination, id=id, input=input)
+        return UpdateBackupDestinationPayload(backup_destination=present(row))
+
+    @strawberry.mutation(description="Remove a destination and its credentials; what it holds stays where it is.")
+    async def delete_backup_destination(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the name on the wire
+    ) -> DeleteBackupDestinationResult:
+        """Needs `delete-backup-destinations`, and says so before it reads the ID."""
+        return DeleteBackupDestinationPayload(deleted_id=await once(info.context, delete_destination, id=id))
+
+    @strawberry.mutation(
+        description="Ask the store whether it takes backups, step by step, and wait for the outcome; 5 times a minute."
+    )
+    async def check_backup_destination(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the name on the wire
+        depth: Depth = CheckDepth.FULL,
+    ) -> CheckBackupDestinationResult:
+        """Needs `update-backup-destinations`, and says so before it reads the ID."""
+        info.context.viewer.require(Ability.UPDATE)
+        number = parse_id_of(NodeType.DESTINATION, id)
+        row, report = await info.context.checks.check(info.context.viewer, number, model.CheckDepth[depth.name])
+        return CheckBackupDestinationPayload(
+            backup_destination=cast(S3CompatibleDestination, present(row)), report=present_report(report)
+        )
+
+    @strawberry.mutation(description="The same for values not saved yet; nothing is stored.")
+    async def test_backup_destination(
+        self,
+        info: Info[Context, None],
+        input: CreateInput,  # noqa: A002 - the name on the wire
+        depth: Depth = CheckDepth.FULL,
+    ) -> TestBackupDestinationResult:
+        """Needs `update-backup-destinations`."""
+        report = await info.context.checks.test(info.context.viewer, input.raw(), model.CheckDepth[depth.name])
+        return TestBackupDestinationPayload(report=present_report(report))

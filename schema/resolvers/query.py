@@ -1,0 +1,111 @@
+"""What can be asked."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import strawberry
+from strawberry import UNSET
+from strawberry.types import Info
+
+from models.accounts.abilities import Ability
+from models.accounts.viewer import Viewer
+from models.destinations.row import DestinationRow
+from models.events.event import Event
+from schema.context import Context
+from schema.resolvers.load import (
+    Found,
+    load_destination,
+    load_node,
+    load_nodes,
+    load_viewer,
+    load_wanted,
+    wanted_destinations,
+)
+from schema.types.arguments import After, Before, Filter, First, IdArgument, IdsArgument, Last, OrderBy
+from schema.types.connections import (
+    BackupDestinationConnection,
+    BackupDestinationEventConnection,
+    destination_connection,
+    event_bounds,
+    event_connection,
+)
+from schema.types.destinations import BackupDestination, Node, User, present, present_viewer
+from schema.types.events import present_event
+
+
+@strawberry.type(description="What can be asked; always of the viewer's own.")
+class Query:
+    @strawberry.field(description="Whoever the token belongs to.")
+    async def viewer(self, info: Info[Context, None]) -> User:
+        """Needs no ability: it shows the viewer to the viewer."""
+        return present_viewer(await load_viewer(info.context))
+
+    @strawberry.field(description="Any object of the viewer's, by its global ID.")
+    async def node(self, info: Info[Context, None], id: IdArgument) -> Node | None:  # noqa: A002 - the name on the wire
+        """None where there is none, or it is somebody else's."""
+        return _present(await load_node(info.context, id))
+
+    @strawberry.field(
+        description="Several objects of the viewer's, in the order of the IDs, at most 100; null where there is none."
+    )
+    async def nodes(self, info: Info[Context, None], ids: IdsArgument) -> list[Node | None]:
+        """Destinations are looked up together, and so are events."""
+        return [_present(found) for found in await load_nodes(info.context, ids)]
+
+    @strawberry.field(description="One of the viewer's destinations; null when there is none with this ID.")
+    async def backup_destination(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the name on the wire
+    ) -> BackupDestination | None:
+        """None for somebody else's too."""
+        row = await load_destination(info.context, id)
+        return None if row is None else present(row)
+
+    @strawberry.field(
+        description="The viewer's destinations, in the order of creation unless told otherwise; a page of at most 100."
+    )
+    async def backup_destinations(
+        self,
+        info: Info[Context, None],
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+        filter: Filter = UNSET,  # noqa: A002 - the name on the wire
+        order_by: OrderBy = UNSET,
+    ) -> BackupDestinationConnection:
+        """One statement, by key."""
+        info.context.viewer.require(Ability.VIEW)
+        wanted = wanted_destinations(first, after, last, before, filter, order_by)
+        slice_ = await load_wanted(info.context, wanted, in_full=True)
+        return destination_connection(slice_, wanted.order, wanted.chosen)
+
+    @strawberry.field(description="What happened to the viewer's destinations, newest first: the audit log.")
+    async def events(
+        self,
+        info: Info[Context, None],
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> BackupDestinationEventConnection:
+        """One statement, by key."""
+        info.context.viewer.require(Ability.VIEW)
+        bounds = event_bounds(first, after, last, before)
+        return event_connection(await info.context.service.events(info.context.viewer, bounds))
+
+
+def _present(found: Found | None) -> Node | None:
+    match found:
+        case None:
+            return None
+        case Viewer():
+            return present_viewer(found)
+        case DestinationRow():
+            return present(found)
+        case Event():
+            return present_event(found)
+        case _:
+            assert_never(found)

@@ -1,0 +1,229 @@
+"""`/graphql` over WebSocket: the protocol graphql-transport-ws, several operations on one connection.
+
+Not strawberry's handler: it fails with an exception on messages that are no objects, closes the whole socket for an
+unknown operation, and looks at the token once, at the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from typing import Any
+
+import orjson
+from graphql import OperationType
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from models.errors import Refusal, Unauthenticated
+from schema.context import context_of
+from schema.errors import Code, error_of, refusal
+from schema.execution.engine import Answer, Engine, NotExecuted
+from schema.transport.http import Admission
+from schema.transport.requests import BadRequest, Params, load_json, parse_params
+
+SUBPROTOCOL = "graphql-transport-ws"
+INIT_S = 10.0
+SEND_S = 30.0
+MAX_ID_LENGTH = 256
+
+INVALID_MESSAGE = 4400
+UNAUTHORIZED = 4401
+FORBIDDEN = 4403
+SUBPROTOCOL_NOT_ACCEPTABLE = 4406
+INIT_TIMEOUT = 4408
+SUBSCRIBER_EXISTS = 4409
+TOO_MANY_INITS = 4429
+TRY_AGAIN_LATER = 1013
+
+
+class _Close(Exception):
+    """The socket must be closed with this code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class GraphQLSocket:
+    """The WebSocket half of this door, one object for all connections."""
+
+    def __init__(self, engine: Engine, admission: Admission, token_in: Any) -> None:
+        """`token_in(scope)` is the bearer token of the handshake, or None."""
+        self.engine = engine
+        self.admission = admission
+        self._token_in = token_in
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = WebSocket(scope, receive, send)
+        if SUBPROTOCOL not in scope.get("subprotocols", ()):
+            await socket.accept()
+            await socket.close(SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
+            return
+        await socket.accept(SUBPROTOCOL)
+        connection = _Connection(self, socket, self._token_in(scope))
+        try:
+            await connection.serve()
+        except _Close as close:
+            await connection.close(close)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            await connection.end()
+
+
+class _Connection:
+    def __init__(self, door: GraphQLSocket, socket: WebSocket, token: str | None) -> None:
+        self._door = door
+        self._socket = socket
+        self._token = token
+        self._acknowledged = False
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._sending = asyncio.Lock()
+
+    async def serve(self) -> None:
+        """Read messages until the client leaves; raises `_Close`."""
+        try:
+            async with asyncio.timeout(INIT_S):
+                while not self._acknowledged:
+                    await self._handle(await self._receive())
+        except TimeoutError:
+            raise _Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
+        while True:
+            await self._handle(await self._receive())
+
+    async def end(self) -> None:
+        """Stop what is still running."""
+        tasks = list(self._operations.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self, close: _Close) -> None:
+        """Close the socket, unless it is closed already."""
+        with suppress(RuntimeError, WebSocketDisconnect):
+            if self._socket.application_state is WebSocketState.CONNECTED:
+                await self._socket.close(close.code, close.reason)
+
+    async def _receive(self) -> dict[str, Any]:
+        received = await self._socket.receive()
+        if received["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(received.get("code") or 1005)
+        text = received.get("text")
+        try:
+            message = load_json(text) if isinstance(text, str) else None
+        except (BadRequest, UnicodeError):
+            message = None
+        if not isinstance(message, dict):
+            raise _Close(INVALID_MESSAGE, "A message must be a JSON object in a text frame")
+        return message
+
+    async def _handle(self, message: dict[str, Any]) -> None:
+        match message.get("type"):
+            case "connection_init":
+                await self._init(message.get("payload"))
+            case "ping":
+                await self._send({"type": "pong"})
+            case "pong":
+                pass
+            case "subscribe":
+                await self._subscribe(message)
+            case "complete":
+                self._stop(message)
+            case _:
+                raise _Close(INVALID_MESSAGE, "Unknown type of message")
+
+    async def _init(self, payload: object) -> None:
+        if self._acknowledged:
+            raise _Close(TOO_MANY_INITS, "Too many initialisation requests")
+        if payload is not None and not isinstance(payload, dict):
+            raise _Close(INVALID_MESSAGE, "The payload must be an object")
+        self._token = _token_of(payload or {}) or self._token
+        if self._token is None:
+            raise _Close(UNAUTHORIZED, "Unauthorized")
+        await self._admit(self._token)
+        self._acknowledged = True
+        await self._send({"type": "connection_ack"})
+
+    async def _admit(self, token: str) -> Any:
+        """Look the token up anew, as for every request."""
+        try:
+            return await self._door.admission.admit(token, self._socket.scope)
+        except Unauthenticated:
+            raise _Close(FORBIDDEN, "Forbidden") from None
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        if not self._acknowledged or self._token is None:
+            raise _Close(UNAUTHORIZED, "Unauthorized")
+        id_ = message.get("id")
+        if not isinstance(id_, str) or not 0 < len(id_) <= MAX_ID_LENGTH:
+            raise _Close(INVALID_MESSAGE, "A subscribe message must have an id")
+        if not isinstance(message.get("payload"), dict):
+            raise _Close(INVALID_MESSAGE, "A subscribe message must have a payload")
+        if id_ in self._operations:
+            raise _Close(SUBSCRIBER_EXISTS, f"Subscriber for {id_[:64]} already exists")
+        if len(self._operations) >= self._door.engine.limits.subscriptions:
+            text = f"At most {self._door.engine.limits.subscriptions} operations may be open on one connection."
+            await self._send({"id": id_, "type": "error", "payload": [refusal(text, Code.LIMIT)]})
+            return
+        self._operations[id_] = asyncio.create_task(self._run(id_, message["payload"]), name="graphql operation")
+
+    def _stop(self, message: dict[str, Any]) -> None:
+        id_ = message.get("id")
+        if not isinstance(id_, str):
+            raise _Close(INVALID_MESSAGE, "A complete message must have an id")
+        task = self._operations.pop(id_, None)
+        if task is not None:
+            task.cancel()
+
+    async def _run(self, id_: str, payload: dict[str, Any]) -> None:
+        """One operation from its first answer to `complete` or `error`; what goes wrong in it stays in it."""
+        try:
+            final: dict[str, Any] = {"id": id_, "type": "complete"}
+            try:
+                async with aclosing(self._answers(payload)) as answers:
+                    async for answer in answers:
+                        await self._send({"id": id_, "type": "next", "payload": answer})
+            except NotExecuted as error:
+                final = {"id": id_, "type": "error", "payload": error.answer["errors"]}
+            except (Refusal, BadRequest) as error:
+                final = {"id": id_, "type": "error", "payload": [_shown(error)]}
+            self._operations.pop(id_, None)
+            await self._send(final)
+        except _Close as close:
+            await self.close(close)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):
+            await self.close(_Close(TRY_AGAIN_LATER, "Too slow"))
+
+    async def _answers(self, payload: dict[str, Any]) -> Any:
+        params: Params = parse_params(payload)
+        engine = self._door.engine
+        prepared = engine.prepare(params.query, params.operation_name)
+        context = context_of(self._socket.scope["state"], await self._admit(self._token or ""))
+        if prepared.type is not OperationType.SUBSCRIPTION:
+            yield await engine.run(prepared, params.variables, context)
+            return
+        source: AsyncIterator[Answer] = await engine.listen(prepared, params.variables, context)
+        async for answer in source:
+            yield answer
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        async with asyncio.timeout(SEND_S), self._sending:
+            await self._socket.send_text(orjson.dumps(message).decode())
+
+
+def _shown(error: Exception) -> dict[str, Any]:
+    return refusal(str(error), Code.BAD_REQUEST) if isinstance(error, BadRequest) else error_of(error)
+
+
+def _token_of(payload: dict[str, Any]) -> str | None:
+    """The token in `connection_init`: `{"Authorization": "Bearer …"}`, the name in any case; or `{"token": "…"}`."""
+    for name, value in payload.items():
+        if isinstance(value, str) and name.lower() == "authorization":
+            scheme, _, token = value.partition(" ")
+            return token if scheme.lower() == "bearer" else ""
+        if isinstance(value, str) and name == "token":
+            return value
+    return None

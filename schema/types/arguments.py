@@ -1,0 +1,30 @@
+"""The arguments that several fields share, each described once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from schema.types.checks import CheckDepth
+from schema.types.inputs import (
+    BackupDestinationFilter,
+    BackupDestinationOrder,
+    CreateBackupDestinationInput,
+    UpdateBackupDestinationInput,
+)
+
+IdArgument = Annotated[strawberry.ID, strawberry.argument(description="The global ID of the object.")]
+IdsArgument = Annotated[list[strawberry.ID], strawberry.argument(description="Global IDs, at most 100.")]
+
+First = Annotated[int | None, strawberry.argument(description="How many from the start, 0 to 100; 15 unless given.")]
+After = Annotated[str | None, strawberry.argument(description="Only what is behind the edge with this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description="How many from the end, 0 to 100; not with `first`.")]
+Before = Annotated[str | None, strawberry.argument(description="Only what is before the edge with this cursor.")]
+Filter = Annotated[BackupDestinationFilter | None, strawberry.argument(description="Which destinations.")]
+OrderBy = Annotated[BackupDestinationOrder | None, strawberry.argument(description="In which order.")]
+AfterEvent = Annotated[strawberry.ID | None, strawberry.argument(description="The ID of the last event already seen.")]
+
+Depth = Annotated[CheckDepth, strawberry.argument(description="How far to climb.")]
+CreateInput = Annotated[CreateBackupDestinationInput, strawberry.argument(description="The destination to create.")]
+UpdateInput = Annotated[UpdateBackupDestinationInput, strawberry.argument(description="What to change.")]

@@ -1,0 +1,122 @@
+"""The objects of this door: a node, a user, and an interface type per family of destination kinds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, assert_never
+
+import strawberry
+
+from models.accounts.viewer import Viewer
+from models.destinations.attributes import KINDS, DestinationKind
+from models.destinations.row import DestinationRow as Row
+from schema.types.checks import CheckReport, present_stored
+from schema.types.enums import Reachability
+from schema.types.ids import NodeType, global_id
+
+
+@strawberry.interface(description="An object with a globally unique ID.")
+class Node:
+    id: strawberry.ID = strawberry.field(
+        description="The globally unique ID of this object; opaque, and stable for life."
+    )
+
+
+@strawberry.type(description="A person with an API token.")
+class User(Node):
+    database_id: int = strawberry.field(description="The integer the REST API calls `user_id`.")
+    name: str = strawberry.field(description="What the person is called.")
+    email: str = strawberry.field(description="The person's email address.")
+
+
+@strawberry.interface(description="A place the viewer's backups are written to.")
+class BackupDestination(Node):
+    id: strawberry.ID = strawberry.field(
+        description="The globally unique ID; it does not tell the kind and does not change with it."
+    )
+    database_id: int = strawberry.field(description="The integer the REST API calls `id`.")
+    label: str = strawberry.field(description="The name the viewer gave it, at most 255 characters.")
+    kind_name: str = strawberry.field(description="The kind in words, such as `Amazon S3`; REST calls it `type_human`.")
+    created_at: datetime = strawberry.field(description="When it was created.")
+    updated_at: datetime = strawberry.field(description="When one of its attributes last changed; checks do not count.")
+
+
+@strawberry.interface(description="A destination spoken to in the S3 protocol. Its credentials are write-only.")
+class S3CompatibleDestination(BackupDestination):
+    bucket_name: str = strawberry.field(description="The bucket backups are written to.")
+    path_style_endpoint: bool = strawberry.field(
+        description="Whether the bucket goes in the path (`host/bucket`) instead of the host name (`bucket.host`)."
+    )
+    credentials_set_at: datetime = strawberry.field(description="When the credentials were last set.")
+    reachability: Reachability = strawberry.field(description="The outcome of the last check.")
+    stored_check: strawberry.Private[str | None]
+
+    @strawberry.field(description="The last check, step by step; null before the first.")
+    def last_check(self) -> CheckReport | None:
+        """Read from what is stored only where it is asked for."""
+        return present_stored(self.stored_check)
+
+
+@strawberry.type(description="A bucket at Amazon.")
+class AmazonS3Destination(S3CompatibleDestination):
+    region: str = strawberry.field(description="The AWS region of the bucket, such as `us-west-2`.")
+
+
+@strawberry.type(description="A bucket at any other S3-compatible store.")
+class CustomS3Destination(S3CompatibleDestination):
+    endpoint: str = strawberry.field(description="The absolute URL of the store.")
+    region: str | None = strawberry.field(
+        description="The region the store expects in signatures; null means `us-east-1`."
+    )
+
+
+@strawberry.type(description="A directory on the server that takes the backup; its path is chosen per backup.")
+class LocalDestination(BackupDestination):
+    pass
+
+
+CONCRETE_DESTINATIONS = (AmazonS3Destination, CustomS3Destination, LocalDestination)
+
+
+def present(row: Row) -> BackupDestination:
+    """A row as the object of its kind."""
+    match row.kind:
+        case DestinationKind.AMAZON_S3:
+            return AmazonS3Destination(**_node(row), **_bucket(row), region=row.region or "")
+        case DestinationKind.CUSTOM_S3:
+            return CustomS3Destination(**_node(row), **_bucket(row), endpoint=row.endpoint or "", region=row.region)
+        case DestinationKind.LOCAL:
+            return LocalDestination(**_node(row))
+        case _:
+            assert_never(row.kind)
+
+
+def present_viewer(viewer: Viewer) -> User:
+    """The viewer as a user."""
+    return User(
+        id=strawberry.ID(global_id(NodeType.USER, viewer.user_id)),
+        database_id=viewer.user_id,
+        name=viewer.name,
+        email=viewer.email,
+    )
+
+
+def _node(row: Row) -> dict[str, Any]:
+    return {
+        "id": global_id(NodeType.DESTINATION, row.id),
+        "database_id": row.id,
+        "label": row.label,
+        "kind_name": KINDS[row.kind].human_name,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def _bucket(row: Row) -> dict[str, Any]:
+    return {
+        "bucket_name": row.bucket_name,
+        "path_style_endpoint": row.path_style_endpoint,
+        "credentials_set_at": row.credentials_set_at,
+        "reachability": Reachability(row.reachability),
+        "stored_check": row.last_check,
+    }

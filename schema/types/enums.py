@@ -1,0 +1,59 @@
+"""The enums of this door, each value described; their values are the model's."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+from strawberry import enum_value
+
+from models.accounts.viewer import Protocol
+from models.destinations.attributes import DestinationKind as Kind
+from models.destinations.attributes import Reachability as Found
+from models.reads.listing import OrderField
+
+
+@strawberry.enum(description="Which kind a destination is.")
+class DestinationKind(Enum):
+    AMAZON_S3 = enum_value(Kind.AMAZON_S3.value, description="A bucket at Amazon; REST calls it `s3`.")
+    CUSTOM_S3 = enum_value(Kind.CUSTOM_S3.value, description="A bucket at any other S3-compatible store.")
+    LOCAL = enum_value(Kind.LOCAL.value, description="A directory on the server that takes the backup.")
+
+
+@strawberry.enum(description="Whether a destination answered when it was last checked.")
+class Reachability(Enum):
+    UNKNOWN = enum_value(Found.UNKNOWN.value, description="It has not been checked yet.")
+    CHECKING = enum_value(Found.CHECKING.value, description="A check is under way.")
+    REACHABLE = enum_value(Found.REACHABLE.value, description="Every step that was tried passed.")
+    UNREACHABLE = enum_value(Found.UNREACHABLE.value, description="A step failed.")
+
+
+@strawberry.enum(description="The door an act came through.")
+class EventProtocol(Enum):
+    GRAPHQL = enum_value(Protocol.GRAPHQL.value, description="This API.")
+    REST = enum_value(Protocol.REST.value, description="The REST API.")
+    COMMAND_LINE = enum_value(Protocol.COMMAND_LINE.value, description="The operator's command line.")
+    SCHEDULER = enum_value(Protocol.SCHEDULER.value, description="The gateway itself, at its time.")
+
+
+@strawberry.enum(
+    description="What a list of destinations can be ordered by; the order of creation decides between equals."
+)
+class BackupDestinationOrderField(Enum):
+    CREATED_AT = enum_value(OrderField.CREATED_AT.value, description="When they were created.")
+    UPDATED_AT = enum_value(OrderField.UPDATED_AT.value, description="When they last changed.")
+    LABEL = enum_value(OrderField.LABEL.value, description="Their labels, by code point.")
+
+
+@strawberry.enum(description="Which way a list goes.")
+class OrderDirection(Enum):
+    ASC = enum_value("asc", description="From the least to the greatest.")
+    DESC = enum_value("desc", description="From the greatest to the least.")
+
+
+@strawberry.enum(description="How an input field breaks its rule.")
+class ViolationCode(Enum):
+    REQUIRED = enum_value("required", description="It is missing or empty.")
+    NOT_APPLICABLE = enum_value("not_applicable", description="Destinations of this kind do not have it.")
+    TOO_LONG = enum_value("too_long", description="It has too many characters.")
+    MALFORMED = enum_value("malformed", description="It is not of the form it must have.")

@@ -1,0 +1,91 @@
+"""What happened to a destination, as objects of this door."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, assert_never
+
+import strawberry
+from strawberry.types import Info
+
+from models.events.event import Event, EventKind
+from schema.context import Context
+from schema.types.destinations import BackupDestination, Node, present
+from schema.types.enums import EventProtocol
+from schema.types.ids import NodeType, global_id
+from schema.types.names import changed_names
+
+
+@strawberry.interface(description="Something that happened to one of the viewer's destinations.")
+class BackupDestinationEvent(Node):
+    occurred_at: datetime = strawberry.field(description="When it happened.")
+    backup_destination_id: strawberry.ID = strawberry.field(description="The destination's ID, also after it is gone.")
+    protocol: EventProtocol = strawberry.field(
+        description="Through which door: GraphQL, REST, the command line, the scheduler."
+    )
+    token_name: str | None = strawberry.field(
+        description="The token that did it; null for the command line and the scheduler."
+    )
+
+
+async def _destination(root: BackupDestinationEvent, info: Info[Context, None]) -> BackupDestination | None:
+    number = int(root.backup_destination_id.rpartition(":")[2])
+    row = await info.context.destination(number)
+    return None if row is None else present(row)
+
+
+_AS_IT_IS_NOW = "The destination as it is now; null when it is gone."
+
+
+@strawberry.type(description="A destination was created.")
+class BackupDestinationCreated(BackupDestinationEvent):
+    backup_destination: BackupDestination | None = strawberry.field(resolver=_destination, description=_AS_IT_IS_NOW)
+
+
+@strawberry.type(description="Attributes of a destination changed.")
+class BackupDestinationUpdated(BackupDestinationEvent):
+    backup_destination: BackupDestination | None = strawberry.field(resolver=_destination, description=_AS_IT_IS_NOW)
+    changed_fields: list[str] = strawberry.field(
+        description="The fields of the destination that changed; `credentials` stands for a changed key."
+    )
+
+
+@strawberry.type(description="A destination was checked, because a user asked or with another outcome than before.")
+class BackupDestinationChecked(BackupDestinationEvent):
+    backup_destination: BackupDestination | None = strawberry.field(resolver=_destination, description=_AS_IT_IS_NOW)
+    reachable: bool = strawberry.field(description="Whether every step that was tried passed.")
+
+
+@strawberry.type(description="A destination was deleted.")
+class BackupDestinationDeleted(BackupDestinationEvent):
+    label: str = strawberry.field(description="The label it had.")
+
+
+CONCRETE_EVENTS = (
+    BackupDestinationCreated,
+    BackupDestinationUpdated,
+    BackupDestinationChecked,
+    BackupDestinationDeleted,
+)
+
+
+def present_event(event: Event) -> BackupDestinationEvent:
+    """A stored event as the object of its kind."""
+    shared: dict[str, Any] = {
+        "id": global_id(NodeType.EVENT, event.id),
+        "occurred_at": event.occurred_at,
+        "backup_destination_id": global_id(NodeType.DESTINATION, event.destination_id),
+        "protocol": EventProtocol[event.protocol.name],
+        "token_name": event.token_name,
+    }
+    match event.kind:
+        case EventKind.CREATED:
+            return BackupDestinationCreated(**shared)
+        case EventKind.UPDATED:
+            return BackupDestinationUpdated(**shared, changed_fields=changed_names(event.changed_fields.split()))
+        case EventKind.CHECKED:
+            return BackupDestinationChecked(**shared, reachable=bool(event.reachable))
+        case EventKind.DELETED:
+            return BackupDestinationDeleted(**shared, label=event.label)
+        case _:
+            assert_never(event.kind)

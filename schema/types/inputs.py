@@ -1,0 +1,147 @@
+"""What mutations and lists take. Each input knows its raw attributes; the rules are the model's."""
+
+from __future__ import annotations
+
+import strawberry
+
+from models.destinations.attributes import Attribute
+from models.destinations.attributes import DestinationKind as Kind
+from models.destinations.attributes import Reachability as Found
+from models.destinations.validation import Raw
+from models.reads.listing import DestinationFilter, DestinationOrder, OrderField
+from schema.types.enums import BackupDestinationOrderField, DestinationKind, OrderDirection, Reachability
+
+
+@strawberry.input(description="An S3 key pair. Stored encrypted and never returned.")
+class S3CredentialsInput:
+    access_key: str = strawberry.field(description="The access key id, at most 255 characters.")
+    secret_key: str = strawberry.field(description="The secret access key, at most 255 characters.")
+
+
+@strawberry.input(description="A bucket at Amazon.")
+class AmazonS3DestinationInput:
+    label: str = strawberry.field(description="What to call it, at most 255 characters.")
+    bucket_name: str = strawberry.field(description="The bucket backups are written to.")
+    region: str = strawberry.field(description="The AWS region of the bucket, such as `us-west-2`.")
+    credentials: S3CredentialsInput = strawberry.field(description="The keys the backup uses.")
+    path_style_endpoint: bool = strawberry.field(
+        default=False, description="Whether the bucket goes in the path instead of the host name."
+    )
+
+
+@strawberry.input(description="A bucket at any other S3-compatible store.")
+class CustomS3DestinationInput:
+    label: str = strawberry.field(description="What to call it, at most 255 characters.")
+    bucket_name: str = strawberry.field(description="The bucket backups are written to.")
+    endpoint: str = strawberry.field(description="The absolute http or https URL of the store.")
+    region: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The region the store expects in signatures."
+    )
+    credentials: S3CredentialsInput = strawberry.field(description="The keys the backup uses.")
+    path_style_endpoint: bool = strawberry.field(
+        default=False, description="Whether the bucket goes in the path instead of the host name."
+    )
+
+
+@strawberry.input(description="A directory on the server that takes the backup.")
+class LocalDestinationInput:
+    label: str = strawberry.field(description="What to call it, at most 255 characters.")
+
+
+@strawberry.input(one_of=True, description="The destination to create: exactly one kind.")
+class CreateBackupDestinationInput:
+    amazon_s3: strawberry.Maybe[AmazonS3DestinationInput] = strawberry.field(description="A bucket at Amazon.")
+    custom_s3: strawberry.Maybe[CustomS3DestinationInput] = strawberry.field(
+        description="A bucket at any other S3-compatible store."
+    )
+    local: strawberry.Maybe[LocalDestinationInput] = strawberry.field(
+        description="A directory on the server that takes the backup."
+    )
+
+    def raw(self) -> Raw:
+        """The raw attributes of the kind that was given."""
+        if self.amazon_s3 is not None:
+            amazon = self.amazon_s3.value
+            return _bucket(amazon) | {Attribute.KIND: Kind.AMAZON_S3, Attribute.REGION: amazon.region}
+        if self.custom_s3 is not None:
+            custom = self.custom_s3.value
+            region = {} if custom.region is strawberry.UNSET else {Attribute.REGION: custom.region}
+            return _bucket(custom) | {Attribute.KIND: Kind.CUSTOM_S3, Attribute.ENDPOINT: custom.endpoint} | region
+        if self.local is not None:
+            return {Attribute.KIND: Kind.LOCAL, Attribute.LABEL: self.local.value.label}
+        return {}
+
+
+@strawberry.input(description="The fields to change; a field left out keeps its value.")
+class UpdateBackupDestinationInput:
+    label: strawberry.Maybe[str | None] = strawberry.field(description="What to call it, at most 255 characters.")
+    bucket_name: strawberry.Maybe[str | None] = strawberry.field(description="The bucket backups are written to.")
+    region: strawberry.Maybe[str | None] = strawberry.field(
+        description="The region; null clears it where the kind allows that."
+    )
+    endpoint: strawberry.Maybe[str | None] = strawberry.field(
+        description="The absolute http or https URL of the store."
+    )
+    path_style_endpoint: strawberry.Maybe[bool | None] = strawberry.field(
+        description="Whether the bucket goes in the path instead of the host name."
+    )
+    credentials: strawberry.Maybe[S3CredentialsInput | None] = strawberry.field(description="The keys the backup uses.")
+
+    def raw(self) -> Raw:
+        """The raw attributes that were given."""
+        given = {
+            Attribute.LABEL: self.label,
+            Attribute.BUCKET_NAME: self.bucket_name,
+            Attribute.REGION: self.region,
+            Attribute.ENDPOINT: self.endpoint,
+            Attribute.PATH_STYLE_ENDPOINT: self.path_style_endpoint,
+        }
+        raw: dict[Attribute, object] = {name: some.value for name, some in given.items() if some is not None}
+        if self.credentials is not None:
+            keys = self.credentials.value
+            raw[Attribute.ACCESS_KEY] = None if keys is None else keys.access_key
+            raw[Attribute.SECRET_KEY] = None if keys is None else keys.secret_key
+        return raw
+
+
+@strawberry.input(description="Which destinations; a condition left out lets every one through.")
+class BackupDestinationFilter:
+    kinds: list[DestinationKind] | None = strawberry.field(
+        default=None, description="Only destinations of one of these kinds."
+    )
+    reachability: list[Reachability] | None = strawberry.field(
+        default=None, description="Only destinations whose last check found one of these; never a local one."
+    )
+    label_contains: str | None = strawberry.field(
+        default=None, description="Only destinations with this in their label; the case of ASCII letters is ignored."
+    )
+
+    def chosen(self) -> DestinationFilter:
+        """The filter in the model's words."""
+        return DestinationFilter(
+            kinds=frozenset(Kind[kind.name] for kind in self.kinds) if self.kinds is not None else None,
+            reachability=frozenset(Found[found.name] for found in self.reachability)
+            if self.reachability is not None
+            else None,
+            label_contains=self.label_contains or None,
+        )
+
+
+@strawberry.input(description="The order of a list.")
+class BackupDestinationOrder:
+    field: BackupDestinationOrderField = strawberry.field(description="What to order by.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
+
+    def order(self) -> DestinationOrder:
+        """The order in the model's words."""
+        return DestinationOrder(field=OrderField[self.field.name], descending=self.direction is OrderDirection.DESC)
+
+
+def _bucket(given: AmazonS3DestinationInput | CustomS3DestinationInput) -> dict[Attribute, object]:
+    return {
+        Attribute.LABEL: given.label,
+        Attribute.BUCKET_NAME: given.bucket_name,
+        Attribute.PATH_STYLE_ENDPOINT: given.path_style_endpoint,
+        Attribute.ACCESS_KEY: given.credentials.access_key,
+        Attribute.SECRET_KEY: given.credentials.secret_key,
+    }

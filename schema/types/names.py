@@ -1,0 +1,43 @@
+"""This door's names of attributes and kinds, where the schema's own classes do not say them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from models.destinations.attributes import Attribute, DestinationKind
+
+PATHS: dict[Attribute, tuple[str, ...]] = {
+    Attribute.LABEL: ("label",),
+    Attribute.KIND: ("kind",),
+    Attribute.ACCESS_KEY: ("credentials", "accessKey"),
+    Attribute.SECRET_KEY: ("credentials", "secretKey"),
+    Attribute.BUCKET_NAME: ("bucketName",),
+    Attribute.REGION: ("region",),
+    Attribute.ENDPOINT: ("endpoint",),
+    Attribute.PATH_STYLE_ENDPOINT: ("pathStyleEndpoint",),
+}
+"""Where an attribute is in the input of one kind."""
+
+WORDS: dict[Attribute, str] = {
+    Attribute.LABEL: "label",
+    Attribute.KIND: "kind",
+    Attribute.ACCESS_KEY: "access key",
+    Attribute.SECRET_KEY: "secret key",
+    Attribute.BUCKET_NAME: "bucket name",
+    Attribute.REGION: "region",
+    Attribute.ENDPOINT: "endpoint",
+    Attribute.PATH_STYLE_ENDPOINT: "path style endpoint",
+}
+"""What a sentence calls an attribute."""
+
+INPUTS: dict[DestinationKind, str] = {
+    DestinationKind.AMAZON_S3: "amazonS3",
+    DestinationKind.CUSTOM_S3: "customS3",
+    DestinationKind.LOCAL: "local",
+}
+"""The field of `CreateBackupDestinationInput` that stands for a kind."""
+
+
+def changed_names(attributes: Iterable[str]) -> list[str]:
+    """Attribute names as fields of this door, each once: both keys are `credentials`."""
+    return list(dict.fromkeys(PATHS[Attribute(attribute)][0] for attribute in attributes))

@@ -1,0 +1,158 @@
+"""What mutations answer: a payload, or the problems that can happen; and the one map from refusals to problems."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+from strawberry.types import Info
+from strawberry.types.field import StrawberryField
+
+from models.destinations.violations import Rule
+from models.destinations.violations import Violation as BrokenRule
+from models.errors import DestinationForbidden, DestinationNotCheckable, DestinationNotFound, ValidationFailed
+from schema.context import Context
+from schema.types.checks import CheckReport
+from schema.types.connections import BackupDestinationEdge
+from schema.types.destinations import BackupDestination, S3CompatibleDestination
+from schema.types.enums import ViolationCode
+from schema.types.names import INPUTS, PATHS, WORDS
+
+
+@strawberry.interface(description="Why a mutation was not carried out, in words fit for the person who asked.")
+class Problem:
+    message: str = strawberry.field(description="One sentence.")
+
+
+@strawberry.type(description="One rule broken by one input field.")
+class Violation:
+    path: list[str] = strawberry.field(description='Where in `input` the field is, such as `["customS3", "endpoint"]`.')
+    code: ViolationCode = strawberry.field(description="How, for programs.")
+    message: str = strawberry.field(description="How, for people.")
+
+
+@strawberry.type(description="The input breaks at least one rule.")
+class ValidationProblem(Problem):
+    violations: list[Violation] = strawberry.field(description="Every broken rule, at once.")
+
+
+@strawberry.type(description="There is no such destination.")
+class NotFoundProblem(Problem):
+    pass
+
+
+@strawberry.type(description="The destination is somebody else's.")
+class ForbiddenProblem(Problem):
+    pass
+
+
+@strawberry.type(description="The destination was created.")
+class CreateBackupDestinationPayload:
+    backup_destination: BackupDestination = strawberry.field(description="The new destination.")
+    edge: BackupDestinationEdge = strawberry.field(description="The new destination as an edge of the unordered list.")
+
+
+@strawberry.type(description="The destination was changed, or was so already.")
+class UpdateBackupDestinationPayload:
+    backup_destination: BackupDestination = strawberry.field(description="The destination as it is now.")
+
+
+@strawberry.type(description="The destination was deleted.")
+class DeleteBackupDestinationPayload:
+    deleted_id: strawberry.ID = strawberry.field(description="The ID it had.")
+
+
+@strawberry.type(description="A local destination has nothing to check.")
+class NotCheckableProblem(Problem):
+    pass
+
+
+@strawberry.type(description="The destination was checked.")
+class CheckBackupDestinationPayload:
+    backup_destination: S3CompatibleDestination = strawberry.field(description="The destination as it is now.")
+    report: CheckReport = strawberry.field(description="What the check found.")
+
+
+@strawberry.type(description="The values were tried, and nothing was stored.")
+class TestBackupDestinationPayload:
+    report: CheckReport = strawberry.field(description="What the check found.")
+
+
+CreateBackupDestinationResult = Annotated[
+    CreateBackupDestinationPayload | ValidationProblem,
+    strawberry.union("CreateBackupDestinationResult", description="The new destination, or why there is none."),
+]
+UpdateBackupDestinationResult = Annotated[
+    UpdateBackupDestinationPayload | ValidationProblem | NotFoundProblem | ForbiddenProblem,
+    strawberry.union(
+        "UpdateBackupDestinationResult", description="The changed destination, or why it was not changed."
+    ),
+]
+DeleteBackupDestinationResult = Annotated[
+    DeleteBackupDestinationPayload | NotFoundProblem | ForbiddenProblem,
+    strawberry.union("DeleteBackupDestinationResult", description="The ID that is gone, or why it is not."),
+]
+
+CheckBackupDestinationResult = Annotated[
+    CheckBackupDestinationPayload | NotCheckableProblem | NotFoundProblem | ForbiddenProblem,
+    strawberry.union("CheckBackupDestinationResult", description="What the check found, or why there was none."),
+]
+TestBackupDestinationResult = Annotated[
+    TestBackupDestinationPayload | NotCheckableProblem | ValidationProblem,
+    strawberry.union("TestBackupDestinationResult", description="What the check found, or why there was none."),
+]
+
+_CODES = {
+    Rule.REQUIRED: ViolationCode.REQUIRED,
+    Rule.REQUIRED_FOR_KIND: ViolationCode.REQUIRED,
+    Rule.NOT_APPLICABLE: ViolationCode.NOT_APPLICABLE,
+    Rule.TOO_LONG: ViolationCode.TOO_LONG,
+}
+
+
+class _Invalid(strawberry.ExceptionHandler[ValidationFailed, ValidationProblem]):
+    def handle(
+        self, exception: ValidationFailed, *, field: StrawberryField, info: Info[Context, None]
+    ) -> ValidationProblem:
+        return validation_problem(exception, info.field_name)
+
+
+class _NotFound(strawberry.ExceptionHandler[DestinationNotFound, NotFoundProblem]):
+    def handle(
+        self, exception: DestinationNotFound, *, field: StrawberryField, info: Info[Context, None]
+    ) -> NotFoundProblem:
+        return NotFoundProblem(message=str(exception))
+
+
+class _Forbidden(strawberry.ExceptionHandler[DestinationForbidden, ForbiddenProblem]):
+    def handle(
+        self, exception: DestinationForbidden, *, field: StrawberryField, info: Info[Context, None]
+    ) -> ForbiddenProblem:
+        return ForbiddenProblem(message=str(exception))
+
+
+class _NotCheckable(strawberry.ExceptionHandler[DestinationNotCheckable, NotCheckableProblem]):
+    def handle(
+        self, exception: DestinationNotCheckable, *, field: StrawberryField, info: Info[Context, None]
+    ) -> NotCheckableProblem:
+        return NotCheckableProblem(message=str(exception))
+
+
+EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable())
+
+
+def validation_problem(refusal: ValidationFailed, field_name: str) -> ValidationProblem:
+    """What that field of the mutation says of broken rules: the paths of a creation lead through the kind."""
+    of_kind = refusal.kind is not None and field_name.startswith(("create", "test"))
+    prefix = (INPUTS[refusal.kind],) if of_kind and refusal.kind is not None else ()
+    violations = [_violation(broken, prefix) for broken in refusal.violations]
+    return ValidationProblem(message=refusal.summary([v.message for v in violations]), violations=violations)
+
+
+def _violation(broken: BrokenRule, prefix: tuple[str, ...]) -> Violation:
+    kind = None if broken.kind is None else INPUTS[broken.kind]
+    return Violation(
+        path=[*prefix, *PATHS[broken.attribute]],
+        code=_CODES.get(broken.rule, ViolationCode.MALFORMED),
+        message=broken.sentence(WORDS[broken.attribute], kind),
+    )

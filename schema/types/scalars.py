@@ -1,0 +1,18 @@
+"""The one scalar of ours: a moment as both doors show it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from models.timestamps import WRITTEN
+
+DATE_TIME: ScalarDefinition = strawberry.scalar(
+    name="DateTime",
+    description="A moment in UTC, in whole seconds, such as `2024-08-07T00:00:00Z`.",
+    specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
+    serialize=WRITTEN.__getitem__,
+    parse_value=datetime.fromisoformat,
+)

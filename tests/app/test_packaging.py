@@ -1,0 +1,158 @@
+"""What is handed over besides the code: requirements, Makefile, image and compose file keep their promises."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.paths import ROOT
+
+REQUIREMENTS = ["requirements.txt", "requirements-test.txt", "benchmarks/requirements.txt"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
+
+
+@pytest.fixture
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    services: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)["services"]
+    return services
+
+
+def pins(file: str) -> dict[str, str]:
+    """Each pin of a requirements file by its name, with its hashes."""
+    joined = (ROOT / file).read_text().replace("\\\n", " ")
+    lines = [line for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return {line.partition("==")[0]: line for line in lines}
+
+
+def names(requirements: list[Any]) -> set[str]:
+    """The distributions that a list of requirements names, as requirements files write them."""
+    found = (re.match(r"[A-Za-z0-9._-]+", line) for line in requirements if isinstance(line, str))
+    return {re.sub(r"[._-]+", "-", name[0]).lower() for name in found if name is not None}
+
+
+@pytest.mark.parametrize("file", REQUIREMENTS)
+def test_every_requirement_is_pinned_and_hashed(file: str) -> None:
+    unpinned = [line for line in pins(file).values() if not re.match(r"[a-z0-9.-]+==\S+ .*--hash=sha256:", line)]
+    assert unpinned == []
+
+
+@pytest.mark.parametrize("file", REQUIREMENTS)
+def test_a_requirements_file_names_no_host_and_no_place_to_look(file: str) -> None:
+    text = (ROOT / file).read_text()
+    assert not re.search(r"://|@ |file:|^\s*(-i|-f|--index|--extra-index|--find-links|--trusted)", text, re.MULTILINE)
+
+
+def test_every_dependency_is_pinned(project: dict[str, Any]) -> None:
+    optional = project["project"]["optional-dependencies"].values()
+    declared = names(project["project"]["dependencies"]).union(*map(names, optional))
+    assert declared <= pins("requirements.txt").keys()
+
+
+def test_what_builds_the_project_is_pinned_because_it_is_installed_without_isolation(project: dict[str, Any]) -> None:
+    assert names(project["build-system"]["requires"]) <= pins("requirements.txt").keys()
+
+
+def test_the_tests_run_on_the_very_pins_of_the_gateway(project: dict[str, Any]) -> None:
+    runtime, test = pins("requirements.txt"), pins("requirements-test.txt")
+    assert {name: test.get(name) for name in runtime} == runtime
+    assert names(project["dependency-groups"]["test"]) <= test.keys()
+
+
+def test_the_peers_run_on_the_very_pins_of_the_gateway_where_they_share_them(project: dict[str, Any]) -> None:
+    runtime, peers = pins("requirements.txt"), pins("benchmarks/requirements.txt")
+    shared = peers.keys() & runtime.keys()
+    assert {name: peers[name].split()[0] for name in shared} == {name: runtime[name].split()[0] for name in shared}
+    assert names(project["dependency-groups"]["benchmarks"]) <= peers.keys()
+
+
+def test_every_dependency_is_justified_to_contributors(project: dict[str, Any]) -> None:
+    declared = names(project["project"]["dependencies"]) | names(project["dependency-groups"]["test"])
+    justified = set(re.findall(r"^\| `([a-z0-9-]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+    assert declared - justified == set()
+
+
+def test_make_alone_lists_every_target() -> None:
+    described = re.findall(r"^([a-z-]+):.* ## (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    listed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    assert [re.split(r" {2,}", line.strip(), maxsplit=1) for line in listed.split("\n\n")[0].splitlines()] == [
+        [f"make {target}", description] for target, description in described
+    ]
+
+
+def test_every_target_a_person_may_call_has_a_description() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    called = set(re.findall(r"^\.PHONY: ([a-z-]+)$", makefile, re.MULTILINE))
+    assert called == set(re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE))
+
+
+def test_make_without_a_python_says_so_in_one_sentence_and_touches_nothing(tmp_path: Path) -> None:
+    for file in ("Makefile", "pyproject.toml", "requirements.txt"):
+        (tmp_path / file).write_bytes((ROOT / file).read_bytes())
+    before = sorted(tmp_path.iterdir())
+    refused = subprocess.run(
+        ["make", "setup", "PYTHON=/nowhere/python3"], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert refused.returncode != 0
+    assert refused.stderr.startswith("Moorings needs Python 3.11 or newer and PYTHON=/nowhere/python3 is not one.\n")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_image_copies_only_what_exists() -> None:
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    sources = [source for copy in copies for source in copy.split()]
+    admitted = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert sources
+    assert [path for path in sources + admitted if not (ROOT / path).exists()] == []
+
+
+def test_the_image_gets_every_package_and_nothing_unnamed(project: dict[str, Any]) -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    packages = [
+        pattern.rstrip("*").partition(".")[0]
+        for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]
+    ]
+    assert "*" in ignored
+    assert {f"!{package}" for package in packages} <= set(ignored)
+
+
+def test_the_image_runs_without_root_and_looks_after_its_health() -> None:
+    final_stage = DOCKERFILE.rpartition("FROM ")[2]
+    assert re.search(r"^USER (?!root|0)\w+$", final_stage, re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK [^\n]*\\\n +CMD \[.*/healthz", final_stage, re.MULTILINE)
+    assert re.search(r'^CMD \["moorings", "serve"', final_stage, re.MULTILINE)
+
+
+def test_compose_holds_no_secret_and_says_which_one_is_missing() -> None:
+    secret = re.findall(r"^\s+\w*(?:PASSWORD|KEYS|SECRET|TOKEN)\w*: *(.+)$", COMPOSE_TEXT, re.MULTILINE)
+    assert len(secret) == 2
+    assert all(re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\.\}", value) for value in secret)
+    assert all("${" in address for address in re.findall(r"://[^:@\s]+:(\S+)@?", COMPOSE_TEXT))
+
+
+def test_compose_waits_for_a_healthy_database_that_keeps_its_data(services: dict[str, Any]) -> None:
+    assert services["gateway"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["postgres"]["healthcheck"]["test"][:2] == ["CMD", "pg_isready"]
+    assert services["postgres"]["volumes"] == ["postgres-data:/var/lib/postgresql"]
+    assert "postgres-data" in yaml.safe_load(COMPOSE_TEXT)["volumes"]
+
+
+def test_compose_publishes_the_gateway_to_this_machine_alone(services: dict[str, Any]) -> None:
+    assert "ports" not in services["postgres"]
+    assert all(port.startswith("127.0.0.1:") for port in services["gateway"]["ports"])
+
+
+def test_compose_uses_only_settings_there_are() -> None:
+    known = set(re.findall(r"MOORINGS_[A-Z_0-9]+", (ROOT / ".env.example").read_text()))
+    assert set(re.findall(r"MOORINGS_[A-Z_0-9]+", COMPOSE_TEXT)) <= known

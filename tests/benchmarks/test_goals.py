@@ -1,0 +1,44 @@
+"""What a run is held against, and who runs where meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+
+from benchmarks.goals import verdicts
+from benchmarks.machine import all_on
+from tests.benchmarks.test_benchmarks import FIGURES
+
+
+def test_a_goal_is_kept_or_not() -> None:
+    theirs, ours = FIGURES, replace(FIGURES, requests_per_s=1_600, p99_ms=3)
+
+    found = verdicts({"graphql-15": {"mercurius": theirs, "moorings": ours}}, {"moorings": 1.0})
+
+    assert [(verdict.found, verdict.is_kept) for verdict in found] == [
+        ("1.60 ×", True),
+        ("3.0 ms", False),
+        ("1.00 ×", False),
+        ("80 MB", True),
+        ("1.00 s", True),
+    ]
+
+
+def test_two_workers_are_judged_by_what_the_load_generator_leaves_them() -> None:
+    """At 20,000 requests a second of 20 µs it takes 0.4 of two cores."""
+    one, two = replace(FIGURES, requests_per_s=16_000), replace(FIGURES, requests_per_s=20_000, generator_us=20)
+
+    found = verdicts({"rest-15": {"moorings": one, "moorings-two": two}}, {})
+
+    assert next(verdict.found for verdict in found if "two workers" in verdict.goal) == "1.56 ×"
+
+
+def test_everybody_has_the_same_cores_for_a_while() -> None:
+    before = os.sched_getaffinity(0)
+    one = frozenset(sorted(before)[:1])
+    with subprocess.Popen(["/bin/sleep", "60"]) as other:
+        with all_on(one, other.pid):
+            assert [os.sched_getaffinity(pid) for pid in (0, other.pid)] == [one, one]
+        assert [os.sched_getaffinity(pid) for pid in (0, other.pid)] == [before, before]
+        other.kill()

@@ -1,0 +1,48 @@
+"""The examples that the manual gives to front ends, pasted into one program and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.checks.report import REMEDIES, CheckCode
+from schema.resolvers.definition import print_sdl
+from tests.support.browser.front_ends import examples, make_project
+from tests.support.browser.node import install_clients, run_script
+from tests.support.gateway.gateway import Gateway
+from tests.support.graphql.graphql_operations import NOT_CHECKABLE
+
+# Old Nodes have no WebSocket as browsers do; what the examples log is told as JSON.
+PRELUDE = """
+import WebSocket from 'ws';
+globalThis.WebSocket ??= WebSocket;
+console.log = (...values) => process.stdout.write(`${JSON.stringify({ logged: values })}\\n`);
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _clients() -> None:
+    install_clients()
+
+
+async def test_the_examples_for_front_ends_do_what_the_manual_says(gateway: Gateway, tmp_path: Path) -> None:
+    """All of them, one behind the other, as they stand there but for the address."""
+    account = await gateway.new_user()
+    for label, kind in {"Beta": "local", "Alpha": "custom_s3", "Gamma": "s3"}.items():
+        await account.create(kind, label=label)
+    program = "".join([PRELUDE, *examples("js")]).replace("http://127.0.0.1:8000", gateway.url)
+    script = make_project(tmp_path, print_sdl()) / "examples.mjs"
+    script.write_text(program, "utf-8")
+
+    lines = await run_script(script, account, TOKEN=account.token)
+
+    listed, refused, made, codes, local, denied, heard, streamed = (line["logged"] for line in lines)
+    assert listed == [["Alpha: nightly", "Beta: a directory", "Gamma: nightly"]]
+    assert refused == [{"local.label": "The label field is required."}]
+    assert made[0].items() >= {"label": "Cellar", "__typename": "LocalDestination"}.items()
+    assert codes == [["BAD_USER_INPUT"]]
+    assert local == [NOT_CHECKABLE]
+    assert denied == [f"RESOLVE: {REMEDIES[CheckCode.ENDPOINT_NOT_ALLOWED]}"]
+    assert heard == ["BackupDestinationCreated", "Attic"]
+    assert streamed == ["Shed"]

@@ -1,0 +1,103 @@
+"""Which destinations are due by the clock, and when: each at a moment of its own, found by an index."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from sqlite3 import connect
+
+import asyncpg
+import pytest
+
+from models.checks import leases as claims
+from models.clock import current_second
+from models.destinations.attributes import Attribute, DestinationKind
+from tests.support.databases import sealed
+from tests.support.databases.databases import ENGINES, MOMENT, migrated
+from tests.support.databases.postgres import PostgresServer
+from tests.support.gateway.gateway import Gateway
+from tests.support.stores.checking import age, on_stage
+
+HOUR = timedelta(hours=1)
+MANY = 500
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
+    """A migrated database that nobody serves."""
+    with migrated(request.param, postgres) as gateway:
+        yield gateway
+
+
+async def test_each_destination_is_due_at_a_moment_of_its_own_around_the_interval(database: Gateway) -> None:
+    """The same in every process; made counts until the first check, and a directory is never due."""
+    async with on_stage(database) as stage:
+        ids = {await stage.make() for _ in range(100)}
+        local = {Attribute.LABEL: "Cellar", Attribute.KIND: DestinationKind.LOCAL}
+        await stage.service.create(stage.viewer, local)
+
+        async def due(limit: int = 200) -> list[int]:
+            return [due.id for due in await claims.due(timedelta(seconds=1000), limit=limit)]
+
+        for column in ("created_at", "checked_at"):
+            before: set[int] = set()
+            assert await due() == []
+            for seconds, least, most in ((890, 0, 0), (950, 10, 40), (1000, 35, 65), (1050, 60, 90), (1110, 100, 100)):
+                await age(database, seconds, column)
+                now = set(await due())
+                assert before <= now == set(await due()) <= ids
+                assert least <= len(now) <= most
+                before = now
+            await age(database, 0, "checked_at")
+        await age(database, 1200, "checked_at")
+        oldest = max(ids)
+        await database.rows(f"UPDATE backup_destinations SET checked_at = {MOMENT} WHERE id = {oldest}")  # noqa: S608
+        assert len(await due(7)) == 7
+        assert (await due(7))[0] == oldest
+
+
+async def test_what_is_not_due_yet_keeps_nobody_waiting_who_is(database: Gateway) -> None:
+    """Though all were checked in the same second, and whoever asks takes but a few at a time."""
+    user_id, every = (await database.new_user()).user_id, timedelta(days=1)
+    await sealed.insert(database, database.settings["secret_keys"], user_id, MANY)
+    await age(database, every.total_seconds(), "checked_at")
+
+    async with database.models():
+        due = {due.id for due in await claims.due(every, limit=MANY)}
+        taken: set[int] = set()
+        while few := {due.id for due in await claims.due(every, limit=10)}:
+            assert not taken & few
+            taken |= few
+            now, ids = current_second(), ", ".join(map(str, few))
+            await database.rows(f"UPDATE backup_destinations SET checked_at = '{now}' WHERE id IN ({ids})")  # noqa: S608
+
+    assert MANY * 0.4 < len(due) < MANY * 0.6
+    assert due <= taken
+    assert len(taken - due) < 9
+
+
+async def test_what_is_due_is_found_by_its_index(database: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    """However many are not due."""
+    user_id = (await database.new_user()).user_id
+    await sealed.insert(database, database.settings["secret_keys"], user_id, 500)
+    await age(database, 1)
+    async with database.models():
+        with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
+            await claims.due(HOUR, limit=50)
+    (statement,) = (r.getMessage() for r in caplog.records if "coalesce" in r.getMessage())
+    sql = statement.partition(": ")[0]
+
+    if database.address.url is None:
+        with closing(connect(str(database.address.path))) as raw:
+            plan = repr(raw.execute(f"EXPLAIN QUERY PLAN {sql}", [str(current_second())]).fetchall())
+    else:
+        raw_url = await asyncpg.connect(database.address.url)
+        await raw_url.execute("ANALYZE backup_destinations")
+        plan = repr(await raw_url.fetch(f"EXPLAIN {sql}", current_second()))
+        await raw_url.close()
+
+    assert "destinations_due" in plan, (statement, plan)
+    assert "Sort" not in plan
+    assert "TEMP B-TREE" not in plan

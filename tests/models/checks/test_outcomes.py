@@ -1,0 +1,236 @@
+"""What a check leaves behind: an event when it is news, what was found before when it comes to nothing, no wreckage."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from models.accounts.viewer import Protocol, on_behalf_of
+from models.checks import leases as claims
+from models.checks.report import CheckCode, CheckDepth, CheckStepName
+from models.errors import DatabaseUnavailable
+from tests.support.databases.databases import MOMENT
+from tests.support.gateway.gateway import Gateway
+from tests.support.graphql.graphql_client import ask
+from tests.support.graphql.graphql_documents import CHECKED
+from tests.support.stores.checking import HeldProber, Stage, found, on_stage, until
+from tests.support.stores.probing import failure, outcomes
+
+FULL = CheckDepth.FULL
+STORED = "UPDATE backup_destinations SET {} WHERE id = {}"
+LIST = "{ backupDestinations { edges { node { label ...Checked } } } }" + CHECKED
+JUNK = [
+    "",
+    "junk",
+    "null",
+    "[]",
+    "{}",
+    '{"at":"now","steps":[],"suggestion":null}',
+    '{"at":1e300,"steps":[],"suggestion":null}',
+    '{"at":0,"steps":[[]],"suggestion":null}',
+    '{"at":0,"steps":[["LIST","PASSED",null,Infinity]],"suggestion":null}',
+    '{"at":0,"steps":[[["LIST"]]],"suggestion":null}',
+    '{"at":0,"steps":7,"suggestion":[]}',
+    "[" * 100_000,
+]
+"""What somebody else may have written where a report belongs."""
+
+
+@pytest.fixture
+async def stage(gateway: Gateway) -> AsyncIterator[Stage]:
+    """A user on each database."""
+    async with on_stage(gateway) as stage:
+        yield stage
+
+
+def let_through(*, reachable: bool) -> HeldProber:
+    """A prober that holds nothing."""
+    prober = HeldProber(reachable=reachable)
+    prober.let_go(100)
+    return prober
+
+
+@asynccontextmanager
+async def locked(gateway: Gateway, id_: int) -> AsyncIterator[None]:
+    """Somebody else keeps the row, or the whole file, from being written."""
+    if gateway.address.url is None:
+        with closing(sqlite3.connect(str(gateway.address.path), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+        return
+    connection = await asyncpg.connect(gateway.address.url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT id FROM backup_destinations WHERE id = $1 FOR UPDATE", id_)
+            yield
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("protocol", [Protocol.SCHEDULER, Protocol.COMMAND_LINE])
+async def test_a_check_is_told_of_when_a_user_asked_or_its_outcome_is_another(stage: Stage, protocol: Protocol) -> None:
+    """What the clock and the operator find again and again is stored, and no news."""
+    id_, itself = await stage.make(), on_behalf_of(stage.viewer.user_id, protocol)
+    up, down = (stage.checks(let_through(reachable=reachable)) for reachable in (True, False))
+
+    for checks in (up, up, down, down, down, up):
+        await checks.recheck(id_, itself)
+    await up.check(stage.viewer, id_, FULL)
+    await up.check(stage.viewer, id_, FULL)
+
+    assert await stage.checked() == [
+        *((protocol.value, reachable) for reachable in (True, False, True)),
+        *[("graphql", True)] * 2,
+    ]
+
+
+async def test_credentials_that_do_not_open_are_told_and_nobody_is_asked(stage: Stage) -> None:
+    """Those of another row do not; and the destination is as any other whose check failed."""
+    id_, other, prober = await stage.make(), await stage.make(), let_through(reachable=True)
+    for column in ("access_key", "secret_key"):
+        taken = (await stage.row(other))[column]
+        own = (await stage.row(id_))[column]
+        await stage.gateway.rows(STORED.format(f"{column} = '{taken}'", id_))
+
+        row, report = await stage.checks(prober).check(stage.viewer, id_, FULL)
+
+        assert failure(report) == (CheckStepName.AUTHENTICATE, CheckCode.SECRET_UNREADABLE)
+        assert outcomes(report) == "SSSFSSSSS"
+        assert (row.reachability, row.last_check) == ("unreachable", report.to_json())
+        await stage.gateway.rows(STORED.format(f"{column} = '{own}'", id_))
+    assert prober.probed == []
+    assert (await stage.checks(prober).check(stage.viewer, id_, FULL))[1].reachable
+
+
+@pytest.mark.parametrize("reachable", [None, True, False])
+async def test_a_check_that_is_called_off_leaves_what_was_found_before(stage: Stage, *, reachable: bool | None) -> None:
+    """As when the gateway stops; nobody is told of it."""
+    id_ = await stage.make()
+    if reachable is not None:
+        itself = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER)
+        await stage.checks(let_through(reachable=reachable)).recheck(id_, itself)
+    before, told = await stage.row(id_), await stage.checked()
+    prober = HeldProber()
+    checks = stage.checks(prober)
+    asking = asyncio.create_task(checks.check(stage.viewer, id_, FULL))
+    await until(lambda: prober.under_way == 1)
+
+    await checks.aclose()
+
+    await asyncio.wait({asking})
+    assert asking.cancelled()
+    assert await stage.row(id_) == before
+    assert await stage.checked() == told
+
+
+async def test_a_check_that_is_called_off_at_any_moment_leaves_no_claim(stage: Stage) -> None:
+    """Also while it begins, or stores what it has found."""
+    id_, ended = await stage.make(), set()
+    checks = stage.checks(let_through(reachable=True))
+    itself = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER)
+
+    for step in range(60):
+        task = asyncio.create_task(checks.recheck(id_, itself))
+        await asyncio.sleep(step / 5_000)
+        task.cancel()
+        await asyncio.wait({task})
+        ended.add(task.cancelled())
+
+        row = await stage.row(id_)
+        assert (row["claim"], row["reachability"]) in ((None, "unknown"), (None, "reachable")), step
+    assert True in ended
+
+
+async def test_a_database_that_is_away_when_a_check_is_stored_keeps_the_claim_until_it_ends(stage: Stage) -> None:
+    """The one who asked is told so; afterwards the destination is as it was, and can be checked."""
+    id_, prober = await stage.make(), HeldProber()
+    await stage.checks(let_through(reachable=False)).check(stage.viewer, id_, FULL)
+    checks = stage.checks(prober)
+    asking = asyncio.create_task(checks.check(stage.viewer, id_, FULL))
+    await until(lambda: prober.under_way == 1)
+
+    async with locked(stage.gateway, id_):
+        prober.let_go()
+        with pytest.raises(DatabaseUnavailable):
+            await asking
+    claimed = await stage.row(id_)
+    early = await claims.settle()
+    await stage.gateway.rows(STORED.format(f"claimed_until = {MOMENT}", id_))
+    late = await claims.settle()
+
+    assert (claimed["reachability"], claimed["claim"] is None, early, late) == ("checking", False, 0, 1)
+    row = await stage.row(id_)
+    assert (row["reachability"], row["claim"], row["claimed_until"]) == ("unreachable", None, None)
+    assert await stage.checked() == [("graphql", False)]
+    prober.let_go()
+    assert (await checks.check(stage.viewer, id_, FULL))[1].reachable
+
+
+async def test_a_claim_that_is_over_is_taken_over_and_its_former_holder_stores_nothing(stage: Stage) -> None:
+    """A process that was only asleep finds its place taken."""
+    id_, slow, quick = await stage.make(), HeldProber(reachable=False), let_through(reachable=True)
+    asking = asyncio.create_task(stage.checks(slow).check(stage.viewer, id_, FULL))
+    await until(lambda: slow.under_way == 1)
+    await stage.gateway.rows(STORED.format(f"claimed_until = {MOMENT}", id_))
+
+    _, second = await stage.checks(quick).check(stage.viewer, id_, FULL)
+    slow.let_go()
+    _, first = await asking
+
+    assert (first.reachable, second.reachable) == (False, True)
+    assert (await stage.row(id_))["last_check"] == second.to_json()
+    assert await stage.checked() == [("graphql", True)]
+
+
+async def test_what_was_checked_since_the_clock_looked_is_not_checked_again(stage: Stage) -> None:
+    """Two processes work through the same list; what the first has done is nothing for the second to do."""
+    id_, prober, every = await stage.make(), let_through(reachable=True), timedelta(seconds=1000)
+    itself, moment = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER), claims.stale_moment(every)
+    first, second = stage.checks(prober), stage.checks(prober)
+
+    assert await first.recheck(id_, itself, stale_since=moment)
+    assert await second.recheck(id_, itself, stale_since=moment) is None
+    await stage.gateway.rows(STORED.format(f"checked_at = '{moment}'", id_))
+    assert await second.recheck(id_, itself, stale_since=moment)
+    assert len(prober.probed) == 2
+
+
+async def test_junk_where_a_report_belongs_breaks_neither_a_check_nor_a_claim(stage: Stage) -> None:
+    id_ = await stage.make()
+    checks = stage.checks(let_through(reachable=True))
+    for junk in JUNK:
+        await stage.gateway.rows(STORED.format(f"last_check = '{junk}', checked_at = {MOMENT}", id_))
+        claim = await claims.take(id_)
+        assert claim is not None
+        await claims.give_up(claim)
+        assert (await stage.row(id_))["reachability"] == "unknown"
+
+        row, report = await checks.check(stage.viewer, id_, FULL)
+
+        assert row.last_check == report.to_json()
+    assert len(await stage.checked()) == len(JUNK)
+
+
+async def test_junk_where_a_report_belongs_spoils_that_report_alone(gateway: Gateway) -> None:
+    """The rest of the page is shown."""
+    account = await gateway.new_user()
+    spoilt, sound = await account.create("s3", label="Spoilt"), await account.create("s3", label="Sound")
+    good = found(FULL, reachable=True).to_json()
+    await gateway.rows(STORED.format(f"last_check = '{good}', reachability = 'reachable'", sound))
+
+    for junk in JUNK:
+        await gateway.rows(STORED.format(f"last_check = '{junk}', reachability = 'reachable'", spoilt))
+        answer = await ask(account, LIST)
+
+        (error,) = answer["errors"]
+        assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+        bad, fine = (edge["node"] for edge in answer["data"]["backupDestinations"]["edges"])
+        assert bad == {"label": "Spoilt", "reachability": "REACHABLE", "lastCheck": None}
+        assert fine["lastCheck"]["reachable"]

@@ -1,0 +1,104 @@
+"""Connections at hand are sound, few, and not held for longer than they are used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from app.database import POOL_SIZE, connections, migrate
+from models.accounts.user import User
+from models.database import idle_connections as at_hand
+from models.errors import DatabaseUnavailable
+from tests.support.databases.databases import migrated
+from tests.support.databases.postgres import PostgresServer
+from tests.support.gateway.gateway import Gateway
+
+DEADLINE_S = 10.0
+PID = "SELECT pg_backend_pid() AS pid"
+
+
+@pytest.fixture(scope="module")
+def database(postgres: PostgresServer) -> Iterator[Gateway]:
+    with migrated("postgresql", postgres) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def client(database: Gateway) -> AsyncIterator[Any]:
+    """The ORM's client, open."""
+    async with database.models():
+        yield User._meta.db
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not is_so():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+
+
+async def test_one_statement_after_another_has_the_same_connection(client: Any) -> None:
+    """And nothing is counted as in use between them."""
+    pids = {(await client.fetch(PID))[0]["pid"] for _ in range(20)}
+
+    assert len(pids) == 1
+    assert len(client.at_hand) == 1
+    assert connections()["in use"] == 0
+
+
+async def test_many_statements_at_once_leave_few_at_hand(client: Any) -> None:
+    """The others are the pool's again, and writes find theirs."""
+    rows = await asyncio.gather(*(client.fetch("SELECT $1::int AS n, pg_sleep(0.01)", n) for n in range(50)))
+
+    assert [row[0]["n"] for row in rows] == list(range(50))
+    assert len(client.at_hand) <= POOL_SIZE // at_hand.PART
+    assert connections()["in use"] == 0
+
+
+async def test_one_that_was_lost_is_not_used_again(client: Any, database: Gateway) -> None:
+    pid = (await client.fetch(PID))[0]["pid"]
+    lost = client.at_hand._idle[0]
+    await database.rows(f"SELECT pg_terminate_backend({pid})")
+    await until(lambda: not at_hand._is_open(lost))
+
+    assert (await client.fetch(PID))[0]["pid"] != pid
+
+
+async def test_one_whose_statement_failed_goes_back_to_the_pool(client: Any) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        await client.fetch("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    assert len(client.at_hand) == 0
+    assert (await client.fetch(PID))[0]["pid"] > 0
+
+
+async def test_one_that_nobody_uses_goes_back(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the pool may close what is idle for long."""
+    monkeypatch.setattr(at_hand, "KEPT_S", 0.01)
+    await client.fetch(PID)
+
+    await until(lambda: len(client.at_hand) == 0)
+
+    await until(lambda: connections()["in use"] == 0)
+    assert (await client.fetch(PID))[0]["pid"] > 0
+
+
+async def test_a_statement_that_is_called_off_leaves_no_connection_in_use(client: Any) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await client.fetch("SELECT pg_sleep(5)")
+
+    await until(lambda: connections()["in use"] == 0)
+    assert (await client.fetch(PID))[0]["pid"] > 0
+
+
+async def test_a_pool_of_one_keeps_none_back_from_a_transaction(
+    database: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a migration has it, which first asks whether the database answers: it would wait, and then be refused."""
+    monkeypatch.setattr(at_hand, "KEPT_S", 3_600.0)
+
+    await migrate(database.address)

@@ -1,0 +1,222 @@
+"""`parse`: raw attributes merged, trimmed and judged; every broken rule told at once, in the order of `Attribute`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from models.destinations.attributes import KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind
+from models.destinations.table import BackupDestination
+from models.destinations.validation import MAX_LENGTHS, Raw, cleaned, parse
+from models.destinations.violations import Rule
+from models.errors import ValidationFailed
+from models.vault.secret import Secret
+
+AMAZON_S3, CUSTOM_S3, LOCAL = DestinationKind
+FULL: Mapping[Attribute, object] = {
+    Attribute.LABEL: "Nightly",
+    Attribute.ACCESS_KEY: "AKIA",
+    Attribute.SECRET_KEY: "secret",
+    Attribute.BUCKET_NAME: "bucket",
+    Attribute.REGION: "eu-north-1",
+    Attribute.ENDPOINT: "https://s3.example.com",
+    Attribute.PATH_STYLE_ENDPOINT: False,
+}
+"""A value for every attribute that any kind has, but the kind."""
+
+
+def raw_of(kind: DestinationKind, **changes: object) -> dict[Attribute, object]:
+    """The attributes of a good destination of that kind, then the changes."""
+    own = {a: value for a, value in FULL.items() if a in KINDS[kind].applicable}
+    return {**own, Attribute.KIND: kind, **{Attribute(name): value for name, value in changes.items()}}
+
+
+def broken_by(
+    raw: Raw, current: BackupDestination | None = None, *, strict: bool = False
+) -> list[tuple[Attribute, Rule]]:
+    """The rules that `raw` breaks, as they are told; none when it breaks none."""
+    try:
+        parse(raw, current=current, strict=strict)
+    except ValidationFailed as refusal:
+        return [(violation.attribute, violation.rule) for violation in refusal.violations]
+    return []
+
+
+def row_of(kind: DestinationKind) -> BackupDestination:
+    """A row of that kind with everything it can have, its secrets sealed; not stored."""
+    sealed = {Attribute.ACCESS_KEY: "s1:key:sealed", Attribute.SECRET_KEY: "s1:key:sealed"}
+    raw = raw_of(kind)
+    return BackupDestination(**{a.value: sealed.get(a, value) for a, value in raw.items()})
+
+
+@pytest.mark.parametrize("kind", DestinationKind)
+def test_a_good_destination_of_each_kind_is_taken_as_it_is(kind: DestinationKind) -> None:
+    """Every attribute comes out typed, its secrets wrapped, and nothing is added."""
+    attributes = parse(raw_of(kind), strict=True)
+
+    for attribute in Attribute:
+        given = raw_of(kind).get(attribute)
+        wrapped = Secret(str(given)) if given is not None and attribute in SECRET_ATTRIBUTES else given
+        assert getattr(attributes, attribute.value) == wrapped, attribute
+
+
+@pytest.mark.parametrize(
+    ("kind", "required"),
+    [
+        (AMAZON_S3, "access_key secret_key bucket_name region path_style_endpoint"),
+        (CUSTOM_S3, "access_key secret_key bucket_name endpoint path_style_endpoint"),
+        (LOCAL, ""),
+    ],
+)
+@pytest.mark.parametrize("empty", [None, "", "  \t\u3000"])
+def test_a_kind_lacking_what_it_requires_is_told_all_of_it_in_order(
+    kind: DestinationKind, required: str, empty: str | None
+) -> None:
+    """Left out, null, empty and blank are all the same lack."""
+    lacking = [(Attribute(name), Rule.REQUIRED_FOR_KIND) for name in required.split()]
+    emptied = {attribute: empty for attribute, _ in lacking}
+
+    assert broken_by({Attribute.LABEL: "Nightly", Attribute.KIND: kind}) == lacking
+    assert broken_by(raw_of(kind) | emptied) == lacking
+    assert broken_by(raw_of(kind) | emptied | {Attribute.LABEL: empty}) == [(Attribute.LABEL, Rule.REQUIRED), *lacking]
+
+
+def test_nothing_at_all_lacks_a_label_and_a_kind_only() -> None:
+    """What a kind requires cannot be said before there is one."""
+    assert broken_by({}) == [(Attribute.LABEL, Rule.REQUIRED), (Attribute.KIND, Rule.REQUIRED)]
+
+
+@pytest.mark.parametrize("kind", ["", "amazon_s3", "s3", "nonsense", 1, True, [], {}])
+def test_a_kind_that_is_not_one_is_unknown_and_hides_no_other_violation(kind: object) -> None:
+    """The doors translate names to kinds; a name that comes through is not known."""
+    raw = raw_of(CUSTOM_S3) | {Attribute.KIND: kind, Attribute.REGION: 5}
+
+    assert broken_by(raw) == [(Attribute.KIND, Rule.UNKNOWN_KIND), (Attribute.REGION, Rule.NOT_A_STRING)]
+
+
+@pytest.mark.parametrize("attribute", MAX_LENGTHS)
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [
+        (5, Rule.NOT_A_STRING),
+        (1.5, Rule.NOT_A_STRING),
+        (True, Rule.NOT_A_STRING),
+        (b"bytes", Rule.NOT_A_STRING),
+        (["https://s3.example.com"], Rule.NOT_A_STRING),
+        ({"a": 1}, Rule.NOT_A_STRING),
+        ("https://nul.example.com/\x00", Rule.NOT_TEXT),
+        ("https://surrogate.example.com/\ud83d", Rule.NOT_TEXT),
+        ("\x00" * 5_000, Rule.NOT_TEXT),
+        ("https://s3.example.com/" + "x" * 3_000, Rule.TOO_LONG),
+    ],
+    ids=ascii,
+)
+def test_a_value_that_is_no_text_or_too_long_breaks_one_rule(attribute: Attribute, value: object, rule: Rule) -> None:
+    """Also where the kind has no such attribute."""
+    assert broken_by(raw_of(AMAZON_S3) | {attribute: value}) == [(attribute, rule)]
+
+
+@pytest.mark.parametrize("attribute", [a for a in MAX_LENGTHS if a is not Attribute.ENDPOINT])
+def test_lengths_count_characters_after_trimming(attribute: Attribute) -> None:
+    """255 characters of four bytes each are 255."""
+    assert broken_by(raw_of(AMAZON_S3) | {attribute: " " + "🛟" * 255 + "\n"}) == []
+    assert broken_by(raw_of(AMAZON_S3) | {attribute: "🛟" * 256}) == [(attribute, Rule.TOO_LONG)]
+
+
+@pytest.mark.parametrize("value", ["true", "1", 1, 0, "", [], 1.0])
+def test_only_booleans_are_booleans_here(value: object) -> None:
+    """How a protocol spells them is the protocol's affair."""
+    rule = Rule.REQUIRED_FOR_KIND if value == "" else Rule.NOT_A_BOOLEAN
+
+    assert broken_by(raw_of(AMAZON_S3, path_style_endpoint=value)) == [(Attribute.PATH_STYLE_ENDPOINT, rule)]
+
+
+def test_every_attribute_broken_at_once_is_told_at_once_and_in_order() -> None:
+    """However the request orders them."""
+    raw = dict(reversed([(attribute, 5) for attribute in Attribute]))
+
+    assert broken_by(raw) == [
+        (Attribute.LABEL, Rule.NOT_A_STRING),
+        (Attribute.KIND, Rule.UNKNOWN_KIND),
+        (Attribute.ACCESS_KEY, Rule.NOT_A_STRING),
+        (Attribute.SECRET_KEY, Rule.NOT_A_STRING),
+        (Attribute.BUCKET_NAME, Rule.NOT_A_STRING),
+        (Attribute.REGION, Rule.NOT_A_STRING),
+        (Attribute.ENDPOINT, Rule.NOT_A_STRING),
+        (Attribute.PATH_STYLE_ENDPOINT, Rule.NOT_A_BOOLEAN),
+    ]
+
+
+def test_malformed_and_missing_attributes_are_told_together() -> None:
+    """A malformed value is not also a missing one."""
+    raw = raw_of(CUSTOM_S3, label=None, access_key=5, endpoint="s3.example.com", path_style_endpoint=None)
+
+    assert broken_by(raw) == [
+        (Attribute.LABEL, Rule.REQUIRED),
+        (Attribute.ACCESS_KEY, Rule.NOT_A_STRING),
+        (Attribute.ENDPOINT, Rule.NOT_A_URL),
+        (Attribute.PATH_STYLE_ENDPOINT, Rule.REQUIRED_FOR_KIND),
+    ]
+
+
+@pytest.mark.parametrize("kind", DestinationKind)
+def test_what_the_kind_does_not_have_is_left_aside_or_in_strict_mode_refused(kind: DestinationKind) -> None:
+    """An old client sends everything it knows; a typed one has no reason to. Null is nothing sent."""
+    foreign = [a for a in Attribute if a not in KINDS[kind].applicable]
+    raw = raw_of(kind) | {a: FULL[a] for a in foreign}
+
+    assert parse(raw) == parse(raw_of(kind))
+    assert broken_by(raw, strict=True) == [(a, Rule.NOT_APPLICABLE) for a in foreign]
+    assert broken_by(raw | dict.fromkeys(foreign), strict=True) == []
+
+
+@pytest.mark.parametrize("kind", DestinationKind)
+def test_a_change_of_nothing_keeps_everything_and_opens_no_secret(kind: DestinationKind) -> None:
+    """Kept secrets come out as None: the sealed ones stay where they are."""
+    kept = parse({}, current=row_of(kind), strict=True)
+
+    assert kept == replace(parse(raw_of(kind)), access_key=None, secret_key=None)
+
+
+def test_a_change_of_one_attribute_is_judged_with_the_rest_of_the_row() -> None:
+    """A missing label is the row's own; an emptied one is a violation, and so is a secret set to null."""
+    row = row_of(CUSTOM_S3)
+
+    assert parse({Attribute.REGION: " eu-west-1 "}, current=row).region == "eu-west-1"
+    assert parse({Attribute.REGION: None}, current=row).region is None
+    assert parse({Attribute.SECRET_KEY: "new"}, current=row).secret_key == Secret("new")
+    assert broken_by({Attribute.LABEL: ""}, row) == [(Attribute.LABEL, Rule.REQUIRED)]
+    assert broken_by({Attribute.ACCESS_KEY: None}, row) == [(Attribute.ACCESS_KEY, Rule.REQUIRED_FOR_KIND)]
+    assert broken_by({Attribute.ENDPOINT: "ftp://x"}, row) == [(Attribute.ENDPOINT, Rule.NOT_A_URL)]
+
+
+def test_a_change_of_kind_keeps_what_both_have_and_drops_what_the_old_one_alone_had() -> None:
+    """The rules of the new kind hold for the merged row."""
+    to_local = parse({Attribute.KIND: LOCAL}, current=row_of(AMAZON_S3))
+    to_amazon = parse({Attribute.KIND: AMAZON_S3}, current=row_of(CUSTOM_S3), strict=True)
+
+    assert to_local == parse({Attribute.LABEL: "Nightly", Attribute.KIND: LOCAL})
+    assert to_amazon == replace(parse(raw_of(AMAZON_S3)), access_key=None, secret_key=None)
+    assert broken_by({Attribute.KIND: CUSTOM_S3}, row_of(AMAZON_S3)) == [(Attribute.ENDPOINT, Rule.REQUIRED_FOR_KIND)]
+    assert [attribute for attribute, _ in broken_by({Attribute.KIND: AMAZON_S3}, row_of(LOCAL))] == [
+        Attribute.ACCESS_KEY,
+        Attribute.SECRET_KEY,
+        Attribute.BUCKET_NAME,
+        Attribute.REGION,
+        Attribute.PATH_STYLE_ENDPOINT,
+    ]
+
+
+def test_secrets_do_not_show_in_the_checked_attributes() -> None:
+    """They may end up in a log line or a debugger."""
+    assert "AKIA" not in repr(parse(raw_of(AMAZON_S3)))
+
+
+@pytest.mark.parametrize(
+    ("value", "clean"), [(" a b ", "a b"), ("", None), ("\u200b\ufeff", None), (5, 5), (None, None)]
+)
+def test_texts_are_trimmed_and_empty_ones_are_nothing(value: object, clean: object) -> None:
+    """What is not a text stays what it is."""
+    assert cleaned(value) == clean

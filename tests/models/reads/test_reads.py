@@ -1,0 +1,235 @@
+"""The hot reads against the lists they are read from, on both databases: every page, every span, every token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from models.accounts import accounts
+from models.accounts.bearer import parse_bearer, viewer_of
+from models.accounts.token import Token
+from models.accounts.user import User
+from models.accounts.viewer import Protocol, Viewer
+from models.destinations.row import DestinationRow
+from models.errors import DestinationForbidden, DestinationNotFound, Unauthenticated
+from models.reads.reads import BEHIND_EVERY_ID, CountedRows, PageSpan, Reads, Span
+from models.service import DestinationService
+from models.vault.vault import Vault, generate_key
+from tests.support.databases import databases
+from tests.support.databases.databases import ENGINES, MOMENT, migrated
+from tests.support.databases.odd_destinations import SEAL, plant_odd
+from tests.support.databases.postgres import PostgresServer
+from tests.support.gateway.gateway import Gateway
+
+SIZES = (1, 7, 15, 100)
+COUNTS = (0, 1, 14, 15, 16, 113)
+SEED = 7
+USERS = 200
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
+    """A migrated database of each engine, which nobody serves."""
+    with migrated(request.param, postgres) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def reads(database: Gateway) -> AsyncIterator[Reads]:
+    """The reads of this process, on the database."""
+    async with database.models():
+        yield Reads()
+
+
+def service_of(reads: Reads) -> DestinationService:
+    """The service above these reads."""
+    return DestinationService(Vault(generate_key()), reads=reads)
+
+
+async def new_users(database: Gateway, count: int) -> list[int]:
+    """The ids of users nobody else knows."""
+    names = [uuid4().hex for _ in range(count)]
+    values = ", ".join(f"('{name}@example.com', '{name}', {MOMENT})" for name in names)
+    await database.rows(f"INSERT INTO users (email, name, created_at) VALUES {values}")  # noqa: S608 - our own values
+    return [user.id for user in await User.filter(name__in=names)]
+
+
+async def viewer(user_id: int) -> Viewer:
+    """Who may do everything, with the count as it is now."""
+    return databases.viewer_of(await User.get(id=user_id))
+
+
+async def ids_of(database: Gateway, user_id: int) -> list[int]:
+    """What the list is, told by the database itself."""
+    rows = await database.rows(f"SELECT id FROM backup_destinations WHERE user_id = {user_id} ORDER BY id")  # noqa: S608 - our own
+    return [row["id"] for row in rows]
+
+
+async def interleaved(database: Gateway, random: Random, count: int) -> list[int]:
+    """Two users with so many destinations each, in turns of random length and with gaps between the ids."""
+    users = await new_users(database, 2)
+    missing = dict.fromkeys(users, count)
+    while any(missing.values()):
+        user = random.choice([user for user in users if missing[user]])
+        added = min(random.randrange(1, 40), 2 * missing[user])
+        planted = (await plant_odd(database, user, added))[-added:]
+        deleted = random.sample(planted, max(added // 3, added - missing[user]))
+        await _delete(database, deleted)
+        missing[user] -= added - len(deleted)
+    return users
+
+
+@pytest.mark.parametrize("count", COUNTS)
+async def test_every_numbered_page_is_that_part_of_the_list(database: Gateway, reads: Reads, count: int) -> None:
+    """Whatever its size, whichever end it is looked for from, and also beyond the last one."""
+    service = service_of(reads)
+    for user_id in await interleaved(database, Random(SEED + count), count):  # noqa: S311 - to be repeated
+        ids, who = await ids_of(database, user_id), await viewer(user_id)
+        assert (len(ids), who.destination_count) == (count, count)
+        numbered = [(number, size) for size in SIZES for number in range(1, count // size + 4)]
+        pages = await asyncio.gather(*(service.page(who, number=number, size=size) for number, size in numbered))
+        for (number, size), page in zip(numbered, pages, strict=True):
+            assert [row.id for row in page.rows] == ids[(number - 1) * size : number * size]
+            assert {row.user_id for row in page.rows} <= {user_id}
+            assert (page.total, page.number, page.size) == (count, number, size)
+
+        spans = [
+            PageSpan(user_id, skip, size, end) for size in SIZES for skip in range(count + 3) for end in (False, True)
+        ]
+        for span, found in zip(spans, await asyncio.gather(*map(reads.page, spans)), strict=True):
+            wanted = ids[span.skip : span.skip + span.size]
+            assert _shown(found) == ((wanted, count) if wanted else None), span
+
+
+async def test_every_span_is_the_part_of_the_list_between_two_ids(database: Gateway, reads: Reads) -> None:
+    """From its start, or from its end and then backwards; also where nothing is between them."""
+    random = Random(SEED)  # noqa: S311 - to be repeated
+    users = await interleaved(database, random, 60)
+    ids = {user_id: await ids_of(database, user_id) for user_id in users}
+    every = sorted(id_ for of_user in ids.values() for id_ in of_user)
+    edges = [0, BEHIND_EVERY_ID, BEHIND_EVERY_ID - 1, *every, every[0] - 1, every[-1] + 1]
+    spans = [
+        Span(
+            random.choice(users), random.choice(edges), random.choice(edges), random.choice((0, *SIZES, 16)), end, full
+        )
+        for _ in range(200)
+        for end in (False, True)
+        for full in (False, True)
+    ]
+
+    for span, rows in zip(spans, await asyncio.gather(*map(reads.span, spans)), strict=True):
+        between = [id_ for id_ in ids[span.user_id] if span.after_id < id_ < span.before_id]
+        assert [row.id for row in rows or ()] == (between[::-1] if span.from_end else between)[: span.size], span
+
+
+async def test_a_destination_is_found_by_its_id_and_refused_to_anybody_else(database: Gateway, reads: Reads) -> None:
+    """The read does not ask whose it is; the service does."""
+    own, other = await new_users(database, 2)
+    mine, theirs = await plant_odd(database, own, 8), await plant_odd(database, other, 8)
+    service, who = service_of(reads), await viewer(own)
+    asked = [*mine, *theirs, *mine, 2**31 - 1]
+
+    rows = await asyncio.gather(*map(reads.destination, asked))
+    assert [row and (row.id, row.user_id) for row in rows] == [
+        *((id_, own) for id_ in mine), *((id_, other) for id_ in theirs), *((id_, own) for id_ in mine), None
+    ]  # fmt: skip
+    got = await asyncio.gather(
+        *(service.get(who, id_) for id_ in (*asked, 0, -1, 2**31, 2**63)), return_exceptions=True
+    )
+    kinds = [DestinationRow] * 8 + [DestinationForbidden] * 8 + [DestinationRow] * 8 + [DestinationNotFound] * 5
+    assert all(isinstance(each, kind) for each, kind in zip(got, kinds, strict=True))
+    assert [await service.find(who, id_) for id_ in (*theirs, 0, -1, 2**31)] == [None] * 11
+
+
+async def test_a_token_is_found_by_its_id_and_by_its_digest(database: Gateway, reads: Reads) -> None:
+    """Together in one batch, with its user; what is unknown is None."""
+    texts = {}
+    for user_id in await new_users(database, 3):
+        user = await User.get(id=user_id)
+        texts[await accounts.issue_token(user, name="a", abilities=["view-backup-destinations"])] = user
+        texts[await accounts.issue_token(user, name="é", expires_in=timedelta(hours=1))] = user
+    bearers = [parse_bearer(text) for text in texts]
+    await accounts.revoke_token(bearers[0].token_id or 0)
+    disabled = await accounts.disable_user(next(iter(texts.values())).email, disabled=True)
+
+    keys = [key for bearer in bearers for key in (bearer.token_id, bearer.digest)]
+    found = await asyncio.gather(*(reads.token(key) for key in keys if key is not None))
+    unknown = await asyncio.gather(reads.token(2**31 - 1), reads.token("0" * 64), reads.token(""))
+
+    assert list(unknown) == [None, None, None]
+    for bearer, user, by_id, by_digest in zip(bearers, texts.values(), found[::2], found[1::2], strict=True):
+        token = await Token.get(id=bearer.token_id)
+        assert by_id is not None
+        assert by_id == by_digest
+        assert (by_id.id, by_id.digest, by_id.abilities) == (bearer.token_id, bearer.digest, token.abilities)
+        assert (by_id.user_id, by_id.user_name, by_id.email) == (user.id, user.name, user.email)
+        assert (by_id.name, by_id.expires_at, by_id.revoked_at) == (token.name, token.expires_at, token.revoked_at)
+        assert by_id.disabled_at == (disabled.disabled_at if user.id == disabled.id else None)
+
+
+async def test_two_hundred_users_who_ask_at_once_are_each_shown_their_own(database: Gateway, reads: Reads) -> None:
+    """By token, by page, by span and by id, unknown ones in between; in a few statements."""
+    users = await new_users(database, USERS)
+    rows = ", ".join(
+        f"('{uuid4()}', {user}, 'of {user}', 'local', {MOMENT}, {MOMENT})" for _ in range(3) for user in users
+    )
+    columns = "uid, user_id, label, kind, created_at, updated_at"
+    await database.rows(f"INSERT INTO backup_destinations ({columns}) VALUES {rows}")  # noqa: S608 - our own values
+    texts = {user: await accounts.issue_token(await User.get(id=user), name=f"of {user}") for user in users}
+    firsts = await database.rows("SELECT user_id, min(id) AS id FROM backup_destinations GROUP BY user_id")
+    first_ids = {row["user_id"]: row["id"] for row in firsts}
+    before = reads.counts()
+
+    async def ask(user: int) -> None:
+        who = await viewer_of(texts[user], Protocol.REST, reads)
+        assert (who.user_id, who.token_name, who.destination_count) == (user, f"of {user}", 3)
+        service = service_of(reads)
+        shown = [*(await service.page(who, number=1, size=2)).rows, *(await service.page(who, number=2, size=2)).rows]
+        shown.append(await service.get(who, first_ids[user]))
+        assert [(row.user_id, row.label) for row in shown] == [(user, f"of {user}")] * 4
+        somebody = first_ids[users[users.index(user) - 1]]
+        assert await service.find(who, somebody) is None
+        with pytest.raises(DestinationForbidden):
+            await service.get(who, somebody)
+
+    async def ask_for_nothing(number: int) -> None:
+        with pytest.raises(Unauthenticated):
+            await viewer_of(texts[users[number]].replace("|", "0|"), Protocol.REST, reads)
+        with pytest.raises(DestinationNotFound):
+            await service_of(reads).get(await viewer(users[number]), 2**31 - 1 - number)
+
+    await asyncio.gather(*map(ask, users), *map(ask_for_nothing, range(20)))
+
+    asked = {name: reads.counts()[name][0] - before[name][0] for name in before}
+    assert asked == {"token": USERS + 20, "destination": 3 * USERS + 20, "slice": USERS, "page": USERS}
+    assert all(sent - before[name][1] < asked[name] / 2 for name, (_, sent) in reads.counts().items())
+
+
+async def test_no_secret_is_read(database: Gateway, reads: Reads) -> None:
+    """Whatever is asked, the sealed credentials stay in the database."""
+    (user_id,) = await new_users(database, 1)
+    ids = await plant_odd(database, user_id, 8)
+
+    shown: list[object] = [
+        await reads.destination(ids[1]),
+        await reads.span(Span(user_id, 0, BEHIND_EVERY_ID, 9, from_end=False)),
+        await reads.span(Span(user_id, 0, BEHIND_EVERY_ID, 9, from_end=False, in_full=False)),
+    ]
+    shown += [await reads.page(PageSpan(user_id, 1, 9, from_end)) for from_end in (False, True)]
+
+    assert "amazon_s3" in repr(shown[0])
+    assert SEAL not in repr(shown)
+
+
+async def _delete(database: Gateway, ids: list[int]) -> None:
+    if ids:
+        await database.rows(f"DELETE FROM backup_destinations WHERE id IN ({', '.join(map(str, ids))})")  # noqa: S608 - our own
+
+
+def _shown(found: CountedRows | None) -> tuple[list[int], int] | None:
+    return None if found is None else ([row.id for row in found.rows], found.total)

@@ -1,0 +1,48 @@
+"""What the statements of the hot reads ask for: no secret ever, and what may be long only where it is wanted."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from models.destinations.row import BRIEF, COLUMNS
+from models.reads import statements
+
+BOTH = (False, True)
+
+
+def all_statements(*, is_sqlite: bool) -> list[str]:
+    """Every statement, in the way of one engine."""
+    return [
+        *(statements.tokens_by(column, is_sqlite=is_sqlite) for column in ("id", "digest")),
+        statements.destinations(is_sqlite=is_sqlite),
+        *(statements.page(from_end=end, is_sqlite=is_sqlite) for end in BOTH),
+        *([] if is_sqlite else [statements.beginnings()]),
+        *(statements.span(from_end=end, in_full=full, is_sqlite=is_sqlite) for end, full in product(BOTH, BOTH)),
+    ]
+
+
+def words_of(sql: str) -> set[str]:
+    """The names in a statement, among others."""
+    return set(sql.replace(",", " ").replace(".", " ").split())
+
+
+@pytest.mark.parametrize("is_sqlite", BOTH)
+def test_no_statement_names_a_secret(is_sqlite: bool) -> None:
+    """Nor a star, which would be all columns."""
+    for sql in all_statements(is_sqlite=is_sqlite):
+        assert not {"access_key", "secret_key", "uid"} & words_of(sql), sql
+        assert "*" not in sql, sql
+    assert not {"access_key", "secret_key"} & set(COLUMNS)
+
+
+def test_a_list_leaves_out_what_it_does_not_show() -> None:
+    """A stored report is longer than the rest of a row; on SQLite a row is read as one piece anyway."""
+    for sql in (
+        *(statements.page(from_end=end, is_sqlite=False) for end in BOTH),
+        *(statements.span(from_end=end, in_full=False, is_sqlite=False) for end in BOTH),
+        statements.beginnings(),
+    ):
+        assert not (set(COLUMNS) - set(BRIEF)) & words_of(sql), sql
+        assert set(BRIEF) <= words_of(sql), sql

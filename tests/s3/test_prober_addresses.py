@@ -1,0 +1,163 @@
+"""No packet goes to a denied address, however it is spelt, whatever a resolver says and when."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+import pytest
+
+from models.checks.report import CheckCode, CheckDepth, CheckReport, CheckStepName
+from s3.resolver import SystemResolver
+from tests.support.stores.address_table import ALL_OPEN, LOOPBACK_HOSTS, VERDICTS, Verdict
+from tests.support.stores.peers import Shelf, listening
+from tests.support.stores.probing import PUBLIC, Recorder, TableResolver, failure, outcomes, prober, target
+
+REFUSED = (CheckStepName.RESOLVE, CheckCode.ENDPOINT_NOT_ALLOWED)
+DENIED = [text for text, verdict in VERDICTS.items() if verdict in (Verdict.PRIVATE, Verdict.NEVER)]
+SCOPED = [text for text in VERDICTS if "%" in text]
+
+
+def timeless(report: CheckReport) -> object:
+    """Everything a report says but for its times."""
+    return [(step.name, step.outcome, step.code) for step in report.steps], report.suggestion
+
+
+@pytest.mark.parametrize("text", [*DENIED, *SCOPED])
+async def test_a_name_of_a_denied_address_costs_no_connection(text: str) -> None:
+    backend = Recorder()
+    checks = prober(allow=(), resolver=TableResolver({"store.example": [text]}), backend=backend)
+
+    report = await checks.probe(target("https://store.example"), CheckDepth.FULL)
+
+    assert failure(report) == REFUSED
+    assert backend.attempts == []
+
+
+async def test_a_denied_address_in_the_endpoint_itself_costs_no_connection() -> None:
+    backend = Recorder()
+    checks = prober(allow=(), backend=backend)
+
+    for text in DENIED:
+        report = await checks.probe(target(f"http://[{text}]" if ":" in text else f"http://{text}"), CheckDepth.FULL)
+        assert failure(report) == REFUSED, text
+    assert backend.attempts == []
+
+
+async def test_what_is_never_reached_is_not_reached_with_everything_open_either() -> None:
+    backend = Recorder()
+    checks = prober(allow=ALL_OPEN, backend=backend)
+
+    never = [text for text, verdict in VERDICTS.items() if verdict is Verdict.NEVER]
+    for text in never:
+        report = await checks.probe(target(f"http://[{text}]" if ":" in text else f"http://{text}"), CheckDepth.FULL)
+        assert failure(report) == REFUSED, text
+    assert backend.attempts == []
+
+
+async def test_no_spelling_of_this_machine_reaches_what_listens_on_it() -> None:
+    """With the machine's own resolver, which reads every odd spelling, and real listeners."""
+    backend = Recorder()
+    checks = prober(allow=(), resolver=SystemResolver(), backend=backend)
+
+    async with listening(Shelf().script) as peer, listening(Shelf().script, host="::1") as sixth:
+        for host in LOOPBACK_HOSTS:
+            for port in (peer.port, sixth.port):
+                report = await checks.probe(target(f"http://{host}:{port}"), CheckDepth.FULL)
+                assert failure(report) == REFUSED, host
+        assert (peer.connections, sixth.connections) == (0, 0)
+    assert backend.attempts == []
+
+
+async def test_a_denied_address_looks_and_lasts_the_same_whether_anything_listens_or_not() -> None:
+    async def lasting(port: int) -> tuple[float, object]:
+        started = time.perf_counter()
+        report = await checks.probe(target(f"http://127.0.0.1:{port}"), CheckDepth.FULL)
+        return time.perf_counter() - started, timeless(report)
+
+    checks = prober(allow=())
+    async with listening(Shelf().script) as peer:
+        open_port = peer.port
+        listened = [await lasting(open_port) for _ in range(50)]
+    silent = [await lasting(open_port) for _ in range(50)]
+
+    assert {repr(seen) for _, seen in listened} == {repr(seen) for _, seen in silent}
+    # Neither waits for anything: no way to tell them apart that a connection, even a refused one, would give.
+    assert max(median(took for took, _ in listened), median(took for took, _ in silent)) < 0.01
+
+
+async def test_one_denied_answer_among_public_ones_refuses_the_host() -> None:
+    backend = Recorder()
+    for answers in ([PUBLIC, "10.0.0.1"], ["10.0.0.1", PUBLIC], [PUBLIC, "2606:4700::1111", "::ffff:127.0.0.1"]):
+        checks = prober(allow=(), resolver=TableResolver({"store.example": answers}), backend=backend)
+        assert failure(await checks.probe(target("http://store.example"), CheckDepth.FULL)) == REFUSED
+    assert backend.attempts == []
+
+
+async def test_a_whole_check_resolves_once_though_the_store_hangs_up_after_every_answer() -> None:
+    shelf = Shelf(hangs_up=True)
+    async with listening(shelf.script) as peer:
+        names = TableResolver({"store.example": [PUBLIC]})
+        backend = Recorder({PUBLIC: peer.port})
+        report = await prober(allow=(), resolver=names, backend=backend).probe(
+            target("http://store.example"), CheckDepth.FULL
+        )
+
+    assert outcomes(report) == "PPSPPPPPP"
+    assert names.asked == ["store.example"]
+    assert backend.attempts == [(PUBLIC, 80)] * 4
+    assert {asked.headers["host"] for asked in shelf.asked} == {"store.example"}
+
+
+async def test_a_check_keeps_its_connection_and_shares_it_with_no_other() -> None:
+    shelf, backend = Shelf(), Recorder()
+    async with listening(shelf.script) as peer:
+        checks = prober(backend=backend)
+        reports = [await checks.probe(target(peer.url), CheckDepth.FULL) for _ in range(3)]
+
+    assert all(report.reachable for report in reports)
+    assert len(backend.attempts) == 3
+    assert shelf.objects == {}
+
+
+async def test_the_next_address_is_tried_when_one_does_not_accept() -> None:
+    async with listening(Shelf().script) as peer:
+        answers = ["2606:4700::1111", "2606:4700::2222", "1.1.1.1", PUBLIC, "8.8.8.8", "9.9.9.9"]
+        backend = Recorder({PUBLIC: peer.port})
+        checks = prober(allow=(), resolver=TableResolver({"store.example": answers}), backend=backend)
+
+        report = await checks.probe(target("http://store.example"), CheckDepth.READ_ONLY)
+
+    assert report.reachable
+    assert [host for host, _ in backend.attempts] == ["2606:4700::1111", "1.1.1.1", "2606:4700::2222", PUBLIC]
+
+
+async def test_a_host_of_many_addresses_is_not_tried_at_all_of_them() -> None:
+    backend = Recorder()
+    names = TableResolver({"store.example": [f"1.1.1.{last}" for last in range(100)]})
+
+    report = await prober(allow=(), resolver=names, backend=backend).probe(
+        target("http://store.example"), CheckDepth.FULL
+    )
+
+    assert failure(report) == (CheckStepName.CONNECT, CheckCode.CONNECT_FAILED)
+    assert len(backend.attempts) == 4
+
+
+@pytest.mark.parametrize("answers", [[], None])
+async def test_a_name_without_an_address_is_a_failure_of_dns(answers: list[str] | None) -> None:
+    names = TableResolver({} if answers is None else {"store.example": answers})
+
+    report = await prober(resolver=names).probe(target("http://store.example"), CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.RESOLVE, CheckCode.DNS_FAILURE)
+
+
+async def test_neither_proxies_nor_anything_else_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listening(Shelf().script) as proxy, listening(Shelf().script) as peer:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        report = await prober().probe(target(peer.url), CheckDepth.FULL)
+
+        assert report.reachable
+        assert proxy.connections == 0

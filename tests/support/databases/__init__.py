@@ -1,0 +1,1 @@
+"""Real databases, and rows in them."""

@@ -1,0 +1,42 @@
+"""Destinations and events by the thousand, written past the gateway in one statement each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from tests.support.databases.databases import MOMENT
+from tests.support.gateway.gateway import Gateway
+
+_COLUMNS = "uid, user_id, label, kind, created_at, updated_at"
+
+
+def quoted(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def moment(second: int) -> str:
+    """A moment as SQL: that second of an hour long ago."""
+    return f"'2024-08-07 00:{second // 60:02}:{second % 60:02}+00:00'"
+
+
+async def plant_destinations(
+    gateway: Gateway, user_id: int, labels: Sequence[str], moments: Sequence[tuple[str, str]] = ()
+) -> list[int]:
+    """Local destinations with these labels, created and updated at these moments; returns their ids in that order."""
+    pairs = moments or [(MOMENT, MOMENT)] * len(labels)
+    values = (
+        f"('{uuid4()}', {user_id}, {quoted(label)}, 'local', {created}, {updated})"
+        for label, (created, updated) in zip(labels, pairs, strict=True)
+    )
+    await gateway.rows(f"INSERT INTO backup_destinations ({_COLUMNS}) VALUES {', '.join(values)}")  # noqa: S608 - our own values
+    rows = await gateway.rows(f"SELECT id FROM backup_destinations WHERE user_id = {user_id} ORDER BY id")  # noqa: S608 - our own integer
+    return [row["id"] for row in rows[-len(labels) :]]
+
+
+async def plant_events(gateway: Gateway, user_id: int, labels: Sequence[str]) -> None:
+    """Events of a deletion each, with these labels."""
+    values = (f"({user_id}, 'deleted', 1, {quoted(label)}, 'command_line', {MOMENT})" for label in labels)
+    columns = "user_id, kind, destination_id, label, protocol, occurred_at"
+    await gateway.rows(f"INSERT INTO events ({columns}) VALUES {', '.join(values)}")  # noqa: S608 - our own values

@@ -1,0 +1,51 @@
+"""A PostgreSQL of a test's own that can be stopped and started again on the same port with the same data."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.databases.postgres import DATABASE_URL_VARIABLE, STOP_DEADLINE_S, PostgresServer, _answers, _finish
+
+
+class StoppablePostgres(PostgresServer):
+    """See `own_postgres`."""
+
+    def halt(self) -> None:
+        """Stop the server as its operator would, every connection told; its data stays."""
+        assert self._processes is not None
+        postgres, keeper = self._processes
+        postgres.send_signal(signal.SIGINT)
+        postgres.wait(STOP_DEADLINE_S)
+        # The keeper would remove the data now; the next one of `resume` takes over.
+        keeper.kill()
+        keeper.wait(STOP_DEADLINE_S)
+        assert keeper.stdin is not None
+        keeper.stdin.close()
+
+    def resume(self) -> None:
+        """Start the server again and wait until it answers."""
+        assert self._processes is not None
+        command = self._processes[0].args
+        assert isinstance(command, list)
+        url = self.url("postgres")
+        answers = _answers(url, self._launch(Path(command[0]).parent, urlsplit(url).port or 0))
+        assert _finish(answers), "PostgreSQL did not start again"
+
+
+@contextmanager
+def own_postgres(**settings: str) -> Iterator[StoppablePostgres]:
+    """A server of this test's own, even where the environment names one."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv(DATABASE_URL_VARIABLE, raising=False)
+        server = StoppablePostgres(settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

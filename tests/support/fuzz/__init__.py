@@ -1,0 +1,1 @@
+"""Random requests, queries and mutations."""

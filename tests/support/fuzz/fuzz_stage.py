@@ -1,0 +1,107 @@
+"""What the fuzz of the compiler asks of: an embedded database with odd rows, three users, and rows that break."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app.database import migrate
+from models.accounts.abilities import Ability
+from models.accounts.user import User
+from models.accounts.viewer import Viewer
+from models.checks.checks import Checks
+from models.clock import current_second
+from models.destinations.table import BackupDestination
+from models.events.event_stream import EventStreams
+from models.reads.listing import DestinationOrder, OrderField
+from models.service import DestinationService
+from models.vault.vault import Vault, generate_key
+from s3.address_policy import AddressPolicy
+from s3.prober import S3Prober
+from schema.context import Context
+from schema.types.connections import destination_cursor
+from tests.support.databases.databases import unserved, viewer_of
+from tests.support.databases.many_rows import plant_events
+from tests.support.databases.odd_destinations import CHECKS, BrokenReads, plant_odd
+from tests.support.fuzz.random_values import ORDERS, UNORDERED, Facts
+from tests.support.gateway.gateway import Gateway
+
+WATCHED, OTHER, EMPTY, FORBIDDEN = "watched", "other", "empty", "forbidden"
+"""Who asks. The facts are about the first; the last is the same without the ability to view."""
+_MALFORMED_IDS = ("", "1", 7, "BackupDestination:0", "Row:1", "BackupDestination:1 ", "é", "User:-1", "x" * 300)
+_MALFORMED_CURSORS = ("", "x", "=", "é", "AAAA", "WyJpZCIsbnVsbCwwXQ", "x" * 3_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """The services, the users, and what there is to ask for."""
+
+    service: DestinationService
+    broken_service: DestinationService
+    broken: BrokenReads
+    checks: Checks
+    streams: EventStreams
+    viewers: Mapping[str, Viewer]
+    facts: Facts
+
+    def context(self, viewer: str, broken_seed: int | None) -> Context:
+        """The context of one operation; with a seed, of rows that break."""
+        service = self.service
+        if broken_seed is not None:
+            self.broken.seed, service = broken_seed, self.broken_service
+        return Context(service=service, checks=self.checks, streams=self.streams, current_viewer=self.viewers[viewer])
+
+
+@asynccontextmanager
+async def staged() -> AsyncIterator[Stage]:
+    """A stage on a database of its own."""
+    with unserved(None) as gateway:
+        await migrate(gateway.address)
+        async with gateway.models():
+            yield await _stage(gateway)
+
+
+async def _stage(gateway: Gateway) -> Stage:
+    users = {name: await _user(name) for name in (WATCHED, OTHER, EMPTY)}
+    own = await plant_odd(gateway, users[WATCHED].id, 24)
+    for number, check in enumerate(CHECKS):
+        checked = BackupDestination.filter(id__in=own[number :: len(CHECKS)], bucket_name__not_isnull=True)
+        await checked.update(last_check=check)
+    foreign = await plant_odd(gateway, users[OTHER].id, 3)
+    await plant_events(gateway, users[WATCHED].id, ["gone", "lost"])
+    viewers = {name: viewer_of(await User.get(id=user.id)) for name, user in users.items()}
+    viewers[FORBIDDEN] = viewers[WATCHED]._replace(abilities=frozenset({Ability.CREATE}))
+    streams, broken = EventStreams(), BrokenReads(users[WATCHED].id)
+    vault = Vault(generate_key())
+    service = DestinationService(vault, streams)
+    ids = {
+        "one of the viewer's": [f"BackupDestination:{id_}" for id_ in own],
+        "somebody else's": [f"BackupDestination:{id_}" for id_ in foreign],
+        "nothing's": ["BackupDestination:999999", "BackupDestination:2147483648", f"BackupDestination:{'9' * 19}"],
+        "the user's": [f"User:{viewer.user_id}" for viewer in viewers.values()],
+        "an event's": [f"BackupDestinationEvent:{id_}" for id_ in (1, 2, 99)],
+        "nobody's, malformed": _MALFORMED_IDS,
+    }
+    return Stage(
+        service=service,
+        broken_service=DestinationService(vault, streams, broken),
+        checks=Checks(vault, S3Prober(AddressPolicy()), streams),
+        broken=broken,
+        streams=streams,
+        viewers=viewers,
+        facts=Facts(ids=ids, cursors=await _cursors(service, viewers[WATCHED], own)),
+    )
+
+
+async def _user(name: str) -> User:
+    return await User.create(email=f"{name}@example.com", name=f'{name} é "\\', created_at=current_second())
+
+
+async def _cursors(service: DestinationService, viewer: Viewer, ids: list[int]) -> dict[str, list[str]]:
+    """The cursors of these rows in every order."""
+    orders = {UNORDERED: DestinationOrder(), **{name: DestinationOrder(field=OrderField[name]) for name in ORDERS}}
+    rows = [await service.get(viewer, id_) for id_ in ids]
+    cursors = {name: [destination_cursor(row, order) for row in rows] for name, order in orders.items()}
+    events = ["WyJldmVudCIsbnVsbCwxXQ", "WyJldmVudCIsbnVsbCwyXQ"]
+    return {**cursors, "event": events, "wrong": [*_MALFORMED_CURSORS, *events]}

@@ -1,0 +1,1 @@
+"""Real gateways, in processes of their own and in this one."""

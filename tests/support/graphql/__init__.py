@@ -1,0 +1,1 @@
+"""GraphQL documents and clients."""

@@ -1,0 +1,1 @@
+"""Canaries: secrets that must not be found anywhere."""

@@ -1,0 +1,1 @@
+"""Stores and strangers for the check to connect to."""

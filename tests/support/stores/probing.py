@@ -1,0 +1,129 @@
+"""What tests of the prober share: targets, a resolver with a table, a recorder of connections, and short outcomes."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import httpcore
+
+from models.checks.report import (
+    CheckCode,
+    CheckDepth,
+    CheckOutcome,
+    CheckReport,
+    CheckStepName,
+    CheckSuggestion,
+    ProbeTarget,
+)
+from models.vault.secret import Secret
+from s3.address_policy import AddressPolicy, parse_openings
+from s3.prober import S3Prober
+from s3.resolver import Resolver
+
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
+SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+LOOPBACK = ("127.0.0.0/8", "::1")
+PUBLIC = "93.184.215.14"
+"""Stands for the address of a store on the internet; the recorder never lets a packet out to it."""
+
+
+def target(endpoint: str | None, **changes: Any) -> ProbeTarget:
+    """A target with made-up keys, in path style unless told otherwise."""
+    values: dict[str, Any] = {
+        "endpoint": endpoint,
+        "region": None,
+        "bucket_name": "nightly",
+        "path_style": True,
+        "access_key": Secret(ACCESS_KEY),
+        "secret_key": Secret(SECRET_KEY),
+    }
+    return ProbeTarget(**values | changes)
+
+
+class TableResolver:
+    """Answers from a table, and counts what it was asked; a name that is not in it does not exist."""
+
+    def __init__(self, table: Mapping[str, Sequence[str]]) -> None:
+        self._table = table
+        self.asked: list[str] = []
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        self.asked.append(host)
+        if host not in self._table:
+            raise OSError("no such name")
+        return self._table[host]
+
+
+class Recorder(httpcore.AsyncNetworkBackend):
+    """Records every attempt to connect and lets only those to loopback out; `routes` sends an address elsewhere."""
+
+    def __init__(self, routes: Mapping[str, int] | None = None) -> None:
+        """`routes` says which port of 127.0.0.1 stands for an address, whatever port of it is asked for."""
+        self._routes = routes or {}
+        self._sockets = httpcore.AnyIOBackend()
+        self.attempts: list[tuple[str, int]] = []
+
+    async def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        self.attempts.append((host, port))
+        if host in self._routes:
+            return await self._sockets.connect_tcp("127.0.0.1", self._routes[host], *args, **kwargs)
+        if host not in ("127.0.0.1", "::1"):
+            raise httpcore.ConnectError("not from a test")
+        return await self._sockets.connect_tcp(host, port, *args, **kwargs)
+
+
+def prober(
+    *,
+    allow: Sequence[str] = LOOPBACK,
+    resolver: Resolver | None = None,
+    backend: httpcore.AsyncNetworkBackend | None = None,
+    tls: ssl.SSLContext | None = None,
+    deadline_s: float = 5.0,
+) -> S3Prober:
+    """A prober that may speak to this machine and to nothing outside it."""
+    return S3Prober(
+        AddressPolicy(parse_openings(allow)),
+        resolver=resolver or TableResolver({}),
+        backend=backend or Recorder(),
+        # Loading the machine's certificates takes longer than most checks.
+        tls=tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        deadline_s=deadline_s,
+    )
+
+
+def failure(report: CheckReport) -> tuple[CheckStepName, CheckCode] | None:
+    """The one rung that failed and why; None when none did. Every rung beyond it is skipped."""
+    failed = [step for step in report.steps if step.outcome is CheckOutcome.FAILED]
+    if not failed:
+        return None
+    (step,) = failed
+    assert step.code is not None
+    behind = report.steps[report.steps.index(step) + 1 :]
+    # What was written is deleted even if it could not be read.
+    assert {s.outcome for s in behind if s.name is not CheckStepName.DELETE} <= {CheckOutcome.SKIPPED}
+    return step.name, step.code
+
+
+def outcomes(report: CheckReport) -> str:
+    """One letter a rung: Passed, Failed, Skipped."""
+    return "".join(step.outcome[0] for step in report.steps)
+
+
+def applied(there: ProbeTarget, suggestion: CheckSuggestion | None) -> ProbeTarget:
+    """The target a user has after following a suggestion."""
+    assert suggestion is not None
+    return replace(
+        there,
+        region=there.region if suggestion.region is None else suggestion.region,
+        endpoint=there.endpoint if suggestion.endpoint is None else suggestion.endpoint,
+        path_style=there.path_style if suggestion.path_style_endpoint is None else suggestion.path_style_endpoint,
+    )
+
+
+async def followed(checks: S3Prober, there: ProbeTarget) -> tuple[CheckReport, CheckReport]:
+    """The report on a target, and the one after its suggestion was applied."""
+    first = await checks.probe(there, CheckDepth.FULL)
+    return first, await checks.probe(applied(there, first.suggestion), CheckDepth.FULL)

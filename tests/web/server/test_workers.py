@@ -1,0 +1,98 @@
+"""Several workers: connections are dealt out among them, and as many as are wanted take part."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from tests.app.test_serving import children, until
+from tests.support.gateway.gateway import Gateway
+from tests.support.gateway.keep_alive import KeepAlive
+from tests.web.metrics.test_metrics import until_so_many_serve
+from web.server.sockets import AddressTaken, bind
+
+CONNECTIONS = 64
+FEWEST = 10
+"""Of the connections, dealt out by chance: fewer happen once in ten billion times."""
+
+
+@asynccontextmanager
+async def serving(workers: int) -> AsyncIterator[Gateway]:
+    """A gateway with so many workers, all of which serve."""
+    gateway = Gateway(workers=workers)
+    await asyncio.to_thread(gateway.start)
+    try:
+        await until_so_many_serve(gateway, workers)
+        yield gateway
+    finally:
+        await asyncio.to_thread(gateway.close)
+
+
+def sockets_of(pid: int) -> int:
+    """How many sockets a process has open."""
+    return sum(str(link.readlink()).startswith("socket:") for link in Path(f"/proc/{pid}/fd").iterdir())
+
+
+async def asked(gateway: Gateway, connections: int) -> list[KeepAlive]:
+    """Connections that have had an answer, and are open."""
+    wires = [KeepAlive(gateway) for _ in range(connections)]
+    answers = await asyncio.gather(*(wire.ask("GET", "/healthz", "none") for wire in wires))
+    assert {answer.status for answer in answers} == {200}
+    return wires
+
+
+async def test_connections_are_dealt_out() -> None:
+    """On one socket one worker may have them all."""
+    async with serving(2) as gateway, AsyncExitStack() as stack:
+        before = {pid: sockets_of(pid) for pid in children(gateway.pid)}  # give or take who has just left
+        for wire in await asked(gateway, CONNECTIONS):
+            stack.callback(wire.close)
+        taken = [count for pid in before if (count := sockets_of(pid) - before[pid]) > 1]
+
+    assert len(taken) == 2
+    assert min(taken) >= FEWEST
+
+
+async def test_there_can_be_more_of_them_and_fewer() -> None:
+    """Everybody is answered before, between and afterwards."""
+    async with serving(2) as gateway:
+        before = len(children(gateway.pid))
+        for number, workers in ((signal.SIGTTIN, 3), (signal.SIGTTOU, 2), (signal.SIGTTOU, 1), (signal.SIGTTIN, 2)):
+            os.kill(gateway.pid, number)
+            await until(lambda wanted=before + workers - 2: len(children(gateway.pid)) == wanted)  # type: ignore[misc]
+            await until_so_many_serve(gateway, workers)
+            for wire in await asked(gateway, CONNECTIONS):
+                wire.close()
+
+
+async def test_a_worker_that_was_killed_is_replaced_and_nobody_is_turned_away() -> None:
+    """Whoever connects meanwhile waits in its socket."""
+    async with serving(2) as gateway:
+        idle = children(gateway.pid)
+        for wire in await asked(gateway, CONNECTIONS):
+            wire.close()
+        os.kill(idle[-1], signal.SIGKILL)
+        for wire in await asked(gateway, CONNECTIONS):
+            wire.close()
+
+
+@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize("second", [1, 2])
+def test_an_address_that_is_taken_is_told_however_many_would_share_it(first: int, second: int) -> None:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(closing(listener)) for listener in bind("127.0.0.1", 0, workers=first)]
+        with pytest.raises(AddressTaken):
+            bind("127.0.0.1", listeners[0].getsockname()[1], workers=second)
+
+
+def test_several_sockets_have_one_address() -> None:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(closing(listener)) for listener in bind("127.0.0.1", 0, workers=3)]
+        assert len(listeners) == 3
+        assert len({listener.getsockname() for listener in listeners}) == 1

@@ -1,0 +1,1 @@
+"""Turns a bearer token into a viewer."""

@@ -1,0 +1,1 @@
+"""Responses of reads, kept by the user's revision, and the conditional requests that follow from them."""

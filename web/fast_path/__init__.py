@@ -1,0 +1,1 @@
+"""Replays requests that were parsed before, without routing and middleware."""

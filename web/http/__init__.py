@@ -1,0 +1,1 @@
+"""What HTTP messages are made of: header encoding, JSON bodies, media types."""

@@ -1,0 +1,1 @@
+"""Request counters and latencies for Prometheus."""

@@ -1,0 +1,65 @@
+"""Refuses a request that calls the gateway by a name it does not have (DNS rebinding, poisoned links)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from web.problem import problem
+
+CALLED_BY_ADDRESS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""By probes and by Prometheus."""
+REMEMBERED = 1_000
+LONGEST_REMEMBERED = 255
+
+
+class Hosts:
+    """The names of this gateway; remembers which values of a Host header were one."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self._any = "*" in allowed
+        self._names = frozenset(host for host in allowed if not host.startswith("*"))
+        self._suffixes = tuple(host[1:] for host in allowed if host.startswith("*."))
+        self._allowed: set[bytes] = set()
+
+    def allow(self, value: bytes) -> bool:
+        """Whether the value of a Host header names an allowed host, whatever the port."""
+        if value in self._allowed:
+            return True
+        is_allowed = self._names_this_gateway(_without_port(value.decode("latin-1").lower()))
+        if is_allowed and len(self._allowed) < REMEMBERED and len(value) <= LONGEST_REMEMBERED:
+            self._allowed.add(value)
+        return is_allowed
+
+    def _names_this_gateway(self, name: str) -> bool:
+        return name != "" and (self._any or name in self._names or (name.endswith(self._suffixes) and name[0] != "."))
+
+
+class AllowedHosts:
+    """Lets a request through whose one Host header names an allowed host."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Hosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "lifespan" or self._is_allowed(scope) or scope["path"] in CALLED_BY_ADDRESS:
+            return self._app(scope, receive, send)
+        refusal = problem(400, "The Host header does not name this gateway; MOORINGS_ALLOWED_HOSTS lists its names.")
+        return refusal(scope, receive, send)
+
+    def _is_allowed(self, scope: Scope) -> bool:
+        values = [value for name, value in scope["headers"] if name == b"host"]
+        return len(values) == 1 and self._hosts.allow(values[0])
+
+
+def _without_port(host: str) -> str:
+    """`name:port` or `[v6]:port` without its port; "" for anything that is neither."""
+    name, separator, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    if not separator:
+        name = host
+    elif not (port.isascii() and port.isdigit()):
+        return ""
+    ok = name.startswith("[") if ":" in name else all(c.isalnum() or c in ".-_" for c in name)
+    return name if ok and name.isascii() else ""

@@ -1,0 +1,1 @@
+"""Counts requests in fixed windows, in memory or in Redis."""
