@@ -1,9 +1,12 @@
-"""The rules of the building, checked on a tree of sources: who may import whom, and where a word may be said."""
+"""The rules of the architecture, checked on a tree of sources: arrows between rooms, libraries, names, scope keys.
+
+Importing a module for the type checker alone counts like any other import.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +20,134 @@ ARROWS: Mapping[str, frozenset[str]] = {
     "rest": frozenset({"rest", "web", "models"}),
     "app": frozenset({"app", "schema", "rest", "s3", "web", "models"}),
 }
-"""Which of our rooms each room may import."""
+"""The rooms each room may import."""
 
-FRAMEWORKS: Mapping[str, tuple[str, ...]] = {
+PARTS_OF_MODELS: Mapping[str, str] = {
+    "web": "accounts error_report errors reads",
+    "s3": "checks clock vault",
+}
+"""For rooms that import a few parts of `models` only: HTTP knows no backups, and the store check no rows."""
+
+WITHIN: Mapping[str, Mapping[str, str]] = {
+    "models": {
+        "accounts": "clock destinations errors reads",
+        "background": "",
+        "batcher": "errors",
+        "bounded_cache": "",
+        "checks": "accounts clock destinations errors events vault",
+        "clock": "",
+        "database": "bounded_cache errors",
+        "destinations": "accounts bounded_cache clock errors vault",
+        "error_report": "",
+        "errors": "accounts destinations",
+        "events": "accounts clock database destinations errors pagination reads",
+        "migrations": "accounts destinations events",
+        "pagination": "",
+        "reads": "accounts batcher clock database destinations pagination",
+        "service": "accounts clock destinations events pagination reads vault writes",
+        "timestamps": "bounded_cache",
+        "vault": "errors",
+        "writes": "accounts batcher database destinations errors events",
+    },
+    "web": {
+        "application": "fast_path request_state",
+        "auth": "rate_limit request_state",
+        "cache": "http middleware request_state",
+        "fast_path": "auth cache http metrics middleware request_state",
+        "http": "",
+        "metrics": "request_state",
+        "middleware": "problem request_state",
+        "problem": "",
+        "rate_limit": "request_state",
+        "request_state": "",
+        "server": "application fast_path request_state",
+    },
+    "s3": {
+        "address_policy": "",
+        "bucket": "connection endpoint responses signature_v4 steps",
+        "connection": "address_policy dialer endpoint signature_v4 steps",
+        "dialer": "address_policy resolver steps",
+        "endpoint": "address_policy signature_v4 steps",
+        "prober": "address_policy bucket connection dialer endpoint resolver steps suggestions",
+        "resolver": "",
+        "responses": "connection endpoint steps",
+        "signature_v4": "",
+        "steps": "",
+        "suggestions": "dialer endpoint responses steps",
+    },
+    "schema": {
+        "act_once": "context",
+        "compiler": "act_once context resolvers types",
+        "context": "act_once",
+        "errors": "",
+        "execution": "compiler context errors limits resolvers",
+        "limits": "",
+        "resolvers": "act_once context errors types",
+        "transport": "compiler context errors execution",
+        "types": "context errors",
+    },
+    "rest": {
+        "bodies": "",
+        "endpoints": "bodies envelope prepared_reads wire",
+        "envelope": "",
+        "errors": "wire",
+        "openapi": "bodies endpoints envelope errors wire",
+        "prepared_reads": "envelope wire",
+        "wire": "",
+    },
+    "app": {
+        "check_scheduler": "settings",
+        "cli": "check_scheduler database first_run logs secret_keys server settings",
+        "database": "",
+        "first_run": "database secret_keys settings",
+        "gc_tuning": "",
+        "logs": "",
+        "main": "check_scheduler database gc_tuning pages postgres_listener secret_keys settings",
+        "pages": "database settings",
+        "postgres_listener": "",
+        "secret_keys": "settings",
+        "server": "settings",
+        "setting_types": "database",
+        "settings": "database setting_types",
+    },
+}
+"""What each part of a room, a folder or a file directly in it, may import of the same room."""
+
+NAMES_ITS_READERS = "web/request_state.py"
+"""Its types are those of what other parts put in: what it imports for the type checker alone is not an arrow."""
+
+LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "strawberry": ("schema/",),
+    "graphql": ("schema/",),
     "tortoise": ("models/", "app/database.py"),
-    "starlette": ("app/", "rest/", "schema/", "web/"),
+    "asyncpg": ("models/", "app/postgres_listener.py"),
+    "aiosqlite": ("models/database/",),
+    "starlette": ("app/main.py", "app/pages/", "rest/", "schema/transport/", "web/"),
+    "uvicorn": ("app/server.py", "web/"),
+    "httptools": ("web/server/",),
+    "websockets": ("web/server/",),
+    "prometheus_client": ("web/metrics/",),
+    "limits": ("web/rate_limit/",),
+    "redis": ("web/rate_limit/",),
     "cryptography": ("models/vault/vault.py",),
-    "httpcore": ("s3/dialer.py", "s3/connection.py", "s3/prober.py"),
+    "httpcore": ("s3/connection.py", "s3/dialer.py", "s3/prober.py"),
+    "click": ("app/cli/",),
+    "rich": ("app/cli/",),
 }
 """Where each library may be imported."""
+
+MAX_FILES = 14
+"""Of one folder of the source."""
+
+REQUEST_STATE = "web/request_state.py"
+SCOPE_KEYS = frozenset(
+    {
+        *("type", "asgi", "http_version", "server", "client", "scheme", "method", "root_path", "path", "raw_path"),
+        *("query_string", "headers", "subprotocols", "extensions", "state"),
+        *("app", "router", "route", "endpoint", "path_params"),
+    }
+)
+"""Keys of the ASGI specification (HTTP, WebSocket, lifespan), and in the last line those of Starlette's router."""
 
 ENVIRONMENT = "app/settings.py"
 VAGUE = frozenset({"utils", "util", "helpers", "helper", "common", "core", "base", "manager"})
@@ -51,7 +172,7 @@ class Source:
 
     @property
     def tree(self) -> ast.Module:
-        """What the file says."""
+        """The syntax tree."""
         return ast.parse(self.text)
 
 
@@ -64,33 +185,135 @@ def sources(root: Path, *folders: str) -> list[Source]:
 def broken_rules(root: Path) -> list[str]:
     """A sentence for every rule that the tree breaks."""
     rooms, tests = sources(root, *ROOMS), sources(root, "tests")
-    broken = [sentence for source in rooms for sentence in (*_arrows(source), *_frameworks(source))]
+    broken = [sentence for source in rooms for sentence in (*_arrows(source), *_libraries(source))]
     broken += [sentence for source in rooms for sentence in (*_environment(source), *_docstring(source))]
+    broken += [sentence for source in rooms for sentence in _scope_keys(source)]
     broken += [sentence for source in [*rooms, *tests] for sentence in _name(source)]
-    return broken + list(_kinds(rooms))
+    return [*broken, *_folders(root), *_cycles(rooms), *_kinds(rooms)]
 
 
 def imported(source: Source) -> Iterator[str]:
-    """The full names of the modules a file imports, those for the type checker alone included."""
+    """The full names of what a file imports, `package.name` for each name of `from package import name`."""
     package = source.module if source.path.endswith("/__init__.py") else source.module[:-1]
-    for node in ast.walk(source.tree):
+    for node in _executed(source.tree) if source.path == NAMES_ITS_READERS else ast.walk(source.tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else ()
-            yield ".".join([*start, *filter(None, [node.module])])
+            yield from (".".join([*start, *filter(None, [node.module]), alias.name]) for alias in node.names)
+
+
+def _executed(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every node but those under `if TYPE_CHECKING`."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _arrows(source: Source) -> Iterator[str]:
-    for name in imported(source):
-        room = name.partition(".")[0]
+    part = source.module[1] if len(source.module) > 1 else ""
+    if part and part not in WITHIN[source.room]:
+        yield f"every part of a room has a row in WITHIN: {source.path} has none"
+        return
+    for name in sorted(set(imported(source))):
+        room, _, inner = name.partition(".")
+        imported_part = inner.partition(".")[0]
         if room in (*ROOMS, "tests", "benchmarks") and room not in ARROWS[source.room]:
             yield f"{source.room} does not import {room}: {source.path} imports {name}"
+        elif room == "models" and imported_part not in PARTS_OF_MODELS.get(source.room, imported_part).split():
+            yield f"{source.room} does not import models.{imported_part}: {source.path} imports {name}"
+        elif room == source.room and imported_part not in (part, *WITHIN[room].get(part, "").split()):
+            yield f"{room}.{part} does not import {room}.{imported_part}: {source.path} imports {name}"
 
 
-def _frameworks(source: Source) -> Iterator[str]:
-    for name in imported(source):
-        places = FRAMEWORKS.get(name.partition(".")[0])
+def rows_without_a_part(root: Path) -> list[str]:
+    """A sentence for every part that the tables name and the tree does not have."""
+    parts = {source.module[:2] for source in sources(root, *ROOMS)}
+    named = {(room, part) for room, rows in WITHIN.items() for row in rows.items() for part in " ".join(row).split()}
+    named |= {("models", part) for row in PARTS_OF_MODELS.values() for part in row.split()}
+    return [f"the tables name {'.'.join(part)}, which does not exist" for part in sorted(named - parts)]
+
+
+def cycles(arrows: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
+    """The groups of nodes that reach each other, each sorted; none when the arrows can be drawn downwards."""
+    reached = {node: _reached(node, arrows) for node in arrows}
+    together = {node: {node, *(other for other in reached[node] if node in reached.get(other, ()))} for node in arrows}
+    return sorted({tuple(sorted(group)) for node, group in together.items() if node in reached[node]})
+
+
+def _reached(start: str, arrows: Mapping[str, Iterable[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [*arrows[start]]
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting.extend(arrows.get(node, ()))
+    return found
+
+
+def _cycles(rooms: list[Source]) -> Iterator[str]:
+    modules = {".".join(source.module): source for source in rooms}
+    arrows: dict[str, set[str]] = {}
+    for name, source in modules.items():
+        found = {full if full in modules else full.rpartition(".")[0] for full in imported(source)}
+        arrows[name] = {other for other in found if other in modules and other != name}
+    for group in cycles(arrows):
+        yield f"modules do not import each other in a circle: {', '.join(modules[name].path for name in group)}"
+
+
+def _folders(root: Path) -> Iterator[str]:
+    for room in ROOMS:
+        for folder in sorted({path.parent for path in (root / room).rglob("*.*") if "__pycache__" not in path.parts}):
+            count = sum(path.is_file() for path in folder.iterdir())
+            if count > MAX_FILES:
+                yield f"a folder holds at most {MAX_FILES} files: {folder.relative_to(root).as_posix()} holds {count}"
+
+
+def _scope_keys(source: Source) -> Iterator[str]:
+    """Reads and writes of a scope: `scope[key]`, `scope.get(key)`, `key in scope`, `scope.update(...)`, `{**scope}`."""
+    if source.path == REQUEST_STATE:
+        return
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Subscript(value=value, slice=key) if _is_scope(value):
+                keys = [key]
+            case ast.Call(func=ast.Attribute(value=value, attr="get" | "pop" | "setdefault"), args=[key, *_]) if (
+                _is_scope(value)
+            ):
+                keys = [key]
+            case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[value]) if _is_scope(value):
+                keys = [key]
+            case ast.Call(func=ast.Attribute(value=value, attr="update"), args=args, keywords=keywords) if _is_scope(
+                value
+            ):
+                keys = [key for arg in args for key in (arg.keys if isinstance(arg, ast.Dict) else [arg]) if key]
+                keys += [ast.Constant(keyword.arg) for keyword in keywords]
+            case ast.Dict(keys=[*all_keys], values=values) if any(
+                key is None and _is_scope(value) for key, value in zip(all_keys, values, strict=True)
+            ):
+                keys = [key for key in all_keys if key is not None]
+            case _:
+                continue
+        for key in keys:
+            if not (isinstance(key, ast.Constant) and key.value in SCOPE_KEYS):
+                yield (
+                    f"a scope holds ASGI's own keys, and what is ours is in RequestState: "
+                    f"{source.path} uses {ast.unparse(key)} in line {getattr(node, 'lineno', 0)}"
+                )
+
+
+def _is_scope(node: ast.expr) -> bool:
+    """Whether an expression is called `scope`, `_scope`, `x.scope` or `http_scope`."""
+    return ast.unparse(node).rpartition(".")[2].rpartition("_")[2] == "scope"
+
+
+def _libraries(source: Source) -> Iterator[str]:
+    for name in sorted(set(imported(source))):
+        places = LIBRARIES.get(name.partition(".")[0])
         if places is not None and not any(_is_in(source.path, place) for place in places):
             yield f"{name.partition('.')[0]} is imported only in {', '.join(places)}: {source.path} imports {name}"
 
@@ -129,7 +352,7 @@ def _name(source: Source) -> Iterator[str]:
 
 
 def _kinds(rooms: list[Source]) -> Iterator[str]:
-    """A room looks at the kind of a destination in one function at most, so that a new kind has few places to go."""
+    """A room looks at the kind of a destination in one function at most, so that a new kind changes few files."""
     for room in ROOMS:
         places = sorted({place for source in rooms if source.room == room for place in _looks_at_kind(source)})
         if len(places) > 1:

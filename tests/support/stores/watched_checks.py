@@ -1,8 +1,9 @@
 """Checks whose every connection is watched, of hosts whose addresses a real name server says.
 
 `python -m tests.support.stores.watched_checks SCENE` plays a scene on a machine of its own: the operating
-system resolves and connects, and a store at all addresses there counts who comes. Where there can be no such machine it is played on this
-one: a resolver of the tests' own asks the same name server, and a recorder sees whom a check would connect to.
+system resolves and connects, and a store at all addresses there counts its connections. Where there can be no such
+machine it is played on this one: a resolver of the tests' own asks the same name server, and a recorder sees which
+addresses a check would connect to.
 """
 
 from __future__ import annotations
