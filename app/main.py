@@ -35,16 +35,15 @@ from schema.execution.engine import Engine
 from schema.transport.http import GraphQLView
 from schema.transport.websocket import GraphQLSocket
 from web.application import Application
-from web.auth.authenticator import Authentication, Doorkeeper, bearer_token
+from web.auth.authenticator import Authenticator
 from web.cache.etags import EntityTags
-from web.cache.middleware import CachedReads
 from web.cache.response_cache import ResponseCache
-from web.fast_path.fast_lane import Door, FastLane
-from web.metrics.metrics import Kept, Metrics, RequestMetrics
+from web.fast_path.fast_path import FastPath
+from web.metrics.metrics import ExternalMetric, Metrics, RequestMetrics
 from web.middleware.allowed_hosts import AllowedHosts, Hosts
 from web.middleware.body_limit import BodyLimit
-from web.middleware.default_headers import AnswerHeaders
-from web.middleware.errors import Failures
+from web.middleware.default_headers import DefaultHeaders
+from web.middleware.errors import Errors
 from web.rate_limit.limiter import Limiters, open_limiters
 
 USAGE_FLUSH_S = 5.0
@@ -56,10 +55,10 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     usage, reads = TokenUsage(), Reads()
     streams = EventStreams(reads)
     limiters = open_limiters(settings.rate_limit, settings.rate_limit_storage)
-    at_rest, at_graphql = (_doorkeeper(door, limiters, usage, reads) for door in (Protocol.REST, Protocol.GRAPHQL))
+    for_rest, for_graphql = (_authenticator(api, limiters, usage, reads) for api in (Protocol.REST, Protocol.GRAPHQL))
     cache = ResponseCache(settings.response_cache_bytes, EntityTags(public_url=settings.public_url))
     checked: Counter[str] = Counter()
-    metrics = Metrics(_kept_numbers(cache, reads, checked), directory=metrics_directory())
+    metrics = Metrics(_external_metrics(cache, reads, checked), directory=metrics_directory())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -77,13 +76,13 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
                 listener = listen(settings.address.url, streams)
                 await stack.enter_async_context(in_background(listener, name="event listener"))
             if metrics.are_shared:
-                await stack.enter_async_context(in_background(metrics.publish_now_and_then(), name="metrics"))
+                await stack.enter_async_context(in_background(metrics.publish_periodically(), name="metrics"))
             when_ready()
             yield {"service": service, "checks": checks, "streams": streams, "public_url": settings.public_url}
 
     explorer = Explorer(enabled=settings.explorer)
-    graphql = _graphql_routes(settings, at_graphql, cache, explorer)
-    rest = endpoints.routes([Middleware(Authentication, doorkeeper=at_rest), Middleware(CachedReads, cache=cache)])
+    graphql = _graphql_routes(settings, for_graphql, cache, explorer)
+    rest = endpoints.routes(for_rest, cache)
     others = [*health.ROUTES, Route("/metrics", metrics.endpoint, methods=["GET"])]
     hosts = Hosts(settings.allowed_hosts)
     app = Application(
@@ -92,16 +91,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
-    if not settings.cors_origins:  # or there were more to add to an answer
-        app.lane = FastLane(
-            [Door(routes=graphql, doorkeeper=at_graphql), Door(routes=rest, doorkeeper=at_rest)],
-            hosts=hosts,
-            handlers=handlers(),
-            metrics=metrics,
-            cache=cache,
-            max_body_bytes=settings.max_body_bytes,
-            trusted_proxies=settings.trusted_proxies,
-        )
+    app.fast_path = FastPath(cache=cache, metrics=metrics, trusted_proxies=settings.trusted_proxies)
     return app
 
 
@@ -110,51 +100,62 @@ def create_app_from_environment() -> Starlette:
     return create_app(load_settings(), when_ready=memory.settle)
 
 
-def _doorkeeper(protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads) -> Doorkeeper:
-    """The doors count together."""
-    return Doorkeeper(
+def _authenticator(protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads) -> Authenticator:
+    """Both APIs count in the same limiters."""
+    return Authenticator(
         protocol=protocol, failures=limiters.failures, requests=limiters.requests, usage=usage, reads=reads
     )
 
 
 def _graphql_routes(
-    settings: Settings, doorkeeper: Doorkeeper, cache: ResponseCache, explorer: Explorer
+    settings: Settings, authenticator: Authenticator, cache: ResponseCache, explorer: Explorer
 ) -> list[BaseRoute]:
     """HTTP and WebSocket on one path; what does not speak GraphQL is told so by the view."""
     engine = Engine(settings.graphql_limits, introspection=settings.introspection)
     return [
-        Route("/graphql", GraphQLView(engine, doorkeeper, cache, bearer_token, page=explorer.graphiql), methods=None),
-        WebSocketRoute("/graphql", GraphQLSocket(engine, doorkeeper, bearer_token)),
+        Route("/graphql", GraphQLView(engine, authenticator, cache, page=explorer.graphiql), methods=None),
+        WebSocketRoute("/graphql", GraphQLSocket(engine, authenticator)),
     ]
 
 
-def _kept_numbers(cache: ResponseCache, reads: Reads, checked: Counter[str]) -> list[Kept]:
+def _external_metrics(cache: ResponseCache, reads: Reads, checked: Counter[str]) -> list[ExternalMetric]:
     """What the parts count by themselves, for `/metrics`."""
     outcomes = "moorings_cache_answers"
     return [
-        Kept(name=outcomes, help="Reads, by what the cache said.", read=cache.outcomes, label="outcome"),
-        Kept(name="moorings_cache_evictions", help="Answers given up for room.", read=lambda: {"": cache.evictions}),
-        Kept(name="moorings_cache_bytes", help="Memory of kept answers.", read=lambda: {"": cache.bytes}, rises=False),
-        Kept(name="moorings_cache_entries", help="Kept answers.", read=lambda: {"": len(cache)}, rises=False),
-        Kept(
+        ExternalMetric(name=outcomes, help="Reads, by what the cache said.", read=cache.outcomes, label="outcome"),
+        ExternalMetric(
+            name="moorings_cache_evictions", help="Answers given up for room.", read=lambda: {"": cache.evictions}
+        ),
+        ExternalMetric(
+            name="moorings_cache_bytes",
+            help="Memory of kept answers.",
+            read=lambda: {"": cache.bytes},
+            is_counter=False,
+        ),
+        ExternalMetric(
+            name="moorings_cache_entries", help="Kept answers.", read=lambda: {"": len(cache)}, is_counter=False
+        ),
+        ExternalMetric(
             name="moorings_reads",
             help="Hot reads asked for.",
             read=lambda: {read: asked for read, (asked, _) in reads.counts().items()},
             label="read",
         ),
-        Kept(
+        ExternalMetric(
             name="moorings_read_statements",
             help="Statements that answered them.",
             read=lambda: {read: statements for read, (_, statements) in reads.counts().items()},
             label="read",
         ),
-        Kept(name="moorings_checks", help="Checks, by what was found.", read=lambda: checked, label="outcome"),
-        Kept(
+        ExternalMetric(
+            name="moorings_checks", help="Checks, by what was found.", read=lambda: checked, label="outcome"
+        ),
+        ExternalMetric(
             name="moorings_database_connections",
             help="Connections to the database.",
             read=connections,
             label="state",
-            rises=False,
+            is_counter=False,
         ),
     ]
 
@@ -170,10 +171,10 @@ def _around_everything(settings: Settings, metrics: Metrics, hosts: Hosts) -> li
     )
     return [
         Middleware(RequestMetrics, metrics=metrics),
-        Middleware(AnswerHeaders),
+        Middleware(DefaultHeaders),
         Middleware(AllowedHosts, hosts=hosts),
         *([cors] if settings.cors_origins else []),
-        Middleware(Failures, handlers=handlers()),
+        Middleware(Errors, handlers=handlers()),
         Middleware(BodyLimit, max_body_bytes=settings.max_body_bytes),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -11,28 +11,33 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.accounts.abilities import Ability
-from models.accounts.viewer import Viewer
 from models.errors import DestinationNotFound
 from models.service import DestinationService
 from rest.bodies import parse_body
 from rest.envelope import JSONAnswer, single
-from rest.prepared_reads import Listing, Showing
+from rest.prepared_reads import DetailRead, ListRead
 from rest.wire import destination_id, page_number, page_size, raw_attributes, represent
+from web.auth.authenticator import Authenticator
+from web.auth.middleware import Authentication
+from web.cache.cache_key import READS, condition_of
+from web.cache.cached_response import CachedResponse
+from web.cache.response_cache import ResponseCache
+from web.request_state import request_state, viewer_of
 
-Reading = Listing | Showing
-Read = Callable[[Scope], Reading]
-Act = Callable[[Request], Awaitable[Response]]
+PreparedRead = ListRead | DetailRead
+Read = Callable[[Scope], PreparedRead]
+Write = Callable[[Request], Awaitable[Response]]
 
 DELETED = "Backup destination successfully deleted"
 
 
-def list_destinations(scope: Scope) -> Reading:
+def list_destinations(scope: Scope) -> PreparedRead:
     """List Backup Destinations."""
     query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
-    return Listing(
+    return ListRead(
         _service(scope),
         number=page_number(query.get("page")),
         size=page_size(query.get("per_page")),
@@ -43,20 +48,20 @@ def list_destinations(scope: Scope) -> Reading:
 
 async def create_destination(request: Request) -> Response:
     """Create Backup Destination."""
-    viewer = _viewer(request)
+    viewer = viewer_of(request.scope)
     viewer.require(Ability.CREATE)
     row = await _service(request.scope).create(viewer, raw_attributes(await _fields(request)))
     return JSONAnswer(single(represent(row)), 201, {"Location": f"{_list_url(request.scope)}/{row.id}"})
 
 
-def show_destination(scope: Scope) -> Reading:
+def show_destination(scope: Scope) -> PreparedRead:
     """Show Backup Destination. An id that cannot be one is that of a row that is not there."""
-    return Showing(_service(scope), destination_id(scope["path_params"]["id"]) or 0)
+    return DetailRead(_service(scope), destination_id(scope["path_params"]["id"]) or 0)
 
 
 async def update_destination(request: Request) -> Response:
     """Update Backup Destination. Whose row it is comes before what the body says."""
-    service, viewer, id_ = _service(request.scope), _viewer(request), _id(request, Ability.UPDATE)
+    service, viewer, id_ = _service(request.scope), viewer_of(request.scope), _id(request, Ability.UPDATE)
     seen = await service.look(viewer, id_)
     row = await service.update(viewer, id_, raw_attributes(await _fields(request)), seen=seen)
     return JSONAnswer(single(represent(row)))
@@ -64,14 +69,14 @@ async def update_destination(request: Request) -> Response:
 
 async def delete_destination(request: Request) -> Response:
     """Delete Backup Destination; `Prefer: return=minimal` (RFC 7240) spares the message."""
-    await _service(request.scope).delete(_viewer(request), _id(request, Ability.DELETE))
+    await _service(request.scope).delete(viewer_of(request.scope), _id(request, Ability.DELETE))
     if "return=minimal" in _preferences(request):
         return Response(status_code=204, headers={"Preference-Applied": "return=minimal"})
     return JSONAnswer({"message": DELETED})
 
 
-_COLLECTION: dict[str, Read | Act] = {"GET": list_destinations, "HEAD": list_destinations, "POST": create_destination}
-_ITEM: dict[str, Read | Act] = {
+_COLLECTION: dict[str, Read | Write] = {"GET": list_destinations, "HEAD": list_destinations, "POST": create_destination}
+_ITEM: dict[str, Read | Write] = {
     "GET": show_destination,
     "HEAD": show_destination,
     "PUT": update_destination,
@@ -83,33 +88,46 @@ ENDPOINTS = {"/backup-destinations": _COLLECTION, "/backup-destinations/{id}": _
 
 class _Endpoints:
     """The endpoints of one path, by method, as a plain ASGI application: Starlette's wrapping of a function costs more
-    than a short list, and turns exceptions into answers, which is done further out.
-
-    A read is left in `scope["reading"]` for whoever remembers the request.
+    than a short list, and turns exceptions into responses, which `Errors` does.
     """
 
-    def __init__(self, by_method: Mapping[str, Read | Act]) -> None:
-        self._reads: dict[str, Any] = {method: by_method[method] for method in ("GET", "HEAD")}
-        self._acts: dict[str, Any] = {method: act for method, act in by_method.items() if method not in self._reads}
+    def __init__(self, by_method: Mapping[str, Read | Write], cache: ResponseCache) -> None:
+        self._reads: dict[str, Any] = {method: by_method[method] for method in READS}
+        self._writes: dict[str, Any] = {method: write for method, write in by_method.items() if method not in READS}
+        self._cache = cache
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = self._reads.get(scope["method"])
+        response: ASGIApp
         if read is None:
-            response = await self._acts[scope["method"]](Request(scope, receive, send))
-            await response(scope, receive, send)
-            return
-        reading = scope["reading"] = read(scope)
-        body = await reading.body(scope["viewer"])
-        headers = [(b"content-length", b"%d" % len(body)), *reading.headers]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            response = await self._writes[scope["method"]](Request(scope, receive, send))
+        else:
+            response = await self._read(read, scope)
+        await response(scope, receive, send)
+
+    async def _read(self, read: Read, scope: Scope) -> CachedResponse:
+        """The response of a read, from the cache or executed; the ability comes before both."""
+        viewer = viewer_of(scope)
+        state = request_state(scope)
+        prepared = state.prepared_read = read(scope)
+        viewer.require(prepared.ability)
+        key, condition = self._cache.key_of(viewer, scope), condition_of(scope)
+        cached = state.response or self._cache.get(key, condition)
+        if cached is None:
+            cached = self._cache.put(key, prepared.headers, await prepared.body(viewer), condition)
+        return cached
 
 
-def routes(middleware: Sequence[Middleware]) -> list[BaseRoute]:
-    """The paths of this door. `middleware` puts the viewer into the scope; the lifespan's state holds the service."""
+def routes(authenticator: Authenticator, cache: ResponseCache) -> list[BaseRoute]:
+    """The paths of the REST API; the lifespan's state holds the service."""
     paths = [prefix + "/backup-destinations" for prefix in ("/api", "")]
     return [
-        _ExactRoute(path + slash, _Endpoints(by_method), methods=list(by_method), middleware=middleware)
+        _ExactRoute(
+            path + slash,
+            _Endpoints(by_method, cache),
+            methods=list(by_method),
+            middleware=[Middleware(Authentication, authenticator=authenticator)],
+        )
         for base in paths
         for path, by_method in ((base, _COLLECTION), (base + "/{id}", _ITEM))
         for slash in ("", "/")
@@ -129,14 +147,9 @@ def _service(scope: Scope) -> DestinationService:
     return service
 
 
-def _viewer(request: Request) -> Viewer:
-    viewer: Viewer = request.scope["viewer"]
-    return viewer
-
-
 def _id(request: Request, ability: Ability) -> int:
     """The id in the path, once the ability is there; an id that cannot be one is a row that is not there."""
-    _viewer(request).require(ability)
+    viewer_of(request.scope).require(ability)
     id_ = destination_id(request.path_params["id"])
     if id_ is None:
         raise DestinationNotFound

@@ -1,26 +1,26 @@
-"""The two reads of this door: what a request asked for, ready to be asked again by whoever sends the same bytes."""
+"""The two reads of the REST API: parsed from a request, executed for any viewer, any number of times."""
 
 from __future__ import annotations
 
 import orjson
 
+from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
 from models.service import DestinationService
 from rest.envelope import paged, single
 from rest.wire import represent
-
-Headers = tuple[tuple[bytes, bytes], ...]
+from web.request_state import Headers
 
 HEADERS: Headers = ((b"content-type", b"application/json"),)
 
 
-class Listing:
+class ListRead:
     """A page of the list."""
 
     __slots__ = ("_keep_size", "_number", "_service", "_size", "_url")
 
     headers = HEADERS
-    """Of the answer, but for its length."""
+    ability = Ability.VIEW
 
     def __init__(self, service: DestinationService, *, number: int, size: int, url: str, keep_size: bool) -> None:
         """`url` is the list's own, without a query; `keep_size` keeps `per_page` in the links."""
@@ -31,23 +31,23 @@ class Listing:
         self._keep_size = keep_size
 
     async def body(self, viewer: Viewer) -> bytes:
-        """The answer in JSON; raises `Refusal`."""
+        """The envelope in JSON; raises `Refusal`."""
         page = await self._service.page(viewer, number=self._number, size=self._size)
         return orjson.dumps(paged(page, represent, url=self._url, keep_size=self._keep_size))
 
 
-class Showing:
+class DetailRead:
     """One destination."""
 
     __slots__ = ("_id", "_service")
 
     headers = HEADERS
-    """Of the answer, but for its length."""
+    ability = Ability.VIEW
 
     def __init__(self, service: DestinationService, destination_id: int) -> None:
         self._service = service
         self._id = destination_id
 
     async def body(self, viewer: Viewer) -> bytes:
-        """The answer in JSON; raises `Refusal`."""
+        """The envelope in JSON; raises `Refusal`."""
         return orjson.dumps(single(represent(await self._service.get(viewer, self._id))))

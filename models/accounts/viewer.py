@@ -35,9 +35,13 @@ class Viewer(NamedTuple):
     token_id: int | None = None
     token_name: str | None = None
 
+    def allows(self, ability: Ability) -> bool:
+        """Whether the token has `ability`."""
+        return ability in self.abilities or Ability.ALL in self.abilities
+
     def require(self, ability: Ability) -> None:
-        """Raise `AbilityMissing` unless the token allows `ability`."""
-        if ability not in self.abilities and Ability.ALL not in self.abilities:
+        """Raise `AbilityMissing` unless the token has `ability`."""
+        if not self.allows(ability):
             raise AbilityMissing(ability)
 
 

@@ -1,4 +1,4 @@
-"""`/graphql` over HTTP: negotiates, reads, admits, runs, answers - as JSON or as a stream of server-sent events.
+"""`/graphql` over HTTP: negotiates, authenticates, reads, executes, answers in JSON or as server-sent events.
 
 Not strawberry's view: it fails 8 of the public GraphQL-over-HTTP audits, answers malformed bodies with 500, and
 streams whenever a client merely lists `text/event-stream`.
@@ -7,7 +7,6 @@ streams whenever a client merely lists `text/event-stream`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any, Protocol
 
 import orjson
 from graphql import OperationType
@@ -18,53 +17,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.accounts.viewer import Viewer
 from models.errors import Refusal, TooManyAttempts, Unauthenticated
+from schema.compiler.compiler import Bound
 from schema.context import Context, context_of
 from schema.errors import Code, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
 from schema.execution.prepared import Prepared
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
-from schema.transport.prepared_query import Reading, headers_of
+from schema.transport.prepared_query import PreparedQuery, headers_of
 from schema.transport.requests import BadRequest, Params, read_body, read_params
 from schema.transport.sse import EventStream
+from web.auth.authenticator import Authenticator
+from web.auth.middleware import authenticated
+from web.cache.cache_key import condition_of
+from web.cache.response_cache import ResponseCache
+from web.request_state import request_state
 
 METHODS = "GET, POST"
 
 
-class Admission(Protocol):
-    """What this door needs to know who asks; `app` brings it."""
-
-    async def admit(self, token: str, scope: Scope) -> Viewer:
-        """The viewer of a token; raises `Unauthenticated` or `TooManyAttempts`."""
-        ...
-
-
-class KeptAnswers(Protocol):
-    """What this door needs to give a finished answer twice; `app` brings it."""
-
-    def question(self, viewer: Viewer, scope: Scope, body: bytes = b"") -> Any:
-        """Everything that an answer depends on."""
-        ...
-
-    def known(self, question: Any) -> ASGIApp | None:
-        """The answer, when it is kept or the client has it already."""
-        ...
-
-    def keep(self, question: Any, response: Response) -> ASGIApp:
-        """What to send for a successful answer of a query, which may be given again from now on."""
-        ...
-
-
 class GraphQLView:
-    """The HTTP half of this door, one object for all requests."""
+    """GraphQL over HTTP as an ASGI application."""
 
     def __init__(
-        self, engine: Engine, admission: Admission, answers: KeptAnswers, token_in: Any, *, page: ASGIApp | None = None
+        self, engine: Engine, authenticator: Authenticator, cache: ResponseCache, *, page: ASGIApp | None = None
     ) -> None:
-        """`token_in(scope)` is the bearer token of a request, or None; `page` answers those who prefer one."""
+        """`page` answers clients that prefer HTML."""
         self.engine = engine
-        self._admission = admission
-        self._answers = answers
-        self._token_in = token_in
+        self._authenticator = authenticator
+        self._cache = cache
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,47 +73,50 @@ class GraphQLView:
             raise BadRequest("Only GET and POST are supported here.", status=405, allow=METHODS)
         if media_type is None:
             raise BadRequest(f"The answer can be {', '.join(MediaType)}.", status=406)
-        scope = request.scope
-        if "refusal" in scope:  # whoever asks is known before, when the request was seen before
-            raise scope["refusal"]
-        viewer: Viewer | None = scope.get("viewer")
-        if viewer is None and (token := self._token_in(scope)) is not None:
-            viewer = await self._admission.admit(token, scope)
-        body = await read_body(scope, request.receive)
-        if viewer is None:
-            return await self._found_out(request, read_params(scope, body), None, media_type)
-        question = self._answers.question(viewer, scope, body)
-        known = self._answers.known(question)
-        if known is not None:
-            return known
-        params: Params | None = scope.get("params")
-        if params is None:
-            params = scope["params"] = read_params(scope, body)
-        response = await self._found_out(request, params, viewer, media_type)
-        return self._answers.keep(question, response) if isinstance(response, _Lasting) else response
-
-    async def _found_out(
-        self, request: Request, params: Params, viewer: Viewer | None, media_type: MediaType
-    ) -> Response:
+        scope, state = request.scope, request_state(request.scope)
+        await authenticated(scope, self._authenticator, required=False)
+        params = read_params(scope, body := await read_body(scope, request.receive))
         try:
-            prepared = self._prepare(request, params, viewer)
+            prepared = self._prepare(request, params, state.viewer)
         except NotExecuted as error:
             if media_type is not MediaType.EVENTS:
                 raise
-            return EventStream(_told(error.answer))
-        context = context_of(request.scope["state"], viewer)
+            return EventStream(_only(error.answer))
+        context = context_of(scope["state"], state.viewer)
         if media_type is MediaType.EVENTS:
             return EventStream(self._streamed(prepared, params, context))
         if prepared.type is OperationType.SUBSCRIPTION:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
-        was_tried = "was_tried" in request.scope  # on the fast lane, and came to nothing
-        bound = None if was_tried else self.engine.bind(prepared, params.variables)
-        if bound is not None and prepared.type is OperationType.QUERY:
-            request.scope["reading"] = Reading(bound, headers_of(media_type), request.scope["state"])
+        bound = None if state.is_replayed else self.engine.bind(prepared, params.variables)
+        if prepared.type is not OperationType.QUERY or state.viewer is None:
+            written = await self.engine.write(bound, prepared, params.variables, context)
+            return _text(written.text, media_type)
+        return await self._read(request, bound, prepared, params, context, (body, media_type))
+
+    async def _read(
+        self,
+        request: Request,
+        bound: Bound | None,
+        prepared: Prepared,
+        params: Params,
+        context: Context,
+        form: tuple[bytes, MediaType],
+    ) -> ASGIApp:
+        """The response of a viewer's query, from the cache or executed; one without errors is kept."""
+        scope, state, (body, media_type) = request.scope, request_state(request.scope), form
+        key, condition = self._cache.key_of(context.viewer, scope, body), condition_of(scope)
+        headers = headers_of(media_type)
+        if bound is not None:
+            state.prepared_read = PreparedQuery(bound, headers, scope["state"])
+        cached = None if state.is_replayed else state.response or self._cache.get(key, condition)
+        if cached is not None:
+            return cached
         written = await self.engine.write(bound, prepared, params.variables, context)
-        is_lasting = prepared.type is OperationType.QUERY and written.is_whole
-        return _text(written.text, media_type, kind=_Lasting if is_lasting else Response)
+        if written.is_whole:
+            return self._cache.put(key, headers, written.text, condition)
+        state.prepared_read = None
+        return _text(written.text, media_type)
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
         prepared = self.engine.prepare(params.query, params.operation_name)
@@ -157,11 +140,7 @@ class GraphQLView:
             yield {"errors": [error_of(error)]}
 
 
-class _Lasting(Response):
-    """What a query without errors answered: the same until something of the viewer's changes."""
-
-
-async def _told(answer: Answer) -> AsyncGenerator[Answer, None]:
+async def _only(answer: Answer) -> AsyncGenerator[Answer, None]:
     yield answer
 
 
@@ -192,10 +171,8 @@ def _text(
     media_type: MediaType | None,
     status: int = 200,
     headers: dict[str, str] | None = None,
-    *,
-    kind: type[Response] = Response,
 ) -> Response:
-    response = kind(text, status, headers)
+    response = Response(text, status, headers)
     response.raw_headers += headers_of(media_type)
     return response
 

@@ -20,8 +20,8 @@ from models.errors import Refusal, Unauthenticated
 from schema.context import context_of
 from schema.errors import Code, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
-from schema.transport.http import Admission
 from schema.transport.requests import BadRequest, Params, load_json, parse_params
+from web.auth.authenticator import Authenticator, bearer_token
 
 SUBPROTOCOL = "graphql-transport-ws"
 INIT_S = 10.0
@@ -50,11 +50,9 @@ class _Close(Exception):
 class GraphQLSocket:
     """The WebSocket half of this door, one object for all connections."""
 
-    def __init__(self, engine: Engine, admission: Admission, token_in: Any) -> None:
-        """`token_in(scope)` is the bearer token of the handshake, or None."""
+    def __init__(self, engine: Engine, authenticator: Authenticator) -> None:
         self.engine = engine
-        self.admission = admission
-        self._token_in = token_in
+        self.authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -63,7 +61,7 @@ class GraphQLSocket:
             await socket.close(SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
             return
         await socket.accept(SUBPROTOCOL)
-        connection = _Connection(self, socket, self._token_in(scope))
+        connection = _Connection(self, socket, bearer_token(scope))
         try:
             await connection.serve()
         except _Close as close:
@@ -150,7 +148,7 @@ class _Connection:
     async def _admit(self, token: str) -> Any:
         """Look the token up anew, as for every request."""
         try:
-            return await self._door.admission.admit(token, self._socket.scope)
+            return await self._door.authenticator.authenticate(token, self._socket.scope)
         except Unauthenticated:
             raise _Close(FORBIDDEN, "Forbidden") from None
 

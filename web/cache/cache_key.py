@@ -1,4 +1,4 @@
-"""What an answer depends on: the question, as it was sent, and who asks, at which revision."""
+"""What a response depends on: the request as it was sent, and the viewer at one revision."""
 
 from __future__ import annotations
 
@@ -18,31 +18,26 @@ _VARY = {
 }
 
 Headers = Sequence[tuple[bytes, bytes]]
-Words = tuple[str, str, str, bytes, bytes, bytes, bytes]
-Key = tuple[int, int, frozenset[Ability], Words]
+Parts = tuple[str, str, str, bytes, bytes, bytes, bytes]
+Key = tuple[int, int, frozenset[Ability], Parts]
 
 
-class Wording(NamedTuple):
-    """A question without whoever asks it."""
+class RequestKey(NamedTuple):
+    """What a request asks for, whoever its viewer is."""
 
-    words: Words
+    parts: Parts
     """Method, scheme, path, query, body, Host, Accept."""
     vary: tuple[bytes, bytes] | None
-    """The header of a tagged answer; None for a question by POST, whose answer has no tag."""
-    condition: bytes
-    """`If-None-Match`, empty without one."""
-    spelled: bytes
-    """The words again, for a tag; empty where there is none."""
+    """The `Vary` header of a response with an entity tag; None for a POST, whose response has no tag."""
+    serialized: bytes
+    """The parts as bytes, for an entity tag; empty where there is none."""
 
     @classmethod
-    def of(cls, scope: Scope, protocol: Protocol, body: bytes = b"") -> Wording:
-        """What a request asks. REST's answers do not depend on `Accept`, and HEAD is answered as GET."""
-        headers = scope["headers"]
-        given = dict(headers)
-        if len(given) != len(headers):
-            given = _joined(headers)
+    def of(cls, scope: Scope, protocol: Protocol, body: bytes = b"") -> RequestKey:
+        """The key of a request. REST's responses do not depend on `Accept`, and HEAD is answered as GET."""
+        given = joined(scope["headers"])
         reads = scope["method"] in READS
-        words = (
+        parts = (
             "GET" if reads else scope["method"],
             scope["scheme"],
             scope["path"],
@@ -51,32 +46,33 @@ class Wording(NamedTuple):
             given.get(b"host", b""),
             given.get(b"accept", b"") if protocol is Protocol.GRAPHQL else b"",
         )
-        if not reads:
-            return cls(words, None, b"", b"")
-        return cls(words, _VARY[protocol], given.get(b"if-none-match", b""), repr(words).encode())
+        return cls(parts, _VARY[protocol], repr(parts).encode()) if reads else cls(parts, None, b"")
 
 
-class Question:
-    """Everything that an answer depends on, and what the client has already."""
+class CacheKey:
+    """Everything that a response depends on."""
 
-    __slots__ = ("key", "tag", "wording")
+    __slots__ = ("key", "request", "tag")
 
-    def __init__(self, key: Key, wording: Wording) -> None:
-        """`key` is the user's id, the revision, the abilities and the words."""
-        self.key = key
-        self.wording = wording
+    def __init__(self, viewer: Viewer, request: RequestKey) -> None:
+        self.key: Key = (viewer.user_id, viewer.revision, viewer.abilities, request.parts)
+        self.request = request
         self.tag: tuple[object, bytes] | None = None
-        """The tag of what answers it and whose tag it is, as soon as somebody has worked it out."""
-
-    @classmethod
-    def by(cls, viewer: Viewer, wording: Wording) -> Question:
-        """What a viewer asks with these words."""
-        return cls((viewer.user_id, viewer.revision, viewer.abilities, wording.words), wording)
+        """The entity tag and the `EntityTags` that computed it."""
 
 
-def _joined(headers: Headers) -> dict[bytes, bytes]:
+def condition_of(scope: Scope) -> bytes:
+    """The `If-None-Match` of a request, empty without one."""
+    values = [value for name, value in scope["headers"] if name == b"if-none-match"]
+    return b", ".join(values)
+
+
+def joined(headers: Headers) -> dict[bytes, bytes]:
     """The headers by name, those of one name joined as RFC 9110, 5.3 allows."""
-    given: dict[bytes, bytes] = {}
+    given = dict(headers)
+    if len(given) == len(headers):
+        return given
+    given.clear()
     for name, value in headers:
         given[name] = given[name] + b", " + value if name in given else value
     return given

@@ -1,144 +1,228 @@
-"""A request that was seen before, on the fast lane: what has to be asked each time is asked, and nothing else.
+"""Replays a request that was already prepared.
 
-That is whose token it is, how often he asked, and what is kept. Where nothing is kept, the reading is asked for beside
-the token instead of behind it: both wait for the database at the same time, and share its statements with more others.
-What was read that way counts only when the database has the same of the token as before. The user's revision is in
-that, and never falls: what was read is then no older than the request, nor than what its question asks for.
+Every replay still looks the token up, counts the request and asks the cache; it skips routing, middleware and parsing.
+Where the response is not cached, the read is asked for beside the token's lookup instead of behind it: both wait for
+the database at the same time. What was read that way counts only when the database still has the same row of the token.
+The user's revision is in that row and never repeats, so what was read is no older than the request.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from time import perf_counter
+from typing import Any, Protocol
 
-from starlette.types import Scope
-
-from models.errors import Refusal
+from models.accounts.bearer import parse_bearer
+from models.accounts.viewer import Viewer
+from models.errors import Unauthenticated
 from models.reads.reads import TokenRow
-from web.cache.cache_key import Question
-from web.cache.cached_response import OK
-from web.cache.response_cache import sort_of
-from web.fast_path.fast_lane import FastLane
-from web.fast_path.passage import Connection, Passage
-from web.fast_path.prepared_requests import Known, Reading, SeenRequest, SeenRequests
+from web.auth.authenticator import bearer_text
+from web.auth.known_tokens import KnownToken
+from web.cache.cache_key import CacheKey
+from web.cache.cached_response import CachedResponse
+from web.fast_path.fast_path import FastPath
+from web.fast_path.prepared_request import PreparedRequest
+from web.http.header_encoding import SharedLines
+from web.http.incoming_request import IncomingRequest
+
+_DEFAULT_LINES = SharedLines()
 
 
-class SeenPassage(Passage):
-    """One such request."""
+class Connection(Protocol):
+    """What a replay needs of the connection that its request came over."""
 
-    __slots__ = ("_memory", "_seen")
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    tasks: set[asyncio.Task[None]]
+
+    @property
+    def default_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """The server's own headers; one list stands for them until they change."""
+        ...
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+
+    def start_standard(self, replay: ReplayCycle) -> None:
+        """Let the standard path answer the request in place of the replay, which has written nothing."""
+
+
+class ReplayCycle:
+    """One request and its response, in the place of uvicorn's `RequestResponseCycle`, with what its protocol reads."""
+
+    __slots__ = (
+        *("_bearer", "_condition", "_connection", "_fast_path", "_prepared", "_started", "_state"),
+        *("disconnected", "keep_alive", "message_event", "request", "response_complete", "response_started"),
+    )
 
     def __init__(
-        self, connection: Connection, lane: FastLane, scope: Scope, seen: SeenRequest, memory: SeenRequests
+        self,
+        connection: Connection,
+        fast_path: FastPath,
+        prepared: PreparedRequest,
+        request: IncomingRequest,
+        condition: bytes,
     ) -> None:
-        """`seen` is what the same bytes meant before, from that memory, `scope` the same with the connection in it."""
-        super().__init__(connection, lane, scope)
-        self._seen = seen
-        self._memory = memory
-        self.body = seen.body
+        """`condition` is the request's `If-None-Match`, empty without one."""
+        self._connection = connection
+        self._fast_path = fast_path
+        self._prepared = prepared
+        self.request = request
+        self._state = request.state
+        self._condition = condition
+        self._started = perf_counter()
+        self.disconnected = self.response_started = self.response_complete = False
+        self.keep_alive = True
+        self.message_event = _NoEvent()
 
-    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Ask whose token it is."""
-        self._loop = loop
-        seen = self._seen
-        token = seen.doorkeeper.look_up(seen.bearer)
-        if seen.known is not None and seen.reading is not None and self._reads_beside(seen.known):
-            self._work(self._read_beside(seen.reading, seen.known, token))
-        else:
-            token.add_done_callback(self._looked_up)
-
-    def _reads_beside(self, known: Known) -> bool:
-        """Whether it looks as if the viewer will be let in as he is known, and nothing is kept for him."""
-        if self._memory.forget_write(known.viewer.user_id):
-            return False
-        seen = self._seen
-        return not (seen.is_spent or seen.wording.condition or self._lane.cache.keeps(known.question))
-
-    def _looked_up(self, token: asyncio.Future[TokenRow | None]) -> None:
-        """Answer from what is kept, without a task, which would cost more; or read in one."""
+    def start(self, authorization: bytes) -> bool:
+        """Look the token of an `Authorization` header up; False, having done nothing, for one that cannot be valid."""
+        prepared = self._prepared
         try:
-            known = self._admit(token.result())
-            kept = self._lane.cache.known(known.question)
-            if kept is not None:
-                self._write_kept(kept)
-            elif self._seen.reading is not None:
-                self._work(self._read(self._seen.reading, known))
-            else:
-                self._work(self._enter_as(known))
-        except Refusal as refusal:
-            self._work(self._refuse(refusal))
-        except Exception as error:  # noqa: BLE001 - answered by the task
-            self._work(_fail(error))
-        except asyncio.CancelledError:  # the loop ends
-            self._connection.transport.close()
+            bearer = parse_bearer(bearer_text(authorization))
+            row = prepared.authenticator.look_up(bearer)
+        except Unauthenticated:
+            return False
+        self._bearer = bearer
+        known = self._fast_path.known_tokens.get(bearer, prepared.authenticator)
+        if known is not None and not self._condition:
+            key = CacheKey(known.viewer, prepared.request_key)
+            if not self._fast_path.cache.contains(key) and self._may_read(known.viewer):
+                self._run(self._read_beside(known, key, row))
+                return True
+        row.add_done_callback(self._looked_up)
+        return True
 
-    def _admit(self, token: TokenRow | None) -> Known:
-        """Let in whoever asks; while the database has the same of the token, it is the same viewer and question."""
-        seen = self._seen
-        known, seen.known = seen.known, None
-        if known is not None and known.token == token and known.token.is_valid():
-            seen.doorkeeper.count(known.viewer, self._scope)
+    def _may_read(self, viewer: Viewer) -> bool:
+        ability = self._prepared.read.ability
+        return ability is None or viewer.allows(ability)
+
+    def _looked_up(self, row: asyncio.Future[TokenRow | None]) -> None:
+        """Answer from the cache without a task, which would cost more; read in one."""
+        authenticator = self._prepared.authenticator
+        try:
+            known = self._authenticated(row.result())
+            if authenticator.counts_here:
+                authenticator.accept_now(known.viewer, self._state)
+                cached = self._cached(known.viewer)
+                if cached is not None:
+                    self._write(cached)
+                    return
+        except asyncio.CancelledError:  # the event loop ends
+            self._connection.transport.close()
+        except Exception as error:  # noqa: BLE001 - the standard path words it
+            self._leave(error)
         else:
-            viewer = seen.doorkeeper.admit_at_once(token, seen.bearer, self._scope)
-            assert token is not None  # noqa: S101 - or nobody had been let in
-            known = Known(token, viewer, Question.by(viewer, seen.wording))
-        seen.known = known  # not of whoever was refused
-        quota = self._scope["quota"]
-        seen.is_spent = quota is not None and not quota.remaining
+            self._run(self._read(known.viewer, is_accepted=authenticator.counts_here))
+
+    def _authenticated(self, row: TokenRow | None) -> KnownToken:
+        """The viewer of the row, the one that was known while the row is the same; raises `Unauthenticated`."""
+        bearer, authenticator = self._bearer, self._prepared.authenticator
+        known_tokens = self._fast_path.known_tokens
+        known = known_tokens.get(bearer, authenticator)
+        if known is None or row is None or known.row != row or not row.is_valid():
+            viewer = authenticator.viewer_behind(row, bearer)
+            assert row is not None  # noqa: S101 - it has a viewer
+            known = KnownToken(row, viewer)
+            known_tokens.put(bearer, authenticator, known)
         return known
 
-    async def _read_beside(self, reading: Reading, before: Known, token: asyncio.Future[TokenRow | None]) -> None:
-        body, failure = None, None
+    def _cached(self, viewer: Viewer) -> CachedResponse | None:
+        """The cached response, or a 304; raises `AbilityMissing` before either."""
+        prepared = self._prepared
+        if prepared.read.ability is not None:
+            viewer.require(prepared.read.ability)
+        key = self._state.cache_key = CacheKey(viewer, prepared.request_key)
+        return self._fast_path.cache.get(key, self._condition)
+
+    async def _read_beside(self, before: KnownToken, key: CacheKey, row: asyncio.Future[TokenRow | None]) -> None:
+        """Read for the viewer that was known, while the token is looked up."""
+        body = failure = None
         try:
-            body = await reading.body(before.viewer)
-        except Exception as error:  # noqa: BLE001 - for the viewer, if he is let in
+            body = await self._prepared.read.body(before.viewer)
+        except Exception as error:  # noqa: BLE001 - raised below, if the viewer still stands
             failure = error
-        try:
-            known = self._admit(await token)
-        except Refusal as refusal:
-            await self._refuse(refusal)
-            return
+        known = self._authenticated(await row)
+        await self._prepared.authenticator.accept(known.viewer, self._state)
         if known is not before:
-            await self._read(reading, known)
+            await self._read(known.viewer, is_accepted=True)
         elif failure is not None:
             raise failure
         else:
-            await self._tell(reading, known, body)
+            self._state.cache_key = key
+            self._finish(key, body)
 
-    async def _read(self, reading: Reading, known: Known) -> None:
-        """Ask again what was asked before."""
-        await self._tell(reading, known, await reading.body(known.viewer))
+    async def _read(self, viewer: Viewer, *, is_accepted: bool) -> None:
+        if not is_accepted:
+            await self._prepared.authenticator.accept(viewer, self._state)
+            cached = self._cached(viewer)
+            if cached is not None:
+                self._write(cached)
+                return
+        key = self._state.cache_key or CacheKey(viewer, self._prepared.request_key)
+        self._finish(key, await self._prepared.read.body(viewer))
 
-    async def _tell(self, reading: Reading, known: Known, body: bytes | None) -> None:
-        """Write a success; without one, the door says what it is, and does not try the same first."""
+    def _finish(self, key: CacheKey, body: bytes | None) -> None:
         if body is None:
-            self._scope["was_tried"] = True
-            await self._enter_as(known)
+            self._state.is_replayed = True
+            self._fast_path.prepared_requests.drop(self._state.preparation_key)
+            self._leave()
+        else:
+            self._write(self._fast_path.cache.put(key, self._prepared.read.headers, body, self._condition))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._connection.loop.create_task(self._answered(work))
+        self._connection.tasks.add(task)
+        task.add_done_callback(self._connection.tasks.discard)
+
+    async def _answered(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - the standard path words it
+            self._leave(error)
+        except asyncio.CancelledError:
+            self._connection.transport.close()
+            raise
+
+    def _leave(self, error: Exception | None = None) -> None:
+        """Hand the request to the standard path, with what is known of it.
+
+        A failed authentication is found again there, where failures are counted.
+        """
+        state = self._state
+        if not isinstance(error, Unauthenticated):
+            state.error = error
+        if error is None and state.viewer is not None:
+            state.request_key = self._prepared.request_key
+        self._connection.start_standard(self)
+
+    def _write(self, response: CachedResponse) -> None:
+        state = self._state
+        head = self._prepared.heads.get((response.status, state.rate_limit is not None))
+        if head is None:  # the standard path has not sent one of this kind yet
+            state.response = response
+            self._leave()
             return
-        seen = self._seen
-        if seen.sort is None:
-            seen.sort = sort_of(reading.headers, seen.wording.vary)
-        self._write_kept(self._lane.cache.answer(known.question, seen.sort, body))
-
-    def _count(self, status: int, took_s: float) -> None:
-        seen, metrics = self._seen, self._lane.metrics
-        if status != OK:
-            metrics.note(seen.scope, status, took_s)
-            return
-        if seen.tally is None:
-            seen.tally = metrics.tally(seen.scope, status)
-        metrics.count(seen.tally, took_s)
-
-    async def _enter_as(self, known: Known) -> None:
-        self._scope["viewer"], self._scope["question"] = known.viewer, known.question
-        await self._enter()
-        self._seen.reading = self._scope.get("reading")  # an operation is compiled when it comes the second time
-
-    async def _refuse(self, refusal: Refusal) -> None:
-        """Let the door say it in its own words."""
-        self._scope["refusal"] = refusal
-        await self._enter()
+        connection = self._connection
+        self._fast_path.metrics.count(head.counter, perf_counter() - self._started)
+        self.response_complete = True
+        if not self.disconnected:
+            lines = head.lines(response, state.rate_limit)
+            default_lines = _DEFAULT_LINES.of(connection.default_headers)
+            if self.keep_alive:
+                connection.transport.write(b"".join((head.status_line, default_lines, lines, response.body)))
+            else:
+                parts = (head.status_line, default_lines, lines[:-2], b"connection: close\r\n\r\n", response.body)
+                connection.transport.write(b"".join(parts))
+                connection.transport.close()
+        connection.on_response_complete()
 
 
-async def _fail(error: Exception) -> Any:
-    raise error
+class _NoEvent:
+    """In the place of the event that uvicorn's protocol sets; a replay waits for no body."""
+
+    __slots__ = ()
+
+    def set(self) -> None:
+        """Do nothing."""

@@ -1,7 +1,7 @@
-"""`/metrics` for Prometheus: what the requests cost, and the numbers that other parts keep anyway.
+"""`/metrics` for Prometheus: what requests cost, and the numbers that other parts count themselves.
 
 No label holds anything that a client sent. Several workers count in files of a directory they share, which
-prometheus-client learns from the environment before it is imported; whichever of them is asked adds all of them up.
+prometheus-client learns from the environment before it is imported; each of them can add up all of them.
 """
 
 from __future__ import annotations
@@ -31,108 +31,109 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Tally:
-    """What was counted of one method, route and status since it was last shown: the time of an answer by its bucket."""
+class RequestCounter:
+    """Responses of one method, route and status since the last publication, and their times by bucket."""
 
     __slots__ = ("answers", "buckets", "latency", "seconds")
 
     def __init__(self, answers: Counter, latency: Histogram) -> None:
-        """The two are the library's, where what was counted is shown."""
+        """The two metrics of the library that the counts are published in."""
         self.answers = answers
         self.latency = latency
         self.clear()
 
     def clear(self) -> None:
+        """Begin anew, after a publication."""
         self.buckets = [0] * (len(BUCKETS_S) + 1)
         self.seconds = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
-    """Numbers that somebody keeps anyway, looked at when they are asked for: by the value of the label, or under ""."""
+class ExternalMetric:
+    """Numbers that another part counts, read at publication: by the value of the label, or under ""."""
 
     name: str
     help: str
     read: Callable[[], Mapping[str, float]]
     label: str = ""
-    rises: bool = True
-    """Whether they only rise, as counts do."""
+    is_counter: bool = True
+    """Whether it is a counter, which never falls; else a gauge."""
 
 
 class Metrics:
     """The metrics of one process, and of those it shares a directory with."""
 
-    def __init__(self, kept: Sequence[Kept], *, directory: str | None = None) -> None:
+    def __init__(self, external: Sequence[ExternalMetric], *, directory: str | None = None) -> None:
         """`directory` is the one that several workers share; None for a process that is alone."""
         self._directory = directory
         self._registry = CollectorRegistry()
         self._requests = Counter(
-            "moorings_requests", "Answers sent.", ["method", "route", "status"], registry=self._registry
+            "moorings_requests", "Responses sent.", ["method", "route", "status"], registry=self._registry
         )
         self._latency = Histogram(
             "moorings_request_seconds",
-            "Time until an answer began.",
+            "Time until a response began.",
             ["route"],
             buckets=BUCKETS_S,
             registry=self._registry,
         )
-        self._tallies: dict[tuple[str, str, int], Tally] = {}
+        self._counters: dict[tuple[str, str, int], RequestCounter] = {}
         self._published: dict[tuple[str, str], float] = {}
-        self._kept = [(numbers, self._metric_of(numbers)) for numbers in (*kept, *_OF_THE_PROCESS)]
+        self._external = [(numbers, self._metric_of(numbers)) for numbers in (*external, *_OF_THE_PROCESS)]
 
     @property
     def are_shared(self) -> bool:
         """Whether other processes count too."""
         return self._directory is not None
 
-    def note(self, scope: Mapping[str, Any], status: int, took_s: float) -> None:
-        """Count an answer that begins."""
-        self.count(self.tally(scope, status), took_s)
+    def observe(self, scope: Mapping[str, Any], status: int, took_s: float) -> None:
+        """Count a response that begins, `took_s` seconds after its request."""
+        self.count(self.counter_of(scope, status), took_s)
 
-    def tally(self, scope: Mapping[str, Any], status: int) -> Tally:
-        """What answers of one kind are counted in."""
+    def counter_of(self, scope: Mapping[str, Any], status: int) -> RequestCounter:
+        """What responses of one method, route and status are counted in."""
         route, method = scope.get("route"), scope["method"]
         key = (method if method in METHODS else "OTHER", "other" if route is None else route.path, status)
-        tally = self._tallies.get(key)
-        if tally is None:
+        counter = self._counters.get(key)
+        if counter is None:
             path = key[1].rstrip("/") or "/"
-            tally = Tally(self._requests.labels(key[0], path, status), self._latency.labels(path))
-            self._tallies[key] = tally
-        return tally
+            counter = RequestCounter(self._requests.labels(key[0], path, status), self._latency.labels(path))
+            self._counters[key] = counter
+        return counter
 
-    def count(self, tally: Tally, took_s: float) -> None:
-        """Count an answer in its tally."""
-        tally.seconds += took_s
-        tally.buckets[bisect_left(BUCKETS_S, took_s)] += 1
+    def count(self, counter: RequestCounter, took_s: float) -> None:
+        """Count a response, `took_s` seconds after its request."""
+        counter.seconds += took_s
+        counter.buckets[bisect_left(BUCKETS_S, took_s)] += 1
         if self._directory is not None:
-            _show(tally)  # another process may be asked, or this one end
+            _publish_counter(counter)  # another process may be scraped next, or this one end
 
     async def endpoint(self, _request: Request) -> Response:
         """Everything, in Prometheus' text form."""
         self._publish()
         registry = self._registry
         if self._directory is not None:
-            _forget_the_dead(Path(self._directory))
+            _forget_ended(Path(self._directory))
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]  # it has no annotations
         return Response(generate_latest(registry), headers={"content-type": MEDIA_TYPE})
 
-    async def publish_now_and_then(self) -> NoReturn:
-        """Let the other processes see the numbers of this one."""
+    async def publish_periodically(self) -> NoReturn:
+        """Let the other processes see the numbers of this one, every `PUBLISH_S` seconds."""
         while True:
             self._publish()
             await asyncio.sleep(PUBLISH_S)
 
-    def _metric_of(self, numbers: Kept) -> Counter | Gauge:
+    def _metric_of(self, numbers: ExternalMetric) -> Counter | Gauge:
         labels = [numbers.label] if numbers.label else []
-        if numbers.rises:
+        if numbers.is_counter:
             return Counter(numbers.name, numbers.help, labels, registry=self._registry)
         return Gauge(numbers.name, numbers.help, labels, registry=self._registry, multiprocess_mode="livesum")
 
     def _publish(self) -> None:
-        for tally in self._tallies.values():
-            _show(tally)
-        for numbers, metric in self._kept:
+        for counter in self._counters.values():
+            _publish_counter(counter)
+        for numbers, metric in self._external:
             for value, number in numbers.read().items():
                 child = metric.labels(value) if numbers.label else metric
                 if isinstance(child, Gauge):
@@ -142,20 +143,20 @@ class Metrics:
                     self._published[numbers.name, value] = number
 
 
-def _show(tally: Tally) -> None:
-    """Hand a tally over to the library, which takes one at a time otherwise: ten times what counting takes here."""
-    answers = sum(tally.buckets)
+def _publish_counter(counter: RequestCounter) -> None:
+    """Add a counter to the library's metrics at once: one call a response would cost ten times what counting does."""
+    answers = sum(counter.buckets)
     if answers:
-        tally.answers.inc(answers)
-        tally.latency._sum.inc(tally.seconds)
-        for bucket, times in zip(tally.latency._buckets, tally.buckets, strict=True):
+        counter.answers.inc(answers)
+        counter.latency._sum.inc(counter.seconds)
+        for bucket, times in zip(counter.latency._buckets, counter.buckets, strict=True):
             if times:
                 bucket.inc(times)
-        tally.clear()
+        counter.clear()
 
 
 class RequestMetrics:
-    """Counts every answer, with the time until it began; the outermost layer."""
+    """Counts every response, with the time until it began; the outermost middleware."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
@@ -166,7 +167,7 @@ class RequestMetrics:
 
         def send_and_count(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                self._metrics.note(scope, message["status"], perf_counter() - started)
+                self._metrics.observe(scope, message["status"], perf_counter() - started)
             return send(message)
 
         return self._app(scope, receive, send_and_count)
@@ -181,14 +182,14 @@ def _resident_bytes() -> float:
 
 
 _OF_THE_PROCESS = (
-    Kept(name="moorings_processes", help="Processes that serve.", read=lambda: {"": 1}, rises=False),
-    Kept(
+    ExternalMetric(name="moorings_processes", help="Processes that serve.", read=lambda: {"": 1}, is_counter=False),
+    ExternalMetric(
         name="moorings_process_resident_bytes",
         help="Memory of all processes that serve.",
         read=lambda: {"": _resident_bytes()},
-        rises=False,
+        is_counter=False,
     ),
-    Kept(
+    ExternalMetric(
         name="moorings_process_cpu_seconds",
         help="Processor time of all processes that serve, and that served.",
         read=lambda: {"": time.process_time()},
@@ -196,12 +197,12 @@ _OF_THE_PROCESS = (
 )
 
 
-def _forget_the_dead(directory: Path) -> None:
+def _forget_ended(directory: Path) -> None:
     """Leave the gauges of processes that have ended out of the sums; what they counted stays."""
     for file in directory.glob("gauge_live*_*.db"):
         pid = file.stem.rpartition("_")[2]
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:
-            with suppress(FileNotFoundError):  # another process was asked too
+            with suppress(FileNotFoundError):  # another process is scraped at the same time
                 mark_process_dead(int(pid), str(directory))  # type: ignore[no-untyped-call]  # it has no annotations

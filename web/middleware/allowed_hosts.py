@@ -1,4 +1,4 @@
-"""Refuses a request that calls the gateway by a name it does not have (DNS rebinding, poisoned links)."""
+"""Refuses a request whose Host header does not name the gateway (DNS rebinding, poisoned links)."""
 
 from __future__ import annotations
 
@@ -9,35 +9,27 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from web.problem import problem
 
 CALLED_BY_ADDRESS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""By probes and by Prometheus."""
-REMEMBERED = 1_000
-LONGEST_REMEMBERED = 255
+"""Paths that probes and Prometheus ask for by the address of the machine."""
 
 
 class Hosts:
-    """The names of this gateway; remembers which values of a Host header were one."""
+    """The names of the gateway."""
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self._any = "*" in allowed
         self._names = frozenset(host for host in allowed if not host.startswith("*"))
         self._suffixes = tuple(host[1:] for host in allowed if host.startswith("*."))
-        self._allowed: set[bytes] = set()
 
     def allow(self, value: bytes) -> bool:
-        """Whether the value of a Host header names an allowed host, whatever the port."""
-        if value in self._allowed:
-            return True
-        is_allowed = self._names_this_gateway(_without_port(value.decode("latin-1").lower()))
-        if is_allowed and len(self._allowed) < REMEMBERED and len(value) <= LONGEST_REMEMBERED:
-            self._allowed.add(value)
-        return is_allowed
+        """Whether the value of a Host header names the gateway, whatever the port."""
+        return self._names_gateway(_without_port(value.decode("latin-1").lower()))
 
-    def _names_this_gateway(self, name: str) -> bool:
+    def _names_gateway(self, name: str) -> bool:
         return name != "" and (self._any or name in self._names or (name.endswith(self._suffixes) and name[0] != "."))
 
 
 class AllowedHosts:
-    """Lets a request through whose one Host header names an allowed host."""
+    """Passes on a request whose one Host header names the gateway; any other is answered 400."""
 
     def __init__(self, app: ASGIApp, *, hosts: Hosts) -> None:
         self._app = app

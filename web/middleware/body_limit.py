@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class BodyLimit:
     """Counts the bytes of a request's body; reading one that is larger than `max_body_bytes` raises 413.
 
-    Nothing is refused before somebody reads, so authentication and ownership come first.
+    Nothing is refused before the body is read, so authentication and ownership come first.
     """
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""Turns exceptions into answers: a refusal into what its handler says, anything else into one fixed sentence."""
+"""Turns exceptions into responses: a refusal into what its handler says, anything else into one fixed sentence."""
 
 from __future__ import annotations
 
@@ -15,26 +15,13 @@ from web.problem import problem
 logger = logging.getLogger("moorings.failures")
 
 Handler = Callable[[Request, Exception], Response]
-
-
 Handlers = Mapping[type[Exception], Handler]
 
 
-def answer_to(error: Exception, scope: Scope, handlers: Handlers) -> Response:
-    """What to say of an exception; one that nobody expected is logged, once and without a value."""
-    handler = _handler_of(error, handlers)
-    return problem(500, report(error, logger)) if handler is None else handler(Request(scope), error)
+class Errors:
+    """Answers an exception by its class's handler; an unexpected one with 500 and an id that the log has too.
 
-
-def _handler_of(error: Exception, handlers: Handlers) -> Handler | None:
-    found = (handlers.get(class_) for class_ in type(error).__mro__)
-    return next((handler for handler in found if handler is not None), None)
-
-
-class Failures:
-    """What nobody expected is answered 500 with a request id that the log has too.
-
-    So is anything that comes when an answer has already begun, except that there is nothing left to answer then.
+    An unexpected exception behind the start of a response is logged alone: nothing is left to answer.
     """
 
     def __init__(self, app: ASGIApp, *, handlers: Handlers) -> None:
@@ -42,11 +29,11 @@ class Failures:
         self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
+        has_begun = False
 
         def send_noting_start(message: Message) -> Awaitable[None]:
-            nonlocal begun
-            begun = True
+            nonlocal has_begun
+            has_begun = True
             return send(message)
 
         try:
@@ -56,6 +43,11 @@ class Failures:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            answer = answer_to(error, scope, {} if begun else self._handlers)
-            if not begun:
-                await answer(scope, receive, send)
+            handler = None if has_begun else self._handler_of(error)
+            response = problem(500, report(error, logger)) if handler is None else handler(Request(scope), error)
+            if not has_begun:
+                await response(scope, receive, send)
+
+    def _handler_of(self, error: Exception) -> Handler | None:
+        found = (self._handlers.get(class_) for class_ in type(error).__mro__)
+        return next((handler for handler in found if handler is not None), None)

@@ -1,29 +1,43 @@
-"""uvicorn's HTTP/1 protocol with the limits it lacks: on the head's size, count and time, and on the body's time.
+"""uvicorn's HTTP/1 protocol with the limits it lacks, and with a fast path for requests that were prepared before.
 
-Its parser accepts a head of any length and never closes a connection whose head or body does not end (slowloris).
-What is refused here never reaches the application, so the refusal is written here too, in the same form.
+uvicorn's parser accepts a head of any length and trailers without end, and never closes a connection whose head or body
+does not end (slowloris). It drops the body of a request that offers an upgrade, and queues pipelined requests without
+limit. What is refused here never reaches the application, so the refusal is written here too, in the same form.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from web.application import lane_of
-from web.fast_path.passage import Passage
-from web.fast_path.replay_cycle import SeenPassage
-from web.server.responses import WholeAnswers
+from web.application import fast_path_of
+from web.fast_path.preparation_key import PlainHead, plain_head
+from web.fast_path.replay_cycle import ReplayCycle
+from web.http.incoming_request import IncomingRequest
+from web.request_state import KEY, RequestState
+from web.server.upgrades import offers_websocket, without_upgrade
 
 HEAD_S = 10.0
 BODY_S = 30.0
+UNREAD_S = 30.0
+"""How long a client may take nothing of what was written for it, before the connection is aborted."""
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
+MAX_QUEUED = 32
+"""Requests that are parsed before the response to the first of them is complete."""
+CHUNK_OVERHEAD_BYTES = 14
+"""Of a chunk's framing: up to eight hexadecimal digits, a separator and the line ends."""
 VERSIONS = ("1.1", "1.0")
 _PHRASES = {431: "Request Header Fields Too Large"}
+_SLICE_BYTES = 26 * MAX_QUEUED
+"""No more than `MAX_QUEUED` requests fit into so many bytes: `GET / HTTP/1.1`, a Host and the line ends are 26."""
 
 
 class HardenedProtocol(HttpToolsProtocol):
@@ -31,118 +45,346 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._fast_path = fast_path_of(self.app)
+        # The connection
+        self._is_proxied = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._write_deadline: asyncio.TimerHandle | None = None
+        self._idle_since: float | None = None  # since when no request is under way, on the loop's clock
+        self._unparsed = b""  # what came behind more requests than may be queued
+        self._refusal = (400, "This is not an HTTP request.")
+        # The request that comes in
         self._head_open = True
         self._body_open = False
+        self._has_begun = False
         self._head_bytes = 0
-        self._piece_bytes = self._pieces_bytes = 0
-        self._refusal = (400, "This is not an HTTP request.")
-        self._deadline: asyncio.TimerHandle | None = None
-        self._lane = lane_of(self.app)
-        self._passage: Passage | None = None  # the request that comes in now, if it takes the fast lane
-        self._idle_since: float | None = None  # since when nothing is under way, on the loop's clock
-        self._is_between = True  # no request has begun to come in
-        self._begun = 0  # requests that began in this piece
-        self._passed: Passage | None = None  # the last of them that took the fast lane
+        self._framing_bytes = 0  # of a chunked body: everything in it but its data and the least framing of a chunk
+        self._trailers = 0
+        self._upgrade_offered = False  # and is not taken
+        self._keep_alive = True
+        self._plain_head: PlainHead | None = None  # of a request that the fast path may replay when it is whole
+        self._plain_body = b""
+        self._is_chunked = False
+        self._trailer_bytes = self._piece_bytes = self._pieces_bytes = 0
+        self._late_refusal = b""  # to be written behind the responses under way
+
+    # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Give the first head its time."""
         super().connection_made(transport)
+        if self._fast_path is not None:
+            self._is_proxied = self._fast_path.trusts(self.client)
         self._set_deadline(HEAD_S, "The head of the request took too long.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Stop the timers and let go of what the connection holds."""
         self._clear_deadline()
+        self._clear_write_deadline()
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+        self.pipeline.clear()
+        self._unparsed = b""
 
     def data_received(self, data: bytes) -> None:
-        """Parse, refuse a head that grows beyond the limit before it is whole, and give what is not whole its time.
+        """Parse what came, as long as no more than `MAX_QUEUED` requests wait; keep the rest and stop reading."""
+        if self._unparsed:
+            self._unparsed += data
+            self.flow.pause_reading()
+            return
+        if data.count(b"\n\r\n") + data.count(b"\n\n") <= MAX_QUEUED:
+            self._parse(data)
+        else:
+            self._unparsed = data
+            self._parse_unparsed()
 
-        A request that comes in one piece, as most do, needs no deadline.
-        """
-        was_between = self._is_between
-        if was_between and self._lane is not None and self._lane.seen is not None and self._is_free():
-            seen = self._lane.seen.find(data)
-            if seen is not None:
-                self._unset_keepalive_if_required()
-                self._clear_deadline()
-                scope = {**seen.scope, "client": self.client, "server": self.server}
-                self._pass(SeenPassage(self, self._lane, scope, seen, self._lane.seen))
-                return
-        self._begun, self._passed = 0, None
-        self._piece_bytes = len(data)
+    def _parse_unparsed(self) -> None:
+        """Parse slice by slice until a request has to wait for another."""
+        while self._unparsed and not self.pipeline and not self.transport.is_closing():
+            piece, self._unparsed = self._unparsed[:_SLICE_BYTES], self._unparsed[_SLICE_BYTES:]
+            self._parse(piece)
+        if self.transport.is_closing():
+            self._unparsed = b""
+        elif self._unparsed:
+            self.flow.pause_reading()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse a piece; refuse a head or framing that grows beyond the limit; time what is not whole."""
+        self._has_begun = False
+        was_between = not (self._head_open or self._body_open)
         if self._head_open:
             self._head_bytes += len(data)
             self._pieces_bytes += len(data)
-        idle_since = self._idle_since
-        super().data_received(data)
-        if was_between and not self._begun:
+        if self._body_open:
+            self._framing_bytes += len(data)
+        idle_since, self._idle_since = self._idle_since, None
+        self._piece_bytes = len(data)
+        self._feed(data)
+        if self.transport.is_closing():
+            return
+        if was_between and not self._has_begun:
             self._idle_since = idle_since  # an empty line is no request
-        if was_between and self._begun == 1 and self._is_between:
-            self._note_wire(data)
-        if self._head_open and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._head_open and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(431, f"The head of the request is larger than {MAX_HEAD_BYTES} bytes.")
-        elif self._deadline is None and not self.transport.is_closing():
-            if self._head_open:
+        elif self._body_open and self._framing_bytes > MAX_HEAD_BYTES and self._is_chunked:
+            self._refuse(431, f"The framing of the body has more than {MAX_HEAD_BYTES} bytes beside its data.")
+        elif self._deadline is None:
+            if self._has_begun and self._head_open:
                 self._set_deadline(HEAD_S, "The head of the request took too long.")
             elif self._body_open:
                 self._set_deadline(BODY_S, "The body of the request took too long.")
 
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            rest = data[offer.args[0] :]
+            if self._upgrade_offered:
+                self._ignore_upgrade(rest)
+            else:
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("")
+
+    # The head
+
     def on_message_begin(self) -> None:
         """Start the next head on a connection that is kept alive."""
         super().on_message_begin()
-        self._head_open = True
-        self._is_between = False
-        self._begun += 1
+        self._head_open = self._has_begun = True
         self._pieces_bytes = self._piece_bytes
         if self._deadline is None:
             self._head_bytes = 0
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head; a trailer behind a chunked body is counted and dropped (RFC 9110, 6.5.1)."""
+        if self._head_open:
+            super().on_header(name, value)
+            return
+        self._trailers += 1
+        self._trailer_bytes += len(name) + len(value) + 4
+        if self._trailers > MAX_HEADERS or self._trailer_bytes > MAX_HEAD_BYTES:
+            self._raise(431, f"The trailers have more than {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} fields.")
+
     def on_headers_complete(self) -> None:
         """Judge the whole head; raising is how httptools is told to stop."""
         self._head_open = False
-        self._body_open = True
         self._clear_deadline()
-        self._judge_head()
-        self._passage = self._short_way()
-        if self._passage is not None:
-            self.cycle = self._passage  # type: ignore[assignment]  # what uvicorn's protocol looks for is there
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        self._judge_head(method, version)
+        self.scope["method"], self.scope["http_version"] = method.decode("ascii"), version
+        if self.parser.should_upgrade():
+            self._upgrade_offered = not (self._is_free() and offers_websocket(method, version, self.headers))
             return
-        super().on_headers_complete()
-        if type(self.cycle) is RequestResponseCycle:  # uvicorn offers no place to name another class
-            self.cycle.__class__ = WholeAnswers
+        self._body_open = True
+        self._framing_bytes = self._trailers = self._trailer_bytes = 0
+        self._keep_alive = version == "1.1" and self.parser.should_keep_alive()
+        self._plain_head = None
+        if self._keep_alive and self._fast_path is not None and self._is_free():
+            self._plain_head, self._plain_body = plain_head(method, self.url, self.headers), b""
+        if self._plain_head is None:
+            self._start(self._request(RequestState()))
+
+    def _judge_head(self, method: bytes, version: str) -> None:
+        names = [name for name, _ in self.headers]
+        encodings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        self._is_chunked = bool(encodings)
+        if len(names) > MAX_HEADERS or self._is_head_too_large():
+            self._raise(431, f"The head of the request has more than {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} fields.")
+        elif version not in VERSIONS:
+            self._raise(505, "This gateway speaks HTTP/1.1.")
+        elif names.count(b"host") != 1:
+            self._raise(400, "The request must have exactly one Host header.")
+        elif method == b"CONNECT":
+            self._raise(501, "This gateway is no proxy.")
+        elif encodings and version != "1.1":
+            self._raise(400, "HTTP/1.0 has no Transfer-Encoding.")
+        elif encodings and [value.lower() for value in encodings] != [b"chunked"]:
+            self._raise(501, "The only Transfer-Encoding here is chunked.")
+
+    def _is_head_too_large(self) -> bool:
+        if self._pieces_bytes <= MAX_HEAD_BYTES:
+            return False  # the pieces it came in are not, whatever came with it
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
+
+    # Upgrades
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Parse a request whose upgrade is not taken as if it had not offered one, and then the rest of the piece."""
+        version = self.parser.get_http_version().encode()
+        head = without_upgrade(self.parser.get_method(), self.url, version, self.headers)
+        self._upgrade_offered = False
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(head)
+        if rest and not self.transport.is_closing():
+            self._body_open_bytes(rest)
+            self._feed(rest)
+
+    def _body_open_bytes(self, rest: bytes) -> None:
+        if self._body_open:
+            self._framing_bytes += len(rest)
+
+    # The body
+
+    def on_chunk_header(self) -> None:
+        """A chunk may take the least framing there is."""
+        self._framing_bytes = max(0, self._framing_bytes - CHUNK_OVERHEAD_BYTES)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
-        if self._passage is None:
+        self._framing_bytes = max(0, self._framing_bytes - len(body))
+        if self._plain_head is None:
             super().on_body(body)
         else:
-            self._passage.body += body
+            self._plain_body += body
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is whole: replay it, if it was prepared before."""
+        if self.parser.should_upgrade():
+            return
         self._body_open = False
-        self._is_between = True
         self._clear_deadline()
-        if self._passage is None:
+        head, body = self._plain_head, self._plain_body
+        if head is None:
             super().on_message_complete()
-            if not self.parser.should_upgrade() and self.cycle.response_complete:
+            if self.cycle.response_complete:
                 self._be_idle()  # it was answered before it was whole
+            return
+        self._plain_head, self._plain_body = None, b""
+        assert self._fast_path is not None  # noqa: S101 - there is no plain head without one
+        key, prepared = self._fast_path.find(head, body, is_proxied=self._is_proxied)
+        request = self._request(RequestState(key), body)
+        if prepared is not None:
+            cycle = ReplayCycle(self, self._fast_path, prepared, request, head.condition)
+            if cycle.start(head.authorization):
+                self.cycle = cycle  # type: ignore[assignment]  # it has what uvicorn's protocol reads
+                return
+        self._start(request)
+
+    # Requests
+
+    @property
+    def default_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """The server's own headers, `date` among them."""
+        return self.server_state.default_headers
+
+    def start_standard(self, replay: ReplayCycle) -> None:
+        """Let the standard path answer the request of a replay that has written nothing."""
+        if replay.disconnected:
+            return
+        current: object = self.cycle
+        cycle = self._cycle_of(replay.request)
+        cycle.keep_alive = replay.keep_alive
+        if current is replay:
+            self.cycle = cycle
+        self._start_asgi_task(cycle, self.app)
+
+    def _request(self, state: RequestState, body: bytes | None = None) -> IncomingRequest:
+        """The request that comes in; `body` is None while it is not whole."""
+        return IncomingRequest(self.scope, self.url, state, self._keep_alive, self.expect_100_continue, body)
+
+    def _start(self, request: IncomingRequest) -> None:
+        """Let the standard path answer a request, at once or behind those before it."""
+        is_free = self._has_no_cycle()
+        cycle = self.cycle = self._cycle_of(request)
+        if is_free:
+            self._start_asgi_task(cycle, self.app)
         else:
-            self._pass(self._passage)
-            self._passage = None
+            self.pipeline.appendleft((cycle, self.app))
+            self.flow.pause_reading()
+
+    def _cycle_of(self, request: IncomingRequest) -> RequestResponseCycle:
+        scope: Any = request.scope
+        url = httptools.parse_url(request.target)
+        path = url.path.decode("ascii")
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode("ascii") + url.path
+        scope["query_string"] = url.query or b""
+        scope[KEY] = request.state
+        cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=request.expects_continue,
+            keep_alive=request.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        if request.body is not None:
+            cycle.body += request.body
+            cycle.more_body = False
+            cycle.message_event.set()
+        return cycle
+
+    def _is_free(self) -> bool:
+        """Whether no request is under way on this connection, and the client takes what is written."""
+        return self._has_no_cycle() and not self.pipeline and not self.flow.write_paused
+
+    def _has_no_cycle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    # Responses
 
     def on_response_complete(self) -> None:
-        """As uvicorn does it, but with a timer that is left alone: one for each answer would cost more than a look."""
+        """Go on with what is queued, then with what was not parsed yet, and read on when there is nothing of either."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._watch_writes()
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
-        self._be_idle()
+        if self._late_refusal:
+            self._write_refusal(self._late_refusal)
+            return
+        if self._unparsed:
+            self._parse_unparsed()
+        if not self._unparsed and not self.pipeline:
+            self.flow.resume_reading()
+        if self._is_free():
+            self._be_idle()
+
+    def pause_writing(self) -> None:
+        """The client is slow: from now on it has to take something now and then."""
+        super().pause_writing()
+        self._watch_writes()
+
+    def resume_writing(self) -> None:
+        """The client has taken nearly all."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._clear_write_deadline()
+
+    def _watch_writes(self) -> None:
+        """Abort the connection once the client has taken nothing for `UNREAD_S`; closing would wait for it."""
+        if self._write_deadline is None and self.transport.get_write_buffer_size():
+            self._write_deadline = self.loop.call_later(UNREAD_S, self._look_at_writes, self._unread())
+
+    def _look_at_writes(self, before: int) -> None:
+        self._write_deadline = None
+        unread = self._unread()
+        if unread and unread >= before:
+            self.transport.abort()
+        elif unread:
+            self._write_deadline = self.loop.call_later(UNREAD_S, self._look_at_writes, unread)
+
+    def _unread(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def _clear_write_deadline(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
+
+    # Idle connections
 
     def _be_idle(self) -> None:
         self._idle_since = self.loop.time()
@@ -150,15 +392,16 @@ class HardenedProtocol(HttpToolsProtocol):
             self._look_after(self.timeout_keep_alive)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Hang up on a client that was idle for the whole time; look again later at one that asked meanwhile."""
+        """Close a connection that was idle for the whole time; look again later at one that was used meanwhile."""
         self.timeout_keep_alive_task = None
         if self._idle_since is None:
-            return  # the next answer sets the timer
+            return  # the next response sets the timer
         left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left_s > 0:
             self._look_after(left_s)
         else:
             super().timeout_keep_alive_handler()
+            self._watch_writes()
 
     def _look_after(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
@@ -166,41 +409,10 @@ class HardenedProtocol(HttpToolsProtocol):
     def _unset_keepalive_if_required(self) -> None:
         self._idle_since = None
 
-    def _is_free(self) -> bool:
-        """Whether nothing is under way on this connection, and whoever reads keeps up."""
-        cycle: RequestResponseCycle | None = self.cycle
-        return (cycle is None or cycle.response_complete) and not self.flow.write_paused
-
-    def _short_way(self) -> Passage | None:
-        """A passage on the fast lane, if the request may take it."""
-        parser, lane = self.parser, self._lane
-        if lane is None or not self._is_free() or self.access_log:
-            return None
-        if parser.get_http_version() != "1.1" or not parser.should_keep_alive():
-            return None
-        path, _, query = self.url.partition(b"?")
-        method = parser.get_method()
-        way = lane.way(method, path, self.headers)
-        if way is None or b"#" in query:
-            return None
-        scope: Any = self.scope
-        scope["method"], scope["path"], scope["raw_path"] = method.decode("ascii"), path.decode("ascii"), path
-        scope["query_string"], scope["way"] = query, way
-        scope["route"], scope["path_params"] = way.route, way.params
-        return Passage(self, lane, scope)
-
-    def _note_wire(self, data: bytes) -> None:
-        """Tell the passage that just began which bytes were all of its request."""
-        if self._passed is not None:
-            self._passed.wire = data
-
-    def _pass(self, passage: Passage) -> None:
-        self._passed = passage
-        self.cycle = passage  # type: ignore[assignment]  # what uvicorn's protocol looks for is there
-        passage.begin(self.loop)
+    # Refusals
 
     def send_400_response(self, msg: str) -> None:
-        """Write the refusal that was decided on, or that of the parser, as JSON."""
+        """Write the refusal that was decided on, or that of the parser, as JSON, behind the responses under way."""
         status, message = self._refusal
         phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
         body = orjson.dumps({"error": phrase, "message": message})
@@ -208,28 +420,31 @@ class HardenedProtocol(HttpToolsProtocol):
             STATUS_LINE[status] + b"content-type: application/json\r\ncache-control: no-store\r\n"
             b"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
         )
-        self.transport.write(head + body)
-        self.transport.close()
-
-    def _judge_head(self) -> None:
-        names = [name for name, _ in self.headers]
-        if len(names) > MAX_HEADERS or self._is_head_too_large():
-            self._refusal = (
-                431,
-                f"The head of the request has more than {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} fields.",
-            )
-        elif self.parser.get_http_version() not in VERSIONS:
-            self._refusal = (505, "This gateway speaks HTTP/1.1.")
-        elif names.count(b"host") != 1:
-            self._refusal = (400, "The request must have exactly one Host header.")
-        else:
+        self._unparsed = b""
+        if self._has_no_cycle():
+            self._write_refusal(head + body)
             return
-        raise ValueError(self._refusal[1])
+        cycle = self.cycle
+        if self._body_open and self.pipeline and self.pipeline[0][0] is cycle:
+            self.pipeline.popleft()  # this request's own cycle, whose body will never be whole
+        elif self._body_open:
+            if cycle.response_started:
+                self.transport.close()
+            else:
+                self._write_refusal(head + body)
+            return
+        self._late_refusal = head + body
+        self.flow.pause_reading()
 
-    def _is_head_too_large(self) -> bool:
-        if self._pieces_bytes <= MAX_HEAD_BYTES:
-            return False  # the pieces it came in are not, whatever came with it
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
+    def _write_refusal(self, refusal: bytes) -> None:
+        self.transport.write(refusal)
+        self.transport.close()
+        self._watch_writes()
+
+    def _raise(self, status: int, message: str) -> None:
+        """Stop the parser with a refusal."""
+        self._refusal = (status, message)
+        raise ValueError(message)
 
     def _refuse(self, status: int, message: str) -> None:
         self._refusal = (status, message)

@@ -35,6 +35,7 @@ TOO_LARGE: Expectation = {"status": 413}
 UNSUPPORTED: Expectation = {"status": 415, "error": "Unsupported Media Type"}
 UNPROCESSABLE: Expectation = {"status": 422, "error": "Unprocessable Entity"}
 NOT_HTTP: Expectation = {"status": 400, "raw": True}
+NO_CODING: Expectation = {"status": 501, "error": "Not Implemented", "raw": True}
 
 LABEL_REQUIRED = "The label field is required."
 TYPE_REQUIRED = "The type field is required."

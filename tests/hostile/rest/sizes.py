@@ -18,6 +18,7 @@ from .drafts import (
 from .expectations import (
     BAD_REQUEST,
     CREATED,
+    NO_CODING,
     NOT_HTTP,
     OK,
     TOO_LARGE,
@@ -109,7 +110,7 @@ CHUNKS: tuple[Case, ...] = (
         CREATE,
         (*JSON, ("Transfer-Encoding", "chunked, gzip")),
     ),
-    sending("size: an unknown coding", LOCAL, NOT_HTTP, CREATE, (*JSON, ("Transfer-Encoding", "xchunked"))),
+    sending("size: an unknown coding", LOCAL, NO_CODING, CREATE, (*JSON, ("Transfer-Encoding", "xchunked"))),
 )
 
 JUST_FINE: tuple[Case, ...] = (

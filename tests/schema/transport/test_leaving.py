@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from starlette.types import Scope
 
-from models.accounts.viewer import Viewer
+from models.accounts.token_usage import TokenUsage
+from models.accounts.viewer import Protocol
+from models.reads.reads import Reads
 from schema.execution.engine import Engine
 from schema.limits import Limits
 from schema.transport import sse
@@ -14,6 +15,8 @@ from schema.transport import websocket as door
 from schema.transport.websocket import GraphQLSocket
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.gateway.in_process import Connection, readers_of, running
+from web.auth.authenticator import Authenticator
+from web.rate_limit.limiter import Limiter
 
 LISTEN = "subscription { backupDestinationEvents { __typename } }"
 FROM_THE_START = 'subscription { backupDestinationEvents(after: "BackupDestinationEvent:1") { __typename } }'
@@ -101,18 +104,15 @@ async def test_a_socket_that_closes_ends_its_subscriptions(account: Account) -> 
         await readers_of(streams, 0)
 
 
-class _Nobody:
-    """An admission that is never asked."""
-
-    async def admit(self, token: str, scope: Scope) -> Viewer:
-        raise AssertionError("nobody may ask")
-
-
 @pytest.mark.parametrize("said", [[], ['{"type": "ping"}', '{"type": "pong"}']], ids=["nothing", "only pings"])
 async def test_a_socket_on_which_nothing_starts_is_closed(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while; pings do not put it off."""
     monkeypatch.setattr(door, "INIT_S", 0.05)
-    view = GraphQLSocket(Engine(Limits()), _Nobody(), lambda _scope: None)
+    off = Limiter(None, None)
+    authenticator = Authenticator(
+        protocol=Protocol.GRAPHQL, failures=off, requests=off, usage=TokenUsage(), reads=Reads()
+    )
+    view = GraphQLSocket(Engine(Limits()), authenticator)
     connection = Connection(view, {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": [PROTOCOL]})
     connection.put("websocket.connect")
     assert (await connection.take("websocket.accept"))["subprotocol"] == PROTOCOL

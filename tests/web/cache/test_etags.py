@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-from starlette.responses import Response
+from typing import Any
 
-from tests.support.gateway.questions import answer, asked, sent
+import pytest
+
+from tests.support.gateway.cache_keys import found, key_of, put, sent
 from web.cache.etags import EntityTags
 from web.cache.response_cache import ResponseCache
 
@@ -30,42 +31,41 @@ CONDITIONS = {
 
 
 @pytest.mark.parametrize("form", CONDITIONS)
-@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize("is_cached", [True, False])
 async def test_if_none_match_is_read_as_a_list_and_compared_weakly(
-    form: str, is_kept: bool, cache: ResponseCache
+    form: str, is_cached: bool, cache: ResponseCache
 ) -> None:
-    _, headers, _ = await sent(cache.keep(asked(cache), answer()))
+    _, headers, _ = await sent(put(cache, key_of(cache)))
     values, has_it = CONDITIONS[form]
     tag = headers["etag"]
     given = [("if-none-match", value.format(tag=tag, bare=tag.strip('"'))) for value in values]
-    asked_of = cache if is_kept else ResponseCache(0, EntityTags(public_url=None))
+    asked = cache if is_cached else ResponseCache(0, EntityTags(public_url=None))
 
-    found = asked_of.known(asked(asked_of, headers=given))
+    response = found(asked, headers=given)
 
-    expected = 304 if has_it else 200 if is_kept else None
-    assert (None if found is None else (await sent(found))[0]) == expected
+    expected = 304 if has_it else 200 if is_cached else None
+    assert (None if response is None else response.status) == expected
 
 
-async def test_a_star_is_any_answer_that_there_is(cache: ResponseCache) -> None:
-    """Which has to be found out first, unless it is kept."""
-    anything = asked(cache, headers=[("if-none-match", " * ")])
+async def test_a_star_is_any_response_that_there_is(cache: ResponseCache) -> None:
+    """Which has to be read first, unless it is cached."""
+    anything: dict[str, Any] = {"headers": [("if-none-match", " * ")]}
 
-    assert cache.known(anything) is None
-    assert cache.keep(anything, missing := Response("", 404)) is missing
-    found_out = await sent(cache.keep(anything, answer()))
+    assert found(cache, **anything) is None
+    read = await sent(put(cache, key_of(cache, **anything), condition=b" * "))
 
-    assert found_out == await sent(cache.known(anything))
-    assert found_out[0] == 304
+    assert read == await sent(found(cache, **anything))
+    assert read[0] == 304
     assert cache.not_modified == 2
 
 
 def test_tags_are_those_of_one_version_and_one_public_address() -> None:
-    question = asked(ResponseCache(0, EntityTags(public_url=None)))
-    tag = EntityTags(public_url="https://a.example").of(question)
+    key = key_of(ResponseCache(0, EntityTags(public_url=None)))
+    tag = EntityTags(public_url="https://a.example").of(key)
 
-    assert tag == EntityTags(public_url="https://a.example").of(question)
-    assert tag != EntityTags(public_url="https://b.example").of(question)
-    assert tag != EntityTags(public_url=None).of(question)
+    assert tag == EntityTags(public_url="https://a.example").of(key)
+    assert tag != EntityTags(public_url="https://b.example").of(key)
+    assert tag != EntityTags(public_url=None).of(key)
     assert len(tag) == 34
     assert tag.startswith(b'"')
     assert tag.endswith(b'"')

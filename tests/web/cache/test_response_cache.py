@@ -1,4 +1,4 @@
-"""What is kept and what not: one question, one answer, for one revision of a user, within a number of bytes."""
+"""What is cached and what not: one response for one key, for one revision of a user, within a number of bytes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from starlette.datastructures import MutableHeaders
-from starlette.responses import Response
 from starlette.types import Message
 
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Protocol, Viewer
-from tests.support.gateway.questions import ADA, LIST, answer, asked, sent
-from web.cache.cache_key import Question
+from tests.support.gateway.cache_keys import ADA, LIST, found, key_of, put, sent
+from web.cache.cache_key import CacheKey
 from web.cache.etags import EntityTags
 from web.cache.response_cache import LARGEST_PART, ResponseCache
 
@@ -27,11 +26,11 @@ def cache() -> ResponseCache:
     return ResponseCache(MAX_BYTES, EntityTags(public_url=None))
 
 
-async def test_an_answer_that_was_found_out_is_given_again_byte_for_byte(cache: ResponseCache) -> None:
-    assert cache.known(asked(cache)) is None
+async def test_a_response_that_was_read_is_sent_again_byte_for_byte(cache: ResponseCache) -> None:
+    assert cache.get(key_of(cache)) is None
 
-    first = await sent(cache.keep(asked(cache), answer()))
-    again = await sent(cache.known(asked(cache)))
+    first = await sent(put(cache, key_of(cache)))
+    again = await sent(cache.get(key_of(cache)))
 
     assert first == again
     assert again[0] == 200
@@ -59,104 +58,95 @@ OTHERS: dict[str, tuple[Viewer, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("difference", OTHERS)
-async def test_whatever_an_answer_depends_on_makes_another_question(difference: str, cache: ResponseCache) -> None:
+async def test_whatever_a_response_depends_on_makes_another_key(difference: str, cache: ResponseCache) -> None:
     """And another tag, so that a client does not take one for the other either."""
-    plain = asked(cache, GRAPHQL, query_string=b"a=1&b=2") if "order" in difference else asked(cache, GRAPHQL)
-    _, headers, _ = await sent(cache.keep(plain, answer()))
+    plain = key_of(cache, GRAPHQL, query_string=b"a=1&b=2") if "order" in difference else key_of(cache, GRAPHQL)
+    _, headers, _ = await sent(put(cache, plain))
     viewer, changes = OTHERS[difference]
 
-    assert cache.known(asked(cache, viewer, **changes)) is None
+    assert found(cache, viewer, **changes) is None
     conditional = [*changes.pop("headers", ()), ("if-none-match", headers["etag"])]
-    assert cache.known(asked(cache, viewer, **changes, headers=conditional)) is None
+    assert found(cache, viewer, **changes, headers=conditional) is None
 
 
-async def test_what_no_answer_depends_on_does_not_make_another_question(cache: ResponseCache) -> None:
+async def test_what_no_response_depends_on_makes_no_other_key(cache: ResponseCache) -> None:
     """Another token of the same abilities, HEAD for GET, and for REST what the client accepts."""
-    cache.keep(asked(cache), answer())
+    put(cache, key_of(cache))
     other_token = ADA._replace(token_id=9, token_name="laptop", name="Ada L.", destination_count=0)
 
-    assert cache.known(asked(cache, other_token)) is not None
-    assert cache.known(asked(cache, method="HEAD")) is not None
-    assert cache.known(asked(cache, headers=[("accept", "text/html"), ("cookie", "a"), ("cookie", "b")])) is not None
+    assert cache.get(key_of(cache, other_token)) is not None
+    assert cache.get(key_of(cache, method="HEAD")) is not None
+    assert cache.get(key_of(cache, headers=[("accept", "text/html"), ("cookie", "a"), ("cookie", "b")])) is not None
 
 
-@pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 403, 404, 429, 500, 503])
-async def test_only_a_plain_success_is_kept(status: int, cache: ResponseCache) -> None:
-    response = Response("", status)
+async def test_the_response_to_a_post_is_cached_without_a_tag(cache: ResponseCache) -> None:
+    """A client may not cache it; a condition means nothing there."""
+    request: dict[str, Any] = {"method": "POST", "body": b"{}", "headers": [("if-none-match", "*")]}
 
-    assert cache.keep(asked(cache), response) is response
-    assert cache.known(asked(cache)) is None
-    assert (cache.bytes, cache.misses) == (0, 0)
-
-
-async def test_a_question_by_post_is_kept_without_a_tag(cache: ResponseCache) -> None:
-    """Its answer is not for a client to keep; a condition means nothing there."""
-    question = asked(cache, GRAPHQL, method="POST", body=b"{}", headers=[("if-none-match", "*")])
-
-    _, headers, _ = await sent(cache.keep(question, answer()))
+    _, headers, _ = await sent(put(cache, key_of(cache, GRAPHQL, **request), condition=b"*"))
 
     assert headers.keys() & {"etag", "cache-control"} == set()
     assert headers["vary"] == "Accept"
-    assert (await sent(cache.known(question)))[0] == 200
+    assert (await sent(found(cache, GRAPHQL, **request)))[0] == 200
 
 
-async def test_a_later_revision_of_a_user_drops_what_was_kept_of_that_user(cache: ResponseCache) -> None:
-    """Before anything is kept in its place; the answers of others stay."""
+async def test_a_later_revision_of_a_user_drops_what_was_cached_for_that_user(cache: ResponseCache) -> None:
+    """Before anything is cached in its place; the responses of others stay."""
     for page in range(10):
-        cache.keep(asked(cache, query_string=b"page=%d" % page), answer())
-    cache.keep(asked(cache, BOB), answer())
+        put(cache, key_of(cache, query_string=b"page=%d" % page))
+    put(cache, key_of(cache, BOB))
 
-    assert cache.known(asked(cache, ADA._replace(revision=8))) is None
+    assert cache.get(key_of(cache, ADA._replace(revision=8))) is None
 
     assert len(cache) == 1
-    assert cache.known(asked(cache, BOB)) is not None
+    assert cache.get(key_of(cache, BOB)) is not None
     assert cache.evictions == 0
 
 
-async def test_a_read_that_a_change_has_overtaken_is_not_kept(cache: ResponseCache) -> None:
-    slow, later = asked(cache), asked(cache, ADA._replace(revision=8))
-    cache.keep(later, answer("newer"))
+async def test_a_stale_read_is_not_cached(cache: ResponseCache) -> None:
+    slow, later = key_of(cache), key_of(cache, ADA._replace(revision=8))
+    put(cache, later, "newer")
 
-    assert (await sent(cache.keep(slow, answer("older"))))[2] == b"older"
+    assert (await sent(put(cache, slow, "older")))[2] == b"older"
 
     assert len(cache) == 1
-    assert (await sent(cache.known(later)))[2] == b"newer"
+    assert (await sent(cache.get(later)))[2] == b"newer"
 
 
-async def test_two_requests_that_find_out_the_same_keep_it_once(cache: ResponseCache) -> None:
+async def test_two_requests_that_read_the_same_are_cached_once(cache: ResponseCache) -> None:
     for _ in range(2):
-        cache.keep(asked(cache), answer())
+        put(cache, key_of(cache))
 
     counted = cache.bytes
     assert len(cache) == 1
-    cache.known(asked(cache, ADA._replace(revision=8)))
+    cache.get(key_of(cache, ADA._replace(revision=8)))
     assert counted > cache.bytes == 0
 
 
-async def test_the_least_recently_used_answer_goes_first_when_the_bytes_are_full(cache: ResponseCache) -> None:
-    def page(number: int) -> Question:
-        return asked(cache, query_string=b"page=%d" % number)
+async def test_the_least_recently_used_response_goes_first_when_the_bytes_are_full(cache: ResponseCache) -> None:
+    def page(number: int) -> CacheKey:
+        return key_of(cache, query_string=b"page=%d" % number)
 
-    cache.keep(page(0), answer())
+    put(cache, page(0))
     number = 0
     while cache.evictions == 0:
         number += 1
-        cache.keep(page(number), answer("x" * 10_000))
-        assert cache.known(page(0)) is not None
+        put(cache, page(number), "x" * 10_000)
+        assert cache.get(page(0)) is not None
         assert cache.bytes <= MAX_BYTES
 
     assert cache.bytes > MAX_BYTES - 20_000
-    assert cache.known(page(1)) is None
-    assert cache.known(page(2)) is not None
+    assert cache.get(page(1)) is None
+    assert cache.get(page(2)) is not None
 
 
 def test_the_counted_bytes_are_those_it_takes(cache: ResponseCache) -> None:
-    """Keys, headers and what surrounds them included, for many users with one small answer each."""
+    """Keys, headers and what surrounds them included, for many users with one small response each."""
     users = [ADA._replace(user_id=number) for number in range(1, 1_001)]
     tracemalloc.start()
     for number, user in enumerate(users):
         path = f"{LIST}/{number}"
-        cache.keep(asked(cache, user, path=path, query_string=b"n=%d" % number), answer(str(number) * 10))
+        put(cache, key_of(cache, user, path=path, query_string=b"n=%d" % number), str(number) * 10)
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -164,8 +154,8 @@ def test_the_counted_bytes_are_those_it_takes(cache: ResponseCache) -> None:
     assert 0.7 * cache.bytes < taken < 1.1 * cache.bytes
 
 
-async def test_an_answer_too_large_to_keep_is_sent_with_its_tag(cache: ResponseCache) -> None:
-    status, headers, body = await sent(cache.keep(asked(cache), answer("x" * (MAX_BYTES // LARGEST_PART))))
+async def test_a_response_too_large_to_cache_is_sent_with_its_tag(cache: ResponseCache) -> None:
+    status, headers, body = await sent(put(cache, key_of(cache), "x" * (MAX_BYTES // LARGEST_PART)))
 
     assert (status, len(body)) == (200, MAX_BYTES // LARGEST_PART)
     assert "etag" in headers
@@ -173,30 +163,30 @@ async def test_an_answer_too_large_to_keep_is_sent_with_its_tag(cache: ResponseC
 
 
 async def test_a_cache_of_no_bytes_keeps_nothing_and_gives_the_same_tags(cache: ResponseCache) -> None:
-    """A client goes on asking conditionally, and is answered before anything is read."""
+    """A client goes on asking conditionally, and gets its 304 before anything is read."""
     off = ResponseCache(0, EntityTags(public_url=None))
 
-    _, headers, _ = await sent(off.keep(asked(off), answer()))
+    _, headers, _ = await sent(put(off, key_of(off)))
 
     assert (len(off), off.bytes) == (0, 0)
-    assert headers["etag"] == (await sent(cache.keep(asked(cache), answer())))[1]["etag"]
-    unchanged = await sent(off.known(asked(off, headers=[("if-none-match", headers["etag"])])))
+    assert headers["etag"] == (await sent(put(cache, key_of(cache))))[1]["etag"]
+    unchanged = await sent(found(off, headers=[("if-none-match", headers["etag"])]))
     assert unchanged == (304, {name: headers[name] for name in ("cache-control", "vary", "etag")}, b"")
-    assert off.known(asked(off)) is None
+    assert off.get(key_of(off)) is None
 
 
-async def test_whoever_an_answer_is_sent_through_does_not_change_what_is_kept(cache: ResponseCache) -> None:
+async def test_a_layer_that_a_response_is_sent_through_does_not_change_what_is_cached(cache: ResponseCache) -> None:
     """A layer that adds headers adds them to what it was sent."""
-    cache.keep(asked(cache), answer())
-    kept = cache.known(asked(cache))
-    before = await sent(kept)
-    assert kept is not None
+    put(cache, key_of(cache))
+    cached = cache.get(key_of(cache))
+    before = await sent(cached)
+    assert cached is not None
 
     async def add_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message)["x-added"] = "1"
         message["body"] = b"changed"
 
-    await kept({"type": "http"}, None, add_headers)  # type: ignore[arg-type]  # nothing is received
+    await cached({"type": "http"}, None, add_headers)  # type: ignore[arg-type]  # nothing is received
 
-    assert await sent(kept) == before
+    assert await sent(cached) == before

@@ -8,34 +8,35 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.gateway.gateway import Gateway
-from tests.support.gateway.two_ways import ShortWay, Way, both_ways
-from tests.web.fast_path.test_fast_lane import wire
+from tests.support.gateway.served import Served, serving
+from tests.web.fast_path.test_fast_path import wire
+from web.server.protocol import HardenedProtocol
 
 ASKED = wire("GET", "/healthz", "")
 
 
 @pytest.fixture
-async def lane(gateway: Gateway) -> AsyncIterator[Way]:
-    async with both_ways(gateway) as both:
-        yield both.lane
+async def served(gateway: Gateway) -> AsyncIterator[Served]:
+    async with serving(gateway) as served:
+        yield served
 
 
 @pytest.fixture
-def connections(monkeypatch: pytest.MonkeyPatch) -> list[ShortWay]:
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[HardenedProtocol]:
     """The server's sides of connections as they are made."""
-    made: list[ShortWay] = []
-    begin = ShortWay.connection_made
+    made: list[HardenedProtocol] = []
+    begin = HardenedProtocol.connection_made
 
-    def note(protocol: ShortWay, transport: asyncio.Transport) -> None:
+    def note(protocol: HardenedProtocol, transport: asyncio.Transport) -> None:
         made.append(protocol)
         begin(protocol, transport)
 
-    monkeypatch.setattr(ShortWay, "connection_made", note)
+    monkeypatch.setattr(HardenedProtocol, "connection_made", note)
     return made
 
 
-async def test_who_asks_no_more_is_hung_up_on(lane: Way, connections: list[ShortWay]) -> None:
-    async with lane.connection() as talk:
+async def test_who_asks_no_more_is_hung_up_on(served: Served, connections: list[HardenedProtocol]) -> None:
+    async with served.connection() as talk:
         await talk.ask(ASKED)
         connections[0].timeout_keep_alive = 0
         await talk.ask(ASKED)
@@ -44,9 +45,11 @@ async def test_who_asks_no_more_is_hung_up_on(lane: Way, connections: list[Short
         assert await talk.ends()
 
 
-async def test_who_has_asked_since_the_timer_was_set_is_kept(lane: Way, connections: list[ShortWay]) -> None:
+async def test_who_has_asked_since_the_timer_was_set_is_kept(
+    served: Served, connections: list[HardenedProtocol]
+) -> None:
     """The timer is set once more, for what is left of the time."""
-    async with lane.connection() as talk:
+    async with served.connection() as talk:
         await talk.ask(ASKED)
         (protocol,) = connections
         first = protocol.timeout_keep_alive_task
@@ -63,8 +66,8 @@ async def test_who_has_asked_since_the_timer_was_set_is_kept(lane: Way, connecti
         assert await talk.ends()
 
 
-async def test_who_waits_for_an_answer_is_not_idle(lane: Way, connections: list[ShortWay]) -> None:
-    async with lane.connection() as talk:
+async def test_who_waits_for_an_answer_is_not_idle(served: Served, connections: list[HardenedProtocol]) -> None:
+    async with served.connection() as talk:
         await talk.ask(ASKED)
         (protocol,) = connections
         talk.writer.write(ASKED[:20])
@@ -78,8 +81,8 @@ async def test_who_waits_for_an_answer_is_not_idle(lane: Way, connections: list[
         assert protocol.timeout_keep_alive_task is not None
 
 
-async def test_a_connection_that_ends_leaves_no_timer(lane: Way, connections: list[ShortWay]) -> None:
-    async with lane.connection() as talk:
+async def test_a_connection_that_ends_leaves_no_timer(served: Served, connections: list[HardenedProtocol]) -> None:
+    async with served.connection() as talk:
         await talk.ask(ASKED)
         (protocol,) = connections
         timer = protocol.timeout_keep_alive_task
@@ -89,9 +92,9 @@ async def test_a_connection_that_ends_leaves_no_timer(lane: Way, connections: li
         await asyncio.sleep(0)
 
 
-async def test_an_empty_line_is_no_request(lane: Way, connections: list[ShortWay]) -> None:
+async def test_an_empty_line_is_no_request(served: Served, connections: list[HardenedProtocol]) -> None:
     """Whoever sends one is as idle as before."""
-    async with lane.connection() as talk:
+    async with served.connection() as talk:
         await talk.ask(ASKED)
         (protocol,) = connections
         protocol.data_received(b"\r\n")
@@ -103,10 +106,10 @@ async def test_an_empty_line_is_no_request(lane: Way, connections: list[ShortWay
 
 
 async def test_who_was_answered_before_the_body_was_whole_is_idle_when_it_is(
-    lane: Way, connections: list[ShortWay]
+    served: Served, connections: list[HardenedProtocol]
 ) -> None:
     """As after a refusal that did not wait for it."""
-    async with lane.connection() as talk:
+    async with served.connection() as talk:
         chunked = wire("POST", "/graphql", "junk", "Content-Type: application/json", "Transfer-Encoding: chunked")
         assert b"401" in (await talk.ask(chunked + b"1\r\n{\r\n")).status
         (protocol,) = connections

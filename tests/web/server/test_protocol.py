@@ -96,6 +96,9 @@ class _Transport(asyncio.Transport):
     def close(self) -> None:
         self.closed.set()
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return self.closed.is_set()
 

@@ -1,9 +1,9 @@
-"""One application behind two ports: one that has the fast lane, and one where every request goes the usual way."""
+"""The application in this process behind a real port, on a gateway's database: tests reach into it while it serves."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,9 @@ from app.settings import Settings
 from models.vault.secret import Secret
 from tests.support.gateway.gateway import Gateway
 from web.application import Application
+from web.fast_path.fast_path import FastPath
+from web.fast_path.preparation_key import PreparationKey
+from web.fast_path.prepared_request import PreparedRequest, PreparedRequests
 from web.server.protocol import HardenedProtocol
 
 DEADLINE_S = 10.0
@@ -24,36 +27,37 @@ _TURNS = 5
 CHANGING = (b"date", b"x-ratelimit-remaining")
 
 
-class ShortWay(HardenedProtocol):
-    """A connection as the server makes them, which logs no requests; pytest lets every logger have a handler."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.access_log = False
-
-
-class UsualWay(ShortWay):
-    """A connection without a fast lane."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._lane = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back: the status line, the headers in no order but for those that change, and the body."""
+    """A response: the status line, the header lines sorted and without those that change, and the body."""
 
     status: bytes
     headers: tuple[bytes, ...]
     body: bytes
 
 
-class Way:
-    """One of the two ports."""
+class Served:
+    """The application and its port."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, app: Application, address: tuple[str, int]) -> None:
+        self.app = app
         self.address = address
+
+    @property
+    def fast_path(self) -> FastPath:
+        """The application's fast path."""
+        assert self.app.fast_path is not None
+        return self.app.fast_path
+
+    @property
+    def prepared(self) -> Mapping[PreparationKey, PreparedRequest]:
+        """The requests that the fast path can replay, the least recently used first."""
+        return self.fast_path.prepared_requests._entries
+
+    async def ask_standard(self, wire: bytes) -> Answer:
+        """The standard path's answer to a request; what the fast path knew of any request is forgotten."""
+        self.fast_path.prepared_requests = PreparedRequests()
+        return await self.ask(wire)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Talk]:
@@ -65,20 +69,20 @@ class Way:
             writer.close()
 
     async def ask(self, wire: bytes) -> Answer:
-        """The answer to one request, on a connection of its own."""
+        """The response to one request, on a connection of its own."""
         async with self.connection() as talk:
             return await talk.ask(wire)
 
 
 class Talk:
-    """Requests and answers on one connection."""
+    """Requests and responses on one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self.writer = writer
 
     async def ask(self, *pieces: bytes) -> Answer:
-        """Send a request, piece by piece, each when the one before is on its way, and read the answer."""
+        """Send a request, piece by piece, each when the one before is on its way, and read the response."""
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
@@ -87,7 +91,7 @@ class Talk:
         return await self.read(is_head=pieces[0].startswith(b"HEAD"))
 
     async def read(self, *, is_head: bool = False) -> Answer:
-        """The next answer."""
+        """The next response."""
         async with asyncio.timeout(DEADLINE_S):
             head = await self._reader.readuntil(b"\r\n\r\n")
             status, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
@@ -103,18 +107,9 @@ class Talk:
             return await self._reader.read() == b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Both:
-    """The application and its two ports."""
-
-    app: Application
-    lane: Way
-    usual: Way
-
-
 @asynccontextmanager
-async def both_ways(gateway: Gateway, **settings: Any) -> AsyncIterator[Both]:
-    """The application in this process, on the gateway's database."""
+async def serving(gateway: Gateway, **settings: Any) -> AsyncIterator[Served]:
+    """The application in this process, on the gateway's database; a process has one database at a time."""
     keys = Secret(gateway.settings["secret_keys"])
     given = {"rate_limit": "off", **settings}
     app = create_app(Settings(database_url=gateway.database_url, secret_keys=keys, **given))
@@ -125,13 +120,10 @@ async def both_ways(gateway: Gateway, **settings: Any) -> AsyncIterator[Both]:
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", **proxies)
     config.load()
     async with app.router.lifespan_context(app) as state:
-        serving = [
-            await loop.create_server(lambda way=way: way(config, ServerState(), dict(state or {})), "127.0.0.1", 0)  # type: ignore[misc]  # mypy does not infer a lambda's default
-            for way in (ShortWay, UsualWay)
-        ]
-        lane, usual = (Way(server.sockets[0].getsockname()) for server in serving)
+        server = await loop.create_server(
+            lambda: HardenedProtocol(config, ServerState(), dict(state or {})), "127.0.0.1", 0
+        )
         try:
-            yield Both(app=app, lane=lane, usual=usual)
+            yield Served(app, server.sockets[0].getsockname())
         finally:
-            for server in serving:
-                server.close()
+            server.close()

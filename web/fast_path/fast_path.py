@@ -1,0 +1,71 @@
+"""The fast path: a memo of what the standard path prepared, which replays reads without routing and middleware.
+
+Only successes are written by the fast path, with the head that the standard path sent for the same request. Everything
+else - what was not seen before, a refusal, a write, a stream - is the standard path's, which the fast path hands the
+viewer it has authenticated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from http import HTTPStatus
+
+from starlette.types import Message, Scope, Send
+from uvicorn.middleware.proxy_headers import _TrustedHosts
+
+from web.auth.known_tokens import KnownTokens
+from web.cache.response_cache import ResponseCache
+from web.fast_path.preparation_key import PlainHead, PreparationKey
+from web.fast_path.prepared_request import PreparedRequest, PreparedRequests, ResponseHead
+from web.metrics.metrics import Metrics
+from web.request_state import RequestState
+
+_REPLAYED = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED)
+
+
+class FastPath:
+    """The memo of one application, and the parts that replays share."""
+
+    def __init__(self, *, cache: ResponseCache, metrics: Metrics, trusted_proxies: Sequence[str]) -> None:
+        self.cache = cache
+        self.metrics = metrics
+        self.known_tokens = KnownTokens()
+        self.prepared_requests = PreparedRequests()
+        self._proxies = _TrustedHosts(list(trusted_proxies)) if trusted_proxies else None
+
+    def trusts(self, peer: tuple[str, int] | None) -> bool:
+        """Whether the forwarded headers of a connection's peer count."""
+        return self._proxies is not None and peer is not None and peer[0] in self._proxies
+
+    def find(self, head: PlainHead, body: bytes, *, is_proxied: bool) -> tuple[PreparationKey, PreparedRequest | None]:
+        """The key of a request, and what it was prepared to, if it was."""
+        key = head.key(body, is_proxied=is_proxied)
+        return key, self.prepared_requests.get(key)
+
+    def recording(self, scope: Scope, state: RequestState, send: Send) -> Send:
+        """A `send` that keeps what a successful read was prepared to, and forgets the token of a user who writes."""
+
+        def send_and_record(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if state.prepared_read is None:
+                    if state.viewer is not None and status < HTTPStatus.BAD_REQUEST:
+                        self.known_tokens.forget(state.viewer.user_id)
+                elif status in _REPLAYED:
+                    self._record(scope, state, status, message["headers"])
+            return send(message)
+
+        return send_and_record
+
+    def _record(self, scope: Scope, state: RequestState, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        key, read, request_key = state.preparation_key, state.prepared_read, state.request_key
+        if key is None or read is None or request_key is None or state.authenticator is None:
+            return
+        prepared = self.prepared_requests.get(key)
+        if prepared is None or prepared.read is not read:
+            heads = {} if prepared is None else prepared.heads
+            prepared = PreparedRequest(read, request_key, state.authenticator)
+            prepared.heads = heads
+            self.prepared_requests.put(key, prepared)
+        kind = status, state.rate_limit is not None
+        prepared.heads[kind] = ResponseHead(status, headers, self.metrics.counter_of(scope, status))

@@ -1,0 +1,87 @@
+"""The parsed fields of a request that decide what it is prepared to: everything in it but the token.
+
+Every header is part of the key, except those that nothing in the gateway reads and those that each replay looks at
+anew. A header that is not listed here costs an entry for each of its values, and never a wrong response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MAX_BODY_BYTES = 65_536
+
+IGNORED = frozenset(
+    {
+        *(b"user-agent", b"referer", b"accept-language", b"accept-encoding", b"accept-charset", b"cookie", b"dnt"),
+        *(b"connection", b"keep-alive", b"te", b"cache-control", b"pragma", b"priority", b"from", b"date", b"via"),
+        *(b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user", b"sec-gpc", b"save-data"),
+        *(b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"upgrade-insecure-requests"),
+        *(b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-server", b"x-real-ip"),
+        *(b"forwarded", b"x-request-id", b"x-correlation-id", b"traceparent", b"tracestate", b"baggage"),
+        *(b"sentry-trace", b"x-amzn-trace-id", b"x-b3-traceid", b"x-b3-spanid", b"x-b3-sampled", b"b3"),
+        *(b"x-requested-with", b"apollographql-client-name", b"apollographql-client-version"),
+    }
+)
+"""Read by nothing that prepares or answers a read; `x-forwarded-proto` is, behind a trusted proxy."""
+
+_UNPLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"range"})
+
+Header = tuple[bytes, bytes]
+
+
+class PreparationKey(NamedTuple):
+    """Found in the memo by equality."""
+
+    method: bytes
+    target: bytes
+    headers: tuple[Header, ...]
+    is_proxied: bool
+    """Whether the peer's forwarded headers are trusted."""
+    body: bytes
+
+
+class PlainHead(NamedTuple):
+    """The head of a request that the fast path may replay."""
+
+    method: bytes
+    target: bytes
+    headers: tuple[Header, ...]
+    authorization: bytes
+    condition: bytes
+    """`If-None-Match`, empty without one."""
+
+    def key(self, body: bytes, *, is_proxied: bool) -> PreparationKey:
+        """The key of the whole request."""
+        return PreparationKey(self.method, self.target, self.headers, is_proxied, body)
+
+
+def plain_head(method: bytes, target: bytes, headers: Sequence[Header]) -> PlainHead | None:
+    """The fields of a head; None unless it is a GET or POST with one token and a body of known, small length."""
+    authorization = condition = length = None
+    kept = []
+    for header in headers:
+        name = header[0]
+        if name in IGNORED:
+            continue
+        if name == b"authorization":
+            if authorization is not None:
+                return None
+            authorization = header[1]
+        elif name == b"if-none-match":
+            if condition is not None:
+                return None
+            condition = header[1]
+        elif name == b"content-length":
+            if length is not None:
+                return None
+            length = header[1]
+        elif name in _UNPLAIN:
+            return None
+        else:
+            kept.append(header)
+    if authorization is None or method not in (b"GET", b"POST"):
+        return None
+    if length is not None and not (length.isdigit() and len(length) < 8 and int(length) <= MAX_BODY_BYTES):
+        return None
+    return PlainHead(method, target, tuple(kept), authorization, condition or b"")

@@ -1,0 +1,109 @@
+"""What the standard path made of a request, without its token: everything that a replay needs and nothing of a user."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from sys import getsizeof
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from models.errors import Quota
+from web.auth.authenticator import Authenticator
+from web.cache.cache_key import RequestKey
+from web.cache.cached_response import CachedResponse
+from web.fast_path.preparation_key import Header, PreparationKey
+from web.metrics.metrics import RequestCounter
+from web.middleware.default_headers import LIMIT, REMAINING
+from web.request_state import PreparedRead
+
+MAX_BYTES = 8 * 1024 * 1024
+OVERHEAD_BYTES = 3_000
+"""Memory of an entry besides its key's texts and the body in it, as measured."""
+
+_SLOTS = {b"content-length": b"%d", b"etag": b"%s", LIMIT: b"%d", REMAINING: b"%d"}
+"""The headers whose values differ from one response to the next, and how each is formatted."""
+
+
+class ResponseHead:
+    """The head of a response as the standard path sent it, with slots for what differs from one to the next."""
+
+    __slots__ = ("_format", "_names", "counter", "status_line")
+
+    def __init__(self, status: int, headers: Sequence[Header], counter: RequestCounter) -> None:
+        """`headers` are all but the server's own; `counter` is what responses of this kind are counted in."""
+        self.status_line = STATUS_LINE[status]
+        self.counter = counter
+        self._names = tuple(name for name, _ in headers if name in _SLOTS)
+        lines = [
+            b"%s: %s\r\n" % (name, _SLOTS[name] if name in _SLOTS else value.replace(b"%", b"%%"))
+            for name, value in headers
+        ]
+        self._format = b"".join(lines) + b"\r\n"
+
+    def lines(self, response: CachedResponse, rate_limit: Quota | None) -> bytes:
+        """The header lines of a response and the empty one behind them."""
+        values: list[int | bytes] = []
+        for name in self._names:
+            if name == b"content-length":
+                values.append(len(response.body))
+            elif name == b"etag":
+                values.append(response.tag)
+            elif rate_limit is not None:
+                values.append(rate_limit.limit if name == LIMIT else rate_limit.remaining)
+        return self._format % tuple(values)
+
+
+class PreparedRequest:
+    """A read that can be replayed for any token."""
+
+    __slots__ = ("authenticator", "heads", "read", "request_key")
+
+    def __init__(self, read: PreparedRead, request_key: RequestKey, authenticator: Authenticator) -> None:
+        self.read = read
+        self.request_key = request_key
+        self.authenticator = authenticator
+        self.heads: dict[tuple[int, bool], ResponseHead] = {}
+        """By status, and by whether the rate limit is known: with counts in Redis it may not be."""
+
+
+class PreparedRequests:
+    """Prepared requests of one process, least recently used first, within `MAX_BYTES`.
+
+    An entry is a shape of request and serves all users. Where shapes do not come again, at ten times its size and
+    beyond, it costs their preparation a tenth more and saves nothing.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[PreparationKey, PreparedRequest] = OrderedDict()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        """How many are kept."""
+        return len(self._entries)
+
+    def get(self, key: PreparationKey) -> PreparedRequest | None:
+        """What the request was prepared to."""
+        prepared = self._entries.get(key)
+        if prepared is not None:
+            self._entries.move_to_end(key)
+        return prepared
+
+    def drop(self, key: PreparationKey | None) -> None:
+        """Forget what a request was prepared to."""
+        if key is not None and self._entries.pop(key, None) is not None:
+            self.bytes -= _size(key)
+
+    def put(self, key: PreparationKey, prepared: PreparedRequest) -> None:
+        """Keep a prepared request in the place of the one there was."""
+        if self._entries.pop(key, None) is None:
+            self.bytes += _size(key)
+        self._entries[key] = prepared
+        while self.bytes > self._max_bytes:
+            self.bytes -= _size(self._entries.popitem(last=False)[0])
+
+
+def _size(key: PreparationKey) -> int:
+    texts = [key.target, key.body, *(text for header in key.headers for text in header)]
+    return OVERHEAD_BYTES + sum(map(getsizeof, texts)) + len(key.body)

@@ -1,0 +1,21 @@
+"""A request as the server has parsed it, before an application runs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from web.request_state import RequestState
+
+
+class IncomingRequest(NamedTuple):
+    """Enough to start the standard path with, at once or after a replay has come to nothing."""
+
+    scope: Any
+    """The ASGI scope without what follows from the target."""
+    target: bytes
+    state: RequestState
+    keep_alive: bool
+    expects_continue: bool
+    """Whether the client waits for `100 Continue`."""
+    body: bytes | None
+    """None while it is not whole."""

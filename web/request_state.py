@@ -1,0 +1,95 @@
+"""What the layers know of one request: the only thing of this project in an ASGI scope, under one key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from starlette.types import Scope
+
+from models.accounts.abilities import Ability
+from models.accounts.viewer import Viewer
+from models.errors import Quota
+
+if TYPE_CHECKING:
+    from web.auth.authenticator import Authenticator
+    from web.cache.cache_key import CacheKey, RequestKey
+    from web.cache.cached_response import CachedResponse
+    from web.fast_path.preparation_key import PreparationKey
+
+KEY = "moorings"
+"""Of the ASGI scope."""
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class PreparedRead(Protocol):
+    """A read whose request was parsed, routed and validated: it can be executed for any viewer, any number of times."""
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of a successful response, without its length."""
+        ...
+
+    @property
+    def ability(self) -> Ability | None:
+        """What the viewer's token must allow; None where the fields of the response decide."""
+        ...
+
+    async def body(self, viewer: Viewer) -> bytes | None:
+        """The body of a successful response; None when only the standard path can tell what the response is.
+
+        Raises as the standard path does: `Refusal`, or anything unexpected.
+        """
+        ...
+
+
+class RequestState:
+    """Filled in by the server, the fast path, authentication and the endpoint, each reading what came before."""
+
+    __slots__ = (
+        "authenticator",
+        "cache_key",
+        "error",
+        "is_replayed",
+        "preparation_key",
+        "prepared_read",
+        "rate_limit",
+        "request_key",
+        "response",
+        "viewer",
+    )
+
+    def __init__(self, preparation_key: PreparationKey | None = None) -> None:
+        """`preparation_key` is where the fast path may keep what the request is prepared to; None: nowhere."""
+        self.preparation_key = preparation_key
+        self.viewer: Viewer | None = None
+        """Set by authentication."""
+        self.authenticator: Authenticator | None = None
+        """The one that authenticated the viewer."""
+        self.rate_limit: Quota | None = None
+        """Where the viewer's count stands, shown in the headers of every response."""
+        self.error: Exception | None = None
+        """What the fast path met: authentication raises it, so that the standard path words it."""
+        self.is_replayed = False
+        """Whether the fast path executed the prepared read, and it came to None."""
+        self.response: CachedResponse | None = None
+        """What the fast path has found or read; the standard path sends it, as the first of its kind."""
+        self.request_key: RequestKey | None = None
+        self.cache_key: CacheKey | None = None
+        self.prepared_read: PreparedRead | None = None
+        """Set by the endpoint of a read."""
+
+
+def request_state(scope: Scope) -> RequestState:
+    """The state of the request that a scope belongs to; made when there is none yet."""
+    state: RequestState | None = scope.get(KEY)
+    if state is None:
+        state = scope[KEY] = RequestState()
+    return state
+
+
+def viewer_of(scope: Scope) -> Viewer:
+    """The viewer of an authenticated request."""
+    viewer = request_state(scope).viewer
+    assert viewer is not None  # noqa: S101 - authentication lets no request through without one
+    return viewer
