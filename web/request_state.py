@@ -80,6 +80,11 @@ class RequestState:
         """Set by the endpoint of a read."""
 
 
+def set_request_state(scope: Scope, state: RequestState) -> None:
+    """Begin a request with a state that the server has made."""
+    scope[KEY] = state
+
+
 def request_state(scope: Scope) -> RequestState:
     """The state of the request that a scope belongs to; made when there is none yet."""
     state: RequestState | None = scope.get(KEY)

@@ -27,6 +27,9 @@ IGNORED = frozenset(
 
 _UNPLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"range"})
 
+_SINGLE = frozenset({b"authorization", b"if-none-match", b"content-length"})
+"""Looked at by each replay, or following from the body."""
+
 Header = tuple[bytes, bytes]
 
 
@@ -58,30 +61,25 @@ class PlainHead(NamedTuple):
 
 def plain_head(method: bytes, target: bytes, headers: Sequence[Header]) -> PlainHead | None:
     """The fields of a head; None unless it is a GET or POST with one token and a body of known, small length."""
-    authorization = condition = length = None
+    single: dict[bytes, bytes] = {}
     kept = []
     for header in headers:
         name = header[0]
         if name in IGNORED:
             continue
-        if name == b"authorization":
-            if authorization is not None:
+        if name in _SINGLE:
+            if name in single:
                 return None
-            authorization = header[1]
-        elif name == b"if-none-match":
-            if condition is not None:
-                return None
-            condition = header[1]
-        elif name == b"content-length":
-            if length is not None:
-                return None
-            length = header[1]
+            single[name] = header[1]
         elif name in _UNPLAIN:
             return None
         else:
             kept.append(header)
-    if authorization is None or method not in (b"GET", b"POST"):
+    authorization = single.get(b"authorization")
+    if authorization is None or method not in (b"GET", b"POST") or not _is_small(single.get(b"content-length", b"0")):
         return None
-    if length is not None and not (length.isdigit() and len(length) < 8 and int(length) <= MAX_BODY_BYTES):
-        return None
-    return PlainHead(method, target, tuple(kept), authorization, condition or b"")
+    return PlainHead(method, target, tuple(kept), authorization, single.get(b"if-none-match", b""))
+
+
+def _is_small(length: bytes) -> bool:
+    return length.isdigit() and len(length) < 8 and int(length) <= MAX_BODY_BYTES

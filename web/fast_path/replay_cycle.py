@@ -22,9 +22,9 @@ from web.auth.known_tokens import KnownToken
 from web.cache.cache_key import CacheKey
 from web.cache.cached_response import CachedResponse
 from web.fast_path.fast_path import FastPath
+from web.fast_path.incoming_request import IncomingRequest
 from web.fast_path.prepared_request import PreparedRequest
 from web.http.header_encoding import SharedLines
-from web.http.incoming_request import IncomingRequest
 
 _DEFAULT_LINES = SharedLines()
 

@@ -18,10 +18,10 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from web.application import fast_path_of
+from web.fast_path.incoming_request import IncomingRequest
 from web.fast_path.preparation_key import PlainHead, plain_head
 from web.fast_path.replay_cycle import ReplayCycle
-from web.http.incoming_request import IncomingRequest
-from web.request_state import KEY, RequestState
+from web.request_state import RequestState, set_request_state
 from web.server.upgrades import offers_websocket, without_upgrade
 
 HEAD_S = 10.0
@@ -303,7 +303,7 @@ class HardenedProtocol(HttpToolsProtocol):
         scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         scope["raw_path"] = self.root_path.encode("ascii") + url.path
         scope["query_string"] = url.query or b""
-        scope[KEY] = request.state
+        set_request_state(scope, request.state)
         cycle = RequestResponseCycle(
             scope=scope,
             transport=self.transport,
