@@ -16,7 +16,7 @@ from benchmarks.contenders import Contender
 from benchmarks.data import Stage
 from benchmarks.machine import BenchmarkRefused, Cores, on_cores
 from benchmarks.packages import node_program, peers_python
-from tests.support.gateway.gateway import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 START_DEADLINE_S = 60

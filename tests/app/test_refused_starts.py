@@ -14,8 +14,9 @@ import pytest
 
 from tests.support.databases.databases import unserved
 from tests.support.databases.postgres import PostgresServer
-from tests.support.gateway.gateway import MOORINGS, Gateway, environment, free_port
+from tests.support.gateway.gateway import MOORINGS, Gateway, environment
 from tests.support.gateway.promptness import serve
+from tests.support.ports import free_port
 
 PASSWORD = "hunter22"
 NOT_THERE = "moorings: The database cannot be reached, or is not one; MOORINGS_DATABASE_URL says where it is.\n"

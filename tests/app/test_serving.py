@@ -18,7 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.gateway.gateway import MOORINGS, Gateway, environment, free_port
+from tests.support.gateway.gateway import MOORINGS, Gateway, environment
+from tests.support.ports import free_port
 
 STOPS_WITHIN_S = 5.0
 DEADLINE_S = 20.0

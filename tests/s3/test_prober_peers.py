@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from models.checks.report import CheckCode, CheckDepth, CheckStepName
+from tests.support.ports import free_port
 from tests.support.stores.certificates import Authority
 from tests.support.stores.hostile_peers import SCRIPTS, STREAMS, Failure, saying, silent
 from tests.support.stores.peers import Script, Shelf, listening
@@ -57,10 +58,7 @@ async def test_twenty_strangers_at_once_cost_little_memory(name: str) -> None:
 
 
 async def test_a_port_where_nobody_listens_fails_to_connect() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-
-    report = await prober().probe(target(f"http://127.0.0.1:{port}"), CheckDepth.FULL)
+    report = await prober().probe(target(f"http://127.0.0.1:{free_port()}"), CheckDepth.FULL)
 
     assert failure(report) == (CheckStepName.CONNECT, CheckCode.CONNECT_FAILED)
 

@@ -10,7 +10,7 @@ import pytest
 from models.checks.report import REMEDIES, CheckCode, CheckStepName
 from models.vault.secret import Secret
 from tests.support.api.destinations import FORBIDDEN, MISSING, MOMENT, NOT_FOUND, at, backdate, events_of
-from tests.support.gateway.gateway import Account, Gateway, free_port
+from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import ask, code_of, data_of, over_socket
 from tests.support.graphql.graphql_documents import (
     CHECK,
@@ -24,6 +24,7 @@ from tests.support.graphql.graphql_documents import (
     draft,
 )
 from tests.support.graphql.graphql_operations import NOT_CHECKABLE
+from tests.support.ports import free_port
 from tests.support.stores.moto_store import Keys, MotoStore
 from tests.support.stores.peers import Shelf, error, listening, only_in
 

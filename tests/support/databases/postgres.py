@@ -11,7 +11,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Coroutine, Mapping
@@ -21,6 +20,8 @@ from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
+
+from tests.support.ports import free_port
 
 DATABASE_URL_VARIABLE = "MOORINGS_TEST_DATABASE_URL"
 START_DEADLINE_S = 30
@@ -116,15 +117,12 @@ class PostgresServer:
         binaries = _binaries(self.directory, self._account)
         password = secrets.token_hex(16)
         self._initialise(binaries, password)
-        # Between finding a free port and using it somebody else may take it.
-        for _ in range(3):
-            port = _free_port()
-            server_url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
-            if _finish(_answers(server_url, self._launch(binaries, port))):
-                self._server_url = server_url
-                return
+        port = free_port()
+        server_url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+        if not _finish(_answers(server_url, self._launch(binaries, port))):
             self._end_processes()
-        raise PostgresStartError(self.log_path.read_text()[-2000:])
+            raise PostgresStartError(self.log_path.read_text()[-2000:])
+        self._server_url = server_url
 
     def _initialise(self, binaries: Path, password: str) -> None:
         password_file = self.directory / "password"
@@ -206,12 +204,6 @@ def _runs(binaries: Path, directory: Path, account: Account) -> bool:
     except PermissionError:
         return False
     return version.returncode == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 async def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:

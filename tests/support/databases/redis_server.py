@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support.gateway.gateway import free_port
+from tests.support.ports import free_port
 
 START_DEADLINE_S = 10
 

@@ -7,7 +7,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import ssl
 import subprocess
@@ -27,6 +26,7 @@ import httpx
 from app.database import DatabaseAddress, open_database, parse_address
 from models.accounts import accounts
 from models.vault.vault import generate_key
+from tests.support.ports import free_port
 
 # Every client would load the machine's certificates anew, and no gateway here speaks TLS.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -219,9 +219,3 @@ class Account:
             answer = await client.post("/api/backup-destinations", json=body, headers=headers)
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return int(answer.json()["data"]["id"])
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -15,7 +15,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from models.vault.secret import Secret
-from tests.support.gateway.gateway import environment, free_port
+from tests.support.gateway.gateway import environment
+from tests.support.ports import free_port
 
 START_DEADLINE_S = 20
 _MANY = "1000000"

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.databases.redis_server import RedisServer, redis_binary
-from tests.support.gateway.gateway import Gateway, free_port
+from tests.support.gateway.gateway import Gateway
+from tests.support.ports import free_port
 
 LIMIT = 20
 BINARY = redis_binary()
