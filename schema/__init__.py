@@ -1,1 +1,1 @@
-"""The room of the GraphQL door; it calls the same service as the REST door."""
+"""The GraphQL API, over HTTP, server-sent events and WebSocket; it calls the same service as the REST API."""

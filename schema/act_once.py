@@ -1,7 +1,7 @@
-"""What an act came to, kept so that an operation that did it never does it again.
+"""Keeps what the act of a mutation returned, so that an operation that is executed a second time does not act again.
 
-A compiled mutation acts first and writes its answer afterwards. What it cannot write, graphql-core writes: it runs the
-operation as ever, and the field that would act is told the outcome instead.
+A compiled mutation acts first and writes its response afterwards. Where it cannot write the response, graphql-core
+executes the operation from the start; the resolver then returns the result of the act that was already carried out.
 """
 
 from __future__ import annotations
@@ -15,29 +15,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What the one act of an operation returned, or the exception it ended with."""
+class ActResult:
+    """What the one act of an operation returned, or the exception it raised."""
 
-    result: Any = None
+    value: Any = None
     error: Exception | None = None
 
-    def told(self) -> Any:
-        """The result; raises what the act raised."""
+    def get(self) -> Any:
+        """The returned value; raises the exception of an act that raised one."""
         if self.error is not None:
             raise self.error
-        return self.result
+        return self.value
 
 
-async def once(context: Context, act: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
-    """What the act comes to, or came to: for a field that may be one of several of its operation."""
-    return await act(context, **arguments) if context.outcome is None else context.outcome.told()
+async def run_act(context: Context, act: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+    """The value of `act(context, **arguments)`, which is called only if the context has no result yet; raises as it.
+
+    For resolvers, whose field may be one of several of its operation.
+    """
+    return await act(context, **arguments) if context.act_result is None else context.act_result.get()
 
 
-async def first(context: Context, act: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
-    """The same for the only act of its operation, noted in the context; an exception is returned."""
+async def run_only_act(context: Context, act: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+    """The value of the only act of a compiled mutation, or the exception it raised, returned; both stay in the context.
+
+    An exception is returned because the compiled mutation writes refusals as problems.
+    """
     try:
-        context.outcome = Outcome(result=await act(context, **arguments))
-    except Exception as error:  # noqa: BLE001 - whoever tells the outcome knows what to say of it
-        context.outcome = Outcome(error=error)
+        context.act_result = ActResult(value=await act(context, **arguments))
+    except Exception as error:  # noqa: BLE001 - the compiled mutation or graphql-core decides what the response says
+        context.act_result = ActResult(error=error)
         return error
-    return context.outcome.result
+    return context.act_result.value

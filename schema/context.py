@@ -1,4 +1,4 @@
-"""What one operation knows: who asks, the service, and the events it has looked up together."""
+"""The context that resolvers of one operation share: the viewer, the domain's services, and a loader of events."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
     from models.destinations.row import DestinationRow
     from models.events.event import Event
     from models.events.event_stream import EventStreams
-    from schema.act_once import Outcome
+    from schema.act_once import ActResult
 
 
 def context_of(state: Mapping[str, Any], viewer: Viewer | None) -> Context:
-    """The context of one operation; `state` is what the lifespan left for every request."""
+    """The context of one operation. `state` is the lifespan state; `viewer` is None for a request without a token."""
     return Context(service=state["service"], checks=state["checks"], streams=state["streams"], current_viewer=viewer)
 
 
 @dataclass(kw_only=True, slots=True)
 class Context:
-    """The context of one operation. `current_viewer` is None without a token; then only introspection is answered."""
+    """The context of one operation. Without a token `current_viewer` is None, and only introspection is executed."""
 
     service: DestinationService
     checks: Checks
     streams: EventStreams
     current_viewer: Viewer | None
-    outcome: Outcome | None = field(default=None, init=False)
-    """What the one act of a compiled mutation came to: whoever runs the operation once more does not act again."""
+    act_result: ActResult | None = field(default=None, init=False)
+    """The result of the act of a compiled mutation; graphql-core's execution of the same operation reuses it."""
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)
 
     @property
     def viewer(self) -> Viewer:
-        """Who asks; raises `Unauthenticated` when nobody said."""
+        """The viewer; raises `Unauthenticated` for a request without a token."""
         if self.current_viewer is None:
             raise Unauthenticated
         return self.current_viewer
 
     async def destination(self, destination_id: int) -> DestinationRow | None:
-        """One of the viewer's destinations; None when there is none with this id."""
+        """The viewer's destination with this id; None when the viewer has none with it."""
         return await self.service.find(self.viewer, destination_id)
 
     async def event(self, event_id: int) -> Event | None:
-        """One of the viewer's events; those of one operation are looked up together."""
+        """The viewer's event with this id, or None. All lookups of one operation share a statement."""
         if self._events is None:
             self._events = DataLoader(load_fn=self._load_events)
         return await self._events.load(event_id)

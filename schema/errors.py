@@ -1,6 +1,6 @@
-"""The one map from a refusal to a top-level error of this door, and what is told of everything else: nothing.
+"""Maps exceptions to top-level GraphQL errors. Unexpected exceptions become one fixed sentence and a request id.
 
-No value a client sent, no statement and no stack reaches an answer or the log from here.
+No value that a client sent, no SQL and no stack trace reaches a response or the log from here.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ _CODES: dict[type[Exception], Code] = {
     DatabaseUnavailable: Code.SERVICE_UNAVAILABLE,
 }
 
-# A syntax error shows the token it met. Only a short name is shown again: what else it is may be part of a secret.
+# A syntax error quotes the token it found. Only a short name is repeated: any other token may be part of a secret.
 _TOKEN = re.compile(r"\b(?:(String|BlockString|Comment|Int|Float) |(Name) (?!'\w{1,16}'\.\Z)).*", re.DOTALL | re.ASCII)
 _ARGUMENT = re.compile(r"Argument '(\w{1,80})' has invalid value", re.ASCII)
 
 
 def refusal(message: str, code: Code) -> dict[str, Any]:
-    """A top-level error of our own making, formatted."""
+    """A formatted top-level error with this message and `extensions.code`."""
     return {"message": message, "extensions": {"code": code}}
 
 
 def error_of(exception: Exception) -> dict[str, Any]:
-    """A refusal that ended a whole request, formatted."""
+    """The formatted error of an exception that ended a whole request."""
     code = _CODES.get(type(exception))
     return (
         refusal(report(exception, logger), Code.INTERNAL_SERVER_ERROR)
@@ -69,18 +69,18 @@ def error_of(exception: Exception) -> dict[str, Any]:
 
 
 def formatted(error: GraphQLError, code: Code) -> dict[str, Any]:
-    """An error of a document, which graphql-core found before it executed anything."""
+    """The formatted error of a document that graphql-core refused before execution."""
     return refusal(_harmless(error.message), code) | _place(error)
 
 
 def formatted_failure(error: GraphQLError) -> dict[str, Any]:
-    """An error of a field, which came up while it was executed."""
+    """The formatted error of a field, raised during execution."""
     original = error.original_error
     argument = _ARGUMENT.match(error.message)
     if original is not None and not isinstance(original, GraphQLError):
         shown = error_of(original)
     elif argument is not None:
-        # A variable that may be null stands where null does not fit: only its value can tell.
+        # A nullable variable in a non-null position: validation allows it where there is a default (spec 5.8.5).
         shown = refusal(f"Argument '{argument[1]}' has a value that does not fit.", Code.BAD_USER_INPUT)
     else:
         shown = error_of(error)

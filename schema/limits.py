@@ -1,7 +1,7 @@
-"""The settable limits of this door, apart from what counts them, so that reading the settings loads no GraphQL.
+"""The limits of the GraphQL API that settings can change. Imports nothing: reading the settings loads no GraphQL.
 
-Beside them stand fixed ones (`schema/execution/document_limits.py`, `schema/execution/validation.py`): no document
-a person wrote comes near those.
+Fixed limits, which no document written by a person reaches, are in `schema/execution/document_limits.py` and
+`schema/execution/validation.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What one document and one socket may ask for.
+    """Limits of one document and of one socket.
 
-    Counts, but for `document_bytes` and `execution_s`; `cost` counts a field as 1 and multiplies by page sizes.
+    All are counts except `document_bytes` and `execution_s`; `cost` is 1 per field, multiplied by page sizes.
     """
 
     depth: int = 15

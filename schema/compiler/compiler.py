@@ -1,10 +1,9 @@
-"""Turns a valid operation into Python that writes the answer straight from rows: no resolver, no object, no promise.
+"""Compiles a valid operation to Python that writes the response from rows, without resolvers, objects or coroutines.
 
-The source below one key is one expression: a dict display for an object, a comprehension for a list. Nothing in it
-keeps account of errors. Whatever surprises - a loader that refuses, a null where none may be, a kind nobody knows -
-ends the run, and graphql-core runs the query again and says what it was; a mutation that has acted is not done again,
-but told what it came to (`schema/act_once.py`).
-The two must print the same, byte for byte: `tests/fuzz/test_queries.py` holds them against each other.
+The source of a response key is one expression: a dict display for an object, a comprehension for a list. It handles
+no errors: a refusal, a null in a non-null position or an unknown kind ends it by an exception, and graphql-core
+executes the operation again and words the error. The act of a mutation is not repeated: see `schema/act_once.py`.
+Both must write the same bytes; `tests/fuzz/test_queries.py` compares them on random operations.
 """
 
 from __future__ import annotations
@@ -23,44 +22,47 @@ from schema.compiler.variables import Variables
 from schema.context import Context
 
 
-class Bound:
-    """A compiled operation with its variables, which can be run any number of times.
+class BoundOperation:
+    """A compiled operation bound to variables, which can be executed any number of times.
 
-    It does not keep the operation, which takes much more than its text: that is for the engine to keep or to give up.
+    It refers to the operation weakly: the engine's bounded cache of documents decides how long that memory is used.
     """
 
-    __slots__ = ("_compiled", "_given")
+    __slots__ = ("_compiled", "_arguments")
 
-    def __init__(self, compiled: Compiled, given: tuple[Any, ...]) -> None:
+    def __init__(self, compiled: CompiledOperation, arguments: tuple[Any, ...]) -> None:
         self._compiled = ref(compiled)
-        self._given = given
+        self._arguments = arguments
 
     async def answer(self, context: Context) -> bytes | None:
-        """The answer in JSON; None when graphql-core has to run the operation, or it was given up."""
+        """The response in JSON; None when graphql-core has to execute the operation, or the engine has evicted it."""
         compiled = self._compiled()
         if compiled is None:
             return None
         try:
-            return orjson.dumps({"data": await compiled.run(context, *self._given)})
-        except Exception:  # noqa: BLE001 - graphql-core runs it again, and says what it was
+            return orjson.dumps({"data": await compiled.run(context, *self._arguments)})
+        except Exception:  # noqa: BLE001 - graphql-core executes the operation again, and words the error
             return None
 
 
-class Compiled:
-    """A compiled operation."""
+class CompiledOperation:
+    """A compiled operation without variables."""
 
     def __init__(self, variables: Variables, namespace: Mapping[str, Any]) -> None:
-        """`namespace` has what the source defines: `run(context, *given)`, and `given(values)` unless that is them."""
-        self._variables = variables
-        self._given: Callable[[Any], tuple[Any, ...]] = namespace.get("given", lambda values: (values,))
-        self.run: Callable[..., Awaitable[Any]] = namespace["run"]
-        """Raises whatever surprises it."""
+        """`namespace` has the functions of the source: `run(context, *arguments)`, and `bind(values)` for queries.
 
-    def bind(self, variables: Mapping[str, Any]) -> Bound | None:
-        """The operation with these variables; None when graphql-core has to say what is wrong with them."""
+        `bind` returns the arguments of `run`; without it the coerced variables are its one argument.
+        """
+        self._variables = variables
+        self._bind: Callable[[Any], tuple[Any, ...]] = namespace.get("bind", lambda values: (values,))
+        self.run: Callable[..., Awaitable[Any]] = namespace["run"]
+        """Returns the data; raises `Fallback`, or anything else that it does not handle."""
+
+    def bind(self, variables: Mapping[str, Any]) -> BoundOperation | None:
+        """The operation with these variables; None when graphql-core has to word what is wrong with them."""
         try:
-            return Bound(self, self._given(self._variables.of(variables)))
-        except Exception:  # noqa: BLE001 - graphql-core looks at them again, and says what it was
+            return BoundOperation(self, self._bind(self._variables.of(variables)))
+        except Exception:  # noqa: BLE001 - graphql-core coerces them again, and words the error
             return None
 
 
@@ -68,7 +70,7 @@ def compile_query(
     schema: strawberry.Schema,
     operation: OperationDefinitionNode,
     fragments: Mapping[str, FragmentDefinitionNode],
-) -> Compiled:
+) -> CompiledOperation:
     """Compile a valid query; raises `NotCompilable`."""
     return _compiled(OperationSource(schema, operation, fragments), operation)
 
@@ -77,13 +79,13 @@ def compile_mutation(
     schema: strawberry.Schema,
     operation: OperationDefinitionNode,
     fragments: Mapping[str, FragmentDefinitionNode],
-) -> Compiled:
+) -> CompiledOperation:
     """Compile a valid mutation; raises `NotCompilable`."""
     return _compiled(MutationSource(schema, operation, fragments), operation)
 
 
-def _compiled(writer: OperationSource, operation: OperationDefinitionNode) -> Compiled:
+def _compiled(writer: OperationSource, operation: OperationDefinitionNode) -> CompiledOperation:
     source = writer.source(operation.selection_set)
     namespace: dict[str, Any] = {**writer.constants}
     exec(compile(source, "<compiled operation>", "exec"), namespace)  # noqa: S102 - made of names that were validated
-    return Compiled(writer.variables, namespace)
+    return CompiledOperation(writer.variables, namespace)

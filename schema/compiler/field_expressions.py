@@ -1,7 +1,7 @@
-"""What a compiled operation writes each field from: an expression on a row `x`, or on the viewer `x`.
+"""The Python expression of each field in a compiled operation, on a row `x` or on the viewer `x`.
 
-Beside `types.present` this is the one place that looks at the kind of a destination; the fuzz of the compiler holds the
-two against each other, field by field.
+Besides `types.destinations.present` this is the only place that depends on the kind of a destination; the fuzz of
+compiled operations compares the two, field by field.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from schema.types.enums import Reachability
 from schema.types.ids import NodeType
 
 
-class Surprise(Exception):
-    """Something a compiled operation does not write; graphql-core knows what to say of it."""
+class Fallback(Exception):
+    """Ends a compiled operation that met a value it does not write; graphql-core executes the operation instead."""
 
 
 KIND = f"x[{FIELDS.index('stored_kind')}]"
-"""The stored name of a row's kind."""
+"""The expression of a row's stored kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowField:
-    """An expression, and what it needs."""
+    """The expression of one field, and what must hold for it."""
 
     source: str
     never_null: tuple[str, str] | None = None
-    """A name in the expression and what it stands for, without which the answer would be an error."""
+    """A name in the expression and the column it stands for, of a non-null field: null ends the operation."""
     in_full: bool = False
-    """Whether brief rows do not have it."""
+    """Whether rows with the list columns alone lack it."""
 
 
 ROW_TYPES: dict[DestinationKind, type[BackupDestination]] = {
@@ -47,10 +47,10 @@ ROW_TYPES: dict[DestinationKind, type[BackupDestination]] = {
 }
 
 REACHABILITIES = {found.value: Reachability(found.value).name for found in Found}
-"""What the enum is called on the wire, by what is stored; `reachabilities` in the source."""
+"""The GraphQL enum name of each stored reachability; `reachabilities` in the source."""
 
 REACHABILITY = f"reachabilities[x[{FIELDS.index('stored_reachability')}]]"
-"""What a row's is called; `types.present` looks at it whether it is asked for or not."""
+"""The expression of a row's reachability; `types.destinations.present` reads it even where it is not selected."""
 
 USER_FIELDS = {
     "id": f"f'{NodeType.USER}:{{x.user_id}}'",
@@ -75,14 +75,14 @@ SUGGESTION_FIELDS = {
 
 
 def require_known(rows: Iterable[DestinationRow]) -> None:
-    """Raise KeyError for a row that `types.present` would not take: it looks at all, whether they are shown or not."""
+    """Raise KeyError for a row with an unknown kind or reachability, an error even where it is not selected."""
     for row in rows:
         if KINDS[row.kind].is_checkable:
             _ = row.reachability
 
 
 def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> RowField:
-    """How a field of a destination of that kind is written; raises `NotCompilable`."""
+    """The expression of a field of a destination of that kind; raises `NotCompilable`."""
     definition = ROW_TYPES[kind].__strawberry_definition__  # type: ignore[attr-defined] # strawberry puts it there
     naming = schema.config.name_converter.from_field
     python_name = next(field.python_name for field in definition.fields if naming(field) == name)
@@ -95,8 +95,8 @@ def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> Ro
             return RowField(source=repr(KINDS[kind].human_name))
         case "reachability":
             return RowField(source=REACHABILITY)
-        case "created_at" | "updated_at" | "credentials_set_at" as moment:
-            return RowField(source=f"written[{_column(moment)}]", in_full=moment not in BRIEF)
+        case "created_at" | "updated_at" | "credentials_set_at" as timestamp:
+            return RowField(source=f"written[{_column(timestamp)}]", in_full=timestamp not in BRIEF)
         case column if column not in FIELDS:
             raise NotCompilable("a field that no column holds")
         case column if not _is_required(schema, definition.name, name):

@@ -1,7 +1,7 @@
-"""Makes the inputs of a field from the values graphql-core has coerced, as strawberry does for a resolver.
+"""Makes the input objects of a field from the values that graphql-core has coerced, as Strawberry does for a resolver.
 
-Strawberry looks up the names and types of every field each time; here that is done once. The two must make the same:
-`tests/schema/compiler/test_input_objects.py` holds them against each other.
+Strawberry looks up names and types of fields for every request; here that is done once per operation. Both must make
+equal objects: `tests/schema/compiler/test_input_objects.py` compares them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Make = Callable[[Any], Any]
 
 
 class Inputs:
-    """The keyword arguments of one field, as its resolver takes them."""
+    """Makes the keyword arguments of one field's resolver."""
 
     def __init__(self, schema: strawberry.Schema, type_: GraphQLField, node: FieldNode) -> None:
         self._type = type_
@@ -35,12 +35,16 @@ class Inputs:
 
     def of(self, values: VariableValues) -> dict[str, Any]:
         """The arguments with these variables; raises what graphql-core raises, or `Unfit`."""
-        given = get_argument_values(self._type, self._node, values)
-        return {python_name: make(given[name]) for name, python_name, make in self._makers if name in given}
+        values_by_name = get_argument_values(self._type, self._node, values)
+        return {
+            python_name: make(values_by_name[name])
+            for name, python_name, make in self._makers
+            if name in values_by_name
+        }
 
 
 def maker_of(schema: strawberry.Schema, type_: Any) -> Make:
-    """What makes a value of that type; raises `NotCompilable` for one that no mutation takes so far."""
+    """The function that makes values of that type; raises `NotCompilable` for types that no mutation has."""
     if isinstance(type_, StrawberryMaybe):
         return _maybe(maker_of(schema, type_.of_type), may_be_null=isinstance(type_.of_type, StrawberryOptional))
     if isinstance(type_, StrawberryOptional):
@@ -53,7 +57,7 @@ def maker_of(schema: strawberry.Schema, type_: Any) -> Make:
 
 
 def _maybe(make: Make, *, may_be_null: bool) -> Make:
-    """Wrapped, so that null is told from what was left out; where null does not fit, strawberry says so."""
+    """Wraps values in `Some`, which tells null from a field left out; raises `Unfit` for null where it does not fit."""
 
     def some(value: Any) -> strawberry.Some[Any]:
         if value is None and not may_be_null:
@@ -68,7 +72,7 @@ def _or_null(make: Make) -> Make:
 
 
 def _object(schema: strawberry.Schema, class_: Any) -> Make:
-    """An input object. A field without a default that is left out is None, which `Maybe` is when nothing was given."""
+    """Makes an input object. A field that is left out and has no default is None, as Strawberry has it for `Maybe`."""
     definition = class_.__strawberry_definition__
     naming = schema.config.name_converter.from_field
     fields = [
@@ -82,7 +86,7 @@ def _object(schema: strawberry.Schema, class_: Any) -> Make:
     }
 
     def make(value: Mapping[str, Any]) -> Any:
-        given = {python_name: make_one(value[name]) for name, python_name, make_one in fields if name in value}
-        return class_(**(absent | given))
+        present = {python_name: make_one(value[name]) for name, python_name, make_one in fields if name in value}
+        return class_(**(absent | present))
 
     return make

@@ -1,7 +1,7 @@
-"""The Python source of a compiled mutation: one act, and its answer written from the row or the refusal it came to.
+"""The Python source of a compiled mutation: one act, and the response written from its row or its refusal.
 
-What it cannot write it leaves to graphql-core together with the outcome, so that nothing is done twice; before the act
-there is no outcome, and graphql-core does it all.
+Where it cannot write the response it ends with `Fallback`; graphql-core then executes the operation with the result of
+the act that is in the context (`schema/act_once.py`), so that nothing is written twice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from graphql import (
 
 from models.errors import DestinationForbidden, DestinationNotFound, ValidationFailed
 from models.reads.listing import BY_ID
-from schema.act_once import first
+from schema.act_once import run_only_act
 from schema.compiler.input_objects import Inputs
 from schema.compiler.query_source import OperationSource
 from schema.compiler.selections import ALWAYS, NotCompilable, Selected
@@ -38,7 +38,7 @@ _REFUSALS = {
     "NotFoundProblem": DestinationNotFound,
     "ForbiddenProblem": DestinationForbidden,
 }
-"""What each problem is said of."""
+"""The refusal that each problem is made from."""
 _VIOLATION_FIELDS = {"path": "b.path", "code": "b.code.name", "message": "b.message"}
 
 
@@ -52,31 +52,31 @@ class MutationSource(OperationSource):
         fragments: Mapping[str, FragmentDefinitionNode],
     ) -> None:
         super().__init__(schema, operation, fragments)
-        self.variables.are_plain = False  # graphql-core wants to know where they came from
+        self.variables.are_plain = False  # `get_argument_values` needs the variables with their sources
         self._acts: list[str] = []
         self.constants |= {
-            "first": first,
+            "run_only_act": run_only_act,
             "order": BY_ID,
             "invalid": validation_problem,
-            "told": lambda refusal: Problem(message=str(refusal)),
+            "problem": lambda refusal: Problem(message=str(refusal)),
             **{refusal.__name__: refusal for refusal in _REFUSALS.values()},
         }
 
     def source(self, selection_set: SelectionSetNode) -> str:
-        """A coroutine function `run(context, values)` that acts and returns the data; raises `NotCompilable`."""
+        """The source of the coroutine `run(context, values)`, which returns the data; raises `NotCompilable`."""
         data = self._object("Mutation", [selection_set], self._act)
         if len(self._acts) != 1:
-            raise NotCompilable("a mutation of several acts, or of none")
+            raise NotCompilable("a mutation with several acts, or with none")
         tested = [f"v[{name!r}]" for name in sorted(self._selections.tested)]
-        check = [f"if None in ({', '.join(tested)},): raise Surprise"] if tested else []
-        acting = ["arguments = inputs(values)", "x = await first(context, act, **arguments)"]
-        body = ["v = values.coerced", *check, *acting, *self._lines, f"return {data}"]
+        check = [f"if None in ({', '.join(tested)},): raise Fallback"] if tested else []
+        act = ["arguments = inputs(values)", "x = await run_only_act(context, act, **arguments)"]
+        body = ["v = values.coerced", *check, *act, *self._lines, f"return {data}"]
         return "\n".join(["async def run(context, values):", *(f"    {line}" for line in body), ""])
 
     def _act(self, selected: Selected) -> str:
         act = _ACTS.get(selected.name)
         if act is None or selected.condition != ALWAYS:
-            raise NotCompilable("an act that is not compiled, or that depends on a variable")
+            raise NotCompilable("a mutation field that is not compiled, or that depends on a variable")
         self._acts.append(selected.name)
         mutation = self._core.mutation_type
         assert mutation is not None  # noqa: S101 - ours has one
@@ -85,7 +85,7 @@ class MutationSource(OperationSource):
         return f"{self._result(selected, get_named_type(type_.type))}(x)"
 
     def _result(self, selected: Selected, union: Any) -> str:
-        """The name of a function that writes what the act came to; anything else surprises it."""
+        """The name of a function that writes the act's row or refusal, and raises `Fallback` for anything else."""
         assert isinstance(union, GraphQLUnionType)  # noqa: S101 - every act has one
         lines = ["def result(x):"]
         for type_ in union.types:
@@ -96,10 +96,10 @@ class MutationSource(OperationSource):
                 shown = self._object(type_.name, selected.below, self._payload)
             else:
                 test = f"type(x) is {refusal.__name__}"
-                prepare = f"p = invalid(x, {selected.name!r})" if refusal is ValidationFailed else "p = told(x)"
+                prepare = f"p = invalid(x, {selected.name!r})" if refusal is ValidationFailed else "p = problem(x)"
                 shown = self._object(type_.name, selected.below, self._problem)
             lines += [f"    if {test}:", f"        {prepare}", f"        return {shown}"]
-        self._lines += [*lines, "    raise Surprise"]
+        self._lines += [*lines, "    raise Fallback"]
         return "result"
 
     def _payload(self, field: Selected) -> str:

@@ -1,6 +1,7 @@
-"""The Python source of a compiled operation: one expression for each key, a dict display for an object.
+"""The Python source of a compiled query: one expression per response key, a dict display for an object.
 
-What a client wrote enters it as names of keys, and nothing else; everything it calls is a constant beside it.
+Of the client's text only response keys and variable names enter the source, as string literals; everything that the
+source calls is a constant of its namespace.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _LOADERS: dict[str, Callable[..., Awaitable[Any]]] = {
 
 
 class OperationSource(RowSource):
-    """Writes the source of one operation. What the client wrote enters it as names of keys, and nothing else."""
+    """Writes the source of one query."""
 
     def __init__(
         self,
@@ -56,27 +57,27 @@ class OperationSource(RowSource):
             "wanted": wanted_destinations,
         }
         self._checks: list[str] = []
-        self._given: list[str] = []
+        self._binding: list[str] = []
         self._loads: list[str] = []
         self._shown: set[int] = set()
 
     def source(self, selection_set: SelectionSetNode) -> str:
-        """A function `given(values)`, and a coroutine function `run(context, *given)` that returns the data."""
+        """The source of `bind(values)` and of the coroutine `run(context, *arguments)`, which returns the data."""
         data = self._object("Query", [selection_set], self._root)
         tested = [f"v[{name!r}]" for name in sorted(self._selections.tested)]
-        check = [f"if None in ({', '.join(tested)},): raise Surprise"] if tested else []
-        # All arguments before the first load: one that is refused leaves no coroutine behind that nobody awaits.
+        check = [f"if None in ({', '.join(tested)},): raise Fallback"] if tested else []
+        # All arguments are made before the first load, so that a refused one leaves no coroutine that is never awaited.
         names = ", ".join(["v", *(f"a{number}" for number in range(len(self._loads)))])
-        given = ["v = values.coerced", *check, *self._given, f"return ({names},)"]
-        # What depends on no variable is made once.
+        binding = ["v = values.coerced", *check, *self._binding, f"return ({names},)"]
+        # Functions that depend on no variable are defined once, outside of `run`.
         outside, inside = ([], self._lines) if tested else (self._lines, [])
-        body = [*self._loading(), *inside, *self._checks, f"return {data}"]
+        body = [*self._load_lines(), *inside, *self._checks, f"return {data}"]
         return "\n".join(
-            [*outside, *function("def given(values)", given), *function(f"async def run(context, {names})", body), ""]
+            [*outside, *function("def bind(values)", binding), *function(f"async def run(context, {names})", body), ""]
         )
 
-    def _loading(self) -> list[str]:
-        """Loads everything at once, so that what is looked up is looked up together."""
+    def _load_lines(self) -> list[str]:
+        """The lines that run all loads concurrently, so that lookups share statements."""
         match self._loads:
             case []:
                 return []
@@ -89,32 +90,32 @@ class OperationSource(RowSource):
     def _root(self, selected: Selected) -> str:
         loader = _LOADERS.get(selected.name)
         if loader is None:
-            raise NotCompilable("a field at the root that is not compiled")
+            raise NotCompilable("a root field that is not compiled")
         number = len(self._loads)
         type_ = self._core.query_type.fields[selected.name]  # type: ignore[union-attr] # ours has one
         self.constants[f"load{number}"] = loader
         self.constants[f"arguments{number}"] = Arguments(self._schema, type_, selected.node, self.variables).of
-        given, load = f"arguments{number}(values)", f"load{number}(context, **a{number})"
+        bound, load = f"arguments{number}(values)", f"load{number}(context, **a{number})"
         self._loads.append(load)
         found = f"r{number}"
         match selected.name:
             case "backupDestinations":
                 self._in_full = False
                 shown = self._connection(number, selected.below)
-                given, load = f"wanted(**{given})", f"load{number}(context, a{number}, in_full={self._in_full})"
+                bound, load = f"wanted(**{bound})", f"load{number}(context, a{number}, in_full={self._in_full})"
             case "nodes":
                 shown = f"[{self._node('Node', selected.below)}(x) for x in {found}]"
             case _:
                 shown = f"{self._node(get_named_type(type_.type).name, selected.below)}({found})"
         if selected.condition:
-            given = f"{given} if {self._test(selected.condition)} else None"
+            bound = f"{bound} if {self._test(selected.condition)} else None"
             load = f"(nothing() if a{number} is None else {load})"
-        self._given.append(f"a{number} = {given}")
+        self._binding.append(f"a{number} = {bound}")
         self._loads[number] = load
         return shown
 
     def _connection(self, number: int, sets: Sets) -> str:
-        """A page; the count is asked for once the rows are there. Rows need not be shown to be surprising."""
+        """The expression of a page. The count is read after the rows; rows are checked even where none is selected."""
         rows = f"r{number}.rows"
 
         def write(field: Selected) -> str:
@@ -137,7 +138,7 @@ class OperationSource(RowSource):
                 return f"cursor(x, a{number}.order)"
             if not (edges.condition or field.condition):
                 self._shown.add(number)
-            return f"{self._node('BackupDestination', field.below)}_of[{KIND}](x)"  # a row for sure
+            return f"{self._node('BackupDestination', field.below)}_of[{KIND}](x)"  # always a row
 
         return self._object("BackupDestinationEdge", edges.below, write)
 
@@ -153,4 +154,4 @@ class OperationSource(RowSource):
 
 
 async def _nothing() -> None:
-    """A field that is not asked for this time."""
+    """The load of a field that `@skip` or `@include` leaves out."""

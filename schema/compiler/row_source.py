@@ -1,6 +1,6 @@
-"""The source of what writes one thing, whatever the operation: a dict display for an object, a function for a row.
+"""The Python source of objects and rows in a compiled operation: a dict display per object, a function per kind of row.
 
-A row's function looks at each column once, and first at those without which the answer would be an error.
+The function of a row reads each column once, and first those of non-null fields, for which null ends the operation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schema.compiler.field_expressions import (
     STEP_FIELDS,
     SUGGESTION_FIELDS,
     USER_FIELDS,
-    Surprise,
+    Fallback,
     row_field,
 )
 from schema.compiler.selections import Condition, Selected, Selections
@@ -35,7 +35,7 @@ Sets = list[SelectionSetNode]
 
 
 class RowSource:
-    """Writes functions for rows and for the viewer."""
+    """Writes the functions of rows and of the viewer."""
 
     def __init__(self, schema: strawberry.Schema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._schema = schema
@@ -46,15 +46,15 @@ class RowSource:
             "written": WRITTEN,
             "Row": DestinationRow,
             "Viewer": Viewer,
-            "Surprise": Surprise,
+            "Fallback": Fallback,
             "read_report": CheckReport.from_json,
         }
         self._lines: list[str] = []
         self._numbers = count()
-        self._in_full = False  # whether something was written that brief rows do not have
+        self._in_full = False  # whether a field was written that needs all columns of a row
 
     def _node(self, type_name: str, sets: Sets) -> str:
-        """The name of a function that writes a row or the viewer; anything else surprises it."""
+        """The name of a function that writes a row or the viewer, and raises `Fallback` for anything else."""
         name = f"w{next(self._numbers)}"
         lines = [f"def {name}(x):"]
         if type_name != "User":
@@ -67,11 +67,11 @@ class RowSource:
         if type_name != "BackupDestination":
             user = self._object("User", sets, lambda field: USER_FIELDS[field.name])
             lines.append(f"    if type(x) is Viewer: return {user}")
-        self._lines += [*lines, "    raise Surprise"]
+        self._lines += [*lines, "    raise Fallback"]
         return name
 
     def _row(self, row_function: str, kind: DestinationKind, sets: Sets) -> list[str]:
-        """A function that writes a row of one kind."""
+        """The lines of a function that writes a row of one kind."""
         never_null: dict[str, str] = {}
         fields: set[str] = set()
 
@@ -90,9 +90,9 @@ class RowSource:
         shown = self._object(ROW_TYPES[kind].__name__, sets, write)
         body = [f"{name} = {column}" for name, column in never_null.items()]
         if never_null:
-            body.append(f"if {' or '.join(f'{name} is None' for name in never_null)}: raise Surprise")
+            body.append(f"if {' or '.join(f'{name} is None' for name in never_null)}: raise Fallback")
         if KINDS[kind].is_checkable and REACHABILITY not in fields:
-            body.append(REACHABILITY)  # one that nobody knows raises
+            body.append(REACHABILITY)  # an unknown one raises KeyError
         return function(f"def {row_function}(x)", [*body, f"return {shown}"])
 
     def _report(self, sets: Sets) -> str:
@@ -104,8 +104,8 @@ class RowSource:
                 case "steps":
                     return f"[{self._object('CheckStep', field.below, lambda f: STEP_FIELDS[f.name])} for s in x.steps]"
                 case "suggestion":
-                    told = self._object("CheckSuggestion", field.below, lambda f: SUGGESTION_FIELDS[f.name])
-                    return f"(None if x.suggestion is None else {told})"
+                    suggestion = self._object("CheckSuggestion", field.below, lambda f: SUGGESTION_FIELDS[f.name])
+                    return f"(None if x.suggestion is None else {suggestion})"
                 case plain:
                     return REPORT_FIELDS[plain]
 
@@ -114,7 +114,7 @@ class RowSource:
         return name
 
     def _object(self, type_name: str, sets: Sets, write: Callable[[Selected], str]) -> str:
-        """A dict display; a key that depends on variables is put in by them."""
+        """A dict display; a key under `@skip` or `@include` is added by a conditional expression."""
         type_ = self._core.type_map[type_name]
         assert is_object_type(type_)  # noqa: S101 - named here, never by a client
         items = []

@@ -1,4 +1,4 @@
-"""Which fields of one object type an operation selects: merged by key, each with the condition it depends on."""
+"""The fields of one object type that an operation selects, merged by response key, each with its condition."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from graphql import (
 )
 
 Condition = frozenset[tuple[str, bool]]
-"""Variables, each with the value it must have; empty is always."""
+"""Variables of `@skip` and `@include`, each with the value it must have; empty means always."""
 ALWAYS: Condition = frozenset()
 
 
 class NotCompilable(Exception):
-    """The operation asks for something that only graphql-core does."""
+    """The operation has a part that only graphql-core executes; `str()` says which."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Selected:
-    """One key of an answer: the field behind it, and everything selected below it."""
+    """One response key: its field, its condition, and the selection sets below it."""
 
     node: FieldNode
     condition: Condition
@@ -48,10 +48,10 @@ class Selections:
         self._schema = schema
         self._fragments = fragments
         self.tested: set[str] = set()
-        """The variables of all conditions on the way: null is refused in each, though nothing may depend on it."""
+        """The variables of all conditions; null is refused in each, even where no field depends on it."""
 
     def of(self, type_: GraphQLObjectType, sets: Iterable[SelectionSetNode]) -> dict[str, Selected]:
-        """The fields of that type by key, in the order of the answer; raises `NotCompilable`."""
+        """The fields of that type by response key, in the order of the response; raises `NotCompilable`."""
         found: dict[str, Selected] = {}
         seen: dict[str, Condition] = {}
         for set_ in sets:
@@ -86,7 +86,7 @@ class Selections:
         found: dict[str, Selected],
         seen: dict[str, Condition],
     ) -> None:
-        """A fragment counts once; whether it did already must not depend on a variable."""
+        """Collect a fragment once; raises `NotCompilable` if it depends on a variable whether it is the first time."""
         if name in seen:
             if seen[name] or condition:
                 raise NotCompilable("a fragment under several conditions")
@@ -97,7 +97,7 @@ class Selections:
             self._collect(type_, fragment.selection_set, condition, found, seen)
 
     def _condition(self, directives: Iterable[DirectiveNode], outer: Condition) -> Condition | None:
-        """What `@skip` and `@include` add; None is never."""
+        """The condition with what `@skip` and `@include` add to it; None means never."""
         condition: Condition | None = outer
         for directive in directives:
             name = directive.name.value

@@ -1,7 +1,7 @@
-"""The variables and arguments of a compiled operation: the plain ones checked here, the others by graphql-core.
+"""The variables and arguments of a compiled operation: plain ones are checked here, all others by graphql-core.
 
-Plain is a string, an ID, an integer or a boolean of just that type in JSON. Whatever else it could be coerced from, or
-refused for, is graphql-core's affair: the caller then leaves the whole operation to it.
+Plain is a string, an ID, an integer or a boolean that has exactly that type in JSON. For any other value of a plain
+variable `Unfit` is raised, and graphql-core executes the whole operation, with its own coercion and error messages.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PLAIN: dict[str, Callable[[Any], bool]] = {
 
 
 class Unfit(Exception):
-    """A value is not plain, or missing: graphql-core coerces it or says what is wrong."""
+    """A value is missing or not plain: graphql-core coerces it, or words what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +66,16 @@ class Variables:
         self._plain = [variable for variable in plain if variable is not None]
         self.are_plain = len(self._plain) == len(plain)
 
-    def of(self, given: Mapping[str, Any]) -> VariableValues:
-        """The values that were given, coerced; raises `Unfit`. Plain ones come without their sources."""
+    def of(self, variables: Mapping[str, Any]) -> VariableValues:
+        """The coerced variables, plain ones without their sources; raises `Unfit`."""
         if not self.are_plain:
-            values = get_variable_values(self._schema, self._definitions, dict(given))
+            values = get_variable_values(self._schema, self._definitions, dict(variables))
             if isinstance(values, list):
                 raise Unfit
             return values
         coerced = {}
         for variable in self._plain:
-            value = given.get(variable.name, variable.default)
+            value = variables.get(variable.name, variable.default)
             if value is _ABSENT:
                 if variable.is_required:
                     raise Unfit
@@ -98,14 +98,14 @@ class Arguments:
         self._from_variables: list[tuple[str, str, bool]] = []
         self._is_plain = variables.are_plain and all(map(self._sort, node.arguments or ()))
         if not self._is_plain:
-            variables.are_plain = False  # graphql-core wants to know where they came from
+            variables.are_plain = False  # `get_argument_values` needs the variables with their sources
 
     def of(self, values: VariableValues) -> dict[str, Any]:
         """The arguments with these variables; raises `Unfit`, or what graphql-core raises."""
         if not self._is_plain:
-            given = get_argument_values(self._type, self._node, values)
+            by_name = get_argument_values(self._type, self._node, values)
             converter = self._schema.schema_converter
-            return convert_arguments(given, self._known, converter.scalar_registry, self._schema.config)
+            return convert_arguments(by_name, self._known, converter.scalar_registry, self._schema.config)
         arguments = dict(self._fixed)
         for name, variable, is_required in self._from_variables:
             value = values.coerced.get(variable, _ABSENT)
@@ -118,7 +118,7 @@ class Arguments:
         return arguments
 
     def _sort(self, argument: ArgumentNode) -> bool:
-        """Note an argument that is a literal or a variable; False for one that only contains variables."""
+        """Store an argument that is a literal or a variable; False for one that contains variables inside."""
         name, value = argument.name.value, argument.value
         type_ = self._type.args[name].type
         naming = self._schema.config.name_converter.from_argument

@@ -29,10 +29,10 @@ _ONE_OF = "Within OneOf"
 
 
 class _Enough(Exception):
-    """As many complaints as are wanted."""
+    """As many variable_errors as are wanted."""
 
 
-def complaints(
+def variable_errors(
     schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any], *, at_most: int
 ) -> list[str]:
     """A sentence for everything that keeps the variables from being coerced, `at_most` that many."""

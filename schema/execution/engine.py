@@ -26,18 +26,18 @@ from graphql import (
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.compiler.compiler import Bound
+from schema.compiler.compiler import BoundOperation
 from schema.context import Context
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
-from schema.execution.coercion import complaints
+from schema.execution.coercion import variable_errors
 from schema.execution.document_limits import LimitExceeded, check_size, selected_fields
 from schema.execution.prepared import Prepared
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 
-KEPT_DOCUMENTS = 1_000
-KEPT_CHARACTERS = 500_000
+MAX_DOCUMENTS = 1_000
+MAX_CHARACTERS = 500_000
 """Of all kept documents together: one of the worst sort takes two hundred times its length."""
 CHECK_S = 4.0
 """Beyond the time of other operations: a check has ten seconds, and may have to wait for its turn before."""
@@ -52,14 +52,14 @@ class NotExecuted(Exception):
         self.answer: Answer = {"errors": list(errors)}
 
 
-class Written(NamedTuple):
+class ResponseText(NamedTuple):
     """An answer in JSON; `is_whole` says that it has no errors."""
 
     text: bytes
     is_whole: bool
 
     @classmethod
-    def of(cls, answer: Answer) -> Written:
+    def of(cls, answer: Answer) -> ResponseText:
         """An answer of graphql-core's."""
         return cls(text=orjson.dumps(answer), is_whole="errors" not in answer)
 
@@ -83,7 +83,7 @@ class Engine:
             prepared = self._prepare(text, operation_name)
             self._kept[key] = prepared
             self._kept_characters += len(text)
-            while len(self._kept) > KEPT_DOCUMENTS or self._kept_characters > KEPT_CHARACTERS:
+            while len(self._kept) > MAX_DOCUMENTS or self._kept_characters > MAX_CHARACTERS:
                 (oldest, _), _ = self._kept.popitem(last=False)
                 self._kept_characters -= len(oldest)
         else:
@@ -101,7 +101,7 @@ class Engine:
         except TimeoutError:
             return _timed_out(allowed_s)
 
-    def bind(self, prepared: Prepared, variables: Mapping[str, Any]) -> Bound | None:
+    def bind(self, prepared: Prepared, variables: Mapping[str, Any]) -> BoundOperation | None:
         """The operation compiled, with these variables; None when only graphql-core can run it, or refuse it."""
         compiled = prepared.compiled(self._strawberry)
         if compiled is None or not prepared.cost.is_within(self.limits.cost, variables):
@@ -109,8 +109,8 @@ class Engine:
         return compiled.bind(variables)
 
     async def write(
-        self, bound: Bound | None, prepared: Prepared, variables: Mapping[str, Any], context: Context
-    ) -> Written:
+        self, bound: BoundOperation | None, prepared: Prepared, variables: Mapping[str, Any], context: Context
+    ) -> ResponseText:
         """Execute as `run` does, and write the answer in JSON: straight from rows, if `bind` could make that of it.
 
         A compiled query waits for nothing but its statements, and those have deadlines of their own.
@@ -124,10 +124,10 @@ class Engine:
                 async with asyncio.timeout(self.limits.execution_s):
                     text = await bound.answer(context)
             except TimeoutError:
-                return Written.of(_timed_out(self.limits.execution_s))
+                return ResponseText.of(_timed_out(self.limits.execution_s))
         if text is not None:
-            return Written(text=text, is_whole=True)
-        return Written.of(await self.run(prepared, variables, context))
+            return ResponseText(text=text, is_whole=True)
+        return ResponseText.of(await self.run(prepared, variables, context))
 
     async def listen(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context
@@ -165,7 +165,7 @@ class Engine:
         return prepared
 
     def _admit(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
-        wrong = complaints(self._schema, prepared.operation, variables, at_most=MAX_ERRORS)
+        wrong = variable_errors(self._schema, prepared.operation, variables, at_most=MAX_ERRORS)
         if wrong:
             raise NotExecuted(*(refusal(message, Code.BAD_USER_INPUT) for message in wrong))
         try:

@@ -7,7 +7,7 @@ import logging
 import strawberry
 from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationType
 
-from schema.compiler.compiler import Compiled, compile_mutation, compile_query
+from schema.compiler.compiler import CompiledOperation, compile_mutation, compile_query
 from schema.compiler.selections import NotCompilable
 from schema.execution.cost import OperationCost
 from schema.execution.document_limits import CHECKS, fragments_of, root_fields
@@ -33,10 +33,10 @@ class Prepared:
         )
         # Whether it waits for a store, which may take its time.
         self.checks = any(field.name.value in CHECKS for field in root_fields(operation, fragments_of(document)))
-        self._compiled: Compiled | None = None
+        self._compiled: CompiledOperation | None = None
         self._times_asked = 0
 
-    def compiled(self, schema: strawberry.Schema) -> Compiled | None:
+    def compiled(self, schema: strawberry.Schema) -> CompiledOperation | None:
         """The operation compiled, from the second time on: most documents that come once never come again.
 
         None for subscriptions, and for an operation that only graphql-core can run.

@@ -1,1 +1,1 @@
-"""The fields at the roots: queries, mutations, subscriptions, and the schema made of them."""
+"""The root fields (queries, mutations, subscriptions) and the schema that is made of them."""

@@ -1,4 +1,4 @@
-"""What mutations of destinations do, as the model has it: said once, for graphql-core and for compiled operations."""
+"""What the mutations of destinations do: one function each, called by resolvers and by compiled mutations alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ async def create_destination(
     context: Context,
     input: CreateBackupDestinationInput,  # noqa: A002 - the argument's name
 ) -> DestinationRow:
-    """The new row; needs `create-backup-destinations`."""
+    """Create a destination and return its row; needs `create-backup-destinations`."""
     return await context.service.create(context.viewer, input.raw(), strict=True)
 
 
@@ -22,14 +22,14 @@ async def update_destination(
     id: str,  # noqa: A002 - the argument's name
     input: UpdateBackupDestinationInput,  # noqa: A002 - the argument's name
 ) -> DestinationRow:
-    """The row as it is now; needs `update-backup-destinations`, and says so before it reads the ID."""
+    """Update a destination and return its row; needs `update-backup-destinations`, checked before the ID is read."""
     context.viewer.require(Ability.UPDATE)
     number = parse_id_of(NodeType.DESTINATION, id)
     return await context.service.update(context.viewer, number, input.raw(), strict=True)
 
 
 async def delete_destination(context: Context, id: str) -> str:  # noqa: A002 - the argument's name
-    """The ID that is gone; needs `delete-backup-destinations`, and says so before it reads the ID."""
+    """Delete a destination and return its ID; needs `delete-backup-destinations`, checked before the ID is read."""
     context.viewer.require(Ability.DELETE)
     await context.service.delete(context.viewer, parse_id_of(NodeType.DESTINATION, id))
     return id

@@ -1,4 +1,4 @@
-"""The schema put together, printed, and described for clients that cache by type."""
+"""Makes the schema, prints it as SDL, and lists the possible types of its interfaces and unions for Apollo's cache."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from schema.types.scalars import DATE_TIME
 
 class _Schema(strawberry.Schema):
     def _extend_introspection(self) -> None:
-        """Tell graphql-core which inputs are one-of: it introspects, prints and coerces them itself.
+        """Mark `@oneOf` inputs in graphql-core's types, which introspects, prints and coerces them by itself.
 
-        Strawberry's own way, a resolver of `isOneOf`, fails for lists and non-nulls, and nothing is coerced by it.
+        Strawberry's own resolver of `isOneOf` fails for lists and non-nulls, and does not coerce.
         """
         for type_ in self._schema.type_map.values():
             if isinstance(type_, GraphQLInputObjectType):
@@ -30,7 +30,7 @@ class _Schema(strawberry.Schema):
 
 
 def make_schema() -> strawberry.Schema:
-    """The schema of this door."""
+    """The GraphQL schema."""
     return _Schema(
         query=Query,
         mutation=Mutation,
@@ -42,12 +42,12 @@ def make_schema() -> strawberry.Schema:
 
 
 def print_sdl() -> str:
-    """The SDL, exactly what introspection shows; what `schema/schema.graphql` holds."""
+    """The SDL, exactly what introspection shows; `schema/schema.graphql` is this text."""
     return print_schema(make_schema()._schema) + "\n"
 
 
 def possible_types() -> dict[str, list[str]]:
-    """Which object types stand behind each interface and union: what Apollo's cache wants to know."""
+    """The object types behind each interface and union, in the form of Apollo's `possibleTypes`."""
     core = make_schema()._schema
     abstract = (type_ for type_ in core.type_map.values() if is_abstract_type(type_))
     return {type_.name: sorted(t.name for t in core.get_possible_types(type_)) for type_ in abstract}

@@ -1,4 +1,7 @@
-"""What the fields at the root find, as the model has it: said once, for graphql-core and for compiled operations."""
+"""What the root fields of queries read: one function each, called by resolvers and by compiled queries alike.
+
+They return rows of the domain; resolvers present them as GraphQL objects, compiled queries write JSON from them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ Found = DestinationRow | Viewer | Event
 
 
 class Wanted(NamedTuple):
-    """Which part of which list of destinations."""
+    """A page of a list of destinations: the bounds, the order and the filter."""
 
     bounds: Bounds[DestinationPosition]
     order: DestinationOrder
@@ -32,12 +35,12 @@ class Wanted(NamedTuple):
 
 
 async def load_viewer(context: Context) -> Viewer:
-    """Whoever asks."""
+    """The viewer."""
     return context.viewer
 
 
 async def load_node(context: Context, id: str) -> Found | None:  # noqa: A002 - the argument's name
-    """Any object of the viewer's; None where there is none, or it is somebody else's."""
+    """The viewer's object with this global ID; None when there is none, or it belongs to another user."""
     type_, number = parse_id(id)
     match type_:
         case NodeType.USER:
@@ -51,14 +54,14 @@ async def load_node(context: Context, id: str) -> Found | None:  # noqa: A002 - 
 
 
 async def load_nodes(context: Context, ids: Sequence[str]) -> list[Found | None]:
-    """Several of them, in the order of the IDs; raises `BadInput` when they are too many."""
+    """The viewer's objects with these global IDs, in their order; raises `BadInput` for more than 100."""
     if len(ids) > MAX_SIZE:
         raise BadInput(f"`ids` must be at most {MAX_SIZE}.")
     return await asyncio.gather(*(load_node(context, id_) for id_ in ids))
 
 
 async def load_destination(context: Context, id: str) -> DestinationRow | None:  # noqa: A002 - the argument's name
-    """One of the viewer's destinations; the ability comes before the ID."""
+    """The viewer's destination with this global ID, or None; the ability is checked before the ID is read."""
     context.viewer.require(Ability.VIEW)
     return await context.destination(parse_id_of(NodeType.DESTINATION, id))
 
@@ -71,18 +74,18 @@ def wanted_destinations(
     filter: Filter = UNSET,  # noqa: A002 - the argument's name
     order_by: OrderBy = UNSET,
 ) -> Wanted:
-    """What the arguments say; raises `BadInput`."""
+    """The page that the arguments ask for; raises `BadInput`."""
     order = order_by.order() if order_by else BY_ID
     chosen = filter.chosen() if filter else EVERYTHING
     return Wanted(destination_bounds(order, first, after, last, before), order, chosen)
 
 
 def load_wanted(context: Context, wanted: Wanted, *, in_full: bool) -> Awaitable[Slice[DestinationRow]]:
-    """What is wanted of the viewer's destinations; rows may be brief unless they are to be there `in_full`."""
+    """That page of the viewer's destinations; rows have the list columns, or all columns if `in_full`."""
     bounds, order, chosen = wanted
     return context.service.slice(context.viewer, bounds, chosen=chosen, order=order, in_full=in_full)
 
 
 async def count_destinations(context: Context, chosen: DestinationFilter) -> int:
-    """How many there are in all pages together: free without a filter, one statement with one."""
+    """The number of the viewer's destinations that match the filter: a counter without a filter, else one statement."""
     return await context.service.count(context.viewer, chosen)

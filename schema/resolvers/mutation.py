@@ -1,4 +1,4 @@
-"""What can be changed. Refusals travel as exceptions and become problems in `results.EXCEPTION_HANDLERS`."""
+"""The root type of mutations. Refusals are raised by the domain and become problems in `results.EXCEPTION_HANDLERS`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from strawberry.types import Info
 from models.accounts.abilities import Ability
 from models.checks import report as model
 from models.reads.listing import BY_ID
-from schema.act_once import once
+from schema.act_once import run_act
 from schema.context import Context
 from schema.resolvers.act import create_destination, delete_destination, update_destination
 from schema.types.arguments import CreateInput, Depth, IdArgument, UpdateInput
@@ -32,48 +32,48 @@ from schema.types.results import (
 )
 
 
-@strawberry.type(description="What can be changed; always of the viewer's own.")
+@strawberry.type(description="Mutations. All act on the viewer's own destinations.")
 class Mutation:
     @strawberry.mutation(description="Add a destination.")
     async def create_backup_destination(
         self,
         info: Info[Context, None],
-        input: CreateInput,  # noqa: A002 - the name on the wire
+        input: CreateInput,  # noqa: A002 - the public name
     ) -> CreateBackupDestinationResult:
         """Needs `create-backup-destinations`."""
-        row = await once(info.context, create_destination, input=input)
+        row = await run_act(info.context, create_destination, input=input)
         return CreateBackupDestinationPayload(backup_destination=present(row), edge=destination_edge(row, BY_ID))
 
-    @strawberry.mutation(description="Change the fields that are given, and keep the rest.")
+    @strawberry.mutation(description="Change the fields that are present; fields left out keep their values.")
     async def update_backup_destination(
         self,
         info: Info[Context, None],
-        id: IdArgument,  # noqa: A002 - the name on the wire
-        input: UpdateInput,  # noqa: A002 - the name on the wire
+        id: IdArgument,  # noqa: A002 - the public name
+        input: UpdateInput,  # noqa: A002 - the public name
     ) -> UpdateBackupDestinationResult:
-        """Needs `update-backup-destinations`, and says so before it reads the ID."""
-        row = await once(info.context, update_destination, id=id, input=input)
+        """Needs `update-backup-destinations`, checked before the ID is read."""
+        row = await run_act(info.context, update_destination, id=id, input=input)
         return UpdateBackupDestinationPayload(backup_destination=present(row))
 
     @strawberry.mutation(description="Remove a destination and its credentials; what it holds stays where it is.")
     async def delete_backup_destination(
         self,
         info: Info[Context, None],
-        id: IdArgument,  # noqa: A002 - the name on the wire
+        id: IdArgument,  # noqa: A002 - the public name
     ) -> DeleteBackupDestinationResult:
-        """Needs `delete-backup-destinations`, and says so before it reads the ID."""
-        return DeleteBackupDestinationPayload(deleted_id=await once(info.context, delete_destination, id=id))
+        """Needs `delete-backup-destinations`, checked before the ID is read."""
+        return DeleteBackupDestinationPayload(deleted_id=await run_act(info.context, delete_destination, id=id))
 
     @strawberry.mutation(
-        description="Ask the store whether it takes backups, step by step, and wait for the outcome; 5 times a minute."
+        description="Ask the store whether it takes backups, step by step, and wait for the result; 5 times a minute."
     )
     async def check_backup_destination(
         self,
         info: Info[Context, None],
-        id: IdArgument,  # noqa: A002 - the name on the wire
+        id: IdArgument,  # noqa: A002 - the public name
         depth: Depth = CheckDepth.FULL,
     ) -> CheckBackupDestinationResult:
-        """Needs `update-backup-destinations`, and says so before it reads the ID."""
+        """Needs `update-backup-destinations`, checked before the ID is read."""
         info.context.viewer.require(Ability.UPDATE)
         number = parse_id_of(NodeType.DESTINATION, id)
         row, report = await info.context.checks.check(info.context.viewer, number, model.CheckDepth[depth.name])
@@ -81,11 +81,11 @@ class Mutation:
             backup_destination=cast(S3CompatibleDestination, present(row)), report=present_report(report)
         )
 
-    @strawberry.mutation(description="The same for values not saved yet; nothing is stored.")
+    @strawberry.mutation(description="Run the same check with values that are not saved; nothing is stored.")
     async def test_backup_destination(
         self,
         info: Info[Context, None],
-        input: CreateInput,  # noqa: A002 - the name on the wire
+        input: CreateInput,  # noqa: A002 - the public name
         depth: Depth = CheckDepth.FULL,
     ) -> TestBackupDestinationResult:
         """Needs `update-backup-destinations`."""

@@ -1,4 +1,4 @@
-"""What can be asked."""
+"""The root type of queries."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ from schema.types.destinations import BackupDestination, Node, User, present, pr
 from schema.types.events import present_event
 
 
-@strawberry.type(description="What can be asked; always of the viewer's own.")
+@strawberry.type(description="Queries. All return the viewer's own objects.")
 class Query:
-    @strawberry.field(description="Whoever the token belongs to.")
+    @strawberry.field(description="The user that the token belongs to.")
     async def viewer(self, info: Info[Context, None]) -> User:
-        """Needs no ability: it shows the viewer to the viewer."""
+        """Needs no ability."""
         return present_viewer(await load_viewer(info.context))
 
     @strawberry.field(description="Any object of the viewer's, by its global ID.")
-    async def node(self, info: Info[Context, None], id: IdArgument) -> Node | None:  # noqa: A002 - the name on the wire
-        """None where there is none, or it is somebody else's."""
+    async def node(self, info: Info[Context, None], id: IdArgument) -> Node | None:  # noqa: A002 - the public name
+        """None when there is none, or it belongs to another user."""
         return _present(await load_node(info.context, id))
 
     @strawberry.field(
         description="Several objects of the viewer's, in the order of the IDs, at most 100; null where there is none."
     )
     async def nodes(self, info: Info[Context, None], ids: IdsArgument) -> list[Node | None]:
-        """Destinations are looked up together, and so are events."""
+        """One statement for all destinations, and one for all events."""
         return [_present(found) for found in await load_nodes(info.context, ids)]
 
     @strawberry.field(description="One of the viewer's destinations; null when there is none with this ID.")
     async def backup_destination(
         self,
         info: Info[Context, None],
-        id: IdArgument,  # noqa: A002 - the name on the wire
+        id: IdArgument,  # noqa: A002 - the public name
     ) -> BackupDestination | None:
-        """None for somebody else's too."""
+        """None also for a destination of another user."""
         row = await load_destination(info.context, id)
         return None if row is None else present(row)
 
     @strawberry.field(
-        description="The viewer's destinations, in the order of creation unless told otherwise; a page of at most 100."
+        description="The viewer's destinations, by default in the order of creation; a page of at most 100."
     )
     async def backup_destinations(
         self,
@@ -73,10 +73,10 @@ class Query:
         after: After = UNSET,
         last: Last = UNSET,
         before: Before = UNSET,
-        filter: Filter = UNSET,  # noqa: A002 - the name on the wire
+        filter: Filter = UNSET,  # noqa: A002 - the public name
         order_by: OrderBy = UNSET,
     ) -> BackupDestinationConnection:
-        """One statement, by key."""
+        """One statement, with keyset pagination."""
         info.context.viewer.require(Ability.VIEW)
         wanted = wanted_destinations(first, after, last, before, filter, order_by)
         slice_ = await load_wanted(info.context, wanted, in_full=True)
@@ -91,7 +91,7 @@ class Query:
         last: Last = UNSET,
         before: Before = UNSET,
     ) -> BackupDestinationEventConnection:
-        """One statement, by key."""
+        """One statement, with keyset pagination."""
         info.context.viewer.require(Ability.VIEW)
         bounds = event_bounds(first, after, last, before)
         return event_connection(await info.context.service.events(info.context.viewer, bounds))

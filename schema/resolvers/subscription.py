@@ -1,4 +1,4 @@
-"""What can be listened to."""
+"""The root type of subscriptions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from schema.types.events import BackupDestinationEvent, present_event
 from schema.types.ids import NodeType, parse_id_of
 
 
-@strawberry.type(description="What can be listened to; always the viewer's own.")
+@strawberry.type(description="Subscriptions. All report on the viewer's own destinations.")
 class Subscription:
     @strawberry.subscription(
-        description="What happens to the viewer's destinations, in order; `after` resumes behind an event already seen."
+        description="Events of the viewer's destinations, in order; `after` resumes after an event already seen."
     )
     async def backup_destination_events(
         self, info: Info[Context, None], after: AfterEvent = UNSET

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.accounts.viewer import Viewer
 from models.errors import Refusal, TooManyAttempts, Unauthenticated
-from schema.compiler.compiler import Bound
+from schema.compiler.compiler import BoundOperation
 from schema.context import Context, context_of
 from schema.errors import Code, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
@@ -97,7 +97,7 @@ class GraphQLView:
     async def _read(
         self,
         request: Request,
-        bound: Bound | None,
+        bound: BoundOperation | None,
         prepared: Prepared,
         params: Params,
         context: Context,

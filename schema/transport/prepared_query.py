@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.accounts.viewer import Viewer
-from schema.compiler.compiler import Bound
+from schema.compiler.compiler import BoundOperation
 from schema.context import context_of
 from schema.transport.negotiation import MediaType
 from web.request_state import Headers
@@ -31,7 +31,7 @@ class PreparedQuery:
 
     ability = None
 
-    def __init__(self, bound: Bound, headers: Headers, state: Mapping[str, Any]) -> None:
+    def __init__(self, bound: BoundOperation, headers: Headers, state: Mapping[str, Any]) -> None:
         """`state` is what the lifespan left for every request."""
         self._bound = bound
         self._state = state

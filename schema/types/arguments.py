@@ -17,14 +17,25 @@ from schema.types.inputs import (
 IdArgument = Annotated[strawberry.ID, strawberry.argument(description="The global ID of the object.")]
 IdsArgument = Annotated[list[strawberry.ID], strawberry.argument(description="Global IDs, at most 100.")]
 
-First = Annotated[int | None, strawberry.argument(description="How many from the start, 0 to 100; 15 unless given.")]
-After = Annotated[str | None, strawberry.argument(description="Only what is behind the edge with this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description="How many from the end, 0 to 100; not with `first`.")]
-Before = Annotated[str | None, strawberry.argument(description="Only what is before the edge with this cursor.")]
-Filter = Annotated[BackupDestinationFilter | None, strawberry.argument(description="Which destinations.")]
-OrderBy = Annotated[BackupDestinationOrder | None, strawberry.argument(description="In which order.")]
+First = Annotated[
+    int | None, strawberry.argument(description="The number of items from the start, 0 to 100; the default is 15.")
+]
+After = Annotated[str | None, strawberry.argument(description="Only items after the edge with this cursor.")]
+Last = Annotated[
+    int | None,
+    strawberry.argument(description="The number of items from the end, 0 to 100; not together with `first`."),
+]
+Before = Annotated[str | None, strawberry.argument(description="Only items before the edge with this cursor.")]
+Filter = Annotated[
+    BackupDestinationFilter | None, strawberry.argument(description="Conditions that the destinations must meet.")
+]
+OrderBy = Annotated[
+    BackupDestinationOrder | None, strawberry.argument(description="The order of the list; by creation if left out.")
+]
 AfterEvent = Annotated[strawberry.ID | None, strawberry.argument(description="The ID of the last event already seen.")]
 
-Depth = Annotated[CheckDepth, strawberry.argument(description="How far to climb.")]
+Depth = Annotated[CheckDepth, strawberry.argument(description="Which steps to run.")]
 CreateInput = Annotated[CreateBackupDestinationInput, strawberry.argument(description="The destination to create.")]
-UpdateInput = Annotated[UpdateBackupDestinationInput, strawberry.argument(description="What to change.")]
+UpdateInput = Annotated[
+    UpdateBackupDestinationInput, strawberry.argument(description="The fields to change, with their new values.")
+]

@@ -1,4 +1,4 @@
-"""The connections: pages by key with opaque cursors, after the Relay cursor connections specification."""
+"""Connections after the Relay cursor connections specification: keyset pages with opaque cursors."""
 
 from __future__ import annotations
 
@@ -33,42 +33,42 @@ _EVENT = "event"
 _NO_CURSOR = "This is not a cursor of this API."
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there is more behind this page.")
-    has_previous_page: bool = strawberry.field(description="Whether there is more before this page.")
+    has_next_page: bool = strawberry.field(description="Whether there are items after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether there are items before this page.")
     start_cursor: str | None = strawberry.field(description="The cursor of the first edge; null on an empty page.")
     end_cursor: str | None = strawberry.field(description="The cursor of the last edge; null on an empty page.")
 
 
 @strawberry.type(description="One destination in a list.")
 class BackupDestinationEdge:
-    cursor: str = strawberry.field(description="Where this edge is, for `after` and `before`.")
+    cursor: str = strawberry.field(description="The position of this edge, for `after` and `before`.")
     node: BackupDestination = strawberry.field(description="The destination.")
 
 
 @strawberry.type(description="A page of destinations.")
 class BackupDestinationConnection:
     edges: list[BackupDestinationEdge] = strawberry.field(description="The destinations with their cursors, in order.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    page_info: PageInfo = strawberry.field(description="The position of this page in the list.")
     chosen: strawberry.Private[DestinationFilter]
 
     @strawberry.field(description="How many destinations there are in all pages together.")
     async def total_count(self, info: Info[Context, None]) -> int:
-        """Free without a filter, one statement with one."""
+        """Reads a counter without a filter; runs one statement with one."""
         return await info.context.service.count(info.context.viewer, self.chosen)
 
 
 @strawberry.type(description="One event in a list.")
 class BackupDestinationEventEdge:
-    cursor: str = strawberry.field(description="Where this edge is, for `after` and `before`.")
+    cursor: str = strawberry.field(description="The position of this edge, for `after` and `before`.")
     node: BackupDestinationEvent = strawberry.field(description="The event.")
 
 
 @strawberry.type(description="A page of events.")
 class BackupDestinationEventConnection:
     edges: list[BackupDestinationEventEdge] = strawberry.field(description="The events with their cursors, in order.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies in the list.")
+    page_info: PageInfo = strawberry.field(description="The position of this page in the list.")
 
 
 def destination_bounds(
@@ -94,7 +94,7 @@ def event_bounds(first: First, after: After, last: Last, before: Before) -> Boun
 
 
 def destination_cursor(row: Row, order: DestinationOrder) -> str:
-    """A row's place in that order."""
+    """The cursor of a row in that order."""
     if order.field is OrderField.ID:
         return _encode([OrderField.ID, None, row.id])
     position = position_of(row, order)
@@ -102,20 +102,20 @@ def destination_cursor(row: Row, order: DestinationOrder) -> str:
 
 
 def destination_edge(row: Row, order: DestinationOrder) -> BackupDestinationEdge:
-    """A row with its place in that order."""
+    """The edge of a row in that order."""
     return BackupDestinationEdge(cursor=destination_cursor(row, order), node=present(row))
 
 
 def destination_connection(
     slice_: Slice[Row], order: DestinationOrder, chosen: DestinationFilter
 ) -> BackupDestinationConnection:
-    """A slice as a page."""
+    """The connection of one slice of destinations."""
     edges = [destination_edge(row, order) for row in slice_.rows]
     return BackupDestinationConnection(edges=edges, page_info=_page_info(slice_, edges), chosen=chosen)
 
 
 def event_connection(slice_: Slice[Event]) -> BackupDestinationEventConnection:
-    """A slice of the audit log as a page."""
+    """The connection of one slice of the audit log."""
     edges = [
         BackupDestinationEventEdge(cursor=_encode([_EVENT, None, event.id]), node=present_event(event))
         for event in slice_.rows
@@ -133,7 +133,7 @@ def _page_info(slice_: Slice[Any], edges: list[Any]) -> PageInfo:
 
 
 def _size(first: First, last: Last) -> int:
-    """How many are wanted; an argument left out is neither None nor an integer here."""
+    """The page size. An argument that was left out is `UNSET`, neither None nor an integer."""
     if isinstance(first, int) and isinstance(last, int):
         raise BadInput("Give `first` or `last`, not both.")
     name, size = ("first", first) if isinstance(first, int) else ("last", last)

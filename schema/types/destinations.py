@@ -1,4 +1,4 @@
-"""The objects of this door: a node, a user, and an interface type per family of destination kinds."""
+"""The object types of the GraphQL schema: nodes, users, and an interface per family of destination kinds."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class S3CompatibleDestination(BackupDestination):
 
     @strawberry.field(description="The last check, step by step; null before the first.")
     def last_check(self) -> CheckReport | None:
-        """Read from what is stored only where it is asked for."""
+        """Parsed from the stored JSON only when the field is selected."""
         return present_stored(self.stored_check)
 
 
@@ -79,7 +79,7 @@ CONCRETE_DESTINATIONS = (AmazonS3Destination, CustomS3Destination, LocalDestinat
 
 
 def present(row: Row) -> BackupDestination:
-    """A row as the object of its kind."""
+    """The GraphQL object of a row, of the type of its kind."""
     match row.kind:
         case DestinationKind.AMAZON_S3:
             return AmazonS3Destination(**_node(row), **_bucket(row), region=row.region or "")

@@ -1,4 +1,4 @@
-"""The enums of this door, each value described; their values are the model's."""
+"""The enums of the GraphQL schema; each member's value is that of the domain enum it stands for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DestinationKind(Enum):
     LOCAL = enum_value(Kind.LOCAL.value, description="A directory on the server that takes the backup.")
 
 
-@strawberry.enum(description="Whether a destination answered when it was last checked.")
+@strawberry.enum(description="The result of a destination's last check.")
 class Reachability(Enum):
     UNKNOWN = enum_value(Found.UNKNOWN.value, description="It has not been checked yet.")
     CHECKING = enum_value(Found.CHECKING.value, description="A check is under way.")
@@ -28,12 +28,12 @@ class Reachability(Enum):
     UNREACHABLE = enum_value(Found.UNREACHABLE.value, description="A step failed.")
 
 
-@strawberry.enum(description="The door an act came through.")
+@strawberry.enum(description="The API or part of the gateway through which a change was made.")
 class EventProtocol(Enum):
     GRAPHQL = enum_value(Protocol.GRAPHQL.value, description="This API.")
     REST = enum_value(Protocol.REST.value, description="The REST API.")
     COMMAND_LINE = enum_value(Protocol.COMMAND_LINE.value, description="The operator's command line.")
-    SCHEDULER = enum_value(Protocol.SCHEDULER.value, description="The gateway itself, at its time.")
+    SCHEDULER = enum_value(Protocol.SCHEDULER.value, description="The gateway's own scheduled checks.")
 
 
 @strawberry.enum(

@@ -1,4 +1,4 @@
-"""What happened to a destination, as objects of this door."""
+"""The event types of the GraphQL schema, and `present_event`, which makes them from stored events."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class BackupDestinationEvent(Node):
     occurred_at: datetime = strawberry.field(description="When it happened.")
     backup_destination_id: strawberry.ID = strawberry.field(description="The destination's ID, also after it is gone.")
     protocol: EventProtocol = strawberry.field(
-        description="Through which door: GraphQL, REST, the command line, the scheduler."
+        description="Through which API or part of the gateway: GraphQL, REST, command line or scheduler."
     )
     token_name: str | None = strawberry.field(
-        description="The token that did it; null for the command line and the scheduler."
+        description="The name of the token that was used; null for the command line and the scheduler."
     )
 
 

@@ -1,4 +1,4 @@
-"""Global IDs, `BackupDestination:1`: which type, and which number REST knows it by. They do not tell the kind."""
+"""Global IDs such as `BackupDestination:1`: the type and the number that the REST API uses, but not the kind."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def global_id(type_: NodeType, number: int) -> str:
 
 
 def parse_id(text: str) -> tuple[NodeType, int]:
-    """Read any global ID; raises `BadInput` for what is none."""
+    """The type and the number of any global ID; raises `BadInput` for any other text."""
     match = _FORM.fullmatch(text)
     if match is None or match[1] not in _TYPES:
         raise BadInput("This is not an ID of this API.")

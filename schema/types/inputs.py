@@ -1,4 +1,4 @@
-"""What mutations and lists take. Each input knows its raw attributes; the rules are the model's."""
+"""The input types of the GraphQL schema. Each makes raw attributes, which the domain validates."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class CreateBackupDestinationInput:
     )
 
     def raw(self) -> Raw:
-        """The raw attributes of the kind that was given."""
+        """The raw attributes of the one kind that is set."""
         if self.amazon_s3 is not None:
             amazon = self.amazon_s3.value
             return _bucket(amazon) | {Attribute.KIND: Kind.AMAZON_S3, Attribute.REGION: amazon.region}
@@ -88,7 +88,7 @@ class UpdateBackupDestinationInput:
     credentials: strawberry.Maybe[S3CredentialsInput | None] = strawberry.field(description="The keys the backup uses.")
 
     def raw(self) -> Raw:
-        """The raw attributes that were given."""
+        """The raw attributes of the fields that are present."""
         given = {
             Attribute.LABEL: self.label,
             Attribute.BUCKET_NAME: self.bucket_name,
@@ -104,7 +104,7 @@ class UpdateBackupDestinationInput:
         return raw
 
 
-@strawberry.input(description="Which destinations; a condition left out lets every one through.")
+@strawberry.input(description="Conditions that destinations must meet; a condition left out is met by all.")
 class BackupDestinationFilter:
     kinds: list[DestinationKind] | None = strawberry.field(
         default=None, description="Only destinations of one of these kinds."
@@ -117,7 +117,7 @@ class BackupDestinationFilter:
     )
 
     def chosen(self) -> DestinationFilter:
-        """The filter in the model's words."""
+        """The domain's filter for these conditions."""
         return DestinationFilter(
             kinds=frozenset(Kind[kind.name] for kind in self.kinds) if self.kinds is not None else None,
             reachability=frozenset(Found[found.name] for found in self.reachability)
@@ -130,10 +130,10 @@ class BackupDestinationFilter:
 @strawberry.input(description="The order of a list.")
 class BackupDestinationOrder:
     field: BackupDestinationOrderField = strawberry.field(description="What to order by.")
-    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="Which way.")
+    direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction of the order.")
 
     def order(self) -> DestinationOrder:
-        """The order in the model's words."""
+        """The domain's order for this field and direction."""
         return DestinationOrder(field=OrderField[self.field.name], descending=self.direction is OrderDirection.DESC)
 
 

@@ -1,4 +1,4 @@
-"""This door's names of attributes and kinds, where the schema's own classes do not say them."""
+"""The GraphQL names of attributes and kinds, for the paths and sentences of violations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATHS: dict[Attribute, tuple[str, ...]] = {
     Attribute.ENDPOINT: ("endpoint",),
     Attribute.PATH_STYLE_ENDPOINT: ("pathStyleEndpoint",),
 }
-"""Where an attribute is in the input of one kind."""
+"""The path of an attribute inside the input of one kind."""
 
 WORDS: dict[Attribute, str] = {
     Attribute.LABEL: "label",
@@ -28,16 +28,16 @@ WORDS: dict[Attribute, str] = {
     Attribute.ENDPOINT: "endpoint",
     Attribute.PATH_STYLE_ENDPOINT: "path style endpoint",
 }
-"""What a sentence calls an attribute."""
+"""The name of an attribute in a sentence."""
 
 INPUTS: dict[DestinationKind, str] = {
     DestinationKind.AMAZON_S3: "amazonS3",
     DestinationKind.CUSTOM_S3: "customS3",
     DestinationKind.LOCAL: "local",
 }
-"""The field of `CreateBackupDestinationInput` that stands for a kind."""
+"""The field of `CreateBackupDestinationInput` for a kind."""
 
 
 def changed_names(attributes: Iterable[str]) -> list[str]:
-    """Attribute names as fields of this door, each once: both keys are `credentials`."""
+    """The GraphQL fields of attribute names, each once: both keys are `credentials`."""
     return list(dict.fromkeys(PATHS[Attribute(attribute)][0] for attribute in attributes))

@@ -1,4 +1,4 @@
-"""What mutations answer: a payload, or the problems that can happen; and the one map from refusals to problems."""
+"""Results of mutations: unions of a payload and the possible problems; and the map from refusals to problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from schema.types.enums import ViolationCode
 from schema.types.names import INPUTS, PATHS, WORDS
 
 
-@strawberry.interface(description="Why a mutation was not carried out, in words fit for the person who asked.")
+@strawberry.interface(description="Why a mutation was not carried out, in a sentence that can be shown to the user.")
 class Problem:
     message: str = strawberry.field(description="One sentence.")
 
@@ -27,8 +27,8 @@ class Problem:
 @strawberry.type(description="One rule broken by one input field.")
 class Violation:
     path: list[str] = strawberry.field(description='Where in `input` the field is, such as `["customS3", "endpoint"]`.')
-    code: ViolationCode = strawberry.field(description="How, for programs.")
-    message: str = strawberry.field(description="How, for people.")
+    code: ViolationCode = strawberry.field(description="How the rule is broken, for programs.")
+    message: str = strawberry.field(description="How the rule is broken, for people.")
 
 
 @strawberry.type(description="The input breaks at least one rule.")
@@ -41,7 +41,7 @@ class NotFoundProblem(Problem):
     pass
 
 
-@strawberry.type(description="The destination is somebody else's.")
+@strawberry.type(description="The destination belongs to another user.")
 class ForbiddenProblem(Problem):
     pass
 
@@ -142,7 +142,7 @@ EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable())
 
 
 def validation_problem(refusal: ValidationFailed, field_name: str) -> ValidationProblem:
-    """What that field of the mutation says of broken rules: the paths of a creation lead through the kind."""
+    """The problem that a mutation returns for broken rules. In `create…` and `test…` a path starts at the kind."""
     of_kind = refusal.kind is not None and field_name.startswith(("create", "test"))
     prefix = (INPUTS[refusal.kind],) if of_kind and refusal.kind is not None else ()
     violations = [_violation(broken, prefix) for broken in refusal.violations]

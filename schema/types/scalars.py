@@ -1,4 +1,4 @@
-"""The one scalar of ours: a moment as both doors show it."""
+"""The scalar `DateTime`: a timestamp in UTC, in the format that both APIs use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.timestamps import WRITTEN
 
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
-    description="A moment in UTC, in whole seconds, such as `2024-08-07T00:00:00Z`.",
+    description="A timestamp in UTC, in whole seconds, such as `2024-08-07T00:00:00Z`.",
     specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
     serialize=WRITTEN.__getitem__,
     parse_value=datetime.fromisoformat,

@@ -143,4 +143,4 @@ def test_the_fuzz_writes_every_field_of_the_inputs() -> None:
         name: set(types[name].fields)  # type: ignore[attr-defined] # inputs have them
         for name in FIELDS
     }
-    assert Context.__dataclass_fields__["outcome"].default is None
+    assert Context.__dataclass_fields__["act_result"].default is None

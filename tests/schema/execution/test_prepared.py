@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from schema.compiler.compiler import Compiled
+from schema.compiler.compiler import CompiledOperation
 from schema.execution.engine import Engine
 from schema.execution.prepared import Prepared
 from schema.limits import Limits
@@ -39,7 +39,7 @@ def test_an_operation_is_compiled_when_it_comes_a_second_time(text: str) -> None
 
     assert operation.compiled(SCHEMA) is None
     second = operation.compiled(SCHEMA)
-    assert isinstance(second, Compiled)
+    assert isinstance(second, CompiledOperation)
     assert all(operation.compiled(SCHEMA) is second for _ in range(3))
 
 

@@ -16,7 +16,7 @@ from tortoise.transactions import in_transaction
 
 from models.destinations.table import BackupDestination
 from models.events.event import Event
-from schema.execution.engine import Engine, NotExecuted, Written
+from schema.execution.engine import Engine, NotExecuted, ResponseText
 from schema.execution.prepared import Prepared
 from schema.limits import Limits
 from tests.support.fuzz.fuzz_stage import FORBIDDEN, OTHER, WATCHED, Stage
@@ -82,11 +82,11 @@ class MutationFuzz:
         assert found == wanted, f"\n{text}\n{variables}\ngraphql-core: {wanted}\nwritten:      {found}"
         return None if watched is None else watched.text
 
-    async def _by_graphql_core(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> Written:
-        return Written.of(await self._engine.run(prepared, variables, context))
+    async def _by_graphql_core(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> ResponseText:
+        return ResponseText.of(await self._engine.run(prepared, variables, context))
 
     async def _come(
-        self, prepared: Prepared, variables: Mapping[str, Any], viewer: str, ask: Callable[..., Awaitable[Written]]
+        self, prepared: Prepared, variables: Mapping[str, Any], viewer: str, ask: Callable[..., Awaitable[ResponseText]]
     ) -> Come | None:
         come = None
         try:
@@ -94,7 +94,7 @@ class MutationFuzz:
                 try:
                     written = await ask(prepared, variables, self._stage.context(viewer, None))
                 except NotExecuted as refusal:
-                    written = Written.of(refusal.answer)
+                    written = ResponseText.of(refusal.answer)
                 rows = await BackupDestination.all().order_by("id").values()
                 kept = [{name: row[name] for name in row.keys() - _NEVER_THE_SAME} for row in rows]
                 come = _REQUEST_ID.sub(b"", written.text), kept, await Event.all().order_by("id").values()

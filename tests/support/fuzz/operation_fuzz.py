@@ -18,9 +18,9 @@ from typing import Any
 
 import orjson
 
-from schema.compiler.compiler import Bound, Compiled
+from schema.compiler.compiler import BoundOperation, CompiledOperation
 from schema.context import Context
-from schema.execution.engine import Engine, NotExecuted, Written
+from schema.execution.engine import Engine, NotExecuted, ResponseText
 from schema.execution.prepared import Prepared
 from schema.limits import Limits
 from tests.support.fuzz.fuzz_stage import EMPTY, FORBIDDEN, OTHER, WATCHED, Stage, staged
@@ -59,10 +59,10 @@ SHOWN = (
 """What must have been seen in answers."""
 _BROKEN_SHARE = 0.1
 _REQUEST_ID = re.compile(rb"(?<=the request id is )[0-9a-f]{16}")
-Ask = Callable[[Prepared, Mapping[str, Any], Context], Awaitable[Written]]
+Ask = Callable[[Prepared, Mapping[str, Any], Context], Awaitable[ResponseText]]
 
 
-async def write(engine: Engine, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:
+async def write(engine: Engine, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> ResponseText:
     """The answer of the gateway's own way."""
     return await engine.write(engine.bind(prepared, variables), prepared, variables, context)
 
@@ -70,9 +70,9 @@ async def write(engine: Engine, prepared: Prepared, variables: Mapping[str, Any]
 class Watched:
     """A compiled operation, and what it answered the last time; None when it left that to graphql-core."""
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: CompiledOperation) -> None:
         self._compiled = compiled
-        self._bound: Bound | None = None
+        self._bound: BoundOperation | None = None
         self.text: bytes | None = None
 
     def bind(self, variables: Mapping[str, Any]) -> Watched | None:
@@ -199,15 +199,17 @@ class Fuzz:
             f"\ngraphql-core: {wanted.text.decode()}\nwritten:      {found.text.decode()}"
         )
 
-    async def _by_graphql_core(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Written:
-        return Written.of(await self._engine.run(prepared, variables, context))
+    async def _by_graphql_core(
+        self, prepared: Prepared, variables: Mapping[str, Any], context: Context
+    ) -> ResponseText:
+        return ResponseText.of(await self._engine.run(prepared, variables, context))
 
-    async def _answer(self, prepared: Prepared, case: Case, ask: Ask) -> Written:
+    async def _answer(self, prepared: Prepared, case: Case, ask: Ask) -> ResponseText:
         """The answer, or the refusal, without what is never the same twice."""
         try:
             written = await ask(prepared, case.variables, self._stage.context(case.viewer, case.broken_seed))
         except NotExecuted as refusal:
-            written = Written.of(refusal.answer)
+            written = ResponseText.of(refusal.answer)
         return written._replace(text=_REQUEST_ID.sub(b"", written.text))
 
 

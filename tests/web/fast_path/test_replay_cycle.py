@@ -16,7 +16,7 @@ from models.accounts.viewer import Viewer
 from models.errors import DatabaseUnavailable
 from models.reads.reads import TokenRow
 from rest.prepared_reads import ListRead
-from schema.compiler.compiler import Bound
+from schema.compiler.compiler import BoundOperation
 from schema.transport.http import GraphQLView
 from schema.transport.prepared_query import PreparedQuery
 from tests.support.gateway.gateway import Account, Gateway
@@ -29,7 +29,18 @@ from web.fast_path.prepared_request import PreparedRequest, ResponseHead
 
 CACHE_BYTES = 1_048_576
 FOLLOWED = (
-    *(dict, OrderedDict, tuple, list, PreparedRequest, PreparationKey, RequestKey, ListRead, PreparedQuery, Bound),
+    *(
+        dict,
+        OrderedDict,
+        tuple,
+        list,
+        PreparedRequest,
+        PreparationKey,
+        RequestKey,
+        ListRead,
+        PreparedQuery,
+        BoundOperation,
+    ),
     *(KnownToken, TokenRow, Viewer, ResponseHead),
 )
 """What the memory of the fast path is made of; the parts of the gateway that it names are shared by all requests."""
