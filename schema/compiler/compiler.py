@@ -28,7 +28,7 @@ class BoundOperation:
     It refers to the operation weakly: the engine's bounded cache of documents decides how long that memory is used.
     """
 
-    __slots__ = ("_compiled", "_arguments")
+    __slots__ = ("_arguments", "_compiled")
 
     def __init__(self, compiled: CompiledOperation, arguments: tuple[Any, ...]) -> None:
         self._compiled = ref(compiled)
