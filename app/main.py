@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app import gc_tuning as memory
-from app.check_scheduler import check_by_the_clock, make_checks
+from app.check_scheduler import LazyProber, count_in, run_scheduled_checks
 from app.database import connections, open_database
 from app.pages import health
 from app.pages.explorer import Explorer
@@ -25,6 +25,7 @@ from app.settings import Settings, load_settings, metrics_directory
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
 from models.background import in_background
+from models.checks.checks import Checks
 from models.errors import DatabaseUnavailable
 from models.events.event_stream import EventStreams
 from models.reads.reads import Reads
@@ -66,10 +67,11 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             await stack.enter_async_context(open_database(settings.address))
             vault = await open_vault(settings)
             service = DestinationService(vault, streams, reads)
-            checks = make_checks(settings, vault, streams, limiter=limiters.checks, outcomes=checked)
+            prober = LazyProber(settings.address_policy)
+            checks = Checks(vault, prober, streams, count=count_in(limiters.checks), outcomes=checked)
             stack.push_async_callback(checks.aclose)
-            clock = check_by_the_clock(checks, settings.check_every)
-            await stack.enter_async_context(in_background(clock, name="checks by the clock"))
+            scheduled = run_scheduled_checks(checks, settings.check_every)
+            await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))
             await stack.enter_async_context(_written_behind(usage))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
             if settings.address.url is not None:

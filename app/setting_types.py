@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from app.database import parse_address
 from models.accounts.accounts import parse_duration
 from models.errors import AccountRefused
-from s3.address_policy import parse_openings
+from s3.address_policy import parse_allow_rules
 from web.rate_limit.rate import parse_rate
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
@@ -114,10 +114,10 @@ def networks(text: str) -> tuple[str, ...]:
     return found
 
 
-def openings(text: str) -> tuple[str, ...]:
-    """See `parse_openings`."""
+def allow_rules(text: str) -> tuple[str, ...]:
+    """Entries of the form that `parse_allow_rules` reads."""
     found = _parts(text)
-    parse_openings(found)
+    parse_allow_rules(found)
     return found
 
 

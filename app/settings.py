@@ -12,7 +12,7 @@ from app import setting_types as forms
 from app.database import DatabaseAddress, parse_address
 from models.accounts.accounts import parse_duration
 from models.vault.secret import Secret
-from s3.address_policy import AddressPolicy, parse_openings
+from s3.address_policy import AddressPolicy, parse_allow_rules
 from schema.limits import Limits
 
 PREFIX = "MOORINGS_"
@@ -53,7 +53,9 @@ class Settings:
         "memory://", "memory:// counts per process, redis://… exactly", forms.count_storage
     )
     s3_allow: tuple[str, ...] = _setting(
-        (), "private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000", forms.openings
+        (),
+        "private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000",
+        forms.allow_rules,
     )
     check_interval: str = _setting(
         "6h", "how often each destination is checked, such as 6h or 30m, or off for only when asked", forms.interval
@@ -84,7 +86,7 @@ class Settings:
     @property
     def address_policy(self) -> AddressPolicy:
         """Which addresses a check may connect to."""
-        return AddressPolicy(parse_openings(self.s3_allow))
+        return AddressPolicy(parse_allow_rules(self.s3_allow))
 
     @property
     def check_every(self) -> timedelta | None:

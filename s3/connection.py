@@ -1,4 +1,4 @@
-"""Requests and bounded answers between one check and one store, over one connection at a time."""
+"""HTTP requests and size-limited responses between one check and one store, over one connection at a time."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import Any
 import httpcore
 
 from models.checks.report import CheckCode
+from models.destinations.endpoint_url import EndpointUrl
 from s3.address_policy import Address
-from s3.dialer import Network
-from s3.endpoint import Location
+from s3.dialer import Dialer
 from s3.signature_v4 import Request
-from s3.steps import Stumbled
+from s3.steps import StepFailed
 
 MAX_HEAD_BYTES = 16_384
-MAX_ANSWER_BYTES = 65_536
-"""Of one answer as it comes from the wire, its head included; no more than that is read."""
+"""Of the head of a response."""
+MAX_RESPONSE_BYTES = 65_536
+"""Of a whole response as it comes from the socket, the head included; the rest is not read."""
 
-MAX_PARTS = 512
-"""Chunks of one answer: ten thousand of a byte each would take the parser a tenth of a second."""
+MAX_CHUNKS = 512
+"""Of one response: ten thousand chunks of a byte each would take the parser a tenth of a second."""
 
 _UNSIGNED = {"user-agent": "moorings-check", "accept-encoding": "identity"}
 _BROKEN = (httpcore.NetworkError, httpcore.RemoteProtocolError, OSError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What a store answered; `is_whole` says whether it ended within the limit. Names of headers are small."""
+class Response:
+    """A store's response. Header names are in lower case; `is_whole` says that the body ended within the limit."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,12 +37,12 @@ class Answer:
     is_whole: bool
 
 
-class _TooLarge(Exception):
-    """More came than is read of an answer."""
+class _ResponseTooLarge(Exception):
+    """A response is longer than is read of it."""
 
 
-class _Metered(httpcore.AsyncNetworkStream):
-    """A connection that reads no more bytes than it was allowed to."""
+class _LimitedStream(httpcore.AsyncNetworkStream):
+    """A stream that reads at most `allowed` bytes; `received` counts those that were read."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
@@ -50,7 +51,7 @@ class _Metered(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
         if self.received >= self.allowed:
-            raise _TooLarge
+            raise _ResponseTooLarge
         data = await self._stream.read(min(max_bytes, self.allowed - self.received), timeout)
         self.received += len(data)
         return data
@@ -65,69 +66,70 @@ class _Metered(httpcore.AsyncNetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class Conversation:
-    """All that one check says to one store, at addresses that were judged; whatever goes wrong is a `Stumbled`."""
+class StoreConnection:
+    """The connection of one check to one store, at addresses the policy allows; failures are `StepFailed`."""
 
-    def __init__(self, network: Network, location: Location, addresses: Sequence[Address]) -> None:
-        self._network = network
-        self._location = location
+    def __init__(self, dialer: Dialer, server: EndpointUrl, addresses: Sequence[Address]) -> None:
+        self._dialer = dialer
+        self._server = server
         self._addresses = addresses
         self._stream: httpcore.AsyncNetworkStream | None = None
-        self._kept: tuple[httpcore.AsyncHTTP11Connection, _Metered] | None = None
+        self._idle: tuple[httpcore.AsyncHTTP11Connection, _LimitedStream] | None = None
 
-    def another(self) -> Conversation:
-        """A new one with the same store at the same addresses."""
-        return Conversation(self._network, self._location, self._addresses)
+    def renewed(self) -> StoreConnection:
+        """A new one, not opened yet, to the same store at the same addresses."""
+        return StoreConnection(self._dialer, self._server, self._addresses)
 
     async def connect(self) -> httpcore.AsyncNetworkStream:
-        """Open a connection, in place of the one there was."""
+        """Open a connection, in place of the one that is open."""
         await self.aclose()
-        self._stream = await self._network.connect(self._addresses, self._location.port)
+        self._stream = await self._dialer.connect(self._addresses, self._server.port)
         return self._stream
 
     async def encrypt(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
-        """Put TLS on the connection that was just opened."""
-        self._stream = await self._network.encrypt(stream, self._location.host)
+        """Start TLS on the stream that `connect` returned."""
+        self._stream = await self._dialer.encrypt(stream, self._server.host)
         return self._stream
 
-    async def exchange(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        """Send a request with these headers and read its answer.
+    async def send(self, request: Request, headers: Mapping[str, str]) -> Response:
+        """Send a request with these headers and read the response.
 
-        A connection that the store closed meanwhile is opened anew: all our requests may be repeated.
+        Where the store closed an idle connection the request is sent again over a new one: all requests of a check
+        are idempotent.
         """
         while True:
-            is_new = self._kept is None
-            connection, meter = self._kept or await self._ready()
-            self._kept = None
+            is_new = self._idle is None
+            connection, stream = self._idle or await self._opened()
+            self._idle = None
             try:
-                answer = await _ask(connection, meter, self._wired(request, headers))
-                self._kept = (connection, meter) if connection.is_available() else None
+                response = await _exchange(connection, stream, self._http_request(request, headers))
+                self._idle = (connection, stream) if connection.is_available() else None
             except _BROKEN:
-                if is_new or meter.received:
-                    raise Stumbled(CheckCode.UNEXPECTED_ANSWER) from None
+                if is_new or stream.received:
+                    raise StepFailed(CheckCode.UNEXPECTED_ANSWER) from None
             else:
-                return answer
+                return response
             finally:
-                if self._kept is None:
+                if self._idle is None:
                     await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connection."""
-        stream, self._stream, self._kept = self._stream, None, None
+        stream, self._stream, self._idle = self._stream, None, None
         if stream is not None:
             await stream.aclose()
 
-    async def _ready(self) -> tuple[httpcore.AsyncHTTP11Connection, _Metered]:
-        """A connection that nothing was said on."""
+    async def _opened(self) -> tuple[httpcore.AsyncHTTP11Connection, _LimitedStream]:
+        """A connection on which no request was sent."""
         stream = self._stream
         if stream is None:
             stream = await self.connect()
-            if self._location.scheme == "https":
+            if self._server.scheme == "https":
                 stream = await self.encrypt(stream)
-        meter = _Metered(stream)
-        return httpcore.AsyncHTTP11Connection(origin=self._url("/").origin, stream=meter), meter
+        limited = _LimitedStream(stream)
+        return httpcore.AsyncHTTP11Connection(origin=self._url("/").origin, stream=limited), limited
 
-    def _wired(self, request: Request, headers: Mapping[str, str]) -> httpcore.Request:
+    def _http_request(self, request: Request, headers: Mapping[str, str]) -> httpcore.Request:
         sent = {**_UNSIGNED, **headers}
         if request.body:
             sent["content-length"] = str(len(request.body))
@@ -136,27 +138,29 @@ class Conversation:
         )
 
     def _url(self, target: str) -> httpcore.URL:
-        place = self._location
-        return httpcore.URL(scheme=place.scheme, host=place.host, port=place.port, target=target)
+        server = self._server
+        return httpcore.URL(scheme=server.scheme, host=server.host, port=server.port, target=target)
 
 
-async def _ask(connection: httpcore.AsyncHTTP11Connection, meter: _Metered, request: httpcore.Request) -> Answer:
-    """One request and as much of its answer as is read; the connection stays open only behind a whole one."""
-    meter.received, meter.allowed = 0, MAX_HEAD_BYTES
-    parts: list[bytes] = []
+async def _exchange(
+    connection: httpcore.AsyncHTTP11Connection, stream: _LimitedStream, request: httpcore.Request
+) -> Response:
+    """Send a request and read its response up to the limits; the connection stays open only after a whole one."""
+    stream.received, stream.allowed = 0, MAX_HEAD_BYTES
+    chunks: list[bytes] = []
     is_whole = True
     try:
         response = await connection.handle_async_request(request)
-    except _TooLarge:
-        raise Stumbled(CheckCode.UNEXPECTED_ANSWER) from None
-    meter.allowed = MAX_ANSWER_BYTES
+    except _ResponseTooLarge:
+        raise StepFailed(CheckCode.UNEXPECTED_ANSWER) from None
+    stream.allowed = MAX_RESPONSE_BYTES
     try:
-        async for part in response.aiter_stream():
-            parts.append(part)
-            if len(parts) == MAX_PARTS:
-                raise _TooLarge
-    except _TooLarge:
+        async for chunk in response.aiter_stream():
+            chunks.append(chunk)
+            if len(chunks) == MAX_CHUNKS:
+                raise _ResponseTooLarge
+    except _ResponseTooLarge:
         is_whole = False
     await response.aclose()
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-    return Answer(status=response.status, headers=headers, body=b"".join(parts), is_whole=is_whole)
+    return Response(status=response.status, headers=headers, body=b"".join(chunks), is_whole=is_whole)

@@ -1,6 +1,6 @@
-"""Connections to judged addresses: resolved once, all answers admitted or none, and dialled exactly as judged.
+"""Resolves a host once, refuses it unless the policy allows every address, and connects to exactly those addresses.
 
-No environment, no proxy, no pool: what connects is here, and a connection belongs to one check.
+No proxy of the environment and no connection pool: a connection belongs to one check.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import httpcore
 from models.checks.report import CheckCode
 from s3.address_policy import Address, AddressPolicy, read_address
 from s3.resolver import Resolver
-from s3.steps import Stumbled
+from s3.steps import StepFailed
 
 CONNECT_S = 3.0
 MAX_TRIED = 4
-"""Addresses of one host that are tried: whoever owns a name decides how many it has."""
+"""Addresses of one host that are tried: the owner of a name decides how many it has."""
 
 
-class NameMismatch(Stumbled):
+class NameMismatch(StepFailed):
     """The certificate is trusted and belongs to another host."""
 
 
-class Network:
-    """Resolves, connects and encrypts; every refusal and failure is a `Stumbled`."""
+class Dialer:
+    """Resolves, connects and starts TLS; every refusal and failure is a `StepFailed`."""
 
     def __init__(
         self, policy: AddressPolicy, resolver: Resolver, *, tls: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend
@@ -37,21 +37,21 @@ class Network:
         self._backend = backend
 
     async def addresses(self, host: str, port: int) -> Sequence[Address]:
-        """The addresses to try, in order. One that is not admitted refuses the host, whatever the others are."""
+        """The addresses to try, in order. If the policy does not allow one of them, the host is refused."""
         literal = read_address(host)
         try:
             texts = [host] if literal is not None else await self._resolver.resolve(host)
         except (OSError, UnicodeError):
-            raise Stumbled(CheckCode.DNS_FAILURE) from None
+            raise StepFailed(CheckCode.DNS_FAILURE) from None
         if not texts:
-            raise Stumbled(CheckCode.DNS_FAILURE)
+            raise StepFailed(CheckCode.DNS_FAILURE)
         found: dict[Address, None] = {}
         for text in texts:
             address = read_address(text)
-            if address is None or not self._policy.admits(address, host=host, port=port):
-                raise Stumbled(CheckCode.ENDPOINT_NOT_ALLOWED)
+            if address is None or not self._policy.allows(address, host=host, port=port):
+                raise StepFailed(CheckCode.ENDPOINT_NOT_ALLOWED)
             found[address] = None
-        return _by_turns(list(found))[:MAX_TRIED]
+        return _alternating(list(found))[:MAX_TRIED]
 
     async def connect(self, addresses: Sequence[Address], port: int) -> httpcore.AsyncNetworkStream:
         """A connection to the first address that accepts one."""
@@ -63,18 +63,18 @@ class Network:
                 code = CheckCode.CONNECT_FAILED
             except httpcore.ConnectTimeout:
                 continue
-        raise Stumbled(code)
+        raise StepFailed(code)
 
     async def encrypt(self, stream: httpcore.AsyncNetworkStream, host: str) -> httpcore.AsyncNetworkStream:
-        """TLS over the connection, the peer's certificate proven for `host`; closes the connection when that fails."""
+        """TLS over the connection, the certificate verified for `host`; closes the connection when that fails."""
         try:
             return await stream.start_tls(self._tls, server_hostname=host)
         except httpcore.ConnectError as error:
             cause = error.__cause__
             foreign = isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _NAME_MISMATCHES
-            raise (NameMismatch if foreign else Stumbled)(CheckCode.TLS_FAILED) from None
+            raise (NameMismatch if foreign else StepFailed)(CheckCode.TLS_FAILED) from None
         except (httpcore.NetworkError, OSError):
-            raise Stumbled(CheckCode.TLS_FAILED) from None
+            raise StepFailed(CheckCode.TLS_FAILED) from None
         except BaseException:
             await stream.aclose()
             raise
@@ -84,8 +84,8 @@ _NAME_MISMATCHES = (62, 64)
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
 
 
-def _by_turns(addresses: Sequence[Address]) -> list[Address]:
-    """One family after the other, so that one without a route does not use the others' turns up."""
+def _alternating(addresses: Sequence[Address]) -> list[Address]:
+    """IPv6 and IPv4 in turn, so that a family without a route does not use up all tries."""
     first = addresses[0].version
     families = (
         [a for a in addresses if a.version == first],

@@ -1,4 +1,4 @@
-"""Looks host names up without ever keeping the rest of the process waiting for a name server that hangs."""
+"""Resolves host names without blocking the process while a name server hangs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Protocol
 
 
 class Resolver(Protocol):
-    """Says which addresses a host has."""
+    """Resolves host names to addresses."""
 
     async def resolve(self, host: str) -> Sequence[str]:
         """All its addresses, as texts; raises `OSError` or `UnicodeError` when there are none."""
 
 
 class SystemResolver:
-    """Asks the machine's own resolver, `getaddrinfo`, at most `lookups` times at once.
+    """Calls the operating system's resolver, `getaddrinfo`, for at most `lookups` hosts at once.
 
-    In threads of its own, because a thread that waits for a name server cannot be interrupted: the event loop's
-    executor would run out of them, and the end of the process would wait for them. Here others wait for a free one
-    until their own deadline, and the process ends when it wants.
+    It uses daemon threads of its own. A thread inside `getaddrinfo` cannot be interrupted: the event loop's executor
+    would run out of threads, and the process would wait for them when it exits. A call beyond the limit waits for a
+    free slot until its own deadline.
     """
 
     def __init__(self, *, lookups: int = 32) -> None:

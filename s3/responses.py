@@ -1,4 +1,4 @@
-"""Reads answers of S3 stores: which rung failed and why, by a whitelist of error codes.
+"""Reads answers of S3 stores: which step failed and why, by a whitelist of error codes.
 
 No XML parser reads what a stranger sent: the bytes are searched for a few elements, and what is found in them is
 compared with what is known. Nothing of an answer is shown, but a region that looks like one.
@@ -10,9 +10,9 @@ import re
 from http import HTTPStatus
 
 from models.checks.report import CheckCode, CheckStepName
-from s3.connection import Answer
+from s3.connection import Response
 from s3.endpoint import DEFAULT_REGION, is_region
-from s3.steps import Stumbled
+from s3.steps import StepFailed
 
 _CODE = re.compile(rb"<Code>\s*([A-Za-z]{1,64})\s*</Code>")
 _REGION = re.compile(rb"<Region>\s*([A-Za-z0-9_-]{1,32})\s*</Region>")
@@ -60,87 +60,87 @@ _KNOWN = {
     for code, words in codes.items()
     for word in words
 }
-"""What each error code of S3 means, and the rung it is about when a listing is answered with it; None: the first."""
+"""What each error code of S3 means, and the step it is about when a listing is answered with it; None: the first."""
 
 _REDIRECTS = range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-class PathStyleRefused(Stumbled):
-    """The store takes a bucket in the host name only."""
+class PathStyleRefused(StepFailed):
+    """The store refuses path-style addressing."""
 
 
-def is_success(answer: Answer) -> bool:
-    """Whether the status says that it was done."""
-    return HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
+def is_success(response: Response) -> bool:
+    """Whether the status is 2xx."""
+    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def judge_listing(answer: Answer) -> None:
-    """Raise `Stumbled` with the rung from AUTHENTICATE to LIST that failed, unless the answer lists a bucket."""
-    if not is_success(answer):
-        raise _listing_refused(answer)
-    if _LISTING in answer.body:
-        if not answer.is_whole:
-            raise Stumbled(CheckCode.UNEXPECTED_ANSWER, step=CheckStepName.LIST)
+def require_listing(response: Response) -> None:
+    """Raise `StepFailed` for the step from AUTHENTICATE to LIST that failed, unless the response lists a bucket."""
+    if not is_success(response):
+        raise _listing_refused(response)
+    if _LISTING in response.body:
+        if not response.is_whole:
+            raise StepFailed(CheckCode.UNEXPECTED_ANSWER, step=CheckStepName.LIST)
         return
-    # A store that looks for the bucket in the path takes `bucket.host` for its front door and lists all buckets.
-    if _ALL_BUCKETS in answer.body:
-        raise Stumbled(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET)
-    raise Stumbled(CheckCode.NOT_S3)
+    # A store that expects the bucket in the path answers a request to `bucket.host/` with the list of all buckets.
+    if _ALL_BUCKETS in response.body:
+        raise StepFailed(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET)
+    raise StepFailed(CheckCode.NOT_S3)
 
 
-def judge_done(answer: Answer) -> None:
-    """Raise `Stumbled` unless the answer to something done to an object is a success."""
-    if is_success(answer) and answer.is_whole:
+def require_success(response: Response) -> None:
+    """Raise `StepFailed` unless a request for an object succeeded."""
+    if is_success(response) and response.is_whole:
         return
-    code, _ = _refusal(answer)
+    code, _ = _refusal(response)
     if code is None:
-        code = CheckCode.ACCESS_DENIED if answer.status in _FORBIDDEN else CheckCode.UNEXPECTED_ANSWER
-    raise Stumbled(code)
+        code = CheckCode.ACCESS_DENIED if response.status in _FORBIDDEN else CheckCode.UNEXPECTED_ANSWER
+    raise StepFailed(code)
 
 
-def _listing_refused(answer: Answer) -> Stumbled:
-    code, step = _refusal(answer)
-    if _word(answer) in _NO_PATH_STYLE:
+def _listing_refused(response: Response) -> StepFailed:
+    code, step = _refusal(response)
+    if _store_code(response) in _NO_PATH_STYLE:
         return PathStyleRefused(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET)
     if code is CheckCode.WRONG_REGION:
-        return Stumbled(code, step=CheckStepName.BUCKET, region=_region(answer))
-    if code is None and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and not _word(answer):
+        return StepFailed(code, step=CheckStepName.BUCKET, region=_region(response))
+    if code is None and response.status < HTTPStatus.INTERNAL_SERVER_ERROR and not _store_code(response):
         code = CheckCode.NOT_S3
     if code is CheckCode.ACCESS_DENIED:
         step = CheckStepName.LIST
-    return Stumbled(code or CheckCode.UNEXPECTED_ANSWER, step=step)
+    return StepFailed(code or CheckCode.UNEXPECTED_ANSWER, step=step)
 
 
-def _refusal(answer: Answer) -> tuple[CheckCode | None, CheckStepName | None]:
-    """What an answer that is no success means, and which rung it is about; None where it cannot be told."""
-    if not answer.is_whole:
+def _refusal(response: Response) -> tuple[CheckCode | None, CheckStepName | None]:
+    """Our code for a response that is no success, and the step it is about; None where the response does not say."""
+    if not response.is_whole:
         return CheckCode.UNEXPECTED_ANSWER, None
-    word = _word(answer)
+    word = _store_code(response)
     code, step = _KNOWN.get(word, (None, None))
-    if answer.status in _REDIRECTS and (code is None or word in _ONLY_WITH_REGION):
-        code = CheckCode.REDIRECTED if _region(answer) is None else CheckCode.WRONG_REGION
-    elif code is None and answer.status in _BUSY:
+    if response.status in _REDIRECTS and (code is None or word in _ONLY_WITH_REGION):
+        code = CheckCode.REDIRECTED if _region(response) is None else CheckCode.WRONG_REGION
+    elif code is None and response.status in _BUSY:
         code = CheckCode.RATE_LIMITED
-    elif code is None and answer.status == HTTPStatus.BAD_REQUEST and _region(answer) is not None:
+    elif code is None and response.status == HTTPStatus.BAD_REQUEST and _region(response) is not None:
         code = CheckCode.WRONG_REGION
     return code, step
 
 
-def _word(answer: Answer) -> bytes:
+def _store_code(response: Response) -> bytes:
     """The error code as the store spells it; empty when there is none."""
-    found = _CODE.search(answer.body)
+    found = _CODE.search(response.body)
     return b"" if found is None else found[1]
 
 
-def _region(answer: Answer) -> str | None:
-    """The region that the store says the bucket is in, if it looks like one."""
-    named = answer.headers.get(_REGION_HEADER, "")
+def _region(response: Response) -> str | None:
+    """The region the store names for the bucket, if it has the form of one."""
+    named = response.headers.get(_REGION_HEADER, "")
     if is_region(named):
         return named
-    found = _REGION.search(answer.body) or _EXPECTED.search(answer.body)
+    found = _REGION.search(response.body) or _EXPECTED.search(response.body)
     if found is not None and is_region(found[1].decode()):
         return found[1].decode()
-    found = _AMAZON_ENDPOINT.search(answer.body)
+    found = _AMAZON_ENDPOINT.search(response.body)
     return None if found is None else (found[1] or DEFAULT_REGION.encode()).decode()

@@ -17,7 +17,7 @@ _SERVICE = "s3"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A request before it is signed; `path` and `query` are encoded by the functions below, header names are small."""
+    """An unsigned request. The functions below encode `path` and `query`; header names are in lower case."""
 
     method: str
     authority: str
@@ -28,7 +28,7 @@ class Request:
 
     @property
     def target(self) -> str:
-        """What stands in the request line."""
+        """The request target (RFC 9112, 3.2)."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
 
@@ -57,7 +57,7 @@ class Signer:
     region: str
 
     def headers(self, request: Request, at: datetime) -> dict[str, str]:
-        """All headers of the request, signed at a moment in UTC."""
+        """All headers of the request, signed for the time `at` (UTC)."""
         signed = {
             **request.headers,
             "host": request.authority,

@@ -1,4 +1,4 @@
-"""Records how the rungs of one check go, and how long each takes."""
+"""Records the outcome and duration of the steps of one check."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from models.checks.report import CheckCode, CheckOutcome, CheckStep, CheckStepName, all_steps
 
 
-class Stumbled(Exception):
-    """A rung failed. `step` is the rung where it is not the one being climbed; `region` what the store asks for."""
+class StepFailed(Exception):
+    """A step failed with `code`.
+
+    `step` is set where the failed step is another than the one that runs; `region` is the region the store asks for.
+    """
 
     def __init__(self, code: CheckCode, *, step: CheckStepName | None = None, region: str | None = None) -> None:
         super().__init__(code)
@@ -19,55 +22,55 @@ class Stumbled(Exception):
         self.region = region
 
 
-class Ladder:
-    """The rungs of one check, climbed in order until one fails or all wanted ones passed."""
+class Steps:
+    """The steps of one check, run in order until one fails or all that were asked for passed."""
 
     def __init__(self) -> None:
-        self._found: dict[CheckStepName, CheckStep] = {}
+        self._results: dict[CheckStepName, CheckStep] = {}
         self._started_at = time.perf_counter()
 
     @property
-    def steps(self) -> tuple[CheckStep, ...]:
-        """All rungs; what was not reached is skipped."""
-        return all_steps(self._found)
+    def results(self) -> tuple[CheckStep, ...]:
+        """All nine steps in order; those that did not run are SKIPPED."""
+        return all_steps(self._results)
 
     @property
     def failed_at(self) -> CheckStepName | None:
-        """The first rung that failed."""
-        return next((step.name for step in self.steps if step.outcome is CheckOutcome.FAILED), None)
+        """The first step that failed, or None."""
+        return next((step.name for step in self.results if step.outcome is CheckOutcome.FAILED), None)
 
     @contextmanager
-    def rung(self, *names: CheckStepName) -> Iterator[None]:
-        """Climb a rung, or several that one answer decides; notes a `Stumbled` and lets it through."""
+    def run(self, *names: CheckStepName) -> Iterator[None]:
+        """Run a step, or several that one response decides; records a `StepFailed` and raises it again."""
         self._started_at = time.perf_counter()
         try:
             yield
-        except Stumbled as stumble:
-            at = stumble.step or names[0]
-            # A store that wants the bucket looked for elsewhere says so before it looks at the signature.
-            if at in names and stumble.code is not CheckCode.WRONG_REGION:
-                self._pass(names[: names.index(at)])
-            self._note(at, CheckOutcome.FAILED, stumble.code)
+        except StepFailed as failure:
+            at = failure.step or names[0]
+            # A store that redirects to another region does so before it verifies the signature.
+            if at in names and failure.code is not CheckCode.WRONG_REGION:
+                self._record_passed(names[: names.index(at)])
+            self._record(at, CheckOutcome.FAILED, failure.code)
             raise
-        self._pass(names)
+        self._record_passed(names)
 
     def skip(self, name: CheckStepName) -> None:
-        """Leave out a rung that does not apply."""
-        self._note(name, CheckOutcome.SKIPPED)
+        """Record a step that does not apply."""
+        self._record(name, CheckOutcome.SKIPPED)
 
-    def run_out(self) -> None:
-        """Note that the time was over while a rung was being climbed, unless one had failed by then."""
+    def time_out(self) -> None:
+        """Record TIMEOUT for the step that was running at the deadline, unless a step had failed before."""
         if self.failed_at is not None:
             return
-        name = next(step for step in CheckStepName if step not in self._found)
-        self._note(name, CheckOutcome.FAILED, CheckCode.TIMEOUT)
+        name = next(step for step in CheckStepName if step not in self._results)
+        self._record(name, CheckOutcome.FAILED, CheckCode.TIMEOUT)
 
-    def _pass(self, names: tuple[CheckStepName, ...]) -> None:
+    def _record_passed(self, names: tuple[CheckStepName, ...]) -> None:
         for name in names:
-            self._note(name, CheckOutcome.PASSED)
+            self._record(name, CheckOutcome.PASSED)
 
-    def _note(self, name: CheckStepName, outcome: CheckOutcome, code: CheckCode | None = None) -> None:
+    def _record(self, name: CheckStepName, outcome: CheckOutcome, code: CheckCode | None = None) -> None:
         now = time.perf_counter()
         duration_ms = 0 if outcome is CheckOutcome.SKIPPED else round((now - self._started_at) * 1_000)
-        self._found[name] = CheckStep(name=name, outcome=outcome, code=code, duration_ms=duration_ms)
+        self._results[name] = CheckStep(name=name, outcome=outcome, code=code, duration_ms=duration_ms)
         self._started_at = now

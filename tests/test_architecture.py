@@ -41,6 +41,7 @@ PLANTED = [
     ("web/auth/x.py", DOC + "from models.destinations.row import X", "web does not import models.destinations"),
     ("web/auth/x.py", DOC + "from models import checks", "web does not import models.checks"),
     ("s3/steps.py", DOC + "from models.reads.reads import X", "s3 does not import models.reads"),
+    ("s3/steps.py", DOC + "from models.destinations.table import X", "s3 does not import models.destinations"),
     ("models/news.py", DOC, "every part of a room has a row in WITHIN"),
     ("web/news/x.py", DOC, "every part of a room has a row in WITHIN"),
     ("rest/wire.py", DOC + "import strawberry.types", "strawberry is imported only in schema/"),

@@ -1,36 +1,37 @@
-"""`moorings check`: asks the stores of destinations whether they take backups, and shows what they said."""
+"""`moorings check`: checks destinations and prints a table, or JSON for machines."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import click
 import orjson
 
-from app.check_scheduler import make_checks
+from app.check_scheduler import LazyProber
 from app.cli.session import with_database
 from app.secret_keys import open_vault
 from app.settings import Settings
 from models.accounts.accounts import parse_duration
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.background import side_by_side
-from models.checks.checks import AT_ONCE, Checks
+from models.checks.checks import MAX_RUNNING, Checks
 from models.checks.report import CheckReport, CheckStep
-from models.checks.selection import Round, Stop
+from models.checks.selection import Selection, Target
 from models.errors import DestinationNotFound
 from models.events.event_stream import EventStreams
 
 PIPED_WIDTH = 160
-"""Columns of the table where nobody says how wide the paper is."""
+"""Width of the table, in characters, where the output is no terminal."""
 
 
 class Outcome(NamedTuple):
-    """A destination and what was found; None when another process has it, or it is gone."""
+    """A destination and its report; None when another process checks it, or it was deleted."""
 
-    stop: Stop
+    target: Target
     report: CheckReport | None
 
 
@@ -43,45 +44,50 @@ def check(ids: tuple[int, ...], everything: bool, stale: str | None, as_json: bo
     """Check destinations with the rights a backup needs; exits with 1 when one of them is unreachable."""
     if bool(ids) == everything and (ids or stale is None):
         raise click.BadParameter("name destinations by id, or give --all, or --stale with a duration")
-    chosen = Round(ids=ids, stale=None if stale is None else parse_duration(stale))
-    outcomes = with_database(lambda settings: _check(settings, chosen))
+    selection = Selection(ids=ids, stale=None if stale is None else parse_duration(stale))
+    outcomes = with_database(lambda settings: _check(settings, selection))
     print(_json(outcomes)) if as_json else _show(outcomes)
     if any(outcome.report is not None and not outcome.report.reachable for outcome in outcomes):
         sys.exit(1)
 
 
-async def _check(settings: Settings, chosen: Round) -> list[Outcome]:
+async def _check(settings: Settings, selection: Selection) -> list[Outcome]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    await chosen.require()
-    checks = make_checks(settings, await open_vault(settings), EventStreams())
+    await selection.require()
+    vault, prober = await open_vault(settings), LazyProber(settings.address_policy)
+    checks = Checks(vault, prober, EventStreams(), count=_uncounted, outcomes=Counter())
     columns = (TextColumn("Checking"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("check", total=await chosen.count())
-        outcomes = await _all(checks, chosen.stops(), lambda: progress.advance(task))
+        task = progress.add_task("check", total=await selection.count())
+        outcomes = await _all(checks, selection.targets(), lambda: progress.advance(task))
     return sorted(outcomes)
 
 
-async def _all(checks: Checks, stops: AsyncIterator[Stop], advance: Callable[[], None]) -> list[Outcome]:
-    """Check them, as many at once as a process may."""
+async def _uncounted(_user_id: int) -> None:
+    """The operator's checks are not limited."""
+
+
+async def _all(checks: Checks, targets: AsyncIterator[Target], advance: Callable[[], None]) -> list[Outcome]:
+    """Check them, as many at once as one process may."""
     outcomes: list[Outcome] = []
     turn = asyncio.Lock()
 
-    async def take_turns() -> None:
+    async def check_in_turn() -> None:
         while True:
             async with turn:
-                stop = await anext(stops, None)
-            if stop is None:
+                target = await anext(targets, None)
+            if target is None:
                 return
             try:
-                report = await checks.recheck(stop.id, on_behalf_of(stop.user_id, Protocol.COMMAND_LINE))
+                report = await checks.recheck(target.id, on_behalf_of(target.user_id, Protocol.COMMAND_LINE))
             except DestinationNotFound:
                 report = None
-            outcomes.append(Outcome(stop, report))
+            outcomes.append(Outcome(target, report))
             advance()
 
-    await side_by_side(take_turns, AT_ONCE)
+    await side_by_side(check_in_turn, MAX_RUNNING)
     return outcomes
 
 
@@ -91,15 +97,15 @@ def _show(outcomes: list[Outcome]) -> None:
 
     whole = (Column(name, no_wrap=True) for name in ("ID", "Outcome", "Step", "Code"))
     table = Table(*whole, Column("Label", overflow="fold"), Column("What to do", overflow="fold", ratio=1))
-    for stop, report in outcomes:
+    for target, report in outcomes:
         outcome, step, code, remedy = _cells(report)
-        table.add_row(str(stop.id), outcome, step, code, _harmless(stop.label), remedy)
+        table.add_row(str(target.id), outcome, step, code, _printable(target.label), remedy)
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     Console(markup=False, highlight=False, width=width).print(table)
 
 
-def _harmless(label: str) -> str:
-    """A label without what a terminal would obey: it is a user's, and the terminal is the operator's."""
+def _printable(label: str) -> str:
+    """A label without control characters: a user wrote it, and the operator's terminal would obey them."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in label)
 
 
@@ -121,11 +127,11 @@ def _json(outcomes: list[Outcome]) -> str:
 
 
 def _object(outcome: Outcome) -> dict[str, Any]:
-    """As GraphQL shows a report; null is a destination that was left to somebody else."""
-    stop, report = outcome
-    shown: dict[str, Any] = {"id": stop.id, "userId": stop.user_id, "label": stop.label, "report": None}
+    """As GraphQL presents a report; null where there is none."""
+    target, report = outcome
+    shown: dict[str, Any] = {"id": target.id, "userId": target.user_id, "label": target.label, "report": None}
     if report is not None:
-        told = report.suggestion
+        suggestion = report.suggestion
         shown["report"] = {
             "checkedAt": report.checked_at,
             "reachable": report.reachable,
@@ -140,11 +146,11 @@ def _object(outcome: Outcome) -> dict[str, Any]:
                 for step in report.steps
             ],
             "suggestion": None
-            if told is None
+            if suggestion is None
             else {
-                "region": told.region,
-                "endpoint": told.endpoint,
-                "pathStyleEndpoint": told.path_style_endpoint,
+                "region": suggestion.region,
+                "endpoint": suggestion.endpoint,
+                "pathStyleEndpoint": suggestion.path_style_endpoint,
             },
         }
     return shown

@@ -1,7 +1,7 @@
-"""`Checks`: all that a viewer, the operator and the clock can do to find out whether destinations take backups.
+"""`Checks`: runs checks for users, the operator and the scheduler, at most one at a time per destination.
 
-A destination is checked by one at a time, here and in other processes. A check that was begun is finished and stored,
-whether or not the one who asked still waits.
+A lease (see `leases`) keeps other processes away. A check that has begun is completed and stored even if the caller
+is cancelled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import datetime
 
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
-from models.checks import leases as claims
+from models.checks import leases
 from models.checks.report import (
     CheckCode,
     CheckDepth,
@@ -38,19 +38,19 @@ from models.errors import DestinationNotCheckable, DestinationNotFound, Quota, S
 from models.events.event_stream import EventStreams
 from models.vault.vault import Vault
 
-AT_ONCE = 8
-"""Checks under way in one process."""
-PATIENCE_S = 3.0
-"""How long somebody who asked waits for one of the others to end."""
-LOOK_S = 0.25
-"""How often one looks whether another process has finished."""
-LONGEST_WAIT_S = claims.LEASE.total_seconds()
-"""How long one looks: by then a claim is over."""
+MAX_RUNNING = 8
+"""Checks that run at once in one process."""
+SLOT_WAIT_S = 3.0
+"""How long a user's check waits for one of the running ones to end."""
+POLL_S = 0.25
+"""How often a check that waits for another process looks at the row."""
+LEASE_WAIT_S = leases.LEASE_TIME.total_seconds()
+"""How long it waits: by then the lease has expired."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Running:
-    """A check under way in this process."""
+    """A user's check that runs in this process."""
 
     task: asyncio.Task[CheckReport]
     depth: CheckDepth
@@ -65,42 +65,42 @@ class Checks:
         prober: Prober,
         streams: EventStreams,
         *,
-        count: Callable[[int], Awaitable[object]] | None = None,
-        outcomes: Counter[str] | None = None,
+        count: Callable[[int], Awaitable[object]],
+        outcomes: Counter[str],
     ) -> None:
-        """`count` is told the id of a user who asks, and raises `TooManyAttempts` when they ask too often.
+        """`count` is called with the id of each user who asks, and raises `TooManyAttempts` over the limit.
 
-        `outcomes` counts what was found, `reachable` or `unreachable`.
+        `outcomes` is increased at `reachable` or `unreachable` for every report.
         """
         self._vault = vault
         self._prober = prober
         self._streams = streams
         self._count = count
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._outcomes = outcomes
+        self._slots = asyncio.Semaphore(MAX_RUNNING)
         self._running: dict[int, _Running] = {}
-        self._outcomes: Counter[str] = Counter() if outcomes is None else outcomes
 
     async def check(self, viewer: Viewer, destination_id: int, depth: CheckDepth) -> tuple[DestinationRow, CheckReport]:
-        """Check one of the viewer's destinations, or wait for the check under way; the row is as it is afterwards.
+        """Check one of the viewer's destinations, or wait for the check that runs; the row is the one after it.
 
         Raises `AbilityMissing`, `DestinationNotFound`, `DestinationForbidden`, `DestinationNotCheckable`,
         `TooManyAttempts`.
         """
         viewer.require(Ability.UPDATE)
-        row = own(viewer, await _found(destination_id))
+        row = own(viewer, await _find(destination_id))
         _require_checkable(row.kind)
-        await self._admit(viewer)
+        await self._count(viewer.user_id)
         report = await self._shared(row.id, depth, viewer)
-        row = own(viewer, await _found(row.id))
+        row = own(viewer, await _find(row.id))
         _require_checkable(row.kind)
         return from_model(row), report
 
     async def test(self, viewer: Viewer, raw: Raw, depth: CheckDepth) -> CheckReport:
-        """Check values that are not stored; raises as `check` does, and `ValidationFailed`."""
+        """Check values that are not stored; raises what `check` raises, and `ValidationFailed`."""
         viewer.require(Ability.UPDATE)
         attributes = parse(raw, strict=True)
         _require_checkable(attributes.kind)
-        await self._admit(viewer)
+        await self._count(viewer.user_id)
         if attributes.access_key is None or attributes.secret_key is None:
             raise DestinationNotCheckable
         target = ProbeTarget(
@@ -111,40 +111,36 @@ class Checks:
             access_key=attributes.access_key,
             secret_key=attributes.secret_key,
         )
-        async with self._slot(PATIENCE_S):
+        async with self._slot(SLOT_WAIT_S):
             return self._counted(await self._prober.probe(target, depth))
 
     async def recheck(
         self, destination_id: int, viewer: Viewer, *, stale_since: datetime | None = None
     ) -> CheckReport | None:
-        """Check on behalf of a viewer, at full depth; None when it is checked by somebody else, or is gone.
+        """Check at full depth for the operator or the scheduler, with a viewer that stands for the owner.
 
-        With a moment, also when it was checked after that.
+        None when a check of it runs already, or it does not exist; with `stale_since`, also when it was checked later.
         """
         if destination_id in self._running:
             return None
         async with self._slot(None):
-            claim = await claims.take(destination_id, stale_since=stale_since)
-            return None if claim is None else await self._climb(claim, CheckDepth.FULL, viewer)
+            lease = await leases.acquire(destination_id, stale_since=stale_since)
+            return None if lease is None else await self._run(lease, CheckDepth.FULL, viewer)
 
     async def aclose(self) -> None:
-        """End what is under way; what was claimed is given up."""
+        """Cancel the users' checks that run; their leases are released."""
         tasks = [running.task for running in self._running.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _admit(self, viewer: Viewer) -> None:
-        if self._count is not None:
-            await self._count(viewer.user_id)
-
     async def _shared(self, destination_id: int, depth: CheckDepth, viewer: Viewer) -> CheckReport:
-        """The check under way when it goes as deep, or a new one behind it."""
+        """The report of the check that runs in this process if it is as deep, or else of a new one after it."""
         while (running := self._running.get(destination_id)) is not None:
             report = await asyncio.shield(running.task)
             if depth in (running.depth, CheckDepth.READ_ONLY):
                 return report
-        task = asyncio.create_task(self._claimed(destination_id, depth, viewer), name="check")
+        task = asyncio.create_task(self._leased(destination_id, depth, viewer), name="check")
         self._running[destination_id] = _Running(task=task, depth=depth)
         task.add_done_callback(lambda done: self._ended(destination_id, done))
         return await asyncio.shield(task)
@@ -152,47 +148,47 @@ class Checks:
     def _ended(self, destination_id: int, task: asyncio.Task[CheckReport]) -> None:
         del self._running[destination_id]
         if not task.cancelled():
-            task.exception()  # whoever waited has it; nobody may have
+            task.exception()  # every caller may have been cancelled, and asyncio warns of exceptions nobody retrieved
 
-    async def _claimed(self, destination_id: int, depth: CheckDepth, viewer: Viewer) -> CheckReport:
-        """Check once no other process does; what another one finds meanwhile is the answer, if it looked as deep.
+    async def _leased(self, destination_id: int, depth: CheckDepth, viewer: Viewer) -> CheckReport:
+        """Check once no other process does; a report another process stores meanwhile is returned if it is as deep.
 
-        A turn of this process is taken for the check alone, not for the wait.
+        A slot is held for the check only, not while waiting for the other process.
         """
-        since, give_up_at = current_second(), time.monotonic() + LONGEST_WAIT_S
-        while time.monotonic() < give_up_at:
-            async with self._slot(PATIENCE_S):
-                claim = await claims.take(destination_id)
-                if claim is not None:
-                    return await self._climb(claim, depth, viewer)
-            await asyncio.sleep(LOOK_S)
-            row = await _found(destination_id)
+        since, deadline = current_second(), time.monotonic() + LEASE_WAIT_S
+        while time.monotonic() < deadline:
+            async with self._slot(SLOT_WAIT_S):
+                lease = await leases.acquire(destination_id)
+                if lease is not None:
+                    return await self._run(lease, depth, viewer)
+            await asyncio.sleep(POLL_S)
+            row = await _find(destination_id)
             if row is None:
                 raise DestinationNotFound
             _require_checkable(row.kind)
-            told = _told(row, since, depth)
-            if told is not None:
-                return told
-        raise _no_turn()
+            report = _stored_since(row, since, depth)
+            if report is not None:
+                return report
+        raise _no_slot()
 
-    async def _climb(self, claim: claims.Claim, depth: CheckDepth, viewer: Viewer) -> CheckReport:
+    async def _run(self, lease: leases.Lease, depth: CheckDepth, viewer: Viewer) -> CheckReport:
         try:
-            row = await _found(claim.destination_id)
+            row = await _find(lease.destination_id)
             if row is None:
                 raise DestinationNotFound
             try:
                 report = await self._prober.probe(self._target(row), depth)
             except SecretUnreadable:
                 report = _unreadable()
-            await claims.give_back(claim, report, viewer)
+            await leases.complete(lease, report, viewer)
         except BaseException:
-            await asyncio.shield(claims.give_up(claim))
+            await asyncio.shield(leases.release(lease))
             raise
         self._streams.wake([viewer.user_id])
         return self._counted(report)
 
     def _target(self, row: BackupDestination) -> ProbeTarget:
-        """Where to knock, and with what; raises `SecretUnreadable`."""
+        """The row's values with its opened credentials; raises `SecretUnreadable`."""
         access_key, secret_key = Attribute.ACCESS_KEY, Attribute.SECRET_KEY
         return ProbeTarget(
             endpoint=row.endpoint,
@@ -204,12 +200,13 @@ class Checks:
         )
 
     @asynccontextmanager
-    async def _slot(self, patience_s: float | None) -> AsyncIterator[None]:
+    async def _slot(self, wait_s: float | None) -> AsyncIterator[None]:
+        """One of the process's slots; raises `TooManyAttempts` when none is free within `wait_s` (None: no limit)."""
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(wait_s):
                 await self._slots.acquire()
         except TimeoutError:
-            raise _no_turn() from None
+            raise _no_slot() from None
         try:
             yield
         finally:
@@ -220,17 +217,17 @@ class Checks:
         return report
 
 
-def _no_turn() -> TooManyAttempts:
-    """Others have it, or all turns of this process: a second later there may be one."""
-    return TooManyAttempts(Quota(limit=AT_ONCE, remaining=0), retry_after_s=1, resets_at=int(time.time()) + 1)
+def _no_slot() -> TooManyAttempts:
+    """All slots of this process are taken, or another process holds the lease: worth a retry after a second."""
+    return TooManyAttempts(Quota(limit=MAX_RUNNING, remaining=0), retry_after_s=1, resets_at=int(time.time()) + 1)
 
 
-async def _found(destination_id: int) -> BackupDestination | None:
+async def _find(destination_id: int) -> BackupDestination | None:
     return await BackupDestination.filter(id=destination_id).first() if 0 < destination_id <= MAX_ID else None
 
 
-def _told(row: BackupDestination, since: datetime, depth: CheckDepth) -> CheckReport | None:
-    """What another process has found since that moment, if it looked as deep."""
+def _stored_since(row: BackupDestination, since: datetime, depth: CheckDepth) -> CheckReport | None:
+    """The report another process has stored since then, if it is as deep."""
     stored: str | None = row.last_check
     if row.claim is not None or stored is None or row.checked_at is None or row.checked_at < since:
         return None

@@ -1,7 +1,8 @@
-"""Who checks a destination just now: a claim on its row, which one process gets and which ends by itself.
+"""Leases: the right to check one destination, held by one process at a time and for a limited time.
 
-While it stands the destination shows as being checked. It is given back with what was found; a claim whose holder died
-is settled by whichever process looks next, and shows again what was found before.
+A lease is the columns `claim` (a random token) and `claimed_until` of the destination's row; while it lasts,
+`reachability` is CHECKING. `complete` ends it with a report. The lease of a process that died expires, and any process
+restores what the last stored check had found.
 """
 
 from __future__ import annotations
@@ -23,96 +24,97 @@ from models.destinations.table import BackupDestination
 from models.events.event import EventKind
 from models.events.history import record
 
-LEASE = timedelta(seconds=30)
-"""Longer than the longest check and what is written before and after it."""
+LEASE_TIME = timedelta(seconds=30)
+"""Longer than the longest check with the statements before and after it."""
 SPREAD = 0.1
-"""Of the interval: how much earlier or later than after just that one destination or another is due."""
-_SHARE = "(CAST(id AS bigint) % 65536 * 40503 % 65536)"
-"""In SQL, how many 65536ths of the spread are one destination's own: evenly spread, for 40503 is the golden ratio's."""
-_ASKED = frozenset({Protocol.GRAPHQL, Protocol.REST})
+"""Share of the interval by which a destination is due earlier or later than exactly after it."""
+_SPREAD_SHARE = "(CAST(id AS bigint) % 65536 * 40503 % 65536)"
+"""SQL: the 65536ths of the spread for one id, evenly distributed (40503 is 65536 divided by the golden ratio)."""
+_ASKED_BY_A_USER = frozenset({Protocol.GRAPHQL, Protocol.REST})
 
 
-class Claim(NamedTuple):
-    """The right to check one destination."""
+class Lease(NamedTuple):
+    """The right to check one destination; `token` is the value of its `claim` column."""
 
     destination_id: int
-    word: str
+    token: str
 
 
 class Due(NamedTuple):
-    """A destination that is to be checked, and whose it is."""
+    """A destination that is due for a check, and its owner."""
 
     id: int
     user_id: int
 
 
-async def take(destination_id: int, *, stale_since: datetime | None = None) -> Claim | None:
-    """Claim a destination that can be checked; None when somebody else has it, or it is gone.
+async def acquire(destination_id: int, *, stale_since: datetime | None = None) -> Lease | None:
+    """Lease a destination with a store; None when another process holds it or it does not exist.
 
-    With a moment, also when it was checked after that: whoever works through a list has looked at it a while ago.
+    With `stale_since`, also None when it was checked after that: the list of due destinations may be old by now.
     """
     now = current_second()
-    claim = Claim(destination_id, token_hex(16))
-    chosen = BackupDestination.filter(
-        Q(claimed_until__isnull=True) | _is_over(now), id=destination_id, bucket_name__not_isnull=True
+    lease = Lease(destination_id, token_hex(16))
+    free = BackupDestination.filter(
+        Q(claimed_until__isnull=True) | _has_expired(now), id=destination_id, bucket_name__not_isnull=True
     )
     if stale_since is not None:
-        chosen = chosen.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since))
-    changes = {"claim": claim.word, "claimed_until": now + LEASE, "reachability": Reachability.CHECKING}
-    taking = asyncio.ensure_future(chosen.update(**changes))
+        free = free.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since))
+    changes = {"claim": lease.token, "claimed_until": now + LEASE_TIME, "reachability": Reachability.CHECKING}
+    acquiring = asyncio.ensure_future(free.update(**changes))
     try:
-        return claim if await asyncio.shield(taking) else None
+        return lease if await asyncio.shield(acquiring) else None
     except asyncio.CancelledError:
-        # A statement that is called off may have happened.
-        await asyncio.wait({taking})
-        await asyncio.shield(give_up(claim))
+        # A cancelled statement may have been executed.
+        await asyncio.wait({acquiring})
+        await asyncio.shield(release(lease))
         raise
 
 
-async def give_back(claim: Claim, report: CheckReport, viewer: Viewer) -> None:
-    """Store what was found, unless the destination has changed since: then it is not true of it any more.
+async def complete(lease: Lease, report: CheckReport, viewer: Viewer) -> None:
+    """Store the report and end the lease; does nothing when the destination has changed since `acquire`.
 
-    The event is stored when a user asked, or when the outcome is another than before.
+    Records an event when a user asked for the check, or when the outcome differs from the stored one.
     """
     async with in_transaction():
-        row = await _held(claim)
+        row = await _leased_row(lease)
         if row is None:
             return
-        before = found_before(row)
+        before = stored_reachability(row)
         row.reachability = Reachability.REACHABLE if report.reachable else Reachability.UNREACHABLE
         row.last_check, row.checked_at = report.to_json(), report.checked_at
-        await _release(row, "last_check", "checked_at")
-        if viewer.protocol in _ASKED or row.reachability is not before:
+        await _end(row, "last_check", "checked_at")
+        if viewer.protocol in _ASKED_BY_A_USER or row.reachability is not before:
             await record(viewer, EventKind.CHECKED, row, reachable=report.reachable)
 
 
-async def give_up(claim: Claim) -> None:
-    """End a check that found nothing; the destination shows what was found before."""
+async def release(lease: Lease) -> None:
+    """End the lease without a report; the destination shows what the last stored check had found."""
     async with in_transaction():
-        row = await _held(claim)
+        row = await _leased_row(lease)
         if row is not None:
-            row.reachability = found_before(row)
-            await _release(row)
+            row.reachability = stored_reachability(row)
+            await _end(row)
 
 
-async def settle(*, limit: int = 100) -> int:
-    """Give up the claims whose time is over, for those who died with them; says how many there were."""
-    over = BackupDestination.filter(_is_over(current_second())).order_by("claimed_until").limit(limit)
-    claims = [Claim(row.id, row.claim) for row in await over.only("id", "claim") if row.claim is not None]
-    for claim in claims:
-        await give_up(claim)
-    return len(claims)
+async def release_expired(*, limit: int = 100) -> int:
+    """Release leases whose time is over, at most `limit`; returns how many there were."""
+    expired = BackupDestination.filter(_has_expired(current_second())).order_by("claimed_until").limit(limit)
+    leases = [Lease(row.id, row.claim) for row in await expired.only("id", "claim") if row.claim is not None]
+    for lease in leases:
+        await release(lease)
+    return len(leases)
 
 
 async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
-    """Destinations last checked, or made, so long ago, the longest first; each has its own moment around then.
+    """Destinations last checked (or else created) about `every` ago, the longest ago first, at most `limit`.
 
-    That moment is part of the statement: those that are not due yet would use the limit up.
+    Each has its own time within the spread. The statement computes it: otherwise destinations that are not due yet
+    would use up the limit.
     """
     connection = BackupDestination._meta.db
     spread_s = round(every.total_seconds() * 2 * SPREAD)
-    since, later_s = "coalesce(checked_at, created_at)", f"{_SHARE} * {spread_s} / 65536"
-    latest: datetime | str = stale_moment(every)
+    since, later_s = "coalesce(checked_at, created_at)", f"{_SPREAD_SHARE} * {spread_s} / 65536"
+    latest: datetime | str = stale_before(every)
     if connection.capabilities.dialect == "sqlite":
         mark, own, latest = "?1", f"datetime(?1, '-' || ({later_s}) || ' seconds') || '+00:00'", str(latest)
     else:
@@ -125,33 +127,33 @@ async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
     return [Due(row["id"], row["user_id"]) for row in rows]
 
 
-def stale_moment(every: timedelta) -> datetime:
-    """The moment up to which a check is so old that the next one may be due."""
+def stale_before(every: timedelta) -> datetime:
+    """The latest time of the last check at which a destination may be due again."""
     return current_second() - every * (1 - SPREAD)
 
 
-def found_before(row: BackupDestination) -> Reachability:
-    """What the last check that was stored had found."""
+def stored_reachability(row: BackupDestination) -> Reachability:
+    """The outcome of the last stored check."""
     stored: str | None = row.last_check
     if stored is None:
         return Reachability.UNKNOWN
     try:
         return Reachability.REACHABLE if CheckReport.from_json(stored).reachable else Reachability.UNREACHABLE
-    except ValueError:  # somebody else's words, written past us
+    except ValueError:  # not written by this software
         return Reachability.UNKNOWN
 
 
-def _is_over(now: datetime) -> Q:
-    """Whether a claim has ended, or ends later than any can that a clock like ours made: one of them was set back."""
-    return Q(claimed_until__lte=now) | Q(claimed_until__gt=now + 2 * LEASE)
+def _has_expired(now: datetime) -> Q:
+    """Leases that ended, and those that end later than any new one could: a clock was set back since."""
+    return Q(claimed_until__lte=now) | Q(claimed_until__gt=now + 2 * LEASE_TIME)
 
 
-async def _held(claim: Claim) -> BackupDestination | None:
-    query = BackupDestination.filter(id=claim.destination_id, claim=claim.word)
+async def _leased_row(lease: Lease) -> BackupDestination | None:
+    query = BackupDestination.filter(id=lease.destination_id, claim=lease.token)
     return await query.select_for_update().first()
 
 
-async def _release(row: BackupDestination, *also: str) -> None:
+async def _end(row: BackupDestination, *also: str) -> None:
     for column in ("claim", "claimed_until"):
         setattr(row, column, None)
     await row.save(update_fields=["reachability", "claim", "claimed_until", *also])

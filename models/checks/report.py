@@ -1,6 +1,6 @@
-"""What a check of a destination finds: its rungs, the code and the remedy of a failed one, and who finds it out.
+"""The report of a check: its steps, and the code and remedy of a failed one; and the protocol `Prober`.
 
-Pure values. Who speaks to the store is elsewhere and is known here by the protocol `Prober` alone.
+Pure values. `s3.prober` implements `Prober`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from models.vault.secret import Secret
 
 
 class CheckStepName(StrEnum):
-    """The rungs, in the order in which they are climbed."""
+    """The steps of a check, in the order in which they run."""
 
     RESOLVE = "RESOLVE"
     CONNECT = "CONNECT"
@@ -30,7 +30,7 @@ class CheckStepName(StrEnum):
 
 
 class CheckOutcome(StrEnum):
-    """How a rung went; SKIPPED is one that was not reached, not asked for, or does not apply."""
+    """The outcome of a step; SKIPPED is one that was not reached, not asked for, or does not apply."""
 
     PASSED = "PASSED"
     FAILED = "FAILED"
@@ -38,7 +38,7 @@ class CheckOutcome(StrEnum):
 
 
 class CheckCode(StrEnum):
-    """Why a rung failed, for programs."""
+    """Why a step failed, for programs."""
 
     ENDPOINT_INVALID = "ENDPOINT_INVALID"
     ENDPOINT_NOT_ALLOWED = "ENDPOINT_NOT_ALLOWED"
@@ -60,7 +60,7 @@ class CheckCode(StrEnum):
 
 
 class CheckDepth(StrEnum):
-    """How far to climb: READ_ONLY ends with LIST and leaves no trace."""
+    """Which steps to run: READ_ONLY ends with LIST and writes nothing."""
 
     READ_ONLY = "READ_ONLY"
     FULL = "FULL"
@@ -102,12 +102,12 @@ REMEDIES: Mapping[CheckCode, str] = {
     ),
     CheckCode.SECRET_UNREADABLE: "The stored credentials cannot be read. Set them again.",
 }
-"""What to do about each code: a sentence for a person, never with a word of the peer."""
+"""What to do about each code: a sentence for people, without any text of the store's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckStep:
-    """One rung; `code` is there exactly if it failed. Rungs learned from one answer count its time at the first."""
+    """One step; `code` is set exactly if it failed. The first of several that one response decides has its duration."""
 
     name: CheckStepName
     outcome: CheckOutcome
@@ -131,7 +131,7 @@ class CheckSuggestion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckReport:
-    """What one check found: when it ended, in whole seconds UTC, and all nine rungs in their order."""
+    """The result of one check: when it ended, in whole seconds UTC, and all nine steps in order."""
 
     checked_at: datetime
     steps: tuple[CheckStep, ...]
@@ -139,21 +139,21 @@ class CheckReport:
 
     @property
     def reachable(self) -> bool:
-        """Whether every rung that was tried passed, and at least one was."""
+        """Whether every step that ran passed, and at least one ran."""
         outcomes = {step.outcome for step in self.steps}
         return CheckOutcome.PASSED in outcomes and CheckOutcome.FAILED not in outcomes
 
     @property
     def is_full(self) -> bool:
-        """Whether a check of full depth would have found the same: it failed, or climbed beyond LIST."""
+        """Whether a check of full depth would have found the same: it failed, or ran WRITE."""
         tried = {step.name for step in self.steps if step.outcome is not CheckOutcome.SKIPPED}
         return not self.reachable or CheckStepName.WRITE in tried
 
     def to_json(self) -> str:
         """Compact text for a database column."""
         steps = [[s.name, s.outcome, s.code, s.duration_ms] for s in self.steps]
-        told = self.suggestion
-        suggestion = None if told is None else [told.region, told.endpoint, told.path_style_endpoint]
+        changes = self.suggestion
+        suggestion = None if changes is None else [changes.region, changes.endpoint, changes.path_style_endpoint]
         document = {"at": int(self.checked_at.timestamp()), "steps": steps, "suggestion": suggestion}
         return json.dumps(document, separators=(",", ":"))
 
@@ -163,10 +163,10 @@ class CheckReport:
         try:
             document = json.loads(text)
             found = {row[0]: _step(row) for row in document["steps"] if row[0] in CheckStepName.__members__}
-            told = document["suggestion"]
+            changes = document["suggestion"]
             suggestion = None
-            if told is not None:
-                suggestion = CheckSuggestion(region=told[0], endpoint=told[1], path_style_endpoint=told[2])
+            if changes is not None:
+                suggestion = CheckSuggestion(region=changes[0], endpoint=changes[1], path_style_endpoint=changes[2])
             checked_at = datetime.fromtimestamp(document["at"], UTC)
         except (KeyError, IndexError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError("this is no stored check report") from error
@@ -174,7 +174,7 @@ class CheckReport:
 
 
 def all_steps(found: Mapping[CheckStepName, CheckStep]) -> tuple[CheckStep, ...]:
-    """All rungs in order; one that is not among the found ones was skipped."""
+    """All nine steps in order; those without a result are SKIPPED."""
     return tuple(found.get(name) or CheckStep(name=name, outcome=CheckOutcome.SKIPPED) for name in CheckStepName)
 
 
@@ -182,7 +182,7 @@ _Member = TypeVar("_Member", bound=StrEnum)
 
 
 def _step(row: list[Any]) -> CheckStep:
-    """A word that only a newer version knows is read as the least this one can say: an unexpected answer."""
+    """An outcome or code that only a newer version knows is read as FAILED with UNEXPECTED_ANSWER."""
     outcome = _known(CheckOutcome, row[1], CheckOutcome.FAILED)
     code = None
     if outcome is CheckOutcome.FAILED:
@@ -196,7 +196,7 @@ def _known(words: type[_Member], word: object, otherwise: _Member) -> _Member:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeTarget:
-    """What a check needs to know of a destination; an endpoint of None is Amazon's own for the region."""
+    """The values of a destination that a check needs; an endpoint of None is Amazon's for the region."""
 
     endpoint: str | None
     region: str | None
@@ -207,7 +207,7 @@ class ProbeTarget:
 
 
 class Prober(Protocol):
-    """Finds out whether a store takes backups."""
+    """Checks whether a store takes backups."""
 
     async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
-        """Climb the ladder; whatever the peer or the network does becomes a report, never an exception."""
+        """Run the steps; whatever the store or the network does becomes a report, never an exception."""

@@ -1,4 +1,4 @@
-"""Which destinations an operator's round of checks goes to, a batch at a time, so that a million fit too."""
+"""The destinations that `moorings check` goes to, read in batches so that a million of them fit into memory."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from models.destinations.table import BackupDestination
 from models.errors import DestinationNotCheckable, DestinationNotFound
 
 BATCH = 500
+"""Destinations read by one statement."""
 
 
-class Stop(NamedTuple):
-    """One destination of a round."""
+class Target(NamedTuple):
+    """One selected destination."""
 
     id: int
     user_id: int
     label: str
 
 
-class Round:
-    """Destinations with a store: those of some ids, those not checked for so long, or all."""
+class Selection:
+    """Destinations with a store: those with some ids, those last checked longer than `stale` ago, or all."""
 
     def __init__(self, *, ids: Sequence[int] = (), stale: timedelta | None = None) -> None:
         self._ids = sorted(set(ids))
@@ -44,16 +45,16 @@ class Round:
             raise DestinationNotCheckable
 
     async def count(self) -> int:
-        """How many there are."""
+        """The number of selected destinations."""
         return await self._query().count()
 
-    async def stops(self) -> AsyncIterator[Stop]:
-        """Each of them once, by id; what is made meanwhile may come too."""
+    async def targets(self) -> AsyncIterator[Target]:
+        """Each destination once, by id ascending; may include some that are created meanwhile."""
         last = 0
         while True:
             rows = await self._query().filter(id__gt=last).order_by("id").limit(BATCH).only("id", "user_id", "label")
             for row in rows:
-                yield Stop(row.id, row.user_id, row.label)
+                yield Target(row.id, row.user_id, row.label)
             if len(rows) < BATCH:
                 return
             last = rows[-1].id

@@ -27,7 +27,7 @@ MAX_LENGTHS = {
     Attribute.SECRET_KEY: 255,
     Attribute.BUCKET_NAME: 255,
     Attribute.REGION: 255,
-    Attribute.ENDPOINT: 2048,
+    Attribute.ENDPOINT: 255,
 }
 """Characters, not bytes."""
 
@@ -81,8 +81,11 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
     Raises `ValidationFailed` with every violation, in the order of `Attribute`.
     """
     given = {a: raw[a] if a is Attribute.KIND else cleaned(raw[a]) for a in ATTRIBUTES if a in raw}
-    violations = {a: broken for a, value in given.items() if (broken := _malformed(a, value)) is not None}
-    merged = _current_values(current) | {a: value for a, value in given.items() if a not in violations}
+    stored = _current_values(current)
+    violations = {
+        a: broken for a, value in given.items() if (broken := _malformed(a, value, stored.get(a))) is not None
+    }
+    merged = stored | {a: value for a, value in given.items() if a not in violations}
     kind = merged.get(Attribute.KIND)
     if Attribute.KIND in violations or not isinstance(kind, DestinationKind):
         kind = None
@@ -98,8 +101,11 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
     return _attributes(kind, merged)
 
 
-def _malformed(attribute: Attribute, value: object) -> Violation | None:
-    """The rule that the value alone breaks; None, the empty value, breaks none."""
+def _malformed(attribute: Attribute, value: object, stored: object) -> Violation | None:
+    """The rule that the value alone breaks; None, the empty value, breaks none.
+
+    Nor does a text that is stored already: a client may send a whole row back that was stored under older rules.
+    """
     if value is None:
         return None
     match attribute:
@@ -108,7 +114,7 @@ def _malformed(attribute: Attribute, value: object) -> Violation | None:
         case Attribute.PATH_STYLE_ENDPOINT:
             rule = None if isinstance(value, bool) else Rule.NOT_A_BOOLEAN
         case _:
-            rule = _malformed_text(attribute, value)
+            rule = None if value is not None and value == stored else _malformed_text(attribute, value)
     limit = MAX_LENGTHS[attribute] if rule is Rule.TOO_LONG else None
     return None if rule is None else Violation(attribute=attribute, rule=rule, limit=limit)
 

@@ -23,7 +23,7 @@ _POSITION: Schema = {"type": ["integer", "null"], "minimum": 1}
 _LINK: Schema = {"type": "string", "format": "uri"}
 _SOME_TEXT = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085\u200b\u200e\ufeff][^\u0000]*$"
 """No NUL, and something that is not trimmed away."""
-_HTTP_URL = r"^https?://(\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]{1,253})(:[0-9]{1,5})?([/?]\S*)?$"
+_HTTP_URL = r"^(?!.*/\.{1,2}(/|$))https?://(\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]{1,253})(:[0-9]{1,5})?(/[^\s?#]*)?$"
 _ANSWERED = {name: attribute for attribute, name in (FIELDS | ALIASES).items()}
 _DESCRIPTIONS = {
     Attribute.LABEL: "The name the user gave it.",

@@ -1,4 +1,4 @@
-"""What a check found, as objects of this door."""
+"""Reports of checks as GraphQL objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from strawberry import enum_value
 from models.checks import report as model
 
 
-@strawberry.enum(description="The rungs of a check, in the order in which they are climbed.")
+@strawberry.enum(description="The steps of a check, in the order in which they run.")
 class CheckStepName(Enum):
     RESOLVE = enum_value("RESOLVE", description="The host's name has addresses, all of which may be connected to.")
     CONNECT = enum_value("CONNECT", description="One of them accepts connections.")
@@ -24,14 +24,14 @@ class CheckStepName(Enum):
     DELETE = enum_value("DELETE", description="The keys may delete it again.")
 
 
-@strawberry.enum(description="How one rung went.")
+@strawberry.enum(description="The outcome of one step.")
 class CheckOutcome(Enum):
-    PASSED = enum_value("PASSED", description="It held.")
-    FAILED = enum_value("FAILED", description="It broke; what comes behind it was not tried.")
+    PASSED = enum_value("PASSED", description="It succeeded.")
+    FAILED = enum_value("FAILED", description="It failed; the steps after it did not run.")
     SKIPPED = enum_value("SKIPPED", description="It was not reached, not asked for, or does not apply.")
 
 
-@strawberry.enum(description="Why a rung failed, for programs.")
+@strawberry.enum(description="Why a step failed, for programs.")
 class CheckCode(Enum):
     ENDPOINT_INVALID = enum_value("ENDPOINT_INVALID", description="The endpoint is no URL of a store.")
     ENDPOINT_NOT_ALLOWED = enum_value(
@@ -39,9 +39,9 @@ class CheckCode(Enum):
     )
     DNS_FAILURE = enum_value("DNS_FAILURE", description="The host's name was not found.")
     CONNECT_FAILED = enum_value("CONNECT_FAILED", description="Nothing accepts connections there.")
-    TLS_FAILED = enum_value("TLS_FAILED", description="No trusted encrypted connection came about.")
+    TLS_FAILED = enum_value("TLS_FAILED", description="No trusted encrypted connection could be made.")
     TIMEOUT = enum_value("TIMEOUT", description="The store did not answer in time.")
-    NOT_S3 = enum_value("NOT_S3", description="What answers there does not speak S3.")
+    NOT_S3 = enum_value("NOT_S3", description="The server there does not speak S3.")
     CLOCK_SKEW = enum_value("CLOCK_SKEW", description="The clocks of gateway and store differ too much.")
     INVALID_ACCESS_KEY = enum_value("INVALID_ACCESS_KEY", description="The store does not know the access key.")
     SIGNATURE_MISMATCH = enum_value(
@@ -51,55 +51,59 @@ class CheckCode(Enum):
     NO_SUCH_BUCKET = enum_value("NO_SUCH_BUCKET", description="There is no bucket of this name here.")
     WRONG_REGION = enum_value("WRONG_REGION", description="The bucket is in another region.")
     RATE_LIMITED = enum_value("RATE_LIMITED", description="The store asks for fewer requests.")
-    REDIRECTED = enum_value("REDIRECTED", description="The endpoint sends callers elsewhere, which is not followed.")
+    REDIRECTED = enum_value("REDIRECTED", description="The endpoint redirects elsewhere, which is not followed.")
     UNEXPECTED_ANSWER = enum_value("UNEXPECTED_ANSWER", description="The answer makes no sense as S3, or broke off.")
     SECRET_UNREADABLE = enum_value("SECRET_UNREADABLE", description="The stored credentials cannot be read.")
 
 
-@strawberry.enum(description="How far a check climbs.")
+@strawberry.enum(description="Which steps a check runs.")
 class CheckDepth(Enum):
-    READ_ONLY = enum_value("READ_ONLY", description="Up to LIST; leaves no trace.")
-    FULL = enum_value("FULL", description="To the end: writes a small object, reads it back and deletes it.")
+    READ_ONLY = enum_value("READ_ONLY", description="Up to LIST; writes nothing.")
+    FULL = enum_value("FULL", description="All steps: writes a small object, reads it back and deletes it.")
 
 
-@strawberry.type(description="One rung of a check.")
+@strawberry.type(description="One step of a check.")
 class CheckStep:
-    name: CheckStepName = strawberry.field(description="Which rung.")
-    outcome: CheckOutcome = strawberry.field(description="How it went.")
+    name: CheckStepName = strawberry.field(description="Which step.")
+    outcome: CheckOutcome = strawberry.field(description="Its outcome.")
     code: CheckCode | None = strawberry.field(description="Why it failed, for programs; null unless it failed.")
     remedy: str | None = strawberry.field(description="What to do about it, for people; null unless it failed.")
     duration_ms: int = strawberry.field(
-        description="How long it took, in milliseconds; rungs learned from one answer count its time at the first."
+        description="Its duration in milliseconds; the first of several that one response decides has all of it."
     )
 
 
-@strawberry.type(description="Corrected values, ready for `updateBackupDestination`; null is: as it is.")
+@strawberry.type(description="Corrected values, ready for `updateBackupDestination`; null leaves a field as it is.")
 class CheckSuggestion:
     region: str | None = strawberry.field(description="The region the bucket is in.")
     endpoint: str | None = strawberry.field(description="The endpoint that has the bucket.")
     path_style_endpoint: bool | None = strawberry.field(description="The addressing with which it was found.")
 
 
-@strawberry.type(description="What one check found.")
+@strawberry.type(description="The result of one check.")
 class CheckReport:
     checked_at: datetime = strawberry.field(description="When the check ended.")
-    reachable: bool = strawberry.field(description="Whether every step that was tried passed.")
-    steps: list[CheckStep] = strawberry.field(description="The rungs of the ladder, all nine, in order.")
+    reachable: bool = strawberry.field(description="Whether every step that ran passed.")
+    steps: list[CheckStep] = strawberry.field(description="All nine steps, in order.")
     suggestion: CheckSuggestion | None = strawberry.field(
         description="Fields to change so that the check would pass, when the store said so."
     )
 
 
 def present_report(report: model.CheckReport) -> CheckReport:
-    """A report as an object of this door."""
-    told = report.suggestion
+    """A report as a GraphQL object."""
+    suggestion = report.suggestion
     return CheckReport(
         checked_at=report.checked_at,
         reachable=report.reachable,
         steps=[_step(step) for step in report.steps],
         suggestion=None
-        if told is None
-        else CheckSuggestion(region=told.region, endpoint=told.endpoint, path_style_endpoint=told.path_style_endpoint),
+        if suggestion is None
+        else CheckSuggestion(
+            region=suggestion.region,
+            endpoint=suggestion.endpoint,
+            path_style_endpoint=suggestion.path_style_endpoint,
+        ),
     )
 
 

@@ -25,7 +25,7 @@ from tests.support.gateway.in_process import running
 from tests.support.graphql.graphql_client import ask, data_of
 from tests.support.graphql.graphql_documents import CHECK, destination_id
 from tests.support.stores.checking import DEADLINE_S, HeldProber, Stage, age, on_stage, until
-from tests.support.stores.peers import Asked, Shelf, listening
+from tests.support.stores.peers import MemoryStore, ReceivedRequest, listening
 
 EVERY_S = 2
 EARLIEST_S = EVERY_S * 0.9 - 1
@@ -42,8 +42,8 @@ class Turnout:
     at_work: set[str] = field(default_factory=set)
     twice: list[str] = field(default_factory=list)
 
-    async def note(self, asked: Asked) -> None:
-        """See `Odd`."""
+    async def note(self, asked: ReceivedRequest) -> None:
+        """See `Override`."""
         bucket = asked.path.split("/")[1]
         if asked.method == "DELETE":
             self.at_work.discard(bucket)
@@ -74,7 +74,7 @@ async def test_two_processes_check_everything_in_time_and_nothing_twice(gateway_
     account = await gateway.new_user()
     local = await account.create("local")
 
-    async with listening(Shelf(turnout.note).script) as peer:
+    async with listening(MemoryStore(turnout.note).script) as peer:
         started, store = time.monotonic(), {"custom_s3_endpoint": peer.url}
         ids = [await account.create("custom_s3", s3_bucket_name=f"bucket-{n}", **store) for n in range(MANY)]
         async with running(gateway, check_interval=f"{EVERY_S}s", s3_allow=("127.0.0.1",)):
@@ -102,12 +102,12 @@ async def test_a_destination_whose_checker_was_killed_shows_again_what_was_found
     gateway, hangs, hanging = gateway_with_a_clock, False, asyncio.Event()
     account = await gateway.new_user()
 
-    async def odd(_asked: Asked) -> None:
+    async def override(_asked: ReceivedRequest) -> None:
         if hangs:
             hanging.set()
             await asyncio.Event().wait()
 
-    async with listening(Shelf(odd).script) as peer:
+    async with listening(MemoryStore(override).script) as peer:
         number = await account.create("custom_s3", custom_s3_endpoint=peer.url)
         id_ = {"id": destination_id(number)}
         await data_of(account, CHECK, id_)
@@ -134,7 +134,7 @@ async def test_a_destination_whose_checker_was_killed_shows_again_what_was_found
 @asynccontextmanager
 async def ticking(stage: Stage, prober: HeldProber, every: timedelta | None) -> AsyncIterator[None]:
     """The clock of one more process."""
-    clock = asyncio.create_task(checking.check_by_the_clock(stage.checks(prober), every))
+    clock = asyncio.create_task(checking.run_scheduled_checks(stage.checks(prober), every))
     yield
     clock.cancel()
     await asyncio.wait({clock})
@@ -145,7 +145,7 @@ async def test_a_clock_that_is_off_checks_nothing_and_settles_all_the_same(
 ) -> None:
     monkeypatch.setattr(checking, "LOOK_S", 0.02)
     prober = HeldProber()
-    prober.let_go(9)
+    prober.release(9)
     async with on_stage(database) as stage:
         id_ = await stage.make()
         late = f"created_at = {MOMENT}, claim = 'dead', claimed_until = {MOMENT}, reachability = 'checking'"
@@ -169,7 +169,7 @@ async def test_a_clock_that_is_stopped_gives_up_every_claim_before_it_ends(datab
             await stage.make()
         await age(database, 7200)
         async with ticking(stage, prober, timedelta(seconds=4)):
-            await until(lambda: prober.under_way == checking.BY_THE_CLOCK)
+            await until(lambda: prober.under_way == checking.SCHEDULED_AT_ONCE)
 
         rows = await database.rows("SELECT reachability, claim FROM backup_destinations")
     assert prober.under_way == 0
@@ -181,7 +181,7 @@ async def test_destinations_that_go_wrong_in_an_unforeseen_way_keep_no_other_wai
 ) -> None:
     """More of them than are checked at once, and in front; each is logged and free again."""
     monkeypatch.setattr(checking, "LOOK_S", 0.02)
-    broken = [f"broken-{n}" for n in range(checking.BY_THE_CLOCK + 1)]
+    broken = [f"broken-{n}" for n in range(checking.SCHEDULED_AT_ONCE + 1)]
 
     class Mistaken(HeldProber):
         async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
@@ -190,7 +190,7 @@ async def test_destinations_that_go_wrong_in_an_unforeseen_way_keep_no_other_wai
             return await super().probe(target, depth)
 
     prober = Mistaken()
-    prober.let_go(9)
+    prober.release(9)
     async with on_stage(database) as stage:
         for name in broken:
             await stage.make(bucket_name=name)

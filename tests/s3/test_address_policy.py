@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from s3.address_policy import DENIED, NEVER, AddressPolicy, parse_openings, read_address
+from s3.address_policy import DENIED, NEVER, AddressPolicy, parse_allow_rules, read_address
 from tests.support.stores.address_table import ALL_OPEN, VERDICTS, Verdict
 
 
 def admitted(text: str, *entries: str, host: str = "store.example", port: int = 9000) -> bool:
     """Whether a check connects to an address, with these entries in MOORINGS_S3_ALLOW."""
     address = read_address(text)
-    return address is not None and AddressPolicy(parse_openings(entries)).admits(address, host=host, port=port)
+    return address is not None and AddressPolicy(parse_allow_rules(entries)).allows(address, host=host, port=port)
 
 
 def test_the_table_is_large_and_has_every_block_in_it() -> None:
@@ -87,4 +87,4 @@ def test_an_entry_opens_nothing_else(entry: str, text: str, host: str, port: int
 )
 def test_an_entry_that_could_be_misread_is_refused_with_the_form_it_wants(entry: str) -> None:
     with pytest.raises(ValueError, match=r"it wants networks, addresses or host names.*10\.0\.0\.0/8"):
-        parse_openings(["10.0.0.0/8", entry])
+        parse_allow_rules(["10.0.0.0/8", entry])

@@ -1,4 +1,4 @@
-"""What a user typed is refused before it is looked up, or means one place, the one that usual clients find."""
+"""An endpoint is refused before its host is resolved, or means the same server and path as for the usual clients."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from botocore.session import get_session
 
 from models.checks.report import CheckCode, CheckDepth, CheckStepName
 from models.vault.secret import Secret
-from s3.endpoint import Location, amazon_endpoint, is_amazon_region, locate, parse_endpoint
-from s3.steps import Stumbled
+from s3.endpoint import amazon_endpoint, bucket_endpoint, is_amazon_region
+from s3.steps import StepFailed
 from tests.support.stores.probing import Recorder, TableResolver, failure, prober, target
 
 MALFORMED = [
@@ -73,22 +73,9 @@ MALFORMED = [
     *("https://store.example/a?b", "https://store.example/a\\b", "javascript:alert(1)", "file:///etc/passwd"),
 ]
 
-PLACES = {
-    "https://store.example": ("https", "store.example", 443, ""),
-    "HTTP://Store.Example": ("http", "store.example", 80, ""),
-    "https://store.example:": ("https", "store.example", 443, ""),
-    "https://store.example.:9000/": ("https", "store.example", 9000, ""),
-    "http://store.example:65535/a%20b/%7Eü/": ("http", "store.example", 65535, "/a%20b/~%C3%BC"),
-    "https://bücher.example": ("https", "xn--bcher-kva.example", 443, ""),
-    "https://ｓｔｏｒｅ。example": ("https", "store.example", 443, ""),
-    "http://１２７.0.0.1": ("http", "127.0.0.1", 80, ""),
-    "http://[2606:4700:0:0::1]:80": ("http", "2606:4700::1", 80, ""),
-    "http://my_store": ("http", "my_store", 80, ""),
-}
-
 
 @pytest.mark.parametrize("text", MALFORMED)
-async def test_what_could_be_read_in_two_ways_is_refused_before_it_is_looked_up(text: str) -> None:
+async def test_an_endpoint_that_is_no_url_is_refused_before_its_host_is_resolved(text: str) -> None:
     names, backend = TableResolver({}), Recorder()
 
     report = await prober(resolver=names, backend=backend).probe(target(text), CheckDepth.FULL)
@@ -99,25 +86,12 @@ async def test_what_could_be_read_in_two_ways_is_refused_before_it_is_looked_up(
     assert backend.attempts == []
 
 
-@pytest.mark.parametrize(("text", "place"), PLACES.items())
-def test_an_endpoint_means_one_place(text: str, place: tuple[str, str, int, str]) -> None:
-    scheme, host, port, path = place
-
-    assert parse_endpoint(text) == Location(scheme=scheme, host=host, port=port, path=path)
+PATHS = {"/a%20b/%7Eü/": "/a%20b/~%C3%BC/nightly/k", "/": "/nightly/k", "": "/nightly/k", "//a": "//a/nightly/k"}
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "authority"),
-    [
-        ("https://store.example:443", "store.example"),
-        ("http://store.example:443", "store.example:443"),
-        ("https://store.example:9000", "store.example:9000"),
-        ("http://[::1]:9000", "[::1]:9000"),
-        ("http://[::1]", "[::1]"),
-    ],
-)
-def test_the_host_header_is_what_usual_clients_send(endpoint: str, authority: str) -> None:
-    assert parse_endpoint(endpoint).authority == authority
+@pytest.mark.parametrize(("typed", "path"), PATHS.items())
+def test_the_path_of_an_endpoint_comes_first_and_is_encoded_as_s3_signs_it(typed: str, path: str) -> None:
+    assert bucket_endpoint(target(f"https://store.example{typed}")).object_path("k") == path
 
 
 @pytest.mark.parametrize(
@@ -142,9 +116,9 @@ def test_the_host_header_is_what_usual_clients_send(endpoint: str, authority: st
 def test_a_bucket_is_in_the_host_or_in_the_path(
     endpoint: str | None, bucket: str, path_style: bool, host: str, path: str
 ) -> None:
-    place = locate(target(endpoint, region="eu-west-1", bucket_name=bucket, path_style=path_style))
+    endpoint_ = bucket_endpoint(target(endpoint, region="eu-west-1", bucket_name=bucket, path_style=path_style))
 
-    assert (place.host, place.object_path("k")) == (host, path)
+    assert (endpoint_.server.host, endpoint_.object_path("k")) == (host, path)
 
 
 def test_every_region_of_amazons_has_the_host_that_botocore_knows() -> None:
@@ -182,8 +156,8 @@ async def test_what_is_no_region_does_not_become_part_of_a_host(region: str | No
 
 @pytest.mark.parametrize("region", ["a b", "x\r\ny: z", "é", "a/b", "a" * 33, "-a"])
 def test_what_is_no_region_does_not_become_part_of_a_header(region: str) -> None:
-    with pytest.raises(Stumbled) as stumbled:
-        locate(target("https://store.example", region=region))
+    with pytest.raises(StepFailed) as stumbled:
+        bucket_endpoint(target("https://store.example", region=region))
 
     assert stumbled.value.code is CheckCode.WRONG_REGION
 

@@ -10,7 +10,7 @@ import pytest
 from models.checks.report import CheckCode, CheckDepth, CheckReport, CheckStepName
 from s3.resolver import SystemResolver
 from tests.support.stores.address_table import ALL_OPEN, LOOPBACK_HOSTS, VERDICTS, Verdict
-from tests.support.stores.peers import Shelf, listening
+from tests.support.stores.peers import MemoryStore, listening
 from tests.support.stores.probing import PUBLIC, Recorder, TableResolver, failure, outcomes, prober, target
 
 REFUSED = (CheckStepName.RESOLVE, CheckCode.ENDPOINT_NOT_ALLOWED)
@@ -56,11 +56,11 @@ async def test_what_is_never_reached_is_not_reached_with_everything_open_either(
 
 
 async def test_no_spelling_of_this_machine_reaches_what_listens_on_it() -> None:
-    """With the machine's own resolver, which reads every odd spelling, and real listeners."""
+    """With the machine's own resolver, which reads every override spelling, and real listeners."""
     backend = Recorder()
     checks = prober(allow=(), resolver=SystemResolver(), backend=backend)
 
-    async with listening(Shelf().script) as peer, listening(Shelf().script, host="::1") as sixth:
+    async with listening(MemoryStore().script) as peer, listening(MemoryStore().script, host="::1") as sixth:
         for host in LOOPBACK_HOSTS:
             for port in (peer.port, sixth.port):
                 report = await checks.probe(target(f"http://{host}:{port}"), CheckDepth.FULL)
@@ -76,7 +76,7 @@ async def test_a_denied_address_looks_and_lasts_the_same_whether_anything_listen
         return time.perf_counter() - started, timeless(report)
 
     checks = prober(allow=())
-    async with listening(Shelf().script) as peer:
+    async with listening(MemoryStore().script) as peer:
         open_port = peer.port
         listened = [await lasting(open_port) for _ in range(50)]
     silent = [await lasting(open_port) for _ in range(50)]
@@ -95,8 +95,8 @@ async def test_one_denied_answer_among_public_ones_refuses_the_host() -> None:
 
 
 async def test_a_whole_check_resolves_once_though_the_store_hangs_up_after_every_answer() -> None:
-    shelf = Shelf(hangs_up=True)
-    async with listening(shelf.script) as peer:
+    store = MemoryStore(closes=True)
+    async with listening(store.script) as peer:
         names = TableResolver({"store.example": [PUBLIC]})
         backend = Recorder({PUBLIC: peer.port})
         report = await prober(allow=(), resolver=names, backend=backend).probe(
@@ -106,22 +106,22 @@ async def test_a_whole_check_resolves_once_though_the_store_hangs_up_after_every
     assert outcomes(report) == "PPSPPPPPP"
     assert names.asked == ["store.example"]
     assert backend.attempts == [(PUBLIC, 80)] * 4
-    assert {asked.headers["host"] for asked in shelf.asked} == {"store.example"}
+    assert {asked.headers["host"] for asked in store.asked} == {"store.example"}
 
 
 async def test_a_check_keeps_its_connection_and_shares_it_with_no_other() -> None:
-    shelf, backend = Shelf(), Recorder()
-    async with listening(shelf.script) as peer:
+    store, backend = MemoryStore(), Recorder()
+    async with listening(store.script) as peer:
         checks = prober(backend=backend)
         reports = [await checks.probe(target(peer.url), CheckDepth.FULL) for _ in range(3)]
 
     assert all(report.reachable for report in reports)
     assert len(backend.attempts) == 3
-    assert shelf.objects == {}
+    assert store.objects == {}
 
 
 async def test_the_next_address_is_tried_when_one_does_not_accept() -> None:
-    async with listening(Shelf().script) as peer:
+    async with listening(MemoryStore().script) as peer:
         answers = ["2606:4700::1111", "2606:4700::2222", "1.1.1.1", PUBLIC, "8.8.8.8", "9.9.9.9"]
         backend = Recorder({PUBLIC: peer.port})
         checks = prober(allow=(), resolver=TableResolver({"store.example": answers}), backend=backend)
@@ -154,7 +154,7 @@ async def test_a_name_without_an_address_is_a_failure_of_dns(answers: list[str] 
 
 
 async def test_neither_proxies_nor_anything_else_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with listening(Shelf().script) as proxy, listening(Shelf().script) as peer:
+    async with listening(MemoryStore().script) as proxy, listening(MemoryStore().script) as peer:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         report = await prober().probe(target(peer.url), CheckDepth.FULL)

@@ -11,7 +11,7 @@ import pytest
 from models.checks.report import CheckCode, CheckDepth, CheckStepName, CheckSuggestion
 from s3.prober import S3Prober
 from tests.support.stores.certificates import Authority
-from tests.support.stores.peers import Asked, Shelf, error, listening, only_in, region_of
+from tests.support.stores.peers import MemoryStore, ReceivedRequest, error, listening, only_in, region_of
 from tests.support.stores.probing import PUBLIC, Recorder, TableResolver, failure, followed, outcomes, prober, target
 
 WRONG_REGION = (CheckStepName.BUCKET, CheckCode.WRONG_REGION)
@@ -22,27 +22,27 @@ MOVED = error("301 Moved Permanently", "PermanentRedirect", "<Endpoint>nightly.s
 
 
 @asynccontextmanager
-async def amazon(directory: Path) -> AsyncIterator[tuple[S3Prober, Shelf]]:
+async def amazon(directory: Path) -> AsyncIterator[tuple[S3Prober, MemoryStore]]:
     """Two regions of Amazon's under its own names; the bucket is in eu-west-1."""
 
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         return None if "eu-west-1" in asked.headers["host"] and region_of(asked) == "eu-west-1" else MOVED
 
-    authority, shelf = Authority(directory), Shelf(odd)
-    async with listening(shelf.script, tls=authority.serving(*AMAZON_HOSTS)) as peer:
+    authority, store = Authority(directory), MemoryStore(override)
+    async with listening(store.script, tls=authority.serving(*AMAZON_HOSTS)) as peer:
         names = TableResolver(dict.fromkeys(AMAZON_HOSTS, (PUBLIC,)))
-        yield prober(allow=(), resolver=names, backend=Recorder({PUBLIC: peer.port}), tls=authority.trusting()), shelf
+        yield prober(allow=(), resolver=names, backend=Recorder({PUBLIC: peer.port}), tls=authority.trusting()), store
 
 
 @pytest.mark.parametrize("path_style", [True, False])
 async def test_amazons_redirect_to_another_region_becomes_a_suggestion(path_style: bool, tmp_path: Path) -> None:
-    async with amazon(tmp_path) as (checks, shelf):
+    async with amazon(tmp_path) as (checks, store):
         first, second = await followed(checks, target(None, region="us-east-1", path_style=path_style))
 
     assert failure(first) == WRONG_REGION
     assert first.suggestion == CheckSuggestion(region="eu-west-1")
     assert outcomes(second) == "P" * 9
-    assert shelf.objects == {}
+    assert store.objects == {}
 
 
 async def test_an_endpoint_of_amazons_in_another_region_is_suggested_with_the_region(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ async def test_no_answer_leads_out_of_amazons_names(region: str, tmp_path: Path)
     """An Amazon target stays at Amazon whatever stands in a redirect."""
     said = error("301 Moved", "PermanentRedirect", f"<Region>{region}</Region>", x_amz_bucket_region=region)
     authority = Authority(tmp_path)
-    async with listening(Shelf(only_in("nowhere", said)).script, tls=authority.serving(*AMAZON_HOSTS)) as peer:
+    async with listening(MemoryStore(only_in("nowhere", said)).script, tls=authority.serving(*AMAZON_HOSTS)) as peer:
         names = TableResolver(dict.fromkeys(AMAZON_HOSTS, (PUBLIC,)))
         checks = prober(resolver=names, backend=Recorder({PUBLIC: peer.port}), tls=authority.trusting())
         report = await checks.probe(target(None, region="us-east-1", path_style=False), CheckDepth.FULL)

@@ -1,4 +1,4 @@
-"""What a check wrote is taken away, also when a rung fails, the time is over or nobody waits for the check any more."""
+"""What a check wrote is taken away, also when a step fails, the time is over or nobody waits for the check any more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from models.checks.report import CheckCode, CheckDepth, CheckReport, CheckStepName
-from tests.support.stores.peers import Asked, Shelf, answer, error, listening
+from tests.support.stores.peers import MemoryStore, ReceivedRequest, answer, error, listening
 from tests.support.stores.probing import failure, outcomes, prober, target
 
 DEADLINE_S = 2.0
@@ -16,23 +16,23 @@ GRACE_S = 0.5
 METHODS = {CheckStepName.WRITE: "PUT", CheckStepName.READ: "GET", CheckStepName.DELETE: "DELETE"}
 
 
-def is_for(asked: Asked, step: CheckStepName) -> bool:
+def is_for(asked: ReceivedRequest, step: CheckStepName) -> bool:
     return asked.method == METHODS[step] and "list-type" not in asked.target
 
 
 class Hanging:
-    """A store that keeps silent at one rung, after it did what it was asked; only the first time."""
+    """A store that keeps silent at one step, after it did what it was asked; only the first time."""
 
     def __init__(self, step: CheckStepName) -> None:
         self._step = step
-        self.shelf = Shelf(self._odd)
+        self.store = MemoryStore(self._override)
         self.reached = asyncio.Event()
 
-    async def _odd(self, asked: Asked) -> bytes | None:
+    async def _override(self, asked: ReceivedRequest) -> bytes | None:
         if not is_for(asked, self._step) or self.reached.is_set():
             return None
         if asked.method == "PUT":
-            self.shelf.objects[asked.path] = asked.body
+            self.store.objects[asked.path] = asked.body
         self.reached.set()
         await asyncio.Event().wait()
         return None
@@ -43,7 +43,7 @@ async def test_a_store_that_hangs_fails_at_that_rung_in_time_and_nothing_is_left
 
     async def check(step: CheckStepName) -> tuple[Hanging, CheckReport, float]:
         store = Hanging(step)
-        async with listening(store.shelf.script) as peer:
+        async with listening(store.store.script) as peer:
             started = time.monotonic()
             report = await prober(deadline_s=DEADLINE_S).probe(target(peer.url), CheckDepth.FULL)
             return store, report, time.monotonic() - started
@@ -52,35 +52,35 @@ async def test_a_store_that_hangs_fails_at_that_rung_in_time_and_nothing_is_left
 
     assert [failure(report) for _, report, _ in checked] == [(step, CheckCode.TIMEOUT) for step in METHODS]
     assert all(store.reached.is_set() for store, _, _ in checked)
-    assert [store.shelf.objects for store, _, _ in checked] == [{}, {}, {}]
+    assert [store.store.objects for store, _, _ in checked] == [{}, {}, {}]
     assert max(took_s for _, _, took_s in checked) < DEADLINE_S + GRACE_S
 
 
 @pytest.mark.parametrize("step", METHODS)
 async def test_nothing_is_left_by_a_check_that_is_cancelled(step: CheckStepName) -> None:
     store = Hanging(step)
-    async with listening(store.shelf.script) as peer:
+    async with listening(store.store.script) as peer:
         check = asyncio.create_task(prober().probe(target(peer.url), CheckDepth.FULL))
         await store.reached.wait()
         check.cancel()
         with pytest.raises(asyncio.CancelledError):
             await check
 
-    assert store.shelf.objects == {}
+    assert store.store.objects == {}
 
 
 async def test_a_check_that_is_cancelled_again_while_it_cleans_up_still_cleans_up() -> None:
     cleaning, go_on = asyncio.Event(), asyncio.Event()
     store = Hanging(CheckStepName.READ)
 
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         if asked.method == "DELETE":
             cleaning.set()
             await go_on.wait()
-        return await store._odd(asked)
+        return await store._override(asked)
 
-    store.shelf.odd = odd
-    async with listening(store.shelf.script) as peer:
+    store.store.override = override
+    async with listening(store.store.script) as peer:
         checks = prober()
         check = asyncio.create_task(checks.probe(target(peer.url), CheckDepth.FULL))
         await store.reached.wait()
@@ -90,21 +90,21 @@ async def test_a_check_that_is_cancelled_again_while_it_cleans_up_still_cleans_u
         with pytest.raises(asyncio.CancelledError):
             await check
         go_on.set()
-        await asyncio.gather(*checks._cleaning)
+        await asyncio.gather(*checks._cleanups)
 
-    assert store.shelf.objects == {}
+    assert store.store.objects == {}
 
 
 async def test_a_store_that_hangs_for_good_does_not_hold_a_cancelled_check_for_long() -> None:
     reached = asyncio.Event()
 
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         if asked.method == "GET" and "list-type" in asked.target:
             return None
         reached.set()
         return await asyncio.Future()
 
-    async with listening(Shelf(odd).script) as peer:
+    async with listening(MemoryStore(override).script) as peer:
         check = asyncio.create_task(prober(deadline_s=DEADLINE_S).probe(target(peer.url), CheckDepth.FULL))
         await reached.wait()
         started = time.monotonic()
@@ -135,43 +135,43 @@ async def test_a_refusal_fails_at_its_rung_and_nothing_is_left(
 ) -> None:
     refused = [0]
 
-    async def odd(asked: Asked) -> bytes | None:
-        # A rung is refused once; what cleans up comes later.
+    async def override(asked: ReceivedRequest) -> bytes | None:
+        # A step is refused once; what cleans up comes later.
         if not is_for(asked, step) or (step is CheckStepName.DELETE and refused[0]):
             return None
         refused[0] += 1
         if asked.method == "PUT":
-            shelf.objects[asked.path] = asked.body
+            store.objects[asked.path] = asked.body
         return said or b"HTTP/1.1 ??\r\n\r\n"
 
-    shelf = Shelf(odd)
-    async with listening(shelf.script) as peer:
+    store = MemoryStore(override)
+    async with listening(store.script) as peer:
         report = await prober().probe(target(peer.url), CheckDepth.FULL)
 
     assert failure(report) == (step, code)
     assert refused == [1]
-    assert shelf.objects == {}
+    assert store.objects == {}
 
 
 async def test_an_object_that_reads_otherwise_than_it_was_written_fails_to_read() -> None:
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         return answer("200 OK", b"hunter22") if is_for(asked, CheckStepName.READ) else None
 
-    shelf = Shelf(odd)
-    async with listening(shelf.script) as peer:
+    store = MemoryStore(override)
+    async with listening(store.script) as peer:
         report = await prober().probe(target(peer.url), CheckDepth.FULL)
 
     assert failure(report) == (CheckStepName.READ, CheckCode.UNEXPECTED_ANSWER)
     assert outcomes(report) == "PPSPPPPFP"
-    assert shelf.objects == {}
+    assert store.objects == {}
 
 
 async def test_every_check_writes_to_a_key_of_its_own_below_our_prefix() -> None:
-    shelf = Shelf()
-    async with listening(shelf.script) as peer:
+    store = MemoryStore()
+    async with listening(store.script) as peer:
         await asyncio.gather(*(prober().probe(target(peer.url), CheckDepth.FULL) for _ in range(5)))
 
-    written = [asked.path for asked in shelf.asked if asked.method == "PUT"]
+    written = [asked.path for asked in store.asked if asked.method == "PUT"]
     assert len(set(written)) == 5
     assert {path.rpartition("/")[0] for path in written} == {"/nightly/.moorings-check"}
 
@@ -183,17 +183,17 @@ VERSION = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
 async def test_where_versions_are_kept_the_version_is_deleted_or_else_hidden(is_locked: bool) -> None:
     """Whoever may not delete a version, or not yet, leaves a marker in its place; the check passes."""
 
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         if asked.method == "PUT":
-            shelf.objects[asked.path] = asked.body
+            store.objects[asked.path] = asked.body
             return answer("200 OK", x_amz_version_id=VERSION)
         return error("403 Forbidden", "AccessDenied") if is_locked and "versionId=" in asked.target else None
 
-    shelf = Shelf(odd)
-    async with listening(shelf.script) as peer:
+    store = MemoryStore(override)
+    async with listening(store.script) as peer:
         report = await prober().probe(target(peer.url), CheckDepth.FULL)
 
     assert report.reachable
-    assert shelf.objects == {}
-    deletes = [asked.target.partition("?")[2] for asked in shelf.asked if asked.method == "DELETE"]
+    assert store.objects == {}
+    deletes = [asked.target.partition("?")[2] for asked in store.asked if asked.method == "DELETE"]
     assert deletes == ([f"versionId={VERSION}", ""] if is_locked else [f"versionId={VERSION}"])

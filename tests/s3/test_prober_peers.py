@@ -1,4 +1,4 @@
-"""Whatever a stranger answers, a check ends in time, at the right rung, in little memory, and repeats no word of it."""
+"""Whatever a stranger answers, a check ends in time, at the right step, in little memory, and repeats no word of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.checks.report import CheckCode, CheckDepth, CheckStepName
 from tests.support.ports import free_port
 from tests.support.stores.certificates import Authority
 from tests.support.stores.hostile_peers import SCRIPTS, STREAMS, Failure, saying, silent
-from tests.support.stores.peers import Script, Shelf, listening
+from tests.support.stores.peers import MemoryStore, Script, listening
 from tests.support.stores.probing import PUBLIC, Recorder, TableResolver, failure, outcomes, prober, target
 
 DEADLINE_S = 0.4
@@ -90,7 +90,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 async def test_a_store_with_a_trusted_certificate_passes_every_rung(authority: Authority) -> None:
     """By its name and by its address, dialled at the address and proven by the name."""
     serving = authority.serving("store.example", "127.0.0.1")
-    async with listening(Shelf().script, tls=serving) as peer:
+    async with listening(MemoryStore().script, tls=serving) as peer:
         backend = Recorder({PUBLIC: peer.port})
         names = TableResolver({"store.example": [PUBLIC]})
         checks = prober(backend=backend, resolver=names, tls=authority.trusting())
@@ -102,7 +102,7 @@ async def test_a_store_with_a_trusted_certificate_passes_every_rung(authority: A
 
 
 async def test_a_certificate_of_an_unknown_authority_is_not_trusted(authority: Authority, tmp_path: Path) -> None:
-    async with listening(Shelf().script, tls=Authority(tmp_path).serving("127.0.0.1")) as peer:
+    async with listening(MemoryStore().script, tls=Authority(tmp_path).serving("127.0.0.1")) as peer:
         checks = prober(tls=authority.trusting())
         report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
 
@@ -110,13 +110,13 @@ async def test_a_certificate_of_an_unknown_authority_is_not_trusted(authority: A
 
 
 async def test_a_certificate_of_another_host_is_not_trusted(authority: Authority) -> None:
-    shelf = Shelf()
-    async with listening(shelf.script, tls=authority.serving("other.example")) as peer:
+    store = MemoryStore()
+    async with listening(store.script, tls=authority.serving("other.example")) as peer:
         checks = prober(tls=authority.trusting())
         report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
 
     assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
-    assert shelf.asked == []
+    assert store.asked == []
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ async def test_an_old_version_of_tls_is_refused(authority: Authority) -> None:
     serving = authority.serving("127.0.0.1")
     with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         serving.maximum_version = ssl.TLSVersion.TLSv1_1
-    async with listening(Shelf().script, tls=serving) as peer:
+    async with listening(MemoryStore().script, tls=serving) as peer:
         checks = prober(tls=authority.trusting())
         report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
 
@@ -156,7 +156,7 @@ async def test_an_old_version_of_tls_is_refused(authority: Authority) -> None:
 
 
 async def test_plain_http_to_a_tls_port_is_no_s3(authority: Authority) -> None:
-    async with listening(Shelf().script, tls=authority.serving("127.0.0.1")) as peer:
+    async with listening(MemoryStore().script, tls=authority.serving("127.0.0.1")) as peer:
         report = await prober().probe(target(peer.url), CheckDepth.FULL)
 
     assert failure(report) == (CheckStepName.AUTHENTICATE, CheckCode.UNEXPECTED_ANSWER)

@@ -12,7 +12,7 @@ from app.logs import QUIET, configure_logs
 from models.checks.report import CheckDepth
 from models.vault.secret import Secret
 from tests.support.secrecy.canary import Canaries, Finder
-from tests.support.stores.peers import Asked, Shelf, error, listening
+from tests.support.stores.peers import MemoryStore, ReceivedRequest, error, listening
 from tests.support.stores.probing import prober, target
 
 WORD = "a-word-of-the-peers-own"
@@ -32,7 +32,7 @@ def _debugging(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
         logging.getLogger(name).setLevel(quiet)
 
 
-def repeating(asked: Asked, status: str, code: str) -> bytes:
+def repeating(asked: ReceivedRequest, status: str, code: str) -> bytes:
     """An answer that repeats everything it was told wherever an answer has room."""
     told = asked.headers["authorization"]
     key = told.partition("Credential=")[2].partition("/")[0]
@@ -64,19 +64,19 @@ async def test_what_a_peer_repeats_is_neither_reported_nor_logged(
     order = ["LIST", "WRITE", "READ", "DELETE"]
     methods = {"PUT": "WRITE", "DELETE": "DELETE"}
 
-    async def odd(asked: Asked) -> bytes | None:
-        rung = "LIST" if "list-type" in asked.target else methods.get(asked.method, "READ")
-        return repeating(asked, status, code) if order.index(rung) >= order.index(from_rung) else None
+    async def override(asked: ReceivedRequest) -> bytes | None:
+        step = "LIST" if "list-type" in asked.target else methods.get(asked.method, "READ")
+        return repeating(asked, status, code) if order.index(step) >= order.index(from_rung) else None
 
     canaries = Canaries()
     access_key, secret_key = canaries.new().replace("/", "-").replace("+", "-"), canaries.new()
-    shelf = Shelf(odd)
-    async with listening(shelf.script) as peer:
+    store = MemoryStore(override)
+    async with listening(store.script) as peer:
         there = target(peer.url, access_key=Secret(access_key), secret_key=Secret(secret_key))
         checks = prober()
         report = await checks.probe(there, CheckDepth.FULL)
 
-    signatures = [asked.headers["authorization"].rpartition("=")[2] for asked in shelf.asked]
+    signatures = [asked.headers["authorization"].rpartition("=")[2] for asked in store.asked]
     written = capsys.readouterr().err
     shown = f"{report!r}{report.to_json()}{there!r}{checks!r}{vars(checks)!r}{written}".encode()
     assert list(Finder([access_key, secret_key, WORD, *signatures]).hits(shown)) == []
@@ -88,12 +88,12 @@ async def test_what_a_peer_repeats_is_neither_reported_nor_logged(
 async def test_a_check_that_passes_logs_neither_key_nor_signature(capsys: pytest.CaptureFixture[str]) -> None:
     canaries = Canaries()
     access_key, secret_key = canaries.new(), canaries.new()
-    shelf = Shelf()
-    async with listening(shelf.script) as peer:
+    store = MemoryStore()
+    async with listening(store.script) as peer:
         there = target(peer.url, access_key=Secret(access_key), secret_key=Secret(secret_key))
         report = await prober().probe(there, CheckDepth.FULL)
 
-    signatures = [asked.headers["authorization"].rpartition("=")[2] for asked in shelf.asked]
+    signatures = [asked.headers["authorization"].rpartition("=")[2] for asked in store.asked]
     written = capsys.readouterr().err
     assert report.reachable
     assert list(Finder([access_key, secret_key, *signatures]).hits(f"{report!r}{written}".encode())) == []
@@ -102,11 +102,11 @@ async def test_a_check_that_passes_logs_neither_key_nor_signature(capsys: pytest
 
 async def test_a_secret_key_is_in_no_request_and_every_body_is_signed() -> None:
     secret_key = Canaries().new()
-    shelf = Shelf()
-    async with listening(shelf.script) as peer:
+    store = MemoryStore()
+    async with listening(store.script) as peer:
         await prober().probe(target(peer.url, secret_key=Secret(secret_key)), CheckDepth.FULL)
 
-    assert list(Finder([secret_key]).hits(repr(shelf.asked).encode())) == []
-    assert [asked.headers["x-amz-content-sha256"] for asked in shelf.asked] == [
-        hashlib.sha256(asked.body).hexdigest() for asked in shelf.asked
+    assert list(Finder([secret_key]).hits(repr(store.asked).encode())) == []
+    assert [asked.headers["x-amz-content-sha256"] for asked in store.asked] == [
+        hashlib.sha256(asked.body).hexdigest() for asked in store.asked
     ]

@@ -1,4 +1,4 @@
-"""Against a real S3-speaking server that verifies signatures and rights: every rung is climbed, nothing is left."""
+"""Against a real S3-speaking server that verifies signatures and rights: every step is climbed, nothing is left."""
 
 from __future__ import annotations
 

@@ -8,7 +8,16 @@ import pytest
 
 from models.checks.report import CheckCode, CheckDepth, CheckStepName, CheckSuggestion
 from tests.support.stores.certificates import Authority
-from tests.support.stores.peers import Asked, Odd, Shelf, answer, error, listening, only_in, region_of
+from tests.support.stores.peers import (
+    MemoryStore,
+    Override,
+    ReceivedRequest,
+    answer,
+    error,
+    listening,
+    only_in,
+    region_of,
+)
 from tests.support.stores.probing import (
     ACCESS_KEY,
     Recorder,
@@ -38,15 +47,15 @@ REFUSALS = {
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 async def test_the_region_that_a_store_names_is_suggested_and_right(refusal: bytes) -> None:
-    shelf = Shelf(only_in("eu-west-1", refusal))
-    async with listening(shelf.script) as peer:
+    store = MemoryStore(only_in("eu-west-1", refusal))
+    async with listening(store.script) as peer:
         first, second = await followed(prober(), target(peer.url))
 
     assert failure(first) == WRONG_REGION
     assert outcomes(first) == "PPSSFSSSS"
     assert first.suggestion == CheckSuggestion(region="eu-west-1")
     assert second.reachable
-    assert shelf.objects == {}
+    assert store.objects == {}
 
 
 @pytest.mark.parametrize(
@@ -67,10 +76,10 @@ async def test_a_region_that_is_none_or_the_same_or_repeats_a_key_is_not_suggest
     """Not even where it would work."""
     refusal = error("400 Bad Request", "AuthorizationHeaderMalformed", f"<Region>{region}</Region>")
 
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         return refusal if region_of(asked) == "us-east-1" else None
 
-    async with listening(Shelf(odd).script) as peer:
+    async with listening(MemoryStore(override).script) as peer:
         report = await prober().probe(target(peer.url), CheckDepth.FULL)
 
     assert failure(report) == WRONG_REGION
@@ -79,20 +88,20 @@ async def test_a_region_that_is_none_or_the_same_or_repeats_a_key_is_not_suggest
 
 async def test_a_region_with_which_the_bucket_is_not_found_is_not_suggested() -> None:
     refusal = error("400 Bad Request", "AuthorizationHeaderMalformed", "<Region>eu-west-2</Region>")
-    async with listening(Shelf(only_in("eu-west-1", refusal)).script) as peer:
+    async with listening(MemoryStore(only_in("eu-west-1", refusal)).script) as peer:
         report = await prober().probe(target(peer.url), CheckDepth.FULL)
 
     assert failure(report) == WRONG_REGION
     assert report.suggestion is None
 
 
-def under(bucket_host: str, refusal: bytes) -> Odd:
+def under(bucket_host: str, refusal: bytes) -> Override:
     """A store that finds buckets in the path alone."""
 
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         return refusal if asked.headers["host"].startswith(bucket_host) else None
 
-    return odd
+    return override
 
 
 @pytest.mark.parametrize(
@@ -106,7 +115,7 @@ def under(bucket_host: str, refusal: bytes) -> Odd:
 async def test_path_style_is_suggested_where_it_finds_the_bucket(
     refusal: bytes, step: CheckStepName, code: CheckCode
 ) -> None:
-    async with listening(Shelf(under("nightly.", refusal)).script) as peer:
+    async with listening(MemoryStore(under("nightly.", refusal)).script) as peer:
         checks = prober(resolver=TableResolver(dict.fromkeys(["nightly.store.test", "store.test"], ("127.0.0.1",))))
         there = target(f"http://store.test:{peer.port}", path_style=False)
         first, second = await followed(checks, there)
@@ -117,7 +126,7 @@ async def test_path_style_is_suggested_where_it_finds_the_bucket(
 
 
 async def test_path_style_is_suggested_where_the_buckets_host_is_at_an_address_that_is_not_allowed() -> None:
-    async with listening(Shelf().script) as peer:
+    async with listening(MemoryStore().script) as peer:
         names = TableResolver({"nightly.store.test": ["10.0.0.1"], "store.test": ["127.0.0.1"]})
         backend = Recorder()
         checks = prober(resolver=names, backend=backend, allow=[f"store.test:{peer.port}"])
@@ -131,7 +140,7 @@ async def test_path_style_is_suggested_where_the_buckets_host_is_at_an_address_t
 
 async def test_path_style_is_suggested_where_the_certificate_does_not_cover_buckets(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
-    async with listening(Shelf().script, tls=authority.serving("store.test")) as peer:
+    async with listening(MemoryStore().script, tls=authority.serving("store.test")) as peer:
         names = TableResolver(dict.fromkeys(["nightly.store.test", "store.test"], ("127.0.0.1",)))
         checks = prober(resolver=names, tls=authority.trusting())
         first, second = await followed(checks, target(f"https://store.test:{peer.port}", path_style=False))
@@ -142,11 +151,11 @@ async def test_path_style_is_suggested_where_the_certificate_does_not_cover_buck
 
 
 async def test_the_host_style_is_suggested_where_a_store_forbids_the_path() -> None:
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         is_path = not asked.headers["host"].startswith("nightly.")
         return error("403 Forbidden", "SecondLevelDomainForbidden") if is_path else None
 
-    async with listening(Shelf(odd).script) as peer:
+    async with listening(MemoryStore(override).script) as peer:
         checks = prober(resolver=TableResolver(dict.fromkeys(["nightly.store.test", "store.test"], ("127.0.0.1",))))
         first, second = await followed(checks, target(f"http://store.test:{peer.port}"))
 
@@ -157,7 +166,7 @@ async def test_the_host_style_is_suggested_where_a_store_forbids_the_path() -> N
 
 async def test_two_corrections_at_once_are_suggested_together() -> None:
     refusal = error("400 Bad Request", "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>")
-    async with listening(Shelf(only_in("eu-west-1", refusal)).script) as peer:
+    async with listening(MemoryStore(only_in("eu-west-1", refusal)).script) as peer:
         checks = prober(resolver=TableResolver({"store.test": ["127.0.0.1"]}))
         first, second = await followed(checks, target(f"http://store.test:{peer.port}", path_style=False))
 
@@ -167,11 +176,11 @@ async def test_two_corrections_at_once_are_suggested_together() -> None:
 
 
 async def test_a_bucket_that_is_nowhere_suggests_nothing_and_asks_little() -> None:
-    shelf = Shelf(under("", error("404 Not Found", "NoSuchBucket")))
-    async with listening(shelf.script) as peer:
+    store = MemoryStore(under("", error("404 Not Found", "NoSuchBucket")))
+    async with listening(store.script) as peer:
         checks = prober(resolver=TableResolver(dict.fromkeys(["nightly.store.test", "store.test"], ("127.0.0.1",))))
         report = await checks.probe(target(f"http://store.test:{peer.port}", path_style=False), CheckDepth.FULL)
 
     assert failure(report) == (CheckStepName.BUCKET, CheckCode.NO_SUCH_BUCKET)
     assert report.suggestion is None
-    assert len(shelf.asked) == 2
+    assert len(store.asked) == 2

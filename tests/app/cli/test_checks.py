@@ -22,7 +22,7 @@ from tests.support.graphql.graphql_documents import CHECKED, destination_id
 from tests.support.graphql.graphql_operations import NOT_CHECKABLE
 from tests.support.secrecy.canary import Canaries, Finder
 from tests.support.stores.checking import on_stage
-from tests.support.stores.peers import Shelf, error, listening
+from tests.support.stores.peers import MemoryStore, error, listening
 
 DENIED = "http://10.11.12.13"
 ONE = "query ($id: ID!) { backupDestination(id: $id) { ...Checked } }" + CHECKED
@@ -66,7 +66,7 @@ async def test_a_table_tells_people_and_json_tells_machines_what_was_found(gatew
     async def refuse(_asked: object) -> bytes:
         return error("403 Forbidden", "InvalidAccessKeyId", canaries.new())
 
-    async with listening(Shelf().script) as store, listening(Shelf(refuse).script) as stern:
+    async with listening(MemoryStore().script) as store, listening(MemoryStore(refuse).script) as stern:
         good = await account.create("custom_s3", custom_s3_endpoint=store.url, label="Fêted", **secrets)
         bad = await account.create("custom_s3", custom_s3_endpoint=stern.url, label="[red]Bad\x1b[2J\u202e", **secrets)
         denied = await account.create("custom_s3", custom_s3_endpoint=DENIED, **secrets)

@@ -20,7 +20,7 @@ LIMITS = {
     "s3_secret_key": 255,
     "s3_bucket_name": 255,
     "custom_s3_region": 255,
-    "custom_s3_endpoint": 2048,
+    "custom_s3_endpoint": 255,
 }
 GRIN = "\U0001f600"
 URL = "https://s3.example.com/"

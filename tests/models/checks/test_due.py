@@ -11,7 +11,7 @@ from sqlite3 import connect
 import asyncpg
 import pytest
 
-from models.checks import leases as claims
+from models.checks import leases
 from models.clock import current_second
 from models.destinations.attributes import Attribute, DestinationKind
 from tests.support.databases import sealed
@@ -39,7 +39,7 @@ async def test_each_destination_is_due_at_a_moment_of_its_own_around_the_interva
         await stage.service.create(stage.viewer, local)
 
         async def due(limit: int = 200) -> list[int]:
-            return [due.id for due in await claims.due(timedelta(seconds=1000), limit=limit)]
+            return [due.id for due in await leases.due(timedelta(seconds=1000), limit=limit)]
 
         for column in ("created_at", "checked_at"):
             before: set[int] = set()
@@ -65,9 +65,9 @@ async def test_what_is_not_due_yet_keeps_nobody_waiting_who_is(database: Gateway
     await age(database, every.total_seconds(), "checked_at")
 
     async with database.models():
-        due = {due.id for due in await claims.due(every, limit=MANY)}
+        due = {due.id for due in await leases.due(every, limit=MANY)}
         taken: set[int] = set()
-        while few := {due.id for due in await claims.due(every, limit=10)}:
+        while few := {due.id for due in await leases.due(every, limit=10)}:
             assert not taken & few
             taken |= few
             now, ids = current_second(), ", ".join(map(str, few))
@@ -85,7 +85,7 @@ async def test_what_is_due_is_found_by_its_index(database: Gateway, caplog: pyte
     await age(database, 1)
     async with database.models():
         with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
-            await claims.due(HOUR, limit=50)
+            await leases.due(HOUR, limit=50)
     (statement,) = (r.getMessage() for r in caplog.records if "coalesce" in r.getMessage())
     sql = statement.partition(": ")[0]
 

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from models.accounts.viewer import Protocol, on_behalf_of
-from models.checks import leases as claims
+from models.checks import leases
 from models.checks.report import CheckCode, CheckDepth, CheckStepName
 from models.errors import DatabaseUnavailable
 from tests.support.databases.databases import MOMENT
@@ -52,7 +52,7 @@ async def stage(gateway: Gateway) -> AsyncIterator[Stage]:
 def let_through(*, reachable: bool) -> HeldProber:
     """A prober that holds nothing."""
     prober = HeldProber(reachable=reachable)
-    prober.let_go(100)
+    prober.release(100)
     return prober
 
 
@@ -157,19 +157,19 @@ async def test_a_database_that_is_away_when_a_check_is_stored_keeps_the_claim_un
     await until(lambda: prober.under_way == 1)
 
     async with locked(stage.gateway, id_):
-        prober.let_go()
+        prober.release()
         with pytest.raises(DatabaseUnavailable):
             await asking
     claimed = await stage.row(id_)
-    early = await claims.settle()
+    early = await leases.release_expired()
     await stage.gateway.rows(STORED.format(f"claimed_until = {MOMENT}", id_))
-    late = await claims.settle()
+    late = await leases.release_expired()
 
     assert (claimed["reachability"], claimed["claim"] is None, early, late) == ("checking", False, 0, 1)
     row = await stage.row(id_)
     assert (row["reachability"], row["claim"], row["claimed_until"]) == ("unreachable", None, None)
     assert await stage.checked() == [("graphql", False)]
-    prober.let_go()
+    prober.release()
     assert (await checks.check(stage.viewer, id_, FULL))[1].reachable
 
 
@@ -181,7 +181,7 @@ async def test_a_claim_that_is_over_is_taken_over_and_its_former_holder_stores_n
     await stage.gateway.rows(STORED.format(f"claimed_until = {MOMENT}", id_))
 
     _, second = await stage.checks(quick).check(stage.viewer, id_, FULL)
-    slow.let_go()
+    slow.release()
     _, first = await asking
 
     assert (first.reachable, second.reachable) == (False, True)
@@ -192,7 +192,7 @@ async def test_a_claim_that_is_over_is_taken_over_and_its_former_holder_stores_n
 async def test_what_was_checked_since_the_clock_looked_is_not_checked_again(stage: Stage) -> None:
     """Two processes work through the same list; what the first has done is nothing for the second to do."""
     id_, prober, every = await stage.make(), let_through(reachable=True), timedelta(seconds=1000)
-    itself, moment = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER), claims.stale_moment(every)
+    itself, moment = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER), leases.stale_before(every)
     first, second = stage.checks(prober), stage.checks(prober)
 
     assert await first.recheck(id_, itself, stale_since=moment)
@@ -207,9 +207,9 @@ async def test_junk_where_a_report_belongs_breaks_neither_a_check_nor_a_claim(st
     checks = stage.checks(let_through(reachable=True))
     for junk in JUNK:
         await stage.gateway.rows(STORED.format(f"last_check = '{junk}', checked_at = {MOMENT}", id_))
-        claim = await claims.take(id_)
-        assert claim is not None
-        await claims.give_up(claim)
+        lease = await leases.acquire(id_)
+        assert lease is not None
+        await leases.release(lease)
         assert (await stage.row(id_))["reachability"] == "unknown"
 
         row, report = await checks.check(stage.viewer, id_, FULL)

@@ -9,7 +9,7 @@ import pytest
 
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.checks import checks as module
-from models.checks.checks import AT_ONCE
+from models.checks.checks import MAX_RUNNING
 from models.checks.report import CheckDepth, CheckReport
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.validation import Raw
@@ -44,7 +44,7 @@ async def test_twenty_who_ask_at_once_share_one_probe(stage: Stage) -> None:
     asking = [asyncio.create_task(checks.check(stage.viewer, id_, FULL)) for _ in range(20)]
     await until(lambda: stage.asked == 20 and prober.under_way == 1)
     assert (await stage.row(id_))["reachability"] == "checking"
-    prober.let_go()
+    prober.release()
     answers = await asyncio.gather(*asking)
 
     assert prober.probed == [("nightly", FULL)]
@@ -64,12 +64,12 @@ async def test_a_deeper_check_runs_behind_a_shallow_one_and_answers_for_it_too(s
     await until(lambda: prober.under_way == 1)
     others = [asyncio.create_task(checks.check(stage.viewer, id_, depth)) for depth in (FULL, READ_ONLY)]
     await until(lambda: stage.asked == 3)
-    prober.let_go()
+    prober.release()
     await first
     await until(lambda: len(prober.probed) == 2)
     late = asyncio.create_task(checks.check(stage.viewer, id_, READ_ONLY))
     await until(lambda: stage.asked == 4)
-    prober.let_go()
+    prober.release()
     await asyncio.gather(*others, late)
 
     assert [depth for _, depth in prober.probed] == [READ_ONLY, FULL]
@@ -85,7 +85,7 @@ async def test_another_process_waits_for_the_check_under_way_and_answers_what_it
     await until(lambda: stage.asked == 2)
     waited, _ = await asyncio.wait({second}, timeout=0.6)
     by_the_clock = await stage.checks(prober).recheck(id_, on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER))
-    prober.let_go()
+    prober.release()
     (_, told), (_, shared) = await asyncio.gather(first, second)
 
     assert not waited
@@ -100,7 +100,7 @@ async def test_another_process_checks_again_when_the_one_under_way_is_not_so_dee
 ) -> None:
     """What was stored long ago is no answer to somebody who asks now."""
     id_, prober, other = await stage.make(), HeldProber(), HeldProber(reachable=False)
-    prober.let_go()
+    prober.release()
     await stage.checks(prober).check(stage.viewer, id_, FULL)
     for leave in ("shallow", "called off"):
         await stage.gateway.rows(f"UPDATE backup_destinations SET checked_at = {MOMENT} WHERE id = {id_}")  # noqa: S608
@@ -111,12 +111,12 @@ async def test_another_process_checks_again_when_the_one_under_way_is_not_so_dee
         await asyncio.wait({second}, timeout=0.6)
 
         if leave == "shallow":
-            prober.let_go()
+            prober.release()
         else:
             await dying.aclose()
         await asyncio.wait({first})
         await until(lambda: other.under_way == 1)
-        other.let_go()
+        other.release()
 
         assert not (await second)[1].reachable
 
@@ -132,7 +132,7 @@ async def test_a_check_of_what_has_changed_meanwhile_is_told_and_not_stored(stag
         await until(lambda: prober.under_way == 1)
         if when == "meanwhile":
             await stage.service.update(stage.viewer, id_, CHANGES[change])
-        prober.let_go()
+        prober.release()
         seen, report = await asking
         assert report.reachable
         assert (seen.last_check is None) == (when == "meanwhile")
@@ -153,7 +153,7 @@ async def test_another_label_changes_nothing_about_a_check(stage: Stage) -> None
     await until(lambda: prober.under_way == 1)
 
     await stage.service.update(stage.viewer, id_, {Attribute.LABEL: "Weekly"})
-    prober.let_go()
+    prober.release()
     row, report = await asking
     await stage.service.update(stage.viewer, id_, {Attribute.LABEL: "Monthly"})
 
@@ -167,7 +167,7 @@ async def test_a_destination_that_becomes_a_directory_meanwhile_has_nothing_to_c
     await until(lambda: prober.under_way == 1)
 
     await stage.service.update(stage.viewer, id_, {Attribute.KIND: DestinationKind.LOCAL})
-    prober.let_go()
+    prober.release()
 
     with pytest.raises(DestinationNotCheckable):
         await asking
@@ -181,7 +181,7 @@ async def test_a_destination_that_is_deleted_meanwhile_is_gone(stage: Stage) -> 
     await until(lambda: prober.under_way == 1)
 
     await stage.service.delete(stage.viewer, id_)
-    prober.let_go()
+    prober.release()
 
     with pytest.raises(DestinationNotFound):
         await asking
@@ -196,7 +196,7 @@ async def test_a_check_that_nobody_waits_for_any_more_is_stored(stage: Stage) ->
 
     asking.cancel()
     await asyncio.wait({asking})
-    prober.let_go()
+    prober.release()
 
     async with asyncio.timeout(DEADLINE_S):
         while (row := await stage.row(id_))["reachability"] == "checking":  # noqa: ASYNC110 - nobody tells when it is stored
@@ -209,21 +209,21 @@ async def test_whoever_finds_no_free_turn_waits_and_is_refused_in_the_end(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Eight at once in a process; the operator and the clock wait as long as it takes."""
-    ids, prober = [await stage.make() for _ in range(AT_ONCE + 1)], HeldProber()
+    ids, prober = [await stage.make() for _ in range(MAX_RUNNING + 1)], HeldProber()
     checks = stage.checks(prober)
     first = [asyncio.create_task(checks.check(stage.viewer, id_, FULL)) for id_ in ids[:-1]]
-    await until(lambda: prober.under_way == AT_ONCE)
+    await until(lambda: prober.under_way == MAX_RUNNING)
 
     with monkeypatch.context() as hurry:
-        hurry.setattr(module, "PATIENCE_S", 0.05)
+        hurry.setattr(module, "SLOT_WAIT_S", 0.05)
         with pytest.raises(TooManyAttempts):
             await checks.check(stage.viewer, ids[-1], FULL)
     assert (await stage.row(ids[-1]))["reachability"] == "unknown"
 
     patient = asyncio.create_task(checks.check(stage.viewer, ids[-1], FULL))
-    await until(lambda: stage.asked == AT_ONCE + 2)
-    prober.let_go(AT_ONCE + 1)
+    await until(lambda: stage.asked == MAX_RUNNING + 2)
+    prober.release(MAX_RUNNING + 1)
     await asyncio.gather(*first, patient)
 
-    assert prober.most_at_once == AT_ONCE
+    assert prober.most_at_once == MAX_RUNNING
     assert {(await stage.row(id_))["reachability"] for id_ in ids} == {"reachable"}

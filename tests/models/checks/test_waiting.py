@@ -10,8 +10,8 @@ import pytest
 
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.checks import checks as module
-from models.checks import leases as claims
-from models.checks.checks import AT_ONCE
+from models.checks import leases
+from models.checks.checks import MAX_RUNNING
 from models.checks.report import CheckDepth
 from models.clock import current_second
 from models.errors import TooManyAttempts
@@ -38,14 +38,14 @@ async def claimed(stage: Stage, id_: int, until_s: float) -> None:
 
 async def test_those_who_wait_for_another_process_take_no_turn_of_those_who_can_check(stage: Stage) -> None:
     """As many as may check at once wait; one more checks all the same."""
-    ids, prober = [await stage.make() for _ in range(AT_ONCE + 1)], HeldProber()
-    prober.let_go()
+    ids, prober = [await stage.make() for _ in range(MAX_RUNNING + 1)], HeldProber()
+    prober.release()
     for id_ in ids[:-1]:
         await claimed(stage, id_, 25)
     checks = stage.checks(prober)
 
     waiting = [asyncio.create_task(checks.check(stage.viewer, id_, FULL)) for id_ in ids[:-1]]
-    await until(lambda: stage.asked == AT_ONCE)
+    await until(lambda: stage.asked == MAX_RUNNING)
     await asyncio.wait(waiting, timeout=0.3)
     _, report = await checks.check(stage.viewer, ids[-1], FULL)
 
@@ -59,7 +59,7 @@ async def test_whoever_waits_for_another_process_is_refused_in_the_end(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And waits no longer in secret either: whoever asks next begins anew."""
-    monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.3)
+    monkeypatch.setattr(module, "LEASE_WAIT_S", 0.3)
     id_, prober = await stage.make(), HeldProber()
     checks = stage.checks(prober)
     await claimed(stage, id_, 25)
@@ -67,7 +67,7 @@ async def test_whoever_waits_for_another_process_is_refused_in_the_end(
     with pytest.raises(TooManyAttempts):
         await checks.check(stage.viewer, id_, FULL)
     await claimed(stage, id_, -1)
-    prober.let_go()
+    prober.release()
 
     assert (await checks.check(stage.viewer, id_, FULL))[1].reachable
 
@@ -75,16 +75,16 @@ async def test_whoever_waits_for_another_process_is_refused_in_the_end(
 async def test_a_claim_that_a_wrong_clock_made_is_over_at_once(stage: Stage) -> None:
     """No honest one ends so much later than now: its holder's clock was put right since, or is wrong now."""
     id_, prober = await stage.make(), HeldProber()
-    prober.let_go(2)
+    prober.release(2)
     checks, itself = stage.checks(prober), on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER)
 
     await claimed(stage, id_, 3600)
     assert await checks.recheck(id_, itself) is not None
     await claimed(stage, id_, 3600)
-    await claims.settle()
+    await leases.release_expired()
     settled = await stage.row(id_)
     await claimed(stage, id_, 40)
-    await claims.settle()
+    await leases.release_expired()
 
     assert (settled["claim"], settled["reachability"]) == (None, "reachable")
     assert (await stage.row(id_))["claim"] == "another"

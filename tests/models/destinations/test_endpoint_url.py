@@ -1,10 +1,10 @@
-"""The verdict of `is_endpoint_url` over a table of URLs: absolute http(s), a host, no user info, no fragment."""
+"""Which texts are endpoint URLs, and what each means: absolute http(s), a host, no user info, query or fragment."""
 
 from __future__ import annotations
 
 import pytest
 
-from models.destinations.endpoint_url import is_endpoint_url
+from models.destinations.endpoint_url import EndpointUrl, is_endpoint_url, parse_endpoint_url
 
 LABEL = "a" * 63
 LONGEST_HOST = ".".join([LABEL] * 3 + ["a" * 61])
@@ -19,7 +19,6 @@ GOOD = [
     "https://s3.example.com:1",
     "https://s3.example.com:65535",
     "https://s3.example.com/base//path/~user",
-    "https://s3.example.com/?x=1&y=2",
     "https://s3.example.com/%20",
     "https://s3.example.com/é",
     "https://my_bucket.s3-eu.example.com",
@@ -37,7 +36,7 @@ GOOD = [
     f"https://{LABEL}.example",
     f"https://{LONGEST_HOST}",
 ]
-"""An address behind it that must not be spoken to is still a URL: see the network policy."""
+"""Also where the policy allows no connection to the address: `s3.address_policy` decides that at each check."""
 
 BAD = {
     "nothing": ["", "/"],
@@ -67,6 +66,14 @@ BAD = {
         "https://@s3.example.com",
         "https://:@s3.example.com",
         "https://s3.example.com:443@127.0.0.1",
+    ],
+    "a query": ["https://s3.example.com?", "https://s3.example.com/?x=1", "https://s3.example.com/a?b#c"],
+    "a segment of dots": [
+        "https://s3.example.com/..",
+        "https://s3.example.com/a/../b",
+        "https://s3.example.com/./",
+        "https://s3.example.com/%2e%2E/b",
+        "https://s3.example.com/a%2F..%2Fb",
     ],
     "a fragment": ["https://s3.example.com#f", "https://s3.example.com/#", "https://s3.example.com#@127.0.0.1"],
     "a port out of range": [
@@ -131,7 +138,7 @@ BAD = {
 
 @pytest.mark.parametrize("url", GOOD, ids=ascii)
 def test_an_absolute_http_url_with_a_host_is_an_endpoint(url: str) -> None:
-    """Whatever its case, port, path, query, language or kind of address."""
+    """In any case, with any port, path, language or form of address."""
     assert is_endpoint_url(url)
 
 
@@ -139,5 +146,40 @@ def test_an_absolute_http_url_with_a_host_is_an_endpoint(url: str) -> None:
     "url", [pytest.param(url, id=f"{reason}: {url!a}") for reason, urls in BAD.items() for url in urls]
 )
 def test_anything_else_is_no_endpoint(url: str) -> None:
-    """One misread URL is one request that goes where nobody meant it to go."""
+    """A URL that is read in two ways sends a request to a server that nobody named."""
     assert not is_endpoint_url(url)
+
+
+PARSED = {
+    "https://store.example": ("https", "store.example", 443, ""),
+    "HTTP://Store.Example": ("http", "store.example", 80, ""),
+    "https://store.example:": ("https", "store.example", 443, ""),
+    "https://store.example.:9000/": ("https", "store.example", 9000, "/"),
+    "http://store.example:65535/a%20b/%7Eü/": ("http", "store.example", 65535, "/a%20b/%7Eü/"),
+    "https://bücher.example": ("https", "xn--bcher-kva.example", 443, ""),
+    "https://ｓｔｏｒｅ。example": ("https", "store.example", 443, ""),
+    "http://１２７.0.0.1": ("http", "127.0.0.1", 80, ""),
+    "http://[2606:4700:0:0::1]:80": ("http", "2606:4700::1", 80, ""),
+    "http://my_store": ("http", "my_store", 80, ""),
+}
+
+
+@pytest.mark.parametrize(("text", "parts"), PARSED.items())
+def test_an_endpoint_means_one_server_and_path(text: str, parts: tuple[str, str, int, str]) -> None:
+    scheme, host, port, path = parts
+
+    assert parse_endpoint_url(text) == EndpointUrl(scheme=scheme, host=host, port=port, path=path)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "authority"),
+    [
+        ("https://store.example:443", "store.example"),
+        ("http://store.example:443", "store.example:443"),
+        ("https://store.example:9000", "store.example:9000"),
+        ("http://[::1]:9000", "[::1]:9000"),
+        ("http://[::1]", "[::1]"),
+    ],
+)
+def test_the_host_header_is_what_usual_clients_send(endpoint: str, authority: str) -> None:
+    assert parse_endpoint_url(endpoint).authority == authority

@@ -220,3 +220,17 @@ def test_secrets_do_not_show_in_the_checked_attributes() -> None:
 def test_texts_are_trimmed_and_empty_ones_are_nothing(value: object, clean: object) -> None:
     """What is not a text stays what it is."""
     assert cleaned(value) == clean
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://s3.example.com/?x=1", "https://s3.example.com/..", f"https://s3.example.com/{'a' * 300}"]
+)
+def test_an_endpoint_stored_under_older_rules_does_not_prevent_other_changes(endpoint: str) -> None:
+    """It may be sent back as it is, with a whole row; any other value has to follow today's rules."""
+    row = row_of(CUSTOM_S3)
+    row.endpoint = endpoint
+
+    assert parse({Attribute.LABEL: "Weekly"}, current=row).endpoint == endpoint
+    assert parse({Attribute.LABEL: "Weekly", Attribute.ENDPOINT: f" {endpoint} "}, current=row).endpoint == endpoint
+    assert broken_by({Attribute.ENDPOINT: endpoint + "?"}, row) != []
+    assert broken_by({Attribute.ENDPOINT: endpoint}, row_of(CUSTOM_S3)) != []

@@ -15,7 +15,7 @@ from tests.support.gateway.configured import configured
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import Answer, ask, code_of, data_of
 from tests.support.graphql.graphql_documents import CHECK, TEST, destination_id, draft
-from tests.support.stores.peers import Asked, Shelf, listening
+from tests.support.stores.peers import MemoryStore, ReceivedRequest, listening
 
 CHECKS = 5
 EXECUTION_S = 1
@@ -98,10 +98,10 @@ async def test_a_check_may_take_longer_than_any_other_operation(counting: Gatewa
     """Its own deadline ends it, not that of an execution; somebody else waits no longer for their own."""
     account, other = await counting.new_user(), await counting.new_user()
 
-    async def slow(_asked: Asked) -> None:
+    async def slow(_asked: ReceivedRequest) -> None:
         await asyncio.sleep(SLOW_S)
 
-    async with listening(Shelf(slow).script) as peer:
+    async with listening(MemoryStore(slow).script) as peer:
         started = time.monotonic()
         waiting = asyncio.create_task(tried(account, peer.url))
         meanwhile = await data_of(other, "{ viewer { id } }")

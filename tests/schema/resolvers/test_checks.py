@@ -26,7 +26,7 @@ from tests.support.graphql.graphql_documents import (
 from tests.support.graphql.graphql_operations import NOT_CHECKABLE
 from tests.support.ports import free_port
 from tests.support.stores.moto_store import Keys, MotoStore
-from tests.support.stores.peers import Shelf, error, listening, only_in
+from tests.support.stores.peers import MemoryStore, error, listening, only_in
 
 LIST, WRITE, READ, DELETE = "s3:ListBucket", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"
 ALL = (LIST, WRITE, READ, DELETE)
@@ -154,7 +154,7 @@ async def test_a_read_only_check_ends_with_the_listing(gateway: Gateway, moto_st
 async def test_a_check_leaves_rests_answer_as_it_was_to_the_byte(gateway: Gateway) -> None:
     """`updated_at` is of the attributes."""
     account = await gateway.new_user()
-    async with listening(Shelf().script) as peer, account.client() as client:
+    async with listening(MemoryStore().script) as peer, account.client() as client:
         id_ = await made(account, there(peer.url))
         number = int(id_["id"].partition(":")[2])
         await backdate(gateway, number)
@@ -171,7 +171,7 @@ async def test_a_suggestion_can_be_applied_and_the_next_check_passes(gateway: Ga
     """Between the two nothing is known of the destination."""
     account = await gateway.new_user()
     wrong = error("400 Bad Request", "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>")
-    async with listening(Shelf(only_in("eu-west-1", wrong)).script) as peer:
+    async with listening(MemoryStore(only_in("eu-west-1", wrong)).script) as peer:
         id_ = await made(account, there(peer.url))
         first = (await data_of(account, CHECK, id_))["result"]["report"]
         assert failure(first) == ("BUCKET", "WRONG_REGION")

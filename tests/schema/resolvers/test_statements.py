@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from models.events.event_stream import EventStreams
 from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from s3.address_policy import AddressPolicy
-from s3.prober import S3Prober
+from s3.prober import system_prober
 from schema.context import Context
 from schema.execution.engine import Engine
 from schema.limits import Limits
@@ -24,6 +25,7 @@ from tests.support.databases.postgres import DATABASE_URL_VARIABLE, PostgresServ
 from tests.support.gateway.gateway import Gateway
 from tests.support.graphql.graphql_client import data_of
 from tests.support.graphql.graphql_documents import DESTINATION, EVENT
+from tests.support.stores.checking import uncounted
 
 PLAIN = "{ backupDestinations { totalCount edges { cursor node { ...Destination } } } }" + DESTINATION
 FILTERED = (
@@ -73,7 +75,8 @@ async def test_a_page_costs_at_most_two_statements(gateway: Gateway, caplog: pyt
     account, ids = await variables_of(gateway)
     streams, engine = EventStreams(), Engine(Limits())
     vault = Vault(generate_key())
-    service, checks = DestinationService(vault, streams), Checks(vault, S3Prober(AddressPolicy()), streams)
+    service, prober = DestinationService(vault, streams), system_prober(AddressPolicy())
+    checks = Checks(vault, prober, streams, count=uncounted, outcomes=Counter())
 
     async with gateway.models():
         viewer = await viewer_of(account.token, Protocol.GRAPHQL)

@@ -28,7 +28,7 @@ REFUSED_CREATES: list[tuple[str, dict[str, Any], Broken]] = [
     ("customS3", {"endpoint": ""},
      {("endpoint",): ("REQUIRED", "The endpoint field is required when type is customS3.")}),
     ("customS3", {"endpoint": "https://s3.example.com/" + "p" * 2026},
-     {("endpoint",): ("TOO_LONG", "The endpoint field must not be greater than 2048 characters.")}),
+     {("endpoint",): ("TOO_LONG", "The endpoint field must not be greater than 255 characters.")}),
     ("customS3", {"label": "", "credentials": {"accessKey": " ", "secretKey": LONG}},
      {("label",): ("REQUIRED", "The label field is required."),
       ("credentials", "accessKey"): ("REQUIRED", "The access key field is required when type is customS3."),

@@ -56,7 +56,7 @@ def assert_well_formed(data: Mapping[str, Any]) -> None:
     assert type(data["id"]) is int
     assert type(data["user_id"]) is int
     for field in data.keys() & {"label", "s3_bucket_name", "s3_region", "s3_endpoint"}:
-        value, longest = data[field], 2048 if field == "s3_endpoint" else 255
+        value, longest = data[field], 255
         assert isinstance(value, str), field
         assert 1 <= len(value) <= longest, field
         assert value == value.strip(), field

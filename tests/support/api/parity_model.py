@@ -117,7 +117,7 @@ def _cleaned(values: Values) -> dict[str, Any]:
 def _malformed(attribute: str, value: Any) -> str | None:
     if not isinstance(value, str):
         return None
-    limit = 2048 if attribute == "endpoint" else 255
+    limit = 255
     if "\0" in value:
         return "must be text without NUL characters."
     if len(value) > limit:

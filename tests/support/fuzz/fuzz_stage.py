@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from models.reads.listing import DestinationOrder, OrderField
 from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from s3.address_policy import AddressPolicy
-from s3.prober import S3Prober
+from s3.prober import system_prober
 from schema.context import Context
 from schema.types.connections import destination_cursor
 from tests.support.databases.databases import unserved, viewer_of
@@ -26,6 +27,7 @@ from tests.support.databases.many_rows import plant_events
 from tests.support.databases.odd_destinations import CHECKS, BrokenReads, plant_odd
 from tests.support.fuzz.random_values import ORDERS, UNORDERED, Facts
 from tests.support.gateway.gateway import Gateway
+from tests.support.stores.checking import uncounted
 
 WATCHED, OTHER, EMPTY, FORBIDDEN = "watched", "other", "empty", "forbidden"
 """Who asks. The facts are about the first; the last is the same without the ability to view."""
@@ -86,7 +88,7 @@ async def _stage(gateway: Gateway) -> Stage:
     return Stage(
         service=service,
         broken_service=DestinationService(vault, streams, broken),
-        checks=Checks(vault, S3Prober(AddressPolicy()), streams),
+        checks=Checks(vault, system_prober(AddressPolicy()), streams, count=uncounted, outcomes=Counter()),
         broken=broken,
         streams=streams,
         viewers=viewers,

@@ -13,7 +13,7 @@ from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_documents import CHECK, CREATE, EVENTS, LIST, TEST, draft
 from tests.support.secrecy.canary import Canaries
 from tests.support.secrecy.canary_requests import Shot
-from tests.support.stores.peers import Asked, Odd, Shelf, answer, error, listening
+from tests.support.stores.peers import MemoryStore, Override, ReceivedRequest, answer, error, listening
 
 Fire = Callable[[Gateway, bytes], Any]
 STATUSES = ("400 Bad Request", "403 Forbidden", "301 Moved", "500 Oops")
@@ -21,11 +21,11 @@ CODES = ("SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "AccessDenied"
 """The last stands for a word of the store's own."""
 
 
-def stores(spoken: Canaries) -> list[Odd | None]:
+def stores(spoken: Canaries) -> list[Override | None]:
     """Ways for a store to answer; `spoken` are the words of their own."""
 
-    def talkative(status: str, code: str, method: str) -> Odd:
-        async def odd(asked: Asked) -> bytes | None:
+    def talkative(status: str, code: str, method: str) -> Override:
+        async def override(asked: ReceivedRequest) -> bytes | None:
             if asked.method != method:
                 return None
             word, told = spoken.new(), asked.headers["authorization"]
@@ -34,12 +34,12 @@ def stores(spoken: Canaries) -> list[Odd | None]:
             headers = dict.fromkeys(names, f"{word} {told}")
             return error(f"{status} {word}", code or word, inside, **headers)
 
-        return odd
+        return override
 
-    async def page(_asked: Asked) -> bytes:
+    async def page(_asked: ReceivedRequest) -> bytes:
         return answer("200 OK", f"<html>{spoken.new()}</html>".encode(), content_type="text/html")
 
-    async def garbage(_asked: Asked) -> bytes:
+    async def garbage(_asked: ReceivedRequest) -> bytes:
         return f"{spoken.new()}\r\n\r\n{spoken.new()}".encode()
 
     talking = [talkative(s, c, m) for s, c in zip(STATUSES, CODES, strict=True) for m in ("GET", "PUT", "DELETE")]
@@ -69,7 +69,9 @@ async def fire_checks(account: Account, fire: Fire, canaries: Canaries, spoken: 
         await asked(CHECK, id=found[0].decode(), depth="READ_ONLY")
 
     async with AsyncExitStack() as stack:
-        peers = [await stack.enter_async_context(listening(Shelf(odd).script)) for odd in stores(spoken)]
+        peers = [
+            await stack.enter_async_context(listening(MemoryStore(override).script)) for override in stores(spoken)
+        ]
         turns = asyncio.Semaphore(4)
 
         async def take_turn(endpoint: str) -> None:

@@ -1,8 +1,9 @@
-"""What tests of checks share: a prober that a test holds still, and the services of a gateway's database."""
+"""What tests of checks share: a prober that a test can pause, and the services on a gateway's database."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,15 +36,19 @@ DEADLINE_S = 10.0
 LONG_AGO = "'2024-08-07 00:00:00+00:00'"
 
 
+async def uncounted(_user_id: int) -> None:
+    """Counts no user: a `count` of `Checks` without a limit."""
+
+
 async def until(holds: Callable[[], bool]) -> None:
-    """Wait for a condition that nobody announces."""
+    """Wait for a condition that no event announces."""
     async with asyncio.timeout(DEADLINE_S):
         while not holds():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
 
 
 def found(depth: CheckDepth, *, reachable: bool) -> CheckReport:
-    """A report of just now, on a store that takes everything or lets nobody in."""
+    """A report of now: every step passed, or the last one was denied."""
     name = CheckStepName.LIST if depth is CheckDepth.READ_ONLY else CheckStepName.WRITE
     outcome, code = (CheckOutcome.PASSED, None) if reachable else (CheckOutcome.FAILED, CheckCode.ACCESS_DENIED)
     step = CheckStep(name=name, outcome=outcome, code=code, duration_ms=7)
@@ -52,18 +57,18 @@ def found(depth: CheckDepth, *, reachable: bool) -> CheckReport:
 
 @dataclass(slots=True)
 class HeldProber:
-    """Holds every probe until it is told to let them go, and knows which were begun and how many at once."""
+    """Pauses every probe until `release`, and records which have begun and how many ran at once."""
 
     reachable: bool = True
     probed: list[tuple[str, CheckDepth]] = field(default_factory=list)
     under_way: int = 0
     most_at_once: int = 0
-    _let_go: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    _released: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    def let_go(self, count: int = 1) -> None:
-        """Let so many probes end, begun or yet to begin."""
+    def release(self, count: int = 1) -> None:
+        """Let so many probes end, running ones or later ones."""
         for _ in range(count):
-            self._let_go.release()
+            self._released.release()
 
     async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
         """See `Prober`."""
@@ -71,7 +76,7 @@ class HeldProber:
         self.under_way += 1
         self.most_at_once = max(self.most_at_once, self.under_way)
         try:
-            await self._let_go.acquire()
+            await self._released.acquire()
         finally:
             self.under_way -= 1
         return found(depth, reachable=self.reachable)
@@ -86,15 +91,15 @@ class Stage:
     service: DestinationService
     viewer: Viewer
     asked: int = 0
-    """How often somebody was counted, in all `Checks` together."""
+    """How often a user was counted, in all `Checks` together."""
 
     @property
     def gateway(self) -> Gateway:
         return self.account.gateway
 
     def checks(self, prober: Prober) -> Checks:
-        """The checks of one more process; it shares nothing with the others but the database."""
-        return Checks(self.vault, prober, EventStreams(), count=self._count)
+        """The checks of one more process: it shares the database with the others, and nothing else."""
+        return Checks(self.vault, prober, EventStreams(), count=self._count, outcomes=Counter())
 
     async def _count(self, _user_id: int) -> None:
         self.asked += 1
@@ -118,7 +123,7 @@ class Stage:
         return await stored(self.gateway, id_)
 
     async def checked(self) -> list[tuple[str, bool]]:
-        """The protocol and the outcome of every check that is told of, oldest first."""
+        """The protocol and the outcome of every `checked` event, oldest first."""
         events = await events_of(self.gateway, self.account.user_id)
         return [(event["protocol"], bool(event["reachable"])) for event in events if event["kind"] == "checked"]
 
@@ -134,6 +139,6 @@ async def on_stage(gateway: Gateway) -> AsyncIterator[Stage]:
 
 
 async def age(gateway: Gateway, seconds: float, column: str = "created_at") -> None:
-    """Make every destination one that was made, or checked, so long ago."""
+    """Set the time of creation, or of the last check, of every destination to so long ago."""
     moment = current_second() - timedelta(seconds=seconds)
-    await gateway.rows(f"UPDATE backup_destinations SET {column} = '{moment}'")  # noqa: S608 - our own moment
+    await gateway.rows(f"UPDATE backup_destinations SET {column} = '{moment}'")  # noqa: S608 - a datetime

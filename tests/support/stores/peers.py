@@ -1,4 +1,4 @@
-"""Peers on loopback that a script speaks for: stores that behave oddly, and strangers that are no store at all."""
+"""Scripted servers on loopback: stores that behave unusually, and servers that are no store."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 LISTING = b'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>'
-Odd = Callable[["Asked"], Awaitable[bytes | None]]
+Override = Callable[["ReceivedRequest"], Awaitable[bytes | None]]
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Peer:
-    """A listener; `connections` counts those that came."""
+    """A listener; `connections` counts the accepted ones."""
 
     port: int = 0
     connections: int = 0
@@ -30,7 +30,7 @@ class Peer:
 async def listening(
     script: Script, *, tls: ssl.SSLContext | None = None, host: str | Sequence[str] = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[Peer]:
-    """A peer that runs the script for every connection; those still open are cut in the end."""
+    """A server that runs the script for every connection; those still open are cut at the end."""
     peer, running = Peer(), set[asyncio.Task[None]]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,8 +57,8 @@ async def listening(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it came; names of headers are small."""
+class ReceivedRequest:
+    """A received request; header names are in lower case."""
 
     method: str
     target: str
@@ -70,29 +70,29 @@ class Asked:
         return unquote(self.target.partition("?")[0])
 
 
-async def next_request(reader: asyncio.StreamReader) -> Asked:
-    """The next request; raises `IncompleteReadError` when the client has gone."""
+async def next_request(reader: asyncio.StreamReader) -> ReceivedRequest:
+    """The next request; raises `IncompleteReadError` when the client has disconnected."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     method, target, _ = head[0].split(" ")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Asked(method, target, headers, body)
+    return ReceivedRequest(method, target, headers, body)
 
 
 def answer(status: str, body: bytes = b"", **headers: str) -> bytes:
-    """An answer as it goes over the wire; underscores in names of headers stand for dashes."""
+    """A response in bytes; underscores in header names stand for dashes."""
     lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
 def error(status: str, code: str, inside: str = "", **headers: str) -> bytes:
-    """An error as S3 writes it."""
+    """An error response in the form of S3."""
     return answer(status, f"<Error><Code>{code}</Code><Message>hunter22</Message>{inside}</Error>".encode(), **headers)
 
 
 def always(said: bytes) -> Script:
-    """A script that answers every request alike."""
+    """A script that sends every request the same response."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -104,28 +104,28 @@ def always(said: bytes) -> Script:
 
 
 @dataclass(slots=True)
-class Shelf:
-    """A small store that keeps one bucket's objects. `odd` answers a request otherwise, unless it answers None."""
+class MemoryStore:
+    """A store in memory. `override` may return another response to a request; None stands for the usual one."""
 
-    odd: Odd | None = None
-    hangs_up: bool = False
-    """After every answer, without a word."""
+    override: Override | None = None
+    closes: bool = False
+    """Close the connection after every response."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ReceivedRequest] = field(default_factory=list)
 
     async def script(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """See `listening`."""
         while True:
             asked = await next_request(reader)
             self.asked.append(asked)
-            said = await self.odd(asked) if self.odd is not None else None
+            said = await self.override(asked) if self.override is not None else None
             writer.write(self._usual(asked) if said is None else said)
             await writer.drain()
-            if self.hangs_up:
+            if self.closes:
                 return
 
-    def _usual(self, asked: Asked) -> bytes:
+    def _usual(self, asked: ReceivedRequest) -> bytes:
         match asked.method:
             case "PUT":
                 self.objects[asked.path] = asked.body
@@ -140,15 +140,15 @@ class Shelf:
         return error("404 Not Found", "NoSuchKey")
 
 
-def region_of(asked: Asked) -> str:
+def region_of(asked: ReceivedRequest) -> str:
     """The region that a request was signed for."""
     return asked.headers["authorization"].split("/")[2]
 
 
-def only_in(region: str, refusal: bytes) -> Odd:
-    """A store that answers signatures for any other region with this."""
+def only_in(region: str, refusal: bytes) -> Override:
+    """A store that sends `refusal` to requests signed for any other region."""
 
-    async def odd(asked: Asked) -> bytes | None:
+    async def override(asked: ReceivedRequest) -> bytes | None:
         return None if region_of(asked) == region else refusal
 
-    return odd
+    return override

@@ -1,4 +1,4 @@
-"""What tests of the prober share: targets, a resolver with a table, a recorder of connections, and short outcomes."""
+"""What tests of the prober share: targets, a resolver with a table, a recorder of connections, short outcomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from models.checks.report import (
     ProbeTarget,
 )
 from models.vault.secret import Secret
-from s3.address_policy import AddressPolicy, parse_openings
+from s3.address_policy import AddressPolicy, parse_allow_rules
+from s3.dialer import Dialer
 from s3.prober import S3Prober
 from s3.resolver import Resolver
 
@@ -27,11 +28,11 @@ ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 LOOPBACK = ("127.0.0.0/8", "::1")
 PUBLIC = "93.184.215.14"
-"""Stands for the address of a store on the internet; the recorder never lets a packet out to it."""
+"""Stands for the address of a store on the internet; the recorder sends no packet to it."""
 
 
 def target(endpoint: str | None, **changes: Any) -> ProbeTarget:
-    """A target with made-up keys, in path style unless told otherwise."""
+    """A target with invented keys, in path style by default."""
     values: dict[str, Any] = {
         "endpoint": endpoint,
         "region": None,
@@ -44,7 +45,7 @@ def target(endpoint: str | None, **changes: Any) -> ProbeTarget:
 
 
 class TableResolver:
-    """Answers from a table, and counts what it was asked; a name that is not in it does not exist."""
+    """Resolves from a table and records the names; a name that is not in it does not exist."""
 
     def __init__(self, table: Mapping[str, Sequence[str]]) -> None:
         self._table = table
@@ -58,10 +59,10 @@ class TableResolver:
 
 
 class Recorder(httpcore.AsyncNetworkBackend):
-    """Records every attempt to connect and lets only those to loopback out; `routes` sends an address elsewhere."""
+    """Records every attempt to connect and makes only those to loopback; `routes` sends an address elsewhere."""
 
     def __init__(self, routes: Mapping[str, int] | None = None) -> None:
-        """`routes` says which port of 127.0.0.1 stands for an address, whatever port of it is asked for."""
+        """`routes` maps an address to the port of 127.0.0.1 that stands for it, whatever port is asked for."""
         self._routes = routes or {}
         self._sockets = httpcore.AnyIOBackend()
         self.attempts: list[tuple[str, int]] = []
@@ -83,32 +84,32 @@ def prober(
     tls: ssl.SSLContext | None = None,
     deadline_s: float = 5.0,
 ) -> S3Prober:
-    """A prober that may speak to this machine and to nothing outside it."""
-    return S3Prober(
-        AddressPolicy(parse_openings(allow)),
-        resolver=resolver or TableResolver({}),
-        backend=backend or Recorder(),
+    """A prober that connects to this machine only, unless the arguments say otherwise."""
+    dialer = Dialer(
+        AddressPolicy(parse_allow_rules(allow)),
+        resolver or TableResolver({}),
         # Loading the machine's certificates takes longer than most checks.
         tls=tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        deadline_s=deadline_s,
+        backend=backend or Recorder(),
     )
+    return S3Prober(dialer, deadline_s=deadline_s)
 
 
 def failure(report: CheckReport) -> tuple[CheckStepName, CheckCode] | None:
-    """The one rung that failed and why; None when none did. Every rung beyond it is skipped."""
+    """The one step that failed and its code; None when none did. Every later step is skipped, DELETE aside."""
     failed = [step for step in report.steps if step.outcome is CheckOutcome.FAILED]
     if not failed:
         return None
     (step,) = failed
     assert step.code is not None
     behind = report.steps[report.steps.index(step) + 1 :]
-    # What was written is deleted even if it could not be read.
+    # An object is deleted even if it could not be read.
     assert {s.outcome for s in behind if s.name is not CheckStepName.DELETE} <= {CheckOutcome.SKIPPED}
     return step.name, step.code
 
 
 def outcomes(report: CheckReport) -> str:
-    """One letter a rung: Passed, Failed, Skipped."""
+    """One letter for each step: Passed, Failed, Skipped."""
     return "".join(step.outcome[0] for step in report.steps)
 
 

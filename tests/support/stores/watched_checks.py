@@ -1,9 +1,8 @@
-"""Checks whose every connection is watched, of hosts whose addresses a real name server says.
+"""Checks of hosts whose addresses a real name server answers, with every connection counted.
 
-`python -m tests.support.stores.watched_checks SCENE` plays a scene on a machine of its own: the operating
-system resolves and connects, and a store at all addresses there counts its connections. Where there can be no such
-machine it is played on this one: a resolver of the tests' own asks the same name server, and a recorder sees which
-addresses a check would connect to.
+`python -m tests.support.stores.watched_checks SCENE` plays a scene in a network namespace of its own: the operating
+system resolves and connects, and a store at all addresses there counts the connections. Where namespaces cannot be made
+the scene is played without one: a test's resolver asks the same name server, and a recorder counts the connections.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from tests.support.paths import ROOT
 from tests.support.stores.address_table import VERDICTS, Verdict
 from tests.support.stores.lonely_machine import connections_begun, leave_all_networks, packets_sent
 from tests.support.stores.name_server import Answers, NameServer, WireResolver
-from tests.support.stores.peers import Shelf, listening
+from tests.support.stores.peers import MemoryStore, listening
 from tests.support.stores.probing import PUBLIC, Recorder, failure, prober, target
 
 PASSED, REFUSED = "passed", "RESOLVE ENDPOINT_NOT_ALLOWED"
@@ -140,7 +139,7 @@ async def _play(scene: str, place: Callable[[Answers], AbstractAsyncContextManag
 async def _here(answers: Answers) -> AsyncIterator[Place]:
     """On this machine, where every address there is to go to stands for one store."""
     names = NameServer(answers, port=0)
-    async with listening(Shelf(hangs_up=True).script) as peer:
+    async with listening(MemoryStore(closes=True).script) as peer:
         addresses = {str(read_address(text)) for text in (PUBLIC, *PRIVATE, *READABLE)}
         backend = Recorder(dict.fromkeys(addresses, peer.port))
         with names.serving():
@@ -156,11 +155,11 @@ async def _here(answers: Answers) -> AsyncIterator[Place]:
 @asynccontextmanager
 async def _alone(answers: Answers) -> AsyncIterator[Place]:
     """On a machine of its own, where a store is at every address."""
-    shelf, arrived = Shelf(hangs_up=True), Counter[str]()
+    store, arrived = MemoryStore(closes=True), Counter[str]()
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         arrived[writer.get_extra_info("sockname")[0]] += 1
-        await shelf.script(reader, writer)
+        await store.script(reader, writer)
 
     everywhere = ("0.0.0.0", "::")  # noqa: S104 - of a machine without a network
     async with listening(script, host=everywhere, port=PORT):
