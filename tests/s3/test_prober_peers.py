@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -13,12 +12,13 @@ import pytest
 
 from models.checks.report import CheckCode, CheckDepth, CheckStepName
 from tests.support.ports import free_port
+from tests.support.stopwatch import Stopwatch
 from tests.support.stores.certificates import Authority
 from tests.support.stores.hostile_peers import SCRIPTS, STREAMS, Failure, saying, silent
 from tests.support.stores.peers import MemoryStore, Script, listening
 from tests.support.stores.probing import PUBLIC, Recorder, TableResolver, failure, outcomes, prober, target
 
-DEADLINE_S = 0.4
+DEADLINE_S = 1.0
 GRACE_S = 0.5
 AMPLE_S = 10.0
 MEMORY_BYTES = 8 * 1024 * 1024
@@ -30,9 +30,9 @@ async def test_a_stranger_is_seen_through_at_the_right_rung_in_time(script: Scri
     # Only where it is waited for in vain is the time short: a busy machine needs some for the rest.
     deadline_s = DEADLINE_S if expected[1] is CheckCode.TIMEOUT else AMPLE_S
     async with listening(script) as peer:
-        started = time.monotonic()
+        watch = Stopwatch()
         report = await prober(backend=backend, deadline_s=deadline_s).probe(target(peer.url), CheckDepth.FULL)
-        took_s = time.monotonic() - started
+        took_s = watch.seconds
 
         assert failure(report) == expected
         assert "hunter22" not in f"{report!r} {report.to_json()}"
@@ -71,9 +71,9 @@ async def test_a_host_that_swallows_connections_fails_to_connect_in_time() -> No
         for waiting in queue:
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", port))
-        started = time.monotonic()
+        watch = Stopwatch()
         report = await prober(deadline_s=DEADLINE_S).probe(target(f"http://127.0.0.1:{port}"), CheckDepth.FULL)
-        took_s = time.monotonic() - started
+        took_s = watch.seconds
         for waiting in queue:
             waiting.close()
 
