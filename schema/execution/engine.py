@@ -24,13 +24,13 @@ from graphql import (
     parse,
     subscribe,
 )
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
 from schema.execution.coercion import variable_errors
 from schema.execution.document_limits import LimitExceeded, check_size, selected_fields
+from schema.execution.executor import Executor
 from schema.execution.prepared import Prepared
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
@@ -179,7 +179,7 @@ class Engine:
             "context_value": context,
             "variable_values": dict(variables),
             "operation_name": None if name is None else name.value,
-            "executor_class": StrawberryGraphQLCoreExecutionContext,
+            "executor_class": Executor,
         }
 
 

@@ -1,0 +1,65 @@
+"""What executing one operation leaves in memory."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from pathlib import Path
+
+from app.database import migrate
+from models.accounts.user import User
+from models.checks.checks import Checks
+from models.clock import current_second
+from models.events.event_stream import EventStreams
+from models.service import DestinationService
+from models.vault.vault import Vault, generate_key
+from s3.address_policy import AddressPolicy
+from s3.prober import S3Prober
+from schema.context import Context
+from schema.execution.engine import Engine
+from schema.limits import Limits
+from tests.support.databases.databases import unserved, viewer_of
+from tests.support.databases.many_rows import plant_events
+
+MEBIBYTE = 2**20
+EVENTS = """subscription ($after: ID) {
+  backupDestinationEvents(after: $after) { id occurredAt ... on BackupDestinationDeleted { label } }
+}"""
+
+
+def resident_bytes() -> int:
+    """The memory of this process."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no resident memory")
+
+
+async def test_a_stream_holds_no_memory_of_events_it_has_delivered() -> None:
+    """100,000 events on one stream; graphql-core's own executor holds some 200 MB of them."""
+    with unserved(None) as gateway:
+        await migrate(gateway.address)
+        async with gateway.models():
+            user = await User.create(email="a@example.com", name="A", created_at=current_second())
+            for start in range(0, 110_001, 10_000):
+                await plant_events(gateway, user.id, [f"{n}" for n in range(start, start + 10_000)])
+            streams, vault = EventStreams(), Vault(generate_key())
+            service, checks = DestinationService(vault, streams), Checks(vault, S3Prober(AddressPolicy()), streams)
+            context = Context(service=service, checks=checks, streams=streams, current_viewer=viewer_of(user))
+            engine = Engine(Limits())
+            prepared = engine.prepare(EVENTS, None)
+
+            delivered, before, labels = 0, 0, set[str]()
+            variables = {"after": "BackupDestinationEvent:1"}
+            async with aclosing(await engine.listen(prepared, variables, context)) as answers:
+                async for answer in answers:
+                    delivered += 1
+                    if delivered == 10_000:
+                        before = resident_bytes()
+                    if delivered > 109_990:
+                        labels.add(answer["data"]["backupDestinationEvents"]["label"])
+                    if delivered == 110_000:
+                        break
+            grown = resident_bytes() - before
+
+    assert labels == {f"{n}" for n in range(109_991, 110_001)}
+    assert grown < 16 * MEBIBYTE
