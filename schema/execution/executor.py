@@ -11,7 +11,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 class Executor(StrawberryGraphQLCoreExecutionContext):
     """Executes operations; the events of one stream share nothing that grows with their number."""
 
-    def build_per_event_executor(self, payload: Any) -> CoreExecutor:
+    def build_per_event_executor(self, payload: Any) -> CoreExecutor[Any]:
         """The executor of one event, with a memo of collected sub-fields of its own.
 
         graphql-core 3.3 shares that memo among the events of a stream, keyed by lists that each event makes anew: it

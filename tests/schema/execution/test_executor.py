@@ -7,18 +7,16 @@ from pathlib import Path
 
 from app.database import migrate
 from models.accounts.user import User
-from models.checks.checks import Checks
 from models.clock import current_second
 from models.events.event_stream import EventStreams
 from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
-from s3.address_policy import AddressPolicy
-from s3.prober import S3Prober
 from schema.context import Context
 from schema.execution.engine import Engine
 from schema.limits import Limits
 from tests.support.databases.databases import unserved, viewer_of
 from tests.support.databases.many_rows import plant_events
+from tests.support.fuzz.fuzz_stage import uncounted_checks
 
 MEBIBYTE = 2**20
 EVENTS = """subscription ($after: ID) {
@@ -43,7 +41,7 @@ async def test_a_stream_holds_no_memory_of_events_it_has_delivered() -> None:
             for start in range(0, 110_001, 10_000):
                 await plant_events(gateway, user.id, [f"{n}" for n in range(start, start + 10_000)])
             streams, vault = EventStreams(), Vault(generate_key())
-            service, checks = DestinationService(vault, streams), Checks(vault, S3Prober(AddressPolicy()), streams)
+            service, checks = DestinationService(vault, streams), uncounted_checks(vault, streams)
             context = Context(service=service, checks=checks, streams=streams, current_viewer=viewer_of(user))
             engine = Engine(Limits())
             prepared = engine.prepare(EVENTS, None)

@@ -88,12 +88,17 @@ async def _stage(gateway: Gateway) -> Stage:
     return Stage(
         service=service,
         broken_service=DestinationService(vault, streams, broken),
-        checks=Checks(vault, system_prober(AddressPolicy()), streams, count=uncounted, outcomes=Counter()),
+        checks=uncounted_checks(vault, streams),
         broken=broken,
         streams=streams,
         viewers=viewers,
         facts=Facts(ids=ids, cursors=await _cursors(service, viewers[WATCHED], own)),
     )
+
+
+def uncounted_checks(vault: Vault, streams: EventStreams) -> Checks:
+    """Checks without a rate limit."""
+    return Checks(vault, system_prober(AddressPolicy()), streams, count=uncounted, outcomes=Counter())
 
 
 async def _user(name: str) -> User:
