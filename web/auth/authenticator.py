@@ -12,6 +12,7 @@ from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol, Viewer
 from models.errors import Quota, Unauthenticated
 from models.reads.reads import Reads, TokenRow
+from web.auth.known_tokens import KnownTokens
 from web.rate_limit.limiter import Limiter
 from web.request_state import RequestState, request_state
 
@@ -28,6 +29,7 @@ class Authenticator:
         self._failures = failures
         self._requests = requests
         self._usage = usage
+        self.known_tokens = KnownTokens()
 
     async def authenticate(self, token: str, scope: Scope) -> Viewer:
         """Set the viewer and the rate limit in the request's state, and return the viewer.

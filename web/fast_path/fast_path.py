@@ -13,7 +13,6 @@ from http import HTTPStatus
 from starlette.types import Message, Scope, Send
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
-from web.auth.known_tokens import KnownTokens
 from web.cache.response_cache import ResponseCache
 from web.fast_path.preparation_key import PlainHead, PreparationKey
 from web.fast_path.prepared_request import PreparedRequest, PreparedRequests, ResponseHead
@@ -29,7 +28,6 @@ class FastPath:
     def __init__(self, *, cache: ResponseCache, metrics: Metrics, trusted_proxies: Sequence[str]) -> None:
         self.cache = cache
         self.metrics = metrics
-        self.known_tokens = KnownTokens()
         self.prepared_requests = PreparedRequests()
         self._proxies = _TrustedHosts(list(trusted_proxies)) if trusted_proxies else None
 
@@ -49,8 +47,8 @@ class FastPath:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if state.prepared_read is None:
-                    if state.viewer is not None and status < HTTPStatus.BAD_REQUEST:
-                        self.known_tokens.forget(state.viewer.user_id)
+                    if state.viewer is not None and state.authenticator is not None and status < HTTPStatus.BAD_REQUEST:
+                        state.authenticator.known_tokens.forget(state.viewer.user_id)
                 elif status in _REPLAYED:
                     self._record(scope, state, status, message["headers"])
             return send(message)

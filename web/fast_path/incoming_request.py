@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from web.request_state import RequestState
 
@@ -10,9 +10,12 @@ from web.request_state import RequestState
 class IncomingRequest(NamedTuple):
     """Enough to start the standard path with, at once or after a replay has come to nothing."""
 
-    scope: Any
-    """The ASGI scope without what follows from the target."""
+    method: bytes
     target: bytes
+    version: str
+    """Of HTTP."""
+    headers: list[tuple[bytes, bytes]]
+    """With names in lower case."""
     state: RequestState
     keep_alive: bool
     expects_continue: bool

@@ -52,7 +52,7 @@ class ReplayCycle:
     """One request and its response, in the place of uvicorn's `RequestResponseCycle`, with what its protocol reads."""
 
     __slots__ = (
-        *("_bearer", "_condition", "_connection", "_fast_path", "_prepared", "_started", "_state"),
+        *("_bearer", "_condition", "_connection", "_digest", "_fast_path", "_known", "_prepared", "_started", "_state"),
         *("disconnected", "keep_alive", "message_event", "request", "response_complete", "response_started"),
     )
 
@@ -78,17 +78,19 @@ class ReplayCycle:
 
     def start(self, authorization: bytes) -> bool:
         """Look the token of an `Authorization` header up; False, having done nothing, for one that cannot be valid."""
-        prepared = self._prepared
+        prepared, authenticator = self._prepared, self._prepared.authenticator
+        self._digest = authenticator.known_tokens.digest(authorization)
+        known = self._known = authenticator.known_tokens.get(self._digest)
         try:
-            bearer = parse_bearer(bearer_text(authorization))
-            row = prepared.authenticator.look_up(bearer)
+            self._bearer = parse_bearer(bearer_text(authorization)) if known is None else known.bearer
+            row = authenticator.look_up(self._bearer)
         except Unauthenticated:
             return False
-        self._bearer = bearer
-        known = self._fast_path.known_tokens.get(bearer, prepared.authenticator)
         if known is not None and not self._condition:
             key = CacheKey(known.viewer, prepared.request_key)
-            if not self._fast_path.cache.contains(key) and self._may_read(known.viewer):
+            if self._fast_path.cache.contains(key):
+                self._state.cache_key = key
+            elif self._may_read(known.viewer):
                 self._run(self._read_beside(known, key, row))
                 return True
         row.add_done_callback(self._looked_up)
@@ -118,14 +120,14 @@ class ReplayCycle:
 
     def _authenticated(self, row: TokenRow | None) -> KnownToken:
         """The viewer of the row, the one that was known while the row is the same; raises `Unauthenticated`."""
-        bearer, authenticator = self._bearer, self._prepared.authenticator
-        known_tokens = self._fast_path.known_tokens
-        known = known_tokens.get(bearer, authenticator)
+        known = self._known
         if known is None or row is None or known.row != row or not row.is_valid():
-            viewer = authenticator.viewer_behind(row, bearer)
+            authenticator = self._prepared.authenticator
+            viewer = authenticator.viewer_behind(row, self._bearer)
             assert row is not None  # noqa: S101 - it has a viewer
-            known = KnownToken(row, viewer)
-            known_tokens.put(bearer, authenticator, known)
+            known = KnownToken(self._bearer, row, viewer)
+            authenticator.known_tokens.put(self._digest, known)
+            self._state.cache_key = None
         return known
 
     def _cached(self, viewer: Viewer) -> CachedResponse | None:
@@ -133,7 +135,9 @@ class ReplayCycle:
         prepared = self._prepared
         if prepared.read.ability is not None:
             viewer.require(prepared.read.ability)
-        key = self._state.cache_key = CacheKey(viewer, prepared.request_key)
+        key = self._state.cache_key
+        if key is None:
+            key = self._state.cache_key = CacheKey(viewer, prepared.request_key)
         return self._fast_path.cache.get(key, self._condition)
 
     async def _read_beside(self, before: KnownToken, key: CacheKey, row: asyncio.Future[TokenRow | None]) -> None:

@@ -62,6 +62,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._trailers = 0
         self._upgrade_offered = False  # and is not taken
         self._keep_alive = True
+        self._method, self._version = b"", ""
         self._plain_head: PlainHead | None = None  # of a request that the fast path may replay when it is whole
         self._plain_body = b""
         self._is_chunked = False
@@ -144,6 +145,7 @@ class HardenedProtocol(HttpToolsProtocol):
             if self._upgrade_offered:
                 self._ignore_upgrade(rest)
             else:
+                self.scope = {"method": "GET", "headers": self.headers}  # type: ignore[typeddict-item]  # all it needs
                 self.handle_websocket_upgrade()
         except httptools.HttpParserError:
             self.logger.warning("Invalid HTTP request received.")
@@ -153,7 +155,9 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Start the next head on a connection that is kept alive."""
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._head_open = self._has_begun = True
         self._pieces_bytes = self._piece_bytes
         if self._deadline is None:
@@ -175,7 +179,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._clear_deadline()
         method, version = self.parser.get_method(), self.parser.get_http_version()
         self._judge_head(method, version)
-        self.scope["method"], self.scope["http_version"] = method.decode("ascii"), version
+        self._method, self._version = method, version
         if self.parser.should_upgrade():
             self._upgrade_offered = not (self._is_free() and offers_websocket(method, version, self.headers))
             return
@@ -214,8 +218,7 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Parse a request whose upgrade is not taken as if it had not offered one, and then the rest of the piece."""
-        version = self.parser.get_http_version().encode()
-        head = without_upgrade(self.parser.get_method(), self.url, version, self.headers)
+        head = without_upgrade(self._method, self.url, self._version.encode(), self.headers)
         self._upgrade_offered = False
         self.parser = httptools.HttpRequestParser(self)
         self._feed(head)
@@ -284,7 +287,8 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def _request(self, state: RequestState, body: bytes | None = None) -> IncomingRequest:
         """The request that comes in; `body` is None while it is not whole."""
-        return IncomingRequest(self.scope, self.url, state, self._keep_alive, self.expect_100_continue, body)
+        fields = self._method, self.url, self._version, self.headers
+        return IncomingRequest(*fields, state, self._keep_alive, self.expect_100_continue, body)
 
     def _start(self, request: IncomingRequest) -> None:
         """Let the standard path answer a request, at once or behind those before it."""
@@ -297,12 +301,23 @@ class HardenedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def _cycle_of(self, request: IncomingRequest) -> RequestResponseCycle:
-        scope: Any = request.scope
         url = httptools.parse_url(request.target)
         path = url.path.decode("ascii")
-        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
-        scope["raw_path"] = self.root_path.encode("ascii") + url.path
-        scope["query_string"] = url.query or b""
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": request.version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": request.method.decode("ascii"),
+            "root_path": self.root_path,
+            "path": self.root_path + (unquote(path) if "%" in path else path),
+            "raw_path": self.root_path.encode("ascii") + url.path,
+            "query_string": url.query or b"",
+            "headers": request.headers,
+            "state": self.app_state.copy(),
+        }
         set_request_state(scope, request.state)
         cycle = RequestResponseCycle(
             scope=scope,

@@ -80,7 +80,10 @@ async def test_nothing_that_is_kept_holds_a_token(served: Served, account: Accou
 
     texts: list[bytes] = []
     kinds: set[type] = set()
-    todo: list[object] = [served.fast_path.prepared_requests._entries, served.fast_path.known_tokens._known]
+    todo: list[object] = [
+        served.fast_path.prepared_requests._entries,
+        *[prepared.authenticator.known_tokens._known for prepared in served.prepared.values()],
+    ]
     seen: set[int] = set()
     while todo:
         found = todo.pop()

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from tests.support.gateway.gateway import Gateway
+from tests.support.gateway.transport import MemoryTransport
 from web.server import protocol as http_protocol
 from web.server.protocol import MAX_HEAD_BYTES, MAX_HEADERS
 
@@ -82,27 +83,6 @@ async def test_a_later_head_that_comes_in_pieces_is_measured_whole(gateway: Gate
         writer.close()
 
 
-class _Transport(asyncio.Transport):
-    """Remembers what is written to it."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
-        self.written = b""
-        self.closed = asyncio.Event()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
-
-    def close(self) -> None:
-        self.closed.set()
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def is_closing(self) -> bool:
-        return self.closed.is_set()
-
-
 @pytest.mark.parametrize("beginning", [b"", HEAD], ids=["nothing", "half a head"])
 async def test_a_head_that_takes_too_long_ends_the_connection(
     beginning: bytes, monkeypatch: pytest.MonkeyPatch
@@ -111,7 +91,7 @@ async def test_a_head_that_takes_too_long_ends_the_connection(
     from uvicorn.server import ServerState
 
     monkeypatch.setattr(http_protocol, "HEAD_S", 0.05)
-    transport = _Transport()
+    transport = MemoryTransport()
     config = Config(app=lambda *_: None, log_config=None)
     protocol = http_protocol.HardenedProtocol(config=config, server_state=ServerState(), app_state={})
     protocol.connection_made(transport)
@@ -121,4 +101,26 @@ async def test_a_head_that_takes_too_long_ends_the_connection(
         await transport.closed.wait()
 
     assert status_and_error(transport.written) == (408, "Request Timeout")
+    protocol.connection_lost(None)
+
+
+async def test_a_client_that_takes_a_little_is_not_cut_off() -> None:
+    """Only one that has taken nothing since the last look is."""
+    from uvicorn import Config
+    from uvicorn.server import ServerState
+
+    transport = MemoryTransport()
+    config = Config(app=lambda *_: None, log_config=None)
+    protocol = http_protocol.HardenedProtocol(config=config, server_state=ServerState(), app_state={})
+    protocol.connection_made(transport)
+    transport.unread = 100
+    protocol.pause_writing()
+
+    transport.unread = 99
+    protocol._look_at_writes(100)
+    assert not transport.is_aborted
+    assert protocol._write_deadline is not None
+
+    protocol._look_at_writes(99)
+    assert transport.is_aborted
     protocol.connection_lost(None)

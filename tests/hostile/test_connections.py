@@ -1,0 +1,193 @@
+"""What one connection may take from a gateway, and that other clients do not notice: figures of a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway.gateway import Account, Gateway
+from tests.support.gateway.served import serving
+from tests.web.fast_path.test_fast_path import DRAFT, JSON, LIST, wire
+from web.server import protocol
+from web.server.protocol import MAX_QUEUED, HardenedProtocol
+
+MEBIBYTE = 1_048_576
+MAX_GROWTH_BYTES = 30 * MEBIBYTE
+MAX_WAIT_S = 0.25
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(scope="module")
+def attacked() -> Iterator[Gateway]:
+    """A gateway of these tests' own."""
+    gateway = Gateway().start()
+    yield gateway
+    gateway.close()
+
+
+def resident_bytes(gateway: Gateway) -> int:
+    """The memory of its process."""
+    return int(Path(f"/proc/{gateway.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+
+
+@asynccontextmanager
+async def unharmed(gateway: Gateway) -> AsyncIterator[None]:
+    """Another client is answered in time all along, and the memory hardly grows, afterwards as well."""
+    waits: list[float] = []
+    is_over = False
+
+    async def ask() -> None:
+        while not is_over:
+            started = time.perf_counter()
+            reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
+            writer.write(wire("GET", "/healthz", "", "Connection: close"))
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+            writer.close()
+            await writer.wait_closed()
+            waits.append(time.perf_counter() - started)
+
+    before = resident_bytes(gateway)
+    asking = asyncio.create_task(ask())
+    try:
+        yield
+        grown = resident_bytes(gateway) - before
+        async with asyncio.timeout(30):
+            while len(waits) < 20:  # noqa: ASYNC110 - an attack may be over before the other client has asked
+                await asyncio.sleep(0.01)
+    finally:
+        is_over = True
+        await asking
+    waits.sort()
+    assert waits[int(len(waits) * 0.99)] < MAX_WAIT_S
+    assert grown < MAX_GROWTH_BYTES
+    assert resident_bytes(gateway) - before < MAX_GROWTH_BYTES
+
+
+async def send_unread(gateway: Gateway, data: bytes, *, repeat: int, seconds: float) -> int:
+    """Send `data` again and again and read nothing, until the gateway takes no more; returns the bytes it took."""
+    reader, writer = await asyncio.open_connection(gateway.host, gateway.port, limit=1)
+    reader._transport.pause_reading()  # type: ignore[attr-defined]  # asyncio's own
+    taken = 0
+    try:
+        async with asyncio.timeout(seconds):
+            for _ in range(repeat):
+                writer.write(data)
+                await writer.drain()
+                taken += len(data)
+    except (TimeoutError, ConnectionError):
+        pass
+    await abort(writer)
+    return taken
+
+
+async def abort(writer: asyncio.StreamWriter) -> None:
+    """End a connection without waiting for the other side."""
+    writer.transport.abort()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def test_pipelined_requests_whose_responses_nobody_reads_are_not_queued(attacked: Gateway) -> None:
+    """Eight megabytes of small requests, three times over."""
+    requests = wire("GET", "/x", "") * 2_000
+    async with unharmed(attacked):
+        for _ in range(3):
+            taken = await send_unread(attacked, requests, repeat=8 * MEBIBYTE // len(requests), seconds=1.5)
+            assert taken < 8 * MEBIBYTE
+
+
+async def test_pipelined_requests_are_answered_in_order_and_a_bounded_number_waits(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest = 0
+    begin = HardenedProtocol._start
+
+    def note(self: HardenedProtocol, request: object) -> None:
+        nonlocal longest
+        begin(self, request)  # type: ignore[arg-type]  # handed on
+        longest = max(longest, len(self.pipeline))
+
+    monkeypatch.setattr(HardenedProtocol, "_start", note)
+    account = await gateway.new_user()
+    async with serving(gateway) as served, served.connection() as talk:
+        talk.writer.write(b"".join(wire("GET", f"{LIST}?page={n}", account.token) for n in range(1, 501)))
+        for number in range(1, 501):
+            assert f'"current_page":{number},'.encode() in (await talk.read()).body
+
+    assert 1 < longest <= MAX_QUEUED
+
+
+@pytest.mark.parametrize("part", ["trailer", "many trailers", "chunk extension"])
+async def test_the_framing_of_a_chunked_body_is_bounded(attacked: Gateway, part: str) -> None:
+    """Trailers without end, and chunks that are nothing but extensions."""
+    head = wire("POST", LIST, "", *JSON, "Transfer-Encoding: chunked") + b"2\r\n{}\r\n"
+    start, rest = {
+        "trailer": (b"0\r\nx: ", b"a" * 65_536),
+        "many trailers": (b"0\r\n", b"x: a\r\n" * 10_000),
+        "chunk extension": (b"", b"1;" + b"a" * 60_000 + b"\r\n \r\n"),
+    }[part]
+    async with unharmed(attacked):
+        reader, writer = await asyncio.open_connection(attacked.host, attacked.port)
+        writer.write(head + start)
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 20 * MEBIBYTE:
+                writer.write(rest)
+                await writer.drain()
+                sent += len(rest)
+                await asyncio.sleep(0)
+        with suppress(ConnectionError):
+            async with asyncio.timeout(10):
+                answer = await reader.read()
+                assert answer[9:12] in (b"401", b"431", b"400", b"")
+        await abort(writer)
+
+    assert sent < 8 * MEBIBYTE
+
+
+async def test_a_trailer_is_no_header(gateway: Gateway) -> None:
+    """It authenticates nobody and says nothing of the client; a harmless one is dropped."""
+    account = await gateway.new_user()
+    chunked = f"{len(DRAFT):x}\r\n".encode() + DRAFT + b"\r\n0\r\n"
+    token = f"Authorization: Bearer {account.token}\r\n\r\n".encode()
+    async with serving(gateway) as served:
+        without = wire("POST", LIST, "", *JSON, "Transfer-Encoding: chunked") + chunked + token
+        assert (await served.ask(without)).status == b"HTTP/1.1 401 Unauthorized"
+        harmless = wire("POST", LIST, account.token, *JSON, "Transfer-Encoding: chunked") + chunked
+        assert (await served.ask(harmless + b"X-Sum: 1\r\n\r\n")).status == b"HTTP/1.1 201 Created"
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(
+    gateway: Gateway, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aborted, for closing would wait for it."""
+    monkeypatch.setattr(protocol, "UNREAD_S", 0.3)
+    made: list[HardenedProtocol] = []
+    begin = HardenedProtocol.connection_made
+
+    def note(self: HardenedProtocol, transport: asyncio.Transport) -> None:
+        made.append(self)
+        begin(self, transport)
+
+    monkeypatch.setattr(HardenedProtocol, "connection_made", note)
+    async with serving(gateway) as served:
+        reader, writer = await asyncio.open_connection(*served.address, limit=1)
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # asyncio's own
+        try:
+            writer.write(wire("GET", "/api/openapi.json", "") * 200)
+            async with asyncio.timeout(20):
+                while not made[0].transport.is_closing():  # noqa: ASYNC110 - nothing tells the client that reads nothing
+                    await asyncio.sleep(0.01)
+        finally:
+            await abort(writer)
+
+
+@pytest.fixture
+async def account(gateway: Gateway) -> Account:
+    return await gateway.new_user()
