@@ -13,7 +13,7 @@ class MemoryTransport(asyncio.Transport):
         self.written = b""
         self.unread = 0
         self.closed = asyncio.Event()
-        self.is_aborted = False
+        self.aborted = asyncio.Event()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Keep the data."""
@@ -31,7 +31,7 @@ class MemoryTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Note it."""
-        self.is_aborted = True
+        self.aborted.set()
 
     def close(self) -> None:
         """Note it."""

@@ -118,9 +118,9 @@ async def test_a_client_that_takes_a_little_is_not_cut_off() -> None:
 
     transport.unread = 99
     protocol._look_at_writes(100)
-    assert not transport.is_aborted
+    assert not transport.aborted.is_set()
     assert protocol._write_deadline is not None
 
     protocol._look_at_writes(99)
-    assert transport.is_aborted
+    assert transport.aborted.is_set()
     protocol.connection_lost(None)
