@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from models.accounts.viewer import Protocol, on_behalf_of
-from models.background import side_by_side
+from models.background import run_concurrently
 from models.checks import leases
 from models.checks.checks import Checks
 from models.checks.report import CheckDepth, CheckReport, Prober, ProbeTarget
-from models.error_report import report as report_mistake
+from models.error_report import report_unexpected
 from models.errors import DatabaseUnavailable, DestinationNotFound
 from s3.address_policy import AddressPolicy
 from web.rate_limit.limiter import Limiter
@@ -74,7 +74,7 @@ async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
                 viewer = on_behalf_of(user_id, Protocol.SCHEDULER)
                 await checks.recheck(id_, viewer, stale_since=stale_since)
 
-    await side_by_side(check_in_turn, SCHEDULED_AT_ONCE)
+    await run_concurrently(check_in_turn, SCHEDULED_AT_ONCE)
 
 
 @contextmanager
@@ -85,4 +85,4 @@ def _logged_mistakes() -> Iterator[None]:
     except DatabaseUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - see above
-        report_mistake(error, logger)
+        report_unexpected(error, logger)

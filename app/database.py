@@ -131,7 +131,7 @@ def connections() -> dict[str, float]:
     if isinstance(database, MooringsSqliteClient):
         return {"open": 1, "in use": int(database._lock.locked())}
     pool = database._pool
-    return {"open": pool.get_size(), "in use": pool.get_size() - pool.get_idle_size() - len(database.at_hand)}
+    return {"open": pool.get_size(), "in use": pool.get_size() - pool.get_idle_size() - len(database.idle)}
 
 
 async def migrate(address: DatabaseAddress) -> None:

@@ -1,4 +1,4 @@
-"""Something that runs beside the rest for as long as a block lasts."""
+"""Tasks that run beside the caller's own code."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, suppress
 
 
 @asynccontextmanager
-async def in_background(act: Coroutine[object, object, None], *, name: str) -> AsyncIterator[None]:
-    """Run `act` as a task of that name; at the end of the block it is cancelled and waited for."""
-    task = asyncio.create_task(act, name=name)
+async def in_background(coroutine: Coroutine[object, object, None], *, name: str) -> AsyncIterator[None]:
+    """Run the coroutine as a task of that name; at the end of the block it is cancelled and awaited."""
+    task = asyncio.create_task(coroutine, name=name)
     try:
         yield
     finally:
@@ -19,11 +19,11 @@ async def in_background(act: Coroutine[object, object, None], *, name: str) -> A
             await task
 
 
-async def side_by_side(act: Callable[[], Awaitable[None]], count: int) -> None:
-    """Run `act` so many times at once; ends when all have, also when one fails or the caller is cancelled.
+async def run_concurrently(work: Callable[[], Awaitable[None]], count: int) -> None:
+    """Run `count` calls of `work` at once; ends when all have ended, also when one fails or the caller is cancelled.
 
-    `asyncio.gather` by itself leaves the others behind then, to go on alone.
+    `asyncio.gather` by itself returns at the first failure and leaves the other calls running.
     """
-    for ended in await asyncio.gather(*(act() for _ in range(count)), return_exceptions=True):
-        if isinstance(ended, BaseException):
-            raise ended
+    for result in await asyncio.gather(*(work() for _ in range(count)), return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

@@ -1,13 +1,13 @@
-"""Lookups shared by the requests that wait for them: all that queue up while a statement is under way become the next.
+"""Lookups that arrive together share a statement: everything queued while one statement runs becomes the next one.
 
-A request never joins a statement that was already sent, so it never reads what is older than its own arrival.
+A lookup never joins a statement that was already sent, so it never returns data older than the lookup itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from models.errors import DatabaseUnavailable
 
@@ -15,108 +15,108 @@ Key = TypeVar("Key")
 Found = TypeVar("Found")
 
 MAX_KEYS = 128
-"""Of one statement."""
+"""Keys of one statement."""
 SLOW_S = 0.01
-"""A statement that takes longer no longer keeps the next one back."""
+"""After this many seconds a running statement no longer holds the next one back."""
 
 
-class Batched(Generic[Key, Found]):
-    """Answers many askers with few statements; what a key does not find is None.
+class Batcher(Generic[Key, Found]):
+    """Answers many lookups with few statements; a key that is not found gives None.
 
-    A statement that fails for a reason of its own is tried once more for each of its keys alone, so that one key
-    cannot spoil the others; a database that is away is told to all at once.
+    When a statement fails for a reason of its own, each of its keys is tried once more alone, so that one key cannot
+    spoil the others; `DatabaseUnavailable` goes to all of them at once.
     """
 
     def __init__(self, fetch: Callable[[Collection[Key]], Awaitable[Mapping[Key, Found]]]) -> None:
         """`fetch` runs one statement for up to `MAX_KEYS` keys."""
         self._fetch = fetch
         self._waiting: dict[Key, list[asyncio.Future[Found | None]]] = {}
-        self._keeping_back = 0
-        self._is_due = False
+        self._blocking = 0  # running statements that hold the next one back
+        self._is_scheduled = False
         self._running: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.asked = 0
+        self.requests = 0
         self.statements = 0
 
-    def ask(self, key: Key) -> asyncio.Future[Found | None]:
-        """What the key finds in a statement sent from now on; raises `DatabaseUnavailable`."""
+    def load(self, key: Key) -> asyncio.Future[Found | None]:
+        """What a statement sent from now on finds for the key; raises `DatabaseUnavailable`."""
         loop = self._loop
         if loop is None or loop.is_closed():
-            loop = self._loop = asyncio.get_running_loop()  # Python asks the system for the process each time
-        answer: asyncio.Future[Found | None] = loop.create_future()
-        askers = self._waiting.get(key)
-        if askers is None:
-            self._waiting[key] = [answer]
+            loop = self._loop = asyncio.get_running_loop()  # which makes a system call each time
+        future: asyncio.Future[Found | None] = loop.create_future()
+        futures = self._waiting.get(key)
+        if futures is None:
+            self._waiting[key] = [future]
         else:
-            askers.append(answer)
-        self.asked += 1
-        if not self._is_due and not self._keeping_back:
-            self._is_due = True
-            loop.call_soon(loop.call_soon, self._send)  # whoever asks in a task just begun joins too
-        return answer
+            futures.append(future)
+        self.requests += 1
+        if not self._is_scheduled and not self._blocking:
+            self._is_scheduled = True
+            loop.call_soon(loop.call_soon, self._send)  # one turn later: tasks that have just begun join too
+        return future
 
     def _send(self) -> None:
-        """Send what waits; whoever has gone meanwhile is not asked for."""
-        self._is_due = False
-        for key in [key for key, askers in self._waiting.items() if askers[0].done() and _are_all_gone(askers)]:
+        """Send what waits, without the keys whose callers were all cancelled meanwhile."""
+        self._is_scheduled = False
+        for key in [key for key, futures in self._waiting.items() if futures[0].done() and _all_done(futures)]:
             del self._waiting[key]
         keys = list(self._waiting)[:MAX_KEYS]
         if keys:
             batch = {key: self._waiting.pop(key) for key in keys}
-            self._keeping_back += 1
+            self._blocking += 1
             task = asyncio.get_running_loop().create_task(self._run(batch), name="batched read")
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
     async def _run(self, batch: dict[Key, list[asyncio.Future[Found | None]]]) -> None:
-        keeping_back = True
+        is_blocking = True
 
-        def let_the_next_go() -> None:
-            nonlocal keeping_back
-            if keeping_back:
-                keeping_back = False
-                self._keeping_back -= 1
-                if self._waiting and not self._is_due:
+        def unblock() -> None:
+            nonlocal is_blocking
+            if is_blocking:
+                is_blocking = False
+                self._blocking -= 1
+                if self._waiting and not self._is_scheduled:
                     self._send()
 
-        overdue = asyncio.get_running_loop().call_later(SLOW_S, let_the_next_go)
+        timer = asyncio.get_running_loop().call_later(SLOW_S, unblock)
         try:
-            await self._answer(batch)
-        except asyncio.CancelledError:  # the loop ends: no statement will be sent for whoever waits
-            _refuse(self._waiting, None)
+            await self._resolve(batch)
+        except asyncio.CancelledError:  # the loop ends: no statement will be sent for those that wait
+            _fail(self._waiting, None)
             self._waiting.clear()
             raise
         finally:
-            overdue.cancel()
-            let_the_next_go()
+            timer.cancel()
+            unblock()
 
-    async def _answer(self, batch: dict[Key, list[asyncio.Future[Found | None]]]) -> None:
+    async def _resolve(self, batch: dict[Key, list[asyncio.Future[Found | None]]]) -> None:
         self.statements += 1
         try:
             found = await self._fetch(batch.keys())
-        except Exception as error:  # noqa: BLE001 - it belongs to the askers
+        except Exception as error:  # noqa: BLE001 - it belongs to the callers
             if len(batch) == 1 or isinstance(error, DatabaseUnavailable):
-                _refuse(batch, error)
+                _fail(batch, error)
             else:
-                await asyncio.gather(*(self._answer({key: askers}) for key, askers in batch.items()))
-        except BaseException:  # the loop ends: nobody may be left waiting
-            _refuse(batch, None)
+                await asyncio.gather(*(self._resolve({key: futures}) for key, futures in batch.items()))
+        except BaseException:  # the loop ends: no caller may be left waiting
+            _fail(batch, None)
             raise
         else:
-            for key, askers in batch.items():
-                for asker in askers:
-                    if not asker.done():
-                        asker.set_result(found.get(key))
+            for key, futures in batch.items():
+                for future in futures:
+                    if not future.done():
+                        future.set_result(found.get(key))
 
 
-def _are_all_gone(askers: list[asyncio.Future[Any]]) -> bool:
-    return all(asker.done() for asker in askers)
+def _all_done(futures: list[asyncio.Future[Found | None]]) -> bool:
+    return all(future.done() for future in futures)
 
 
-def _refuse(batch: Mapping[Any, list[asyncio.Future[Any]]], error: Exception | None) -> None:
-    """Tell the askers that there is no answer; None is the end of everything."""
-    for asker in (asker for askers in batch.values() for asker in askers if not asker.done()):
+def _fail(batch: Mapping[Key, list[asyncio.Future[Found | None]]], error: Exception | None) -> None:
+    """Give the error to every caller that still waits; None cancels them."""
+    for future in (future for futures in batch.values() for future in futures if not future.done()):
         if error is None:
-            asker.cancel()
+            future.cancel()
         else:
-            asker.set_exception(error)
+            future.set_exception(error)

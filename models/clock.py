@@ -1,4 +1,4 @@
-"""The one clock: UTC in whole seconds, because both doors show no more than that."""
+"""The one clock: UTC in whole seconds, because both APIs show no more than that."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from time import time
 
 
 def current_second() -> datetime:
-    """The current moment, aware, its fraction of a second cut off."""
+    """The current time in UTC, its fraction of a second cut off."""
     return datetime.fromtimestamp(int(time()), UTC)

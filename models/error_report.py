@@ -1,4 +1,4 @@
-"""What is told of a mistake of ours: a number to the person, that and the place to the log, a value to nobody."""
+"""What an unexpected exception shows: a request id to the client, the id and the code location to the log, no value."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import traceback
 from secrets import token_hex
 
 
-def report(error: BaseException, logger: logging.Logger) -> str:
-    """Log an exception nobody expected, once, under a new request id; the sentence for the person carries the id."""
+def report_unexpected(error: BaseException, logger: logging.Logger) -> str:
+    """Log an unexpected exception once under a new request id; returns the sentence for the client."""
     request_id = token_hex(8)
     logger.error("request %s failed: %s", request_id, where(error))
     return f"Something went wrong on our side; the request id is {request_id}."
 
 
 def where(error: BaseException) -> str:
-    """The types and places of an exception and its causes, never its message: databases put values into theirs."""
+    """Types and code locations of an exception and its causes, never messages: databases put values into those."""
     parts = []
     cause: BaseException | None = error
     while cause is not None:

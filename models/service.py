@@ -1,6 +1,6 @@
 """`DestinationService`: everything a viewer can do with backup destinations, the viewer first in every signature.
 
-Both doors call it, so a rule, a refusal and an event stand here and nowhere else.
+Both APIs call it, so each rule, refusal and event is written here once.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from models.reads.listing import (
     count_of,
     slice_of,
 )
-from models.reads.reads import BEHIND_EVERY_ID, PageSpan, Reads, Span
+from models.reads.reads import ID_LIMIT, KeyRange, NumberedPage, Reads
 from models.vault.vault import Vault
-from models.writes.write import Seen, Writes
+from models.writes.write import RowSnapshot, Writes
 
 
 class DestinationService:
-    """The acts on backup destinations; what an act changes and its event are of one transaction."""
+    """The operations on backup destinations; a change and its event are of one transaction."""
 
     def __init__(self, vault: Vault, streams: EventStreams | None = None, reads: Reads | None = None) -> None:
         """`streams` are told when something has happened; `reads` are shared with whoever looks tokens up."""
@@ -46,8 +46,8 @@ class DestinationService:
     async def page(self, viewer: Viewer, *, number: int, size: int) -> Page[DestinationRow]:
         """The viewer's destinations by id ascending, page `number` (from 1) of pages of `size`.
 
-        A page behind the middle is looked for from the end; its rows, which may be brief, and its total are of one
-        moment.
+        A page behind the middle is read from the end. Its rows, which may have the `LIST_COLUMNS` only, and its total
+        are from one statement.
         """
         viewer.require(Ability.VIEW)
         total, skip = viewer.destination_count, (number - 1) * size
@@ -55,10 +55,10 @@ class DestinationService:
         if skip >= total:
             return Page(rows=rows, number=number, size=size, total=total)
         if skip == 0:
-            rows = await self._reads.beginning(viewer.user_id, size) or ()
+            rows = await self._reads.first_page(viewer.user_id, size) or ()
         else:
-            wanted = PageSpan(viewer.user_id, skip, size, from_end=skip > total // 2)
-            found = await self._reads.page(wanted)
+            wanted = NumberedPage(viewer.user_id, skip, size, from_end=skip > total // 2)
+            found = await self._reads.numbered_page(wanted)
             if found is not None:
                 rows, total = found
         return Page(rows=rows, number=number, size=size, total=total)
@@ -79,41 +79,41 @@ class DestinationService:
         *,
         chosen: DestinationFilter,
         order: DestinationOrder,
-        in_full: bool = True,
+        all_columns: bool = True,
     ) -> Slice[DestinationRow]:
-        """A part of the viewer's destinations that `chosen` lets through, in that order, by key.
+        """A part of the viewer's destinations that match `chosen`, in that order, by key.
 
-        Its rows may be brief unless they are wanted `in_full`.
+        Without `all_columns` its rows may have the `LIST_COLUMNS` only.
         """
         viewer.require(Ability.VIEW)
         is_whole_list = chosen is EVERYTHING or chosen.is_empty
         if not is_whole_list or (order is not BY_ID and order != BY_ID):
             return await slice_of(viewer.user_id, bounds, chosen, order)
-        if bounds.after is None and bounds.before is None and not bounds.from_end and not in_full:
-            return Slice.of(await self._reads.beginning(viewer.user_id, bounds.size + 1) or (), bounds)
+        if bounds.after is None and bounds.before is None and not bounds.from_end and not all_columns:
+            return Slice.of(await self._reads.first_page(viewer.user_id, bounds.size + 1) or (), bounds)
         after_id = 0 if bounds.after is None else bounds.after.id
-        before_id = BEHIND_EVERY_ID if bounds.before is None else bounds.before.id
-        span = Span(viewer.user_id, after_id, before_id, bounds.size + 1, bounds.from_end, in_full)
-        return Slice.of(await self._reads.span(span) or (), bounds)
+        before_id = ID_LIMIT if bounds.before is None else bounds.before.id
+        key_range = KeyRange(viewer.user_id, after_id, before_id, bounds.size + 1, bounds.from_end, all_columns)
+        return Slice.of(await self._reads.key_range(key_range) or (), bounds)
 
     async def count(self, viewer: Viewer, chosen: DestinationFilter) -> int:
-        """How many of the viewer's destinations `chosen` lets through."""
+        """How many of the viewer's destinations match `chosen`."""
         viewer.require(Ability.VIEW)
         return viewer.destination_count if chosen.is_empty else await count_of(viewer.user_id, chosen)
 
     async def find(self, viewer: Viewer, destination_id: int) -> DestinationRow | None:
-        """One of the viewer's destinations, or None; those asked for at one moment are read together."""
+        """One of the viewer's destinations, or None; lookups that wait together share a statement."""
         viewer.require(Ability.VIEW)
         row = await self._reads.destination(destination_id) if 0 < destination_id <= MAX_ID else None
         return None if row is None or row.user_id != viewer.user_id else row
 
     async def events(self, viewer: Viewer, bounds: Bounds[int]) -> Slice[Event]:
-        """A part of what happened to the viewer's destinations, newest first; positions are event ids."""
+        """A part of the viewer's events, newest first; positions are event ids."""
         viewer.require(Ability.VIEW)
         return await events_slice(viewer.user_id, bounds)
 
     async def find_events(self, viewer: Viewer, event_ids: Iterable[int]) -> dict[int, Event]:
-        """Those of the events that happened to the viewer's destinations, by id."""
+        """The events with these ids that belong to the viewer, by id."""
         viewer.require(Ability.VIEW)
         return await events_of(viewer.user_id, event_ids)
 
@@ -125,20 +125,26 @@ class DestinationService:
         self._streams.wake([viewer.user_id])
         return from_model(row)
 
-    async def look(self, viewer: Viewer, destination_id: int) -> Seen | None:
-        """Look at a destination before it is changed, for `update`, which then need not; raises as `get` does."""
+    async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:
+        """Read a destination before a change, for `update` to start from; raises as `get` does."""
         viewer.require(Ability.UPDATE)
-        seen = await self._writes.look(viewer, destination_id)
-        if seen is None:
+        snapshot = await self._writes.snapshot(viewer, destination_id)
+        if snapshot is None:
             await self.get(viewer, destination_id, ability=Ability.UPDATE)
-        return seen
+        return snapshot
 
     async def update(
-        self, viewer: Viewer, destination_id: int, raw: Raw, *, strict: bool = False, seen: Seen | None = None
+        self,
+        viewer: Viewer,
+        destination_id: int,
+        raw: Raw,
+        *,
+        strict: bool = False,
+        snapshot: RowSnapshot | None = None,
     ) -> DestinationRow:
         """Change the attributes that are given; a change of nothing leaves `updated_at` and stores no event.
 
-        Raises as `get` does, and `ValidationFailed` for the merged row. `seen` is what `look` has answered.
+        Raises as `get` does, and `ValidationFailed` for the merged row. `snapshot` comes from `snapshot()`.
         """
         viewer.require(Ability.UPDATE)
 
@@ -149,7 +155,7 @@ class DestinationService:
                 row.updated_at = now
             return changed
 
-        row, has_changed = await self._writes.change(viewer, destination_id, change, seen)
+        row, has_changed = await self._writes.change(viewer, destination_id, change, snapshot)
         if has_changed:
             self._streams.wake([viewer.user_id])
         return from_model(row)

@@ -1,23 +1,15 @@
-"""Moments as both doors write them: in UTC and whole seconds, such as `2024-08-07T00:00:00Z`.
-
-Writing one takes longer than finding what was written before, and the engines hand out the same moments again and
-again (`models/database/timestamps.py`); of a page of rows, moments were two thirds of what writing the JSON cost.
-"""
+"""Timestamps as both APIs write them: UTC in whole seconds, such as `2024-08-07T00:00:00Z`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from models.bounded_cache import Remembered
+import orjson
+
+JSON_TIMESTAMPS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+"""Options with which orjson writes an aware datetime in UTC exactly as `formatted` does."""
 
 
-class WrittenMoments(Remembered[datetime, str]):
-    """The text of each moment, which must know its zone."""
-
-    def find_out(self, key: datetime) -> str:
-        """Write a moment; AttributeError for what is none, such as the None of an empty column."""
-        return key.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-
-
-WRITTEN = WrittenMoments()
-"""Those of this process."""
+def formatted(timestamp: datetime) -> str:
+    """The text of an aware timestamp of any time zone."""
+    return timestamp.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -62,8 +62,8 @@ def show_destination(scope: Scope) -> PreparedRead:
 async def update_destination(request: Request) -> Response:
     """Update Backup Destination. Whose row it is comes before what the body says."""
     service, viewer, id_ = _service(request.scope), viewer_of(request.scope), _id(request, Ability.UPDATE)
-    seen = await service.look(viewer, id_)
-    row = await service.update(viewer, id_, raw_attributes(await _fields(request)), seen=seen)
+    snapshot = await service.snapshot(viewer, id_)
+    row = await service.update(viewer, id_, raw_attributes(await _fields(request)), snapshot=snapshot)
     return JSONAnswer(single(represent(row)))
 
 

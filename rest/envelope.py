@@ -9,6 +9,7 @@ import orjson
 from starlette.responses import Response
 
 from models.pagination import Page
+from models.timestamps import JSON_TIMESTAMPS
 
 Row = TypeVar("Row")
 
@@ -20,7 +21,12 @@ class JSONAnswer(Response):
 
     def render(self, content: Any) -> bytes:
         """The compact UTF-8 bytes of `content`."""
-        return orjson.dumps(content)
+        return to_json(content)
+
+
+def to_json(content: Any) -> bytes:
+    """The compact UTF-8 bytes of an answer; timestamps are aware and in UTC."""
+    return orjson.dumps(content, option=JSON_TIMESTAMPS)
 
 
 def single(shown: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import orjson
-
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
 from models.service import DestinationService
-from rest.envelope import paged, single
+from rest.envelope import paged, single, to_json
 from rest.wire import represent
 from web.request_state import Headers
 
@@ -33,7 +31,7 @@ class ListRead:
     async def body(self, viewer: Viewer) -> bytes:
         """The envelope in JSON; raises `Refusal`."""
         page = await self._service.page(viewer, number=self._number, size=self._size)
-        return orjson.dumps(paged(page, represent, url=self._url, keep_size=self._keep_size))
+        return to_json(paged(page, represent, url=self._url, keep_size=self._keep_size))
 
 
 class DetailRead:
@@ -50,4 +48,4 @@ class DetailRead:
 
     async def body(self, viewer: Viewer) -> bytes:
         """The envelope in JSON; raises `Refusal`."""
-        return orjson.dumps(single(represent(await self._service.get(viewer, self._id))))
+        return to_json(single(represent(await self._service.get(viewer, self._id))))

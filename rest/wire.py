@@ -11,7 +11,6 @@ from models.destinations.row import FIELDS as FIELD_NAMES
 from models.destinations.row import DestinationRow
 from models.destinations.validation import cleaned
 from models.pagination import DEFAULT_SIZE, MAX_NUMBER, MAX_SIZE
-from models.timestamps import WRITTEN
 
 FIELDS = {
     Attribute.LABEL: "label",
@@ -106,8 +105,8 @@ def _bucket_display(kind: DestinationKind, where: str, column: int) -> Callable[
             "s3_bucket_name": row[_BUCKET_NAME],
             "path_style_endpoint": row[_PATH_STYLE] or False,
             where: row[column],
-            "created_at": WRITTEN[row[_CREATED_AT]],
-            "updated_at": WRITTEN[row[_UPDATED_AT]],
+            "created_at": row[_CREATED_AT],
+            "updated_at": row[_UPDATED_AT],
         }
 
     return show
@@ -123,8 +122,8 @@ def _local_display(kind: DestinationKind) -> Callable[[DestinationRow], dict[str
             "label": row[_LABEL],
             "type": type_,
             "type_human": human_name,
-            "created_at": WRITTEN[row[_CREATED_AT]],
-            "updated_at": WRITTEN[row[_UPDATED_AT]],
+            "created_at": row[_CREATED_AT],
+            "updated_at": row[_UPDATED_AT],
         }
 
     return show

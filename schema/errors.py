@@ -12,7 +12,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from models.error_report import report
+from models.error_report import report_unexpected
 from models.errors import AbilityMissing, DatabaseUnavailable, TooManyAttempts, Unauthenticated
 
 logger = logging.getLogger("moorings.graphql")
@@ -62,7 +62,7 @@ def error_of(exception: Exception) -> dict[str, Any]:
     """The formatted error of an exception that ended a whole request."""
     code = _CODES.get(type(exception))
     return (
-        refusal(report(exception, logger), Code.INTERNAL_SERVER_ERROR)
+        refusal(report_unexpected(exception, logger), Code.INTERNAL_SERVER_ERROR)
         if code is None
         else refusal(str(exception), code)
     )

@@ -17,7 +17,7 @@ from app.secret_keys import open_vault
 from app.settings import Settings
 from models.accounts.accounts import parse_duration
 from models.accounts.viewer import Protocol, on_behalf_of
-from models.background import side_by_side
+from models.background import run_concurrently
 from models.checks.checks import MAX_RUNNING, Checks
 from models.checks.report import CheckReport, CheckStep
 from models.checks.selection import Selection, Target
@@ -87,7 +87,7 @@ async def _all(checks: Checks, targets: AsyncIterator[Target], advance: Callable
             outcomes.append(Outcome(target, report))
             advance()
 
-    await side_by_side(check_in_turn, MAX_RUNNING)
+    await run_concurrently(check_in_turn, MAX_RUNNING)
     return outcomes
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from models.accounts.abilities import parse_abilities
 from models.accounts.viewer import Protocol, Viewer
 from models.errors import Unauthenticated
-from models.reads.reads import BEHIND_EVERY_ID, Reads, TokenRow
+from models.reads.reads import ID_LIMIT, Reads, TokenRow
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _PREFIX = "mrg_"
@@ -65,7 +65,7 @@ async def viewer_of(text: str, protocol: Protocol, reads: Reads | None = None) -
 
 def look_up(bearer: Bearer, reads: Reads) -> asyncio.Future[TokenRow | None]:
     """What the database has of a token; raises `Unauthenticated` for one that it cannot have."""
-    if bearer.token_id is not None and bearer.token_id >= BEHIND_EVERY_ID:
+    if bearer.token_id is not None and bearer.token_id >= ID_LIMIT:
         raise Unauthenticated
     return reads.token(bearer.digest if bearer.token_id is None else bearer.token_id)
 

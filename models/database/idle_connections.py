@@ -1,6 +1,6 @@
-"""Connections kept at hand between two statements, because handing one out and back costs half a statement.
+"""Connections kept idle between two statements, because acquiring one from the pool costs half a statement.
 
-They belong to the pool: one that nobody has used for a while goes back, and so do all of them when the pool closes.
+They belong to the pool: one that was not used for a while goes back, and so do all of them when the pool closes.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 import asyncpg
 
 PART = 5
-"""A fifth of a pool may be at hand, and none of a small one, so that transactions are never short of a connection."""
+"""At most a fifth of a pool is kept idle, and none of a small one, so that transactions always find a connection."""
 KEPT_S = 1.0
-"""How long one stays at hand unused, at least."""
+"""Seconds for which an unused connection is kept, at least."""
 
 
-class AtHand:
-    """The connections of one pool that are at hand."""
+class IdleConnections:
+    """The idle connections of one pool."""
 
     def __init__(self, pool: Callable[[], asyncpg.Pool]) -> None:
         self._pool = pool
@@ -29,11 +29,11 @@ class AtHand:
         self._returns: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        """How many are at hand and not in use."""
+        """How many connections are idle here and not in use."""
         return len(self._idle)
 
-    async def take(self) -> Any:
-        """A connection, for one statement; give it back afterwards."""
+    async def acquire(self) -> Any:
+        """A connection for one statement; `release` it afterwards."""
         while self._idle:
             connection = self._idle.pop()
             if _is_open(connection):
@@ -46,20 +46,20 @@ class AtHand:
         finally:
             self._waiting -= 1
 
-    async def give_back(self, connection: Any, *, is_sound: bool) -> None:
-        """Keep it at hand after a statement that went well, or return it to the pool, whoever is cancelled.
+    async def release(self, connection: Any, *, is_sound: bool) -> None:
+        """Keep the connection after a statement that succeeded, or return it to the pool, also when cancelled.
 
-        Somebody who waits for one waits at the pool.
+        It goes to the pool while another caller waits there for one.
         """
         if is_sound and not self._waiting and self._has_room() and _is_open(connection):
             self._idle.append(connection)
             if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._look)
+                self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._expire)
         else:
             await asyncio.shield(self._pool().release(connection))
 
     async def return_all(self) -> None:
-        """Return those that are not in use."""
+        """Return the idle connections to the pool."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -70,20 +70,20 @@ class AtHand:
     def _has_room(self) -> bool:
         return len(self._idle) < self._pool().get_max_size() // PART
 
-    def _look(self) -> None:
+    def _expire(self) -> None:
         self._timer = None
         loop = asyncio.get_running_loop()
         if self._used:
             self._used = False
-            self._timer = loop.call_later(KEPT_S, self._look)
+            self._timer = loop.call_later(KEPT_S, self._expire)
         elif self._idle:
-            task = loop.create_task(self.return_all(), name="connections go back")
+            task = loop.create_task(self.return_all(), name="return idle connections")
             self._returns.add(task)
             task.add_done_callback(self._returns.discard)
 
 
 def _is_open(connection: Any) -> bool:
-    """Whether it can be used; one that was lost the pool has taken back by itself, and it answers nothing any more."""
+    """Whether the connection can be used; the pool has already taken back one that was lost."""
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:

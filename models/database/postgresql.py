@@ -19,8 +19,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, TransactionManagementError
 from tortoise.models import Model
 
-from models.database.idle_connections import AtHand
-from models.database.timestamps import Moments
+from models.database.idle_connections import IdleConnections
 from models.errors import DatabaseUnavailable
 
 CONNECT_S = 1.0
@@ -86,7 +85,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.at_hand = AtHand(self._open_pool)
+        self.idle = IdleConnections(self._open_pool)
 
     def _check_loop(self) -> bool:
         """Whether the loop that the pool was made in is still there; to ask for the one that runs is a system call."""
@@ -105,12 +104,12 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         try:
             if self._pool is None:
                 await self.acquire_connection().ensure_connection()
-            connection = await self.at_hand.take()
+            connection = await self.idle.acquire()
             try:
                 rows: Sequence[asyncpg.Record] = await connection.fetch(sql, *parameters, record_class=record_class)
                 is_sound = True
             finally:
-                await self.at_hand.give_back(connection, is_sound=is_sound)
+                await self.idle.release(connection, is_sound=is_sound)
         except UNAVAILABLE as error:
             raise DatabaseUnavailable from error
         except asyncpg.IntegrityConstraintViolationError as error:
@@ -123,14 +122,14 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         return self._pool
 
     async def _close(self) -> None:
-        await self.at_hand.return_all()
+        await self.idle.return_all()
         await super()._close()
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""
         given = {name: value for name, value in kwargs.items() if name not in _OURS}
         given["server_settings"] = SERVER_SETTINGS | given["server_settings"]
-        pool = _Pool(given.pop("dsn"), init=Moments().teach, **{**_POOL_DEFAULTS, **given})
+        pool = _Pool(given.pop("dsn"), **{**_POOL_DEFAULTS, **given})
         try:
             await pool
         except (*UNAVAILABLE, ValueError, OverflowError) as error:  # the last two: a URL that asyncpg cannot read

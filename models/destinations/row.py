@@ -1,20 +1,18 @@
-"""A backup destination as it is read: every column a door may show, and no secret.
+"""A backup destination as it is read: every column that an API may show, and no secret.
 
-Reads make no model instances: building those, and the queries for them, costs more than everything else. Models stay
-for the schema, the migrations and every write. A row of PostgreSQL is the very record that the driver made of it.
+Reads make no model instances, which with their queries would cost more than everything else. Models stay for the
+schema, the migrations and every write. A row of PostgreSQL is the very record that the driver made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 
-from models.bounded_cache import MOST
 from models.destinations.attributes import DestinationKind, Reachability
 from models.destinations.table import BackupDestination
 
@@ -42,14 +40,14 @@ FIELDS = _Columns._fields
 """The columns as attributes of a row, each at its position: `row[0]` is `row.id`."""
 COLUMNS = tuple(name.removeprefix("stored_") for name in FIELDS)
 """Their names in the table."""
-BRIEF = COLUMNS[: FIELDS.index("credentials_set_at")]
-"""Those that a list needs unless it says otherwise: a stored report may be longer than all others together."""
+LIST_COLUMNS = COLUMNS[: FIELDS.index("credentials_set_at")]
+"""Those that a list reads unless all are wanted: a stored report may be longer than all others together."""
 
 
 class DestinationRow:
-    """The columns, also by position; the moments are in UTC, `last_check` is a `CheckReport` in JSON.
+    """The columns by name and by position; timestamps are in UTC, `last_check` is a `CheckReport` in JSON.
 
-    A kind or reachability nobody knows raises KeyError.
+    `kind` and `reachability` raise KeyError for a stored value that this version does not know.
     """
 
     __slots__ = ()
@@ -88,44 +86,38 @@ class PlainRow(DestinationRow, _Columns):
     __slots__ = ()
 
 
-class BriefRow(DestinationRow, asyncpg.Record):
-    """The `BRIEF` columns of PostgreSQL, which come in the right types; others may stand behind them."""
+class ListRow(DestinationRow, asyncpg.Record):
+    """The `LIST_COLUMNS` of PostgreSQL, which come in the right types; other values may follow them."""
 
     __slots__ = ()
 
 
 class RecordRow(DestinationRow, asyncpg.Record):
-    """All columns of PostgreSQL; others may stand behind them."""
+    """All `COLUMNS` of PostgreSQL; other values may follow them."""
 
     __slots__ = ()
 
 
-for _class, _names in ((BriefRow, FIELDS[: len(BRIEF)]), (RecordRow, FIELDS)):
+for _class, _names in ((ListRow, FIELDS[: len(LIST_COLUMNS)]), (RecordRow, FIELDS)):
     for _position, _name in enumerate(_names):
         setattr(_class, _name, property(itemgetter(_position)))
 
 _AT = {name: position for position, name in enumerate(FIELDS)}
 _STYLE = _AT["path_style_endpoint"]
-_MOMENTS = tuple(_AT[name] for name in ("created_at", "updated_at", "credentials_set_at"))
-
-
-@lru_cache(maxsize=MOST)
-def _moment(text: str) -> datetime:
-    """The same moment is the same object, as from PostgreSQL: whoever writes it finds it faster."""
-    return datetime.fromisoformat(text)
+_TIMESTAMPS = tuple(_AT[name] for name in ("created_at", "updated_at", "credentials_set_at"))
 
 
 def from_sqlite(values: Sequence[Any]) -> PlainRow:
-    """A row of the embedded database, which keeps booleans as numbers and moments as text."""
+    """A row of the embedded database, which stores booleans as numbers and timestamps as text."""
     row = list(values)
     if row[_STYLE] is not None:
         row[_STYLE] = bool(row[_STYLE])
-    for position in _MOMENTS:
+    for position in _TIMESTAMPS:
         if row[position] is not None:
-            row[position] = _moment(row[position])
+            row[position] = datetime.fromisoformat(row[position])
     return PlainRow._make(row)
 
 
 def from_model(row: BackupDestination) -> PlainRow:
-    """What was just written."""
+    """A row that was just written."""
     return PlainRow._make(getattr(row, column) for column in COLUMNS)

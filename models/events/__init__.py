@@ -1,1 +1,1 @@
-"""What happened to destinations: stored events, and live streams of them."""
+"""Events of destinations: stored, and as live streams."""

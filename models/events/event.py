@@ -1,4 +1,4 @@
-"""The row of something that happened to a backup destination; written in the transaction of the change."""
+"""The row of an event of a backup destination, written in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class EventKind(StrEnum):
 
 
 class Event(Model):
-    """An event. It outlives its destination, so it keeps the label and no foreign key; it never holds a secret.
+    """An event. It outlives its destination, so it stores the label and no foreign key; it never holds a secret.
 
     Ids of one user's events are in commit order: the change before it took the lock on the user's row.
-    `changed_fields` are attribute names separated by spaces; a changed secret is named, its value is not kept.
-    `reachable` is what a check found, None of any other event.
+    `changed_fields` are attribute names separated by spaces; a changed secret is named, its value is not stored.
+    `reachable` is the result of a check, None for other events.
     """
 
     id = fields.BigIntField(primary_key=True)

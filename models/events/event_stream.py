@@ -1,7 +1,7 @@
-"""Live events: each reader reads the stored events at its own pace and is only told that there may be new ones.
+"""Live events: each stream reads the stored events at its own pace; a signal only says that there may be new ones.
 
-So a reader holds no queue, a slow one costs no memory and no writer waits for it; and whatever tells it - the service
-of this process, PostgreSQL's NOTIFY, or the poll that is the net under both - may be lost or doubled without harm.
+So a stream holds no queue, a slow one costs no memory, and no writer waits for it. The signals - from the service of
+this process, from PostgreSQL's NOTIFY, or from the poll behind both - may be lost or doubled without harm.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ POLL_S = 1.0
 
 
 class _Reader:
-    """One open stream: whose it is, and the flag that wakes it."""
+    """One open stream: its user and token, the flag that wakes it, and the refusal that ends it."""
 
     __slots__ = ("end", "news", "token_id", "user_id")
 
@@ -38,19 +38,19 @@ class EventStreams:
     """The open streams of this process."""
 
     def __init__(self, reads: Reads | None = None) -> None:
-        """`reads` are what the tokens of open streams are looked up with."""
+        """The tokens of open streams are looked up by `reads`."""
         self._reads = reads or Reads()
         self._readers: dict[int, set[_Reader]] = defaultdict(set)
         self._revisions: dict[int, int] = {}
 
     def wake(self, user_ids: Iterable[int] | None = None) -> None:
-        """Tell the readers of these users, or all, that there may be something new."""
+        """Wake the streams of these users, or all: there may be new events."""
         for user_id in list(self._readers) if user_ids is None else user_ids:
             for reader in self._readers.get(user_id, ()):
                 reader.news.set()
 
     async def events(self, viewer: Viewer, *, after: int | None) -> AsyncIterator[Event]:
-        """The viewer's events behind that id, then live ones, in commit order, without end.
+        """The viewer's events after that id, then live ones, in commit order, without end.
 
         Raises `AbilityMissing` at once, and that or `Unauthenticated` when the token stops allowing it.
         """
@@ -77,15 +77,15 @@ class EventStreams:
                 del self._readers[viewer.user_id]
 
     async def watch(self) -> None:
-        """Look now and then for news and for tokens that ended, as long as there are readers; without end."""
+        """Poll for new events and for tokens that ended, while there are streams; never returns."""
         while True:
             await asyncio.sleep(POLL_S)
             if self._readers:
                 with suppress(DatabaseUnavailable):
-                    await self.look()
+                    await self.poll()
 
-    async def look(self) -> None:
-        """Ask the database once for all readers: whose revision moved, and whose token still stands."""
+    async def poll(self) -> None:
+        """One lookup for all streams: wake those whose revision changed, end those whose token is no longer valid."""
         readers = [reader for of_user in self._readers.values() for reader in of_user]
         token_ids = {reader.token_id for reader in readers if reader.token_id is not None}
         found = await asyncio.gather(*map(self._reads.token, token_ids))
@@ -100,7 +100,7 @@ class EventStreams:
 
 
 def _why_ended(token: TokenRow | None) -> Refusal | None:
-    """What keeps the bearer of a token from reading on; None while nothing does."""
+    """Why a stream of this token ends; None while it may go on."""
     if token is None or not token.is_valid():
         return Unauthenticated()
     allowed = parse_abilities(token.abilities)

@@ -1,4 +1,4 @@
-"""What happened to a user's destinations: stored as events, read as an audit log and from a position on."""
+"""The events of a user's destinations: storing them, and reading them as an audit log or from a position on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from models.pagination import Bounds, Slice
 MAX_EVENT_ID = 2**63 - 1
 
 
-def happening(
+def event_values(
     viewer: Viewer, kind: EventKind, changed: Sequence[Attribute] = (), *, reachable: bool | None = None
 ) -> dict[str, Any]:
-    """What an event says by column, but for what it takes from the row that it happened to."""
+    """The columns of an event, without those taken from the row that it happened to."""
     return {
         "kind": kind,
         "changed_fields": " ".join(changed),
@@ -39,9 +39,9 @@ async def record(
     *,
     reachable: bool | None = None,
 ) -> None:
-    """Store what happened. Comes after the change itself, whose trigger has locked the user's row: see `Event`."""
-    told = happening(viewer, kind, changed, reachable=reachable)
-    await Event.create(user_id=row.user_id, destination_id=row.id, label=row.label, **told)
+    """Store an event, after the change itself, whose trigger has locked the user's row: see `Event`."""
+    values = event_values(viewer, kind, changed, reachable=reachable)
+    await Event.create(user_id=row.user_id, destination_id=row.id, label=row.label, **values)
 
 
 async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:
@@ -56,16 +56,16 @@ async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:
 
 
 async def events_after(user_id: int, event_id: int, *, limit: int) -> Sequence[Event]:
-    """The oldest `limit` events behind that id, oldest first; behind an id that no event can have there is none."""
+    """The oldest `limit` events after that id, oldest first; none after an id that no event can have."""
     if event_id > MAX_EVENT_ID:
         return ()
     return await Event.filter(user_id=user_id, id__gt=event_id).order_by("id").limit(limit)
 
 
 async def newest_event_id(user_id: int) -> int:
-    """The id of the last event; 0 when nothing has happened yet.
+    """The id of the user's last event; 0 when there is none.
 
-    On PostgreSQL over a connection at hand: until it is known, a stream has not begun, and what happens is not in it.
+    On PostgreSQL over an idle connection: a stream begins only once the id is known, and misses events before that.
     """
     database = postgresql_behind(Event)
     if database is not None:
@@ -76,7 +76,7 @@ async def newest_event_id(user_id: int) -> int:
 
 
 async def events_of(user_id: int, event_ids: Iterable[int]) -> dict[int, Event]:
-    """Those of the events that are the user's, by id."""
+    """The events with these ids that belong to the user, by id."""
     wanted = sorted({id_ for id_ in event_ids if 0 < id_ <= MAX_EVENT_ID})
     rows = await Event.filter(id__in=wanted, user_id=user_id) if wanted else ()
     return {event.id: event for event in rows}

@@ -1,6 +1,6 @@
 """The viewer's destinations by key, filtered and ordered: the statements behind GraphQL's list.
 
-Written as SQL because a keyset comparison is a row comparison, which the ORM cannot say and an index can answer.
+Written as SQL because a keyset comparison is a row comparison, which the ORM cannot express and an index can answer.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from models.pagination import Bounds, Slice
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-MOMENTS_US = range(
+TIMESTAMPS_US = range(
     (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND,
     (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND + 1,
 )
-"""Every moment a row can have, in microseconds since 1970: whoever writes past us may keep fractions of a second."""
+"""Every timestamp of a row, in microseconds since 1970: SQL past the gateway may store fractions of a second."""
 
 
 class OrderField(StrEnum):
@@ -63,7 +63,7 @@ BY_ID = DestinationOrder()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DestinationPosition:
-    """A place in an ordered list: a row's value (one of `MOMENTS_US`, a label, or None for the id alone) and its id."""
+    """A place in an ordered list: a row's value (of `TIMESTAMPS_US`, a label, or None for the id alone) and its id."""
 
     value: int | str | None
     id: int
@@ -111,7 +111,7 @@ async def count_of(user_id: int, chosen: DestinationFilter) -> int:
 
 
 class _Statement:
-    """A WHERE clause and its parameters in the way of the database behind the models."""
+    """A WHERE clause and its parameters, in the dialect of the database behind the models."""
 
     def __init__(self, user_id: int, chosen: DestinationFilter) -> None:
         self.connection = BackupDestination._meta.db
@@ -140,8 +140,11 @@ class _Statement:
         if field is OrderField.ID:
             self._conditions.append(f"id {sign} {self.parameter(position.id)}")
             return
-        value = position.value if isinstance(position.value, str) else self._moment(position.value or 0)
-        self._conditions.append(f"({field}, id) {sign} ({self.parameter(value)}, {self.parameter(position.id)})")
+        if isinstance(position.value, str):
+            value = self.parameter(position.value)
+        else:
+            value = self._timestamp(position.value or 0)
+        self._conditions.append(f"({field}, id) {sign} ({value}, {self.parameter(position.id)})")
 
     async def rows(self, sql: str) -> list[DestinationRow]:
         database: Any = self.connection
@@ -164,7 +167,7 @@ class _Statement:
         operator = "LIKE" if self._is_sqlite else "ILIKE"
         self._conditions.append(f"{column} {operator} {self.parameter(f'%{escaped}%')} ESCAPE '\\'")
 
-    def _moment(self, epoch_us: int) -> datetime | str:
-        """SQLite keeps moments as text, as the ORM writes them."""
-        moment = _EPOCH + epoch_us * _MICROSECOND
-        return str(moment) if self._is_sqlite else moment
+    def _timestamp(self, epoch_us: int) -> str:
+        """A timestamp as text, which SQLite stores; asyncpg would write the first one of the year 1 as infinity."""
+        timestamp = self.parameter(str(_EPOCH + epoch_us * _MICROSECOND))
+        return timestamp if self._is_sqlite else f"{timestamp}::text::timestamptz"

@@ -1,7 +1,7 @@
-"""The hot reads: a token, a destination, a part of a list - statements written once, shared by the requests that wait.
+"""The hot reads: a token, a destination, a part of a list. Their statements are fixed, and requests share them.
 
-On PostgreSQL one statement answers for all keys of a batch; the embedded database answers key by key, in one visit to
-its thread. Either way they run on the ORM's own connection.
+On PostgreSQL one statement answers for all keys of a batch; the embedded database answers key by key, in one call to
+its thread. Both use the ORM's own connections.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 from asyncpg import Record
 
 from models.accounts.user import User
-from models.batcher import Batched
+from models.batcher import Batcher
 from models.clock import current_second
 from models.database.sqlite import MooringsSqliteClient
-from models.destinations.row import BRIEF, COLUMNS, BriefRow, DestinationRow, RecordRow, from_sqlite
+from models.destinations.row import COLUMNS, LIST_COLUMNS, DestinationRow, ListRow, RecordRow, from_sqlite
 from models.reads import statements
 
-BEHIND_EVERY_ID = 2**31
+ID_LIMIT = 2**31
+"""Greater than every id."""
 _ID = itemgetter(COLUMNS.index("id"))
 _USER_ID = COLUMNS.index("user_id")
 
@@ -53,10 +54,10 @@ class TokenRow(NamedTuple):
 _token_from_postgresql: Callable[[Iterable[Any]], TokenRow] = partial(tuple.__new__, TokenRow)
 
 
-class Span(NamedTuple):
-    """A part of one user's destinations between two ids, `size` at most from its start, or from its end.
+class KeyRange(NamedTuple):
+    """One user's destinations between two ids, neither included: at most `size` from its start, or from its end.
 
-    Its rows may be brief unless it is wanted `in_full`.
+    Without `all_columns` its rows may have the `LIST_COLUMNS` only.
     """
 
     user_id: int
@@ -64,28 +65,28 @@ class Span(NamedTuple):
     before_id: int
     size: int
     from_end: bool
-    in_full: bool = True
+    all_columns: bool = True
 
 
-Beginning = tuple[int, int]
-"""A user, and how many of his first destinations at most: most of what is asked of lists. Its rows may be brief."""
+FirstPage = tuple[int, int]
+"""A user's id and a size: the start of the list, the most frequent read. Its rows may have the `LIST_COLUMNS` only."""
 
 
-class PageSpan(NamedTuple):
-    """A numbered page of one user's destinations: `skip` rows are before it. `size` at most, all from 0.
+class NumberedPage(NamedTuple):
+    """A page of one user's destinations with `skip` rows before it, and at most `size` rows on it.
 
-    Its rows may be brief.
+    Its rows may have the `LIST_COLUMNS` only.
     """
 
     user_id: int
     skip: int
     size: int
     from_end: bool
-    """Whether to look for it from the end of the list, because it is nearer."""
+    """Whether to search it from the end of the list, because that is nearer."""
 
 
 class CountedRows(NamedTuple):
-    """A page's rows, and how many the user has in all, from one and the same statement."""
+    """A page's rows and how many destinations the user has, both from one statement."""
 
     rows: Sequence[DestinationRow]
     total: int
@@ -95,42 +96,42 @@ class Reads:
     """The hot reads of one process."""
 
     def __init__(self) -> None:
-        self._tokens = Batched[int | str, TokenRow](_fetch_tokens)
-        self._destinations = Batched[int, DestinationRow](_fetch_destinations)
-        self._beginnings = Batched[Beginning, Sequence[DestinationRow]](_fetch_beginnings)
-        self._spans = Batched[Span, Sequence[DestinationRow]](_fetch_spans)
-        self._pages = Batched[PageSpan, CountedRows](_fetch_pages)
+        self._tokens = Batcher[int | str, TokenRow](_fetch_tokens)
+        self._destinations = Batcher[int, DestinationRow](_fetch_destinations)
+        self._first_pages = Batcher[FirstPage, Sequence[DestinationRow]](_fetch_first_pages)
+        self._key_ranges = Batcher[KeyRange, Sequence[DestinationRow]](_fetch_key_ranges)
+        self._pages = Batcher[NumberedPage, CountedRows](_fetch_numbered_pages)
 
     def token(self, id_or_digest: int | str) -> asyncio.Future[TokenRow | None]:
         """A token by its id, of 31 bits, or by its digest."""
-        return self._tokens.ask(id_or_digest)
+        return self._tokens.load(id_or_digest)
 
     def destination(self, destination_id: int) -> Awaitable[DestinationRow | None]:
-        """A destination by its id, of 31 bits, whoever owns it."""
-        return self._destinations.ask(destination_id)
+        """A destination of any user by its id, of 31 bits."""
+        return self._destinations.load(destination_id)
 
-    def beginning(self, user_id: int, size: int) -> Awaitable[Sequence[DestinationRow] | None]:
-        """The first rows of a list; None when there is none."""
-        return self._beginnings.ask((user_id, size))
+    def first_page(self, user_id: int, size: int) -> Awaitable[Sequence[DestinationRow] | None]:
+        """The first rows of a list; None when it is empty."""
+        return self._first_pages.load((user_id, size))
 
-    def span(self, span: Span) -> Awaitable[Sequence[DestinationRow] | None]:
-        """A part of a list by key; from its end, the last row comes first. None when there is nothing in it."""
-        return self._spans.ask(span)
+    def key_range(self, key_range: KeyRange) -> Awaitable[Sequence[DestinationRow] | None]:
+        """A key range; read from its end, the last row comes first. None when it is empty."""
+        return self._key_ranges.load(key_range)
 
-    def page(self, page: PageSpan) -> Awaitable[CountedRows | None]:
+    def numbered_page(self, page: NumberedPage) -> Awaitable[CountedRows | None]:
         """A numbered page; None when there is nothing on it."""
-        return self._pages.ask(page)
+        return self._pages.load(page)
 
     def counts(self) -> Mapping[str, tuple[int, int]]:
-        """For each read, how many asked and how many statements answered them."""
-        named: dict[str, tuple[Batched[Any, Any], ...]] = {
+        """For each read, how many requests it had and how many statements answered them."""
+        named: dict[str, tuple[Batcher[Any, Any], ...]] = {
             "token": (self._tokens,),
             "destination": (self._destinations,),
-            "slice": (self._beginnings, self._spans),
+            "slice": (self._first_pages, self._key_ranges),
             "page": (self._pages,),
         }
         return {
-            name: (sum(each.asked for each in batched), sum(each.statements for each in batched))
+            name: (sum(each.requests for each in batched), sum(each.statements for each in batched))
             for name, batched in named.items()
         }
 
@@ -150,12 +151,12 @@ async def _fetch_tokens(keys: Collection[int | str]) -> dict[int | str, TokenRow
 
 def _token_from_sqlite(values: Sequence[Any]) -> TokenRow:
     token = TokenRow._make(values)
-    moments: dict[str, Any] = {
+    timestamps: dict[str, Any] = {
         name: datetime.fromisoformat(text)
         for name in ("expires_at", "revoked_at", "disabled_at")
         if (text := getattr(token, name)) is not None
     }
-    return token._replace(**moments) if moments else token
+    return token._replace(**timestamps) if timestamps else token
 
 
 async def _fetch_destinations(ids: Collection[int]) -> dict[int, DestinationRow]:
@@ -164,47 +165,47 @@ async def _fetch_destinations(ids: Collection[int]) -> dict[int, DestinationRow]
     return {row.id: row for row in _made(database, await _rows_by(database, sql, list(ids), RecordRow))}
 
 
-async def _fetch_beginnings(keys: Collection[Beginning]) -> dict[Beginning, Sequence[DestinationRow]]:
-    """Each user's rows once, as many as are wanted at the most."""
+async def _fetch_first_pages(keys: Collection[FirstPage]) -> dict[FirstPage, Sequence[DestinationRow]]:
+    """Each user's rows once, as many as the largest size asked of that user."""
     database = _database()
     if isinstance(database, MooringsSqliteClient):
-        spans = {key: Span(key[0], 0, BEHIND_EVERY_ID, key[1], from_end=False) for key in keys}
-        found = await _fetch_spans(spans.values())
-        return {key: found[span] for key, span in spans.items()}
+        ranges = {key: KeyRange(key[0], 0, ID_LIMIT, key[1], from_end=False) for key in keys}
+        found = await _fetch_key_ranges(ranges.values())
+        return {key: found[key_range] for key, key_range in ranges.items()}
     sizes: dict[int, int] = {}
     for user_id, size in keys:
         sizes[user_id] = max(size, sizes.get(user_id, 0))
     rows: dict[int, list[DestinationRow]] = {user_id: [] for user_id in sizes}
     users = list(sizes), list(sizes.values())
-    for record in await database.fetch(statements.beginnings(), *users, record_class=BriefRow):
+    for record in await database.fetch(statements.first_pages(), *users, record_class=ListRow):
         rows[record[_USER_ID]].append(record)
     return {key: _in_order(rows[key[0]], from_end=False)[: key[1]] for key in keys}
 
 
-async def _fetch_spans(spans: Collection[Span]) -> dict[Span, list[DestinationRow]]:
-    """All in full when one of them has to be."""
+async def _fetch_key_ranges(ranges: Collection[KeyRange]) -> dict[KeyRange, list[DestinationRow]]:
+    """All columns of all ranges when one of them wants all."""
     database = _database()
     is_sqlite = isinstance(database, MooringsSqliteClient)
-    in_full = is_sqlite or any(span.in_full for span in spans)
-    found: dict[Span, list[DestinationRow]] = {}
+    all_columns = is_sqlite or any(key_range.all_columns for key_range in ranges)
+    found: dict[KeyRange, list[DestinationRow]] = {}
     for from_end in (False, True):
-        wanted = [span for span in spans if span.from_end is from_end]
+        wanted = [key_range for key_range in ranges if key_range.from_end is from_end]
         if wanted:
-            sql = statements.span(from_end=from_end, in_full=in_full, is_sqlite=is_sqlite)
-            by_span = await _rows_of(database, sql, [span[:4] for span in wanted], in_full=in_full)
-            for span, rows in zip(wanted, by_span, strict=True):
-                found[span] = _in_order(_made(database, rows), from_end=from_end)
+            sql = statements.key_range(from_end=from_end, all_columns=all_columns, is_sqlite=is_sqlite)
+            by_range = await _rows_of(database, sql, [key_range[:4] for key_range in wanted], all_columns=all_columns)
+            for key_range, rows in zip(wanted, by_range, strict=True):
+                found[key_range] = _in_order(_made(database, rows), from_end=from_end)
     return found
 
 
-async def _fetch_pages(pages: Collection[PageSpan]) -> dict[PageSpan, CountedRows]:
+async def _fetch_numbered_pages(pages: Collection[NumberedPage]) -> dict[NumberedPage, CountedRows]:
     database = _database()
-    found: dict[PageSpan, CountedRows] = {}
+    found: dict[NumberedPage, CountedRows] = {}
     for from_end in (False, True):
         wanted = [page for page in pages if page.from_end is from_end]
         if wanted:
-            sql = statements.page(from_end=from_end, is_sqlite=isinstance(database, MooringsSqliteClient))
-            by_page = await _rows_of(database, sql, [page[:3] for page in wanted], in_full=False)
+            sql = statements.numbered_page(from_end=from_end, is_sqlite=isinstance(database, MooringsSqliteClient))
+            by_page = await _rows_of(database, sql, [page[:3] for page in wanted], all_columns=False)
             for page, rows in zip(wanted, by_page, strict=True):
                 if rows:
                     total = rows[0][-1]
@@ -213,12 +214,12 @@ async def _fetch_pages(pages: Collection[PageSpan]) -> dict[PageSpan, CountedRow
 
 
 def _database() -> Any:
-    """The ORM's own connections, looked up once for each statement."""
+    """The ORM's client, looked up once for each statement."""
     return User._meta.db
 
 
 def _made(database: Any, rows: list[Any]) -> list[DestinationRow]:
-    """The rows as rows of ours; those of PostgreSQL are."""
+    """The rows as `DestinationRow`s, which those of PostgreSQL already are."""
     if isinstance(database, MooringsSqliteClient):
         return [from_sqlite(row[: len(COLUMNS)]) for row in rows]
     return rows
@@ -232,19 +233,19 @@ async def _rows_by(database: Any, sql: str, keys: Sequence[Any], class_: type[Re
     return list(await database.fetch(sql, keys, record_class=class_))
 
 
-async def _rows_of(database: Any, sql: str, keys: list[tuple[int, ...]], *, in_full: bool) -> list[list[Any]]:
-    """The rows of each key, with what stands behind their columns: on PostgreSQL, first of all, whose they are."""
+async def _rows_of(database: Any, sql: str, keys: list[tuple[int, ...]], *, all_columns: bool) -> list[list[Any]]:
+    """The rows of each key; on PostgreSQL the number of the key follows their columns."""
     if isinstance(database, MooringsSqliteClient):
         return await database.fetch_each(sql, keys)
     found: list[list[Any]] = [[] for _ in keys]
     columns = [list(column) for column in zip(*keys, strict=True)]
-    class_, width = (RecordRow, len(COLUMNS)) if in_full else (BriefRow, len(BRIEF))
+    class_, width = (RecordRow, len(COLUMNS)) if all_columns else (ListRow, len(LIST_COLUMNS))
     for record in await database.fetch(sql, *columns, record_class=class_):
         found[record[width] - 1].append(record)
     return found
 
 
 def _in_order(rows: list[DestinationRow], *, from_end: bool) -> list[DestinationRow]:
-    """By id. A join promises no order, though rows of one key come in it: they only need to be looked at."""
+    """The rows by id: a join promises no order, though rows of one key usually come in order already."""
     rows.sort(key=_ID, reverse=from_end)
     return rows

@@ -1,7 +1,7 @@
-"""The statements of the hot reads, in the way of each engine; names of tables and columns are the models' own.
+"""The statements of the hot reads for each engine; names of tables and columns are the models' own.
 
-PostgreSQL takes all keys of a batch as arrays. An offset is found in the index alone before a row is fetched, and
-`n` says which key a row belongs to. What does not belong to a row stands behind it.
+PostgreSQL takes all keys of a batch as arrays, and `n` says which key a row belongs to. An offset is found in the index
+alone before a row is fetched. Values that are no columns of a row follow its columns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache
 
 from models.accounts.token import Token
 from models.accounts.user import User
-from models.destinations.row import BRIEF, COLUMNS
+from models.destinations.row import COLUMNS, LIST_COLUMNS
 from models.destinations.table import BackupDestination
 
 _DESTINATIONS, _TOKENS, _USERS = (model._meta.db_table for model in (BackupDestination, Token, User))
@@ -36,9 +36,9 @@ def destinations(*, is_sqlite: bool) -> str:
 
 
 @cache
-def span(*, from_end: bool, in_full: bool, is_sqlite: bool) -> str:
-    """Parts of lists between two ids: user, after, before, size. Rows are brief unless `in_full`, or on SQLite."""
-    order, columns = _ORDERS[from_end], COLUMNS if in_full else BRIEF
+def key_range(*, from_end: bool, all_columns: bool, is_sqlite: bool) -> str:
+    """Key ranges: user, after, before, size. Rows have the `LIST_COLUMNS`; all with `all_columns`, and on SQLite."""
+    order, columns = _ORDERS[from_end], COLUMNS if all_columns else LIST_COLUMNS
     if is_sqlite:
         return (
             f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE user_id = ? AND id > ? AND id < ? "  # noqa: S608
@@ -53,20 +53,20 @@ def span(*, from_end: bool, in_full: bool, is_sqlite: bool) -> str:
 
 
 @cache
-def beginnings() -> str:
-    """The beginnings of lists on PostgreSQL, brief: user, size. A user stands there once: rows say whose they are."""
+def first_pages() -> str:
+    """First pages on PostgreSQL: user, size; each user once. Rows have the `LIST_COLUMNS`, with the user among them."""
     return (
-        f"SELECT {_of_d(BRIEF)} FROM unnest($1::int4[], $2::int4[]) AS q(user_id, size) CROSS JOIN LATERAL ("  # noqa: S608
-        f"SELECT {', '.join(BRIEF)} FROM {_DESTINATIONS} WHERE {_between('q.user_id', '0', str(2**31))} "
+        f"SELECT {_of_d(LIST_COLUMNS)} FROM unnest($1::int4[], $2::int4[]) AS q(user_id, size) CROSS JOIN LATERAL ("  # noqa: S608
+        f"SELECT {', '.join(LIST_COLUMNS)} FROM {_DESTINATIONS} WHERE {_between('q.user_id', '0', str(2**31))} "
         f"ORDER BY {_ORDERS[False]} LIMIT q.size) AS d"
     )
 
 
 @cache
-def page(*, from_end: bool, is_sqlite: bool) -> str:
+def numbered_page(*, from_end: bool, is_sqlite: bool) -> str:
     """Numbered pages with the user's count: user, skip, size. One statement, so that rows and count agree.
 
-    Rows are brief, or whole on SQLite.
+    Rows have the `LIST_COLUMNS`, or all columns on SQLite.
     """
     user, skip, size = ("?1", "?2", "?3") if is_sqlite else ("q.user_id", "q.skip", "q.size")
     least, greatest = ("min", "max") if is_sqlite else ("least", "greatest")
@@ -79,7 +79,7 @@ def page(*, from_end: bool, is_sqlite: bool) -> str:
     rest = f"(user_id, id) <= ({user}, {first}) AND (user_id, id) > ({user}, 0)"
     if not from_end:
         rest = f"(user_id, id) >= ({user}, {first}) AND (user_id, id) < ({user}, {2**31})"
-    columns = COLUMNS if is_sqlite else BRIEF
+    columns = COLUMNS if is_sqlite else LIST_COLUMNS
     rows = f"SELECT {', '.join(columns)} FROM {_DESTINATIONS} WHERE {rest} ORDER BY {order} LIMIT {limit}"  # noqa: S608
     if is_sqlite:
         return f"SELECT {_of_d(columns)}, {count} FROM ({rows}) AS d"  # noqa: S608
@@ -94,8 +94,8 @@ def _of_d(columns: Sequence[str]) -> str:
 
 
 def _between(user: str, after: str, before: str) -> str:
-    """One user's rows between two ids, said so that nothing but the index of both columns can answer it in order.
+    """One user's rows between two ids, in a form that only the index of both columns can answer in order.
 
-    Said as `user_id = … AND id > …`, PostgreSQL may walk the ids of everybody where one user has most of them.
+    With `user_id = … AND id > …`, PostgreSQL may walk the ids of all users where one user has most of them.
     """
     return f"(user_id, id) > ({user}, {after}) AND (user_id, id) < ({user}, {before})"

@@ -1,7 +1,7 @@
-"""Writes that go together: the acts that are there at one moment are done in one statement and one commit.
+"""Writes that share a statement and a commit: those that are pending at the same time are executed together.
 
-An act that breaks a constraint spoils the statement for nobody: it took nothing over, and each act is done alone. When
-the connection is lost, whether they took effect is unknown of all of them, and none is done again.
+A write that breaks a constraint undoes the statement for all; each is then executed alone. When the connection is
+lost, the outcome of all of them is unknown, and none is executed again.
 """
 
 from __future__ import annotations
@@ -12,54 +12,54 @@ from typing import Any
 
 import orjson
 
-from models.batcher import Batched
+from models.batcher import Batcher
 from models.database.postgresql import postgresql_behind
 from models.events.event import Event
 
 
-class _Act:
-    """One write, in the columns of its statement; no other is the same."""
+class _PendingWrite:
+    """One write, by the columns of its statement; compared by identity, so that no two are the same key."""
 
-    __slots__ = ("columns", "end", "is_given_up")
+    __slots__ = ("columns", "end", "is_cancelled")
 
     def __init__(self, columns: Mapping[str, Any]) -> None:
         self.columns = columns
         self.end: asyncio.Future[None] | None = None
-        """Comes when the statement that it was sent with has ended, however that was."""
-        self.is_given_up = False
+        """Done when the statement it was sent with has ended, whatever the outcome."""
+        self.is_cancelled = False
 
 
 class SharedWrites:
-    """The acts of one process that are done by one of the `shared_statements`."""
+    """The writes of one process that use one of the `shared_statements`."""
 
     def __init__(self, statement: str) -> None:
         self._statement = statement
-        self._acts = Batched[_Act, int](self._do)
+        self._batcher = Batcher[_PendingWrite, int](self._execute)
 
-    async def do(self, columns: Mapping[str, Any]) -> int | None:
-        """The id of the row that was written; None when the statement left the act out. Raises as `fetch` does.
+    async def execute(self, columns: Mapping[str, Any]) -> int | None:
+        """The id of the row that was written; None when the statement left the write out. Raises as `fetch` does.
 
-        Whoever is cancelled has not acted, or learns of it when that is settled: nothing happens afterwards.
+        A cancelled call returns once its outcome is settled: either it was never sent, or its statement has ended.
         """
-        act = _Act(columns)
+        write = _PendingWrite(columns)
         try:
-            return await self._acts.ask(act)
+            return await self._batcher.load(write)
         except asyncio.CancelledError:
-            act.is_given_up = True
-            if act.end is not None:
-                await asyncio.wait((act.end,))
+            write.is_cancelled = True
+            if write.end is not None:
+                await asyncio.wait((write.end,))
             raise
 
-    async def _do(self, acts: Collection[_Act]) -> dict[_Act, int]:
-        """Those of the acts that were done, each with the id of its row."""
-        database, sent = postgresql_behind(Event), [act for act in acts if not act.is_given_up]
+    async def _execute(self, writes: Collection[_PendingWrite]) -> dict[_PendingWrite, int]:
+        """The writes that were executed, each with the id of its row."""
+        database, sent = postgresql_behind(Event), [write for write in writes if not write.is_cancelled]
         if database is None or not sent:
             return {}
         end = asyncio.get_running_loop().create_future()
-        for act in sent:
-            act.end = end
+        for write in sent:
+            write.end = end
         try:
-            told = orjson.dumps([{**act.columns, "n": n} for n, act in enumerate(sent)])
-            return {sent[n]: id_ for n, id_ in await database.fetch(self._statement, told.decode())}
+            given = orjson.dumps([{**write.columns, "n": n} for n, write in enumerate(sent)])
+            return {sent[n]: id_ for n, id_ in await database.fetch(self._statement, given.decode())}
         finally:
             end.set_result(None)

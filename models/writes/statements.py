@@ -2,9 +2,9 @@
 
 Tables and columns are the models' own. An event takes its id after the lock on its user's row, as `Event` promises: it
 is inserted from a subquery that locks the row, which PostgreSQL neither flattens nor runs ahead of the lock. The lock
-is as strong as the one that the triggers take when the statement ends. As with them the destination comes before the
-user, so that everybody locks in one order, and a weak lock, of the kind that a foreign key takes, before the strong
-one: those who wait for somebody who keeps the row from everybody wait side by side, and not one after the other.
+is as strong as the one that the triggers take when the statement ends. As with them, the destination is locked before
+the user, so that all transactions lock in one order. A weak lock, of the kind that a foreign key takes, comes before
+the strong one: transactions that wait for an exclusive lock then wait in parallel, not one after the other.
 """
 
 from __future__ import annotations
@@ -33,42 +33,43 @@ _DESTINATIONS, _EVENTS, _USERS = (model._meta.db_table for model in (BackupDesti
 STORED = _columns(BackupDestination, without=("id",))
 """What a new row is made of; the database numbers it."""
 CHANGED = _columns(BackupDestination, without=("id", "uid", "user_id", "created_at"))
-"""What may change. All of it is written, so that one statement serves every change."""
-TOLD = _columns(Event, without=("id", "user_id", "destination_id", "label"))
-"""What an event says besides; whose it is, of which destination and with which label, is taken from the row."""
+"""What may change. Every change writes all of it, so that one statement serves every change."""
+EVENT_COLUMNS = _columns(Event, without=("id", "user_id", "destination_id", "label"))
+"""The columns of an event that are given; its user, destination and label are taken from the row."""
 
 
-def _act(change: str, parameters: int) -> str:
-    """The statement that does `change` to one row and stores the event; it answers the row's id, or nothing."""
+def _with_event(change: str, parameters: int) -> str:
+    """The statement that makes `change` to one row and stores the event; returns the row's id, or no row."""
     held = (
-        f"SELECT u.id AS user_id, acted.id, acted.label FROM acted JOIN {_USERS} AS u ON u.id = acted.user_id "  # noqa: S608 - names of our own
+        f"SELECT u.id AS user_id, written.id, written.label FROM written JOIN {_USERS} AS u ON u.id = written.user_id "  # noqa: S608 - names of our own
         "FOR KEY SHARE OF u"
     )
     return (
-        f"WITH acted AS ({change} RETURNING id, user_id, label), told AS ("  # noqa: S608 - names of our own
-        f"INSERT INTO {_EVENTS} (user_id, destination_id, label, {', '.join(TOLD)}) "
-        f"SELECT u.id, held.id, held.label, {', '.join(_numbered(TOLD, after=parameters))} "
-        f"FROM ({held}) AS held JOIN {_USERS} AS u ON u.id = held.user_id FOR NO KEY UPDATE OF u) SELECT id FROM acted"
+        f"WITH written AS ({change} RETURNING id, user_id, label), event AS ("  # noqa: S608 - names of our own
+        f"INSERT INTO {_EVENTS} (user_id, destination_id, label, {', '.join(EVENT_COLUMNS)}) "
+        f"SELECT u.id, held.id, held.label, {', '.join(_numbered(EVENT_COLUMNS, after=parameters))} "
+        f"FROM ({held}) AS held JOIN {_USERS} AS u ON u.id = held.user_id FOR NO KEY UPDATE OF u) "
+        "SELECT id FROM written"
     )
 
 
-SEEN = ("xmin", "id", *STORED)
-"""What is looked at before a change."""
-READ = f"SELECT {', '.join(SEEN)} FROM {_DESTINATIONS} WHERE id = any($1)"  # noqa: S608 - names of our own
-"""Rows by id, each with the transaction that wrote it: whatever changes a row gives it another."""
+SNAPSHOT = ("xmin", "id", *STORED)
+"""The columns of a snapshot, which is read before a change."""
+SNAPSHOTS = f"SELECT {', '.join(SNAPSHOT)} FROM {_DESTINATIONS} WHERE id = any($1)"  # noqa: S608 - names of our own
+"""Snapshots by id, each with the transaction that wrote the row (`xmin`): every change gives it another."""
 
-INSERT = _act(
+INSERT = _with_event(
     f"INSERT INTO {_DESTINATIONS} ({', '.join(STORED)}) VALUES ({', '.join(_numbered(STORED))})",  # noqa: S608
     len(STORED),
 )
-"""Parameters: `STORED`, `TOLD`."""
+"""Parameters: `STORED`, `EVENT_COLUMNS`."""
 
 _SETTINGS = ", ".join(f"{c} = {value}" for c, value in zip(CHANGED, _numbered(CHANGED, after=2), strict=True))
-UPDATE = _act(
+UPDATE = _with_event(
     f"UPDATE {_DESTINATIONS} SET {_SETTINGS} WHERE id = $1 AND xmin = $2",  # noqa: S608 - names of our own
     2 + len(CHANGED),
 )
-"""Parameters: the id, the transaction the row was read with, `CHANGED`, `TOLD`. A row changed since stays as it is."""
+"""Parameters: the id, the snapshot's transaction, `CHANGED`, `EVENT_COLUMNS`. A row changed since stays as it is."""
 
-DELETE = _act(f"DELETE FROM {_DESTINATIONS} WHERE id = $1 AND user_id = $2", 2)  # noqa: S608 - names of our own
-"""Parameters: the id, its user, `TOLD`. Somebody else's stays."""
+DELETE = _with_event(f"DELETE FROM {_DESTINATIONS} WHERE id = $1 AND user_id = $2", 2)  # noqa: S608 - names of our own
+"""Parameters: the id, its user, `EVENT_COLUMNS`. Another user's row stays."""

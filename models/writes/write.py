@@ -1,10 +1,13 @@
-"""The acts that write a destination: its row and its event, together or not at all.
+"""The writes of destinations: a row and its event, together or not at all.
 
-By the models, in a transaction with the row locked; and on PostgreSQL, first of all, in one statement. It is shared by
-the acts that are there at one moment: a look at the row before it, and the write itself, cost each of them a part of a
-round trip, of a plan and of a commit. A shared write waits for nobody and leaves out whom it would have to wait for:
-such a one goes alone, in a statement that waits. Either changes only the row that was looked at; whoever comes in
-between sends the act to the transaction. The rules are those of `BackupDestination` on every way.
+On the embedded database a write is a transaction on the models, with the row locked. On PostgreSQL it tries three ways,
+all with the rules of `BackupDestination`:
+
+1. a statement shared by the writes that are pending at the same time: each costs a part of a round trip, of a plan and
+   of a commit. It waits for no lock and leaves out the writes that would have to.
+2. a statement of its own, which waits for locks. Like the shared one it changes only a row that is still as in the
+   snapshot.
+3. the transaction, when the row has changed since the snapshot.
 """
 
 from __future__ import annotations
@@ -18,92 +21,92 @@ import asyncpg
 from tortoise.transactions import in_transaction
 
 from models.accounts.viewer import Viewer
-from models.batcher import Batched
+from models.batcher import Batcher
 from models.database.postgresql import postgresql_behind
 from models.destinations.attributes import Attribute
 from models.destinations.ownership import MAX_ID, locked, own
 from models.destinations.table import BackupDestination
 from models.errors import ValidationFailed
 from models.events.event import EventKind
-from models.events.history import happening, record
+from models.events.history import event_values, record
 from models.writes import shared_statements, statements
 from models.writes.shared_writes import SharedWrites
 
 Change = Callable[[BackupDestination], Sequence[Attribute]]
-"""Takes over a change into a row and says which attributes it changed; may be asked again, of the row as it is then."""
+"""Applies a change to a row and returns the attributes it changed; may be called again with a fresher row."""
 
 BESIDE_ATTRIBUTES = (
     *("credentials_set_at", "reachability", "last_check", "checked_at", "claim", "claimed_until", "updated_at"),
 )
-"""The columns that a change of attributes may touch besides."""
+"""The columns that a change of attributes may change too."""
 
 _STORED, _CHANGED = attrgetter(*statements.STORED), attrgetter(*statements.CHANGED)
-_TOLD = itemgetter(*statements.TOLD)
+_EVENT_VALUES = itemgetter(*statements.EVENT_COLUMNS)
 
 
-class _Overtaken(Exception):
-    """Somebody has changed the row since it was looked at."""
+class _StaleRow(Exception):
+    """The row has changed since its snapshot."""
 
 
-class Seen(asyncpg.Record):
-    """A destination as it was looked at: the transaction that wrote it, and its columns."""
+class RowSnapshot(asyncpg.Record):
+    """A destination as it was read before a change: the transaction that wrote it, and its columns."""
 
     __slots__ = ()
 
     @property
     def user_id(self) -> int:
-        """Whose it is."""
+        """The id of its user."""
         user_id: int = self["user_id"]
         return user_id
 
     def row(self) -> BackupDestination:
-        """One for each who asks, to be changed."""
-        return BackupDestination._init_from_db(**dict(zip(statements.SEEN, self, strict=True)))
+        """A new row for each caller, to be changed."""
+        return BackupDestination._init_from_db(**dict(zip(statements.SNAPSHOT, self, strict=True)))
 
 
 class Writes:
     """The writes of one process."""
 
     def __init__(self) -> None:
-        self._rows = Batched[int, Seen](_look)
+        self._rows = Batcher[int, RowSnapshot](_fetch_snapshots)
         self._added = SharedWrites(shared_statements.INSERT)
         self._changed = SharedWrites(shared_statements.UPDATE)
-        self._under_way: set[int] = set()
+        self._being_changed: set[int] = set()
 
     async def add(self, viewer: Viewer, row: BackupDestination) -> None:
-        """Store a new destination, and give the row its id."""
+        """Store a new destination, and set the row's id."""
         database = postgresql_behind(BackupDestination)
         if database is None:
             async with in_transaction():
                 await row.save(force_create=True)
                 await record(viewer, EventKind.CREATED, row)
             return
-        told, stored = happening(viewer, EventKind.CREATED), _STORED(row)
-        id_ = await self._added.do(told | dict(zip(statements.STORED, stored, strict=True)))
+        event, stored = event_values(viewer, EventKind.CREATED), _STORED(row)
+        id_ = await self._added.execute(event | dict(zip(statements.STORED, stored, strict=True)))
         if id_ is None:
-            ((id_,),) = await database.fetch(statements.INSERT, *stored, *_TOLD(told))
+            ((id_,),) = await database.fetch(statements.INSERT, *stored, *_EVENT_VALUES(event))
         row.id = id_
 
-    async def look(self, viewer: Viewer, destination_id: int) -> Seen | None:
-        """The viewer's destination before a change; None where changes are transactions. Raises as `own` does."""
+    async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:
+        """The viewer's destination before a change; None on the embedded database. Raises as `own` does."""
         if postgresql_behind(BackupDestination) is None:
             return None
-        return own(viewer, await self._rows.ask(destination_id) if 0 < destination_id <= MAX_ID else None)
+        return own(viewer, await self._rows.load(destination_id) if 0 < destination_id <= MAX_ID else None)
 
     async def change(
-        self, viewer: Viewer, destination_id: int, change: Change, seen: Seen | None = None
+        self, viewer: Viewer, destination_id: int, change: Change, snapshot: RowSnapshot | None = None
     ) -> tuple[BackupDestination, bool]:
-        """The viewer's destination after a change, and whether that changed anything; raises as `own` does.
+        """The viewer's destination after a change, and whether anything changed; raises as `own` does.
 
-        `seen` is what a look at it before found. It may be another by now: where that decides, it is looked at anew.
+        The row may differ from the snapshot by now: a refusal, or a change of nothing, is decided on a fresh one.
         """
-        with suppress(_Overtaken):
-            if seen is not None:
+        with suppress(_StaleRow):
+            if snapshot is not None:
                 with suppress(ValidationFailed):
-                    row, has_changed = await self._rewrite(viewer, seen, change)
+                    row, has_changed = await self._rewrite(viewer, snapshot, change)
                     if has_changed:
                         return row, True
-            fresh = await self.look(viewer, destination_id)
+            fresh = await self.snapshot(viewer, destination_id)
             if fresh is not None:
                 return await self._rewrite(viewer, fresh, change)
         async with in_transaction():
@@ -114,32 +117,32 @@ class Writes:
                 await record(viewer, EventKind.UPDATED, row, changed)
         return row, bool(changed)
 
-    async def _rewrite(self, viewer: Viewer, seen: Seen, change: Change) -> tuple[BackupDestination, bool]:
-        """The row after a change of what was seen, and whether that changed anything; raises `_Overtaken`."""
-        row = seen.row()
+    async def _rewrite(self, viewer: Viewer, snapshot: RowSnapshot, change: Change) -> tuple[BackupDestination, bool]:
+        """The row after a change of the snapshot, and whether anything changed; raises `_StaleRow`."""
+        row = snapshot.row()
         changed = change(row)
         if not changed:
             return row, False
-        told, values, written_by = happening(viewer, EventKind.UPDATED, changed), _CHANGED(row), seen["xmin"]
-        if row.id not in self._under_way:  # of one row a statement does one change; the next goes alone
-            self._under_way.add(row.id)
+        event, values, written_by = event_values(viewer, EventKind.UPDATED, changed), _CHANGED(row), snapshot["xmin"]
+        if row.id not in self._being_changed:  # a statement changes each row once; the next change goes alone
+            self._being_changed.add(row.id)
             try:
                 columns = dict(zip(statements.CHANGED, values, strict=True))
-                if await self._changed.do({**told, **columns, "id": row.id, "seen": written_by}) is not None:
+                if await self._changed.execute({**event, **columns, "id": row.id, "snapshot": written_by}) is not None:
                     return row, True
             finally:
-                self._under_way.discard(row.id)
+                self._being_changed.discard(row.id)
         database = postgresql_behind(BackupDestination)
-        if database and await database.fetch(statements.UPDATE, row.id, written_by, *values, *_TOLD(told)):
+        if database and await database.fetch(statements.UPDATE, row.id, written_by, *values, *_EVENT_VALUES(event)):
             return row, True
-        raise _Overtaken
+        raise _StaleRow
 
     async def remove(self, viewer: Viewer, destination_id: int) -> None:
         """Remove the viewer's destination; raises as `own` does."""
         database = postgresql_behind(BackupDestination)
         if database is not None and 0 < destination_id <= MAX_ID:
-            told = _TOLD(happening(viewer, EventKind.DELETED))
-            if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *told):
+            event = _EVENT_VALUES(event_values(viewer, EventKind.DELETED))
+            if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *event):
                 return
         async with in_transaction():
             row = await locked(viewer, destination_id)
@@ -147,10 +150,9 @@ class Writes:
             await record(viewer, EventKind.DELETED, row)
 
 
-async def _look(ids: Collection[int]) -> dict[int, Seen]:
-    """Rows by id."""
+async def _fetch_snapshots(ids: Collection[int]) -> dict[int, RowSnapshot]:
     database = postgresql_behind(BackupDestination)
     found: Sequence[Any] = (
-        () if database is None else await database.fetch(statements.READ, list(ids), record_class=Seen)
+        () if database is None else await database.fetch(statements.SNAPSHOTS, list(ids), record_class=RowSnapshot)
     )
-    return {seen["id"]: seen for seen in found}
+    return {snapshot["id"]: snapshot for snapshot in found}

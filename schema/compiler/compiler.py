@@ -16,6 +16,7 @@ import orjson
 import strawberry
 from graphql import FragmentDefinitionNode, OperationDefinitionNode
 
+from models.timestamps import JSON_TIMESTAMPS
 from schema.compiler.mutation_source import MutationSource
 from schema.compiler.query_source import OperationSource
 from schema.compiler.variables import Variables
@@ -40,7 +41,7 @@ class BoundOperation:
         if compiled is None:
             return None
         try:
-            return orjson.dumps({"data": await compiled.run(context, *self._arguments)})
+            return orjson.dumps({"data": await compiled.run(context, *self._arguments)}, option=JSON_TIMESTAMPS)
         except Exception:  # noqa: BLE001 - graphql-core executes the operation again, and words the error
             return None
 

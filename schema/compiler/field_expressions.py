@@ -14,7 +14,7 @@ from graphql import GraphQLObjectType, is_non_null_type
 
 from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.attributes import Reachability as Found
-from models.destinations.row import BRIEF, FIELDS, DestinationRow
+from models.destinations.row import FIELDS, LIST_COLUMNS, DestinationRow
 from schema.compiler.selections import NotCompilable
 from schema.types.destinations import AmazonS3Destination, BackupDestination, CustomS3Destination, LocalDestination
 from schema.types.enums import Reachability
@@ -36,7 +36,7 @@ class RowField:
     source: str
     never_null: tuple[str, str] | None = None
     """A name in the expression and the column it stands for, of a non-null field: null ends the operation."""
-    in_full: bool = False
+    all_columns: bool = False
     """Whether rows with the list columns alone lack it."""
 
 
@@ -59,7 +59,7 @@ USER_FIELDS = {
     "email": "x.email",
 }
 
-REPORT_FIELDS = {"checkedAt": "written[x.checked_at]", "reachable": "x.reachable"}
+REPORT_FIELDS = {"checkedAt": "x.checked_at", "reachable": "x.reachable"}
 STEP_FIELDS = {
     "name": "s.name",
     "outcome": "s.outcome",
@@ -95,16 +95,15 @@ def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> Ro
             return RowField(source=repr(KINDS[kind].human_name))
         case "reachability":
             return RowField(source=REACHABILITY)
-        case "created_at" | "updated_at" | "credentials_set_at" as timestamp:
-            return RowField(source=f"written[{_column(timestamp)}]", in_full=timestamp not in BRIEF)
         case column if column not in FIELDS:
             raise NotCompilable("a field that no column holds")
         case column if not _is_required(schema, definition.name, name):
-            return RowField(source=_column(column))
+            return RowField(source=_column(column), all_columns=column not in LIST_COLUMNS)
         case "region" | "endpoint":
             return RowField(source=f"({_column(python_name)} or '')")
         case column:
-            return RowField(source=column, never_null=(column, _column(column)))
+            never_null = (column, _column(column))
+            return RowField(source=column, never_null=never_null, all_columns=column not in LIST_COLUMNS)
 
 
 def _is_required(schema: strawberry.Schema, type_name: str, field: str) -> bool:

@@ -100,9 +100,9 @@ class OperationSource(RowSource):
         found = f"r{number}"
         match selected.name:
             case "backupDestinations":
-                self._in_full = False
+                self._all_columns = False
                 shown = self._connection(number, selected.below)
-                bound, load = f"wanted(**{bound})", f"load{number}(context, a{number}, in_full={self._in_full})"
+                bound, load = f"wanted(**{bound})", f"load{number}(context, a{number}, all_columns={self._all_columns})"
             case "nodes":
                 shown = f"[{self._node('Node', selected.below)}(x) for x in {found}]"
             case _:

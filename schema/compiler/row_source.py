@@ -16,7 +16,6 @@ from models.accounts.viewer import Viewer
 from models.checks.report import CheckReport
 from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.row import DestinationRow
-from models.timestamps import WRITTEN
 from schema.compiler.field_expressions import (
     KIND,
     REACHABILITIES,
@@ -43,7 +42,6 @@ class RowSource:
         self._selections = Selections(self._core, fragments)
         self.constants: dict[str, Any] = {
             "reachabilities": REACHABILITIES,
-            "written": WRITTEN,
             "Row": DestinationRow,
             "Viewer": Viewer,
             "Fallback": Fallback,
@@ -51,7 +49,7 @@ class RowSource:
         }
         self._lines: list[str] = []
         self._numbers = count()
-        self._in_full = False  # whether a field was written that needs all columns of a row
+        self._all_columns = False  # whether a field was written that needs all columns of a row
 
     def _node(self, type_name: str, sets: Sets) -> str:
         """The name of a function that writes a row or the viewer, and raises `Fallback` for anything else."""
@@ -77,10 +75,10 @@ class RowSource:
 
         def write(field: Selected) -> str:
             if field.name == "lastCheck":
-                self._in_full = True
+                self._all_columns = True
                 return f"{self._report(field.below)}(x.last_check)"
             written = row_field(self._schema, kind, field.name)
-            self._in_full |= written.in_full
+            self._all_columns |= written.all_columns
             if written.never_null is not None:
                 never_null.update([written.never_null])
             if not field.condition:

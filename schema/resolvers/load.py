@@ -80,10 +80,10 @@ def wanted_destinations(
     return Wanted(destination_bounds(order, first, after, last, before), order, chosen)
 
 
-def load_wanted(context: Context, wanted: Wanted, *, in_full: bool) -> Awaitable[Slice[DestinationRow]]:
-    """That page of the viewer's destinations; rows have the list columns, or all columns if `in_full`."""
+def load_wanted(context: Context, wanted: Wanted, *, all_columns: bool) -> Awaitable[Slice[DestinationRow]]:
+    """That page of the viewer's destinations; rows have the list columns, or all columns if `all_columns`."""
     bounds, order, chosen = wanted
-    return context.service.slice(context.viewer, bounds, chosen=chosen, order=order, in_full=in_full)
+    return context.service.slice(context.viewer, bounds, chosen=chosen, order=order, all_columns=all_columns)
 
 
 async def count_destinations(context: Context, chosen: DestinationFilter) -> int:

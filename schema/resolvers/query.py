@@ -79,7 +79,7 @@ class Query:
         """One statement, with keyset pagination."""
         info.context.viewer.require(Ability.VIEW)
         wanted = wanted_destinations(first, after, last, before, filter, order_by)
-        slice_ = await load_wanted(info.context, wanted, in_full=True)
+        slice_ = await load_wanted(info.context, wanted, all_columns=True)
         return destination_connection(slice_, wanted.order, wanted.chosen)
 
     @strawberry.field(description="What happened to the viewer's destinations, newest first: the audit log.")

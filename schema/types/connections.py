@@ -15,7 +15,7 @@ from models.destinations.row import DestinationRow as Row
 from models.events.event import Event
 from models.pagination import DEFAULT_SIZE, MAX_SIZE, Bounds, Slice
 from models.reads.listing import (
-    MOMENTS_US,
+    TIMESTAMPS_US,
     DestinationFilter,
     DestinationOrder,
     DestinationPosition,
@@ -149,7 +149,7 @@ def _destination_position(cursor: str, order: DestinationOrder) -> DestinationPo
     wanted = {OrderField.ID: type(None), OrderField.LABEL: str}.get(order.field, int)
     if field != order.field or type(value) is not wanted:
         raise BadInput("This cursor is not of a list in this order.")
-    if id_ > MAX_ID or (isinstance(value, int) and value not in MOMENTS_US):
+    if id_ > MAX_ID or (isinstance(value, int) and value not in TIMESTAMPS_US):
         raise BadInput(_NO_CURSOR)
     return DestinationPosition(value=value, id=id_)
 

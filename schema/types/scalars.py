@@ -7,12 +7,12 @@ from datetime import datetime
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from models.timestamps import WRITTEN
+from models.timestamps import formatted
 
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
     description="A timestamp in UTC, in whole seconds, such as `2024-08-07T00:00:00Z`.",
     specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
-    serialize=WRITTEN.__getitem__,
+    serialize=formatted,
     parse_value=datetime.fromisoformat,
 )

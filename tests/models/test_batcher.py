@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from models import batcher as batching
-from models.batcher import MAX_KEYS, Batched
+from models.batcher import MAX_KEYS, Batcher
 from models.errors import DatabaseUnavailable
 
 DEADLINE_S = 10.0
@@ -31,7 +31,7 @@ class Database:
     def __init__(self, read: Callable[[str], Any] = str.upper) -> None:
         """`read` is what it holds for a key; what that raises, the whole statement raises."""
         self.sent: list[list[str]] = []
-        self.batched = Batched[str, Any](self._fetch)
+        self.batcher = Batcher[str, Any](self._fetch)
         self._read = read
         self._gates: list[asyncio.Event] = []
         self._changed = asyncio.Condition()
@@ -77,13 +77,13 @@ async def test_all_that_ask_while_a_statement_is_under_way_share_the_next_one() 
 
     assert answers == [f"K{n % 20}" for n in range(400)] + [f"K{n % 50}" for n in range(600)]
     assert [len(keys) for keys in database.sent] == [20, 50]
-    assert (database.batched.asked, database.batched.statements) == (1_000, 2)
+    assert (database.batcher.requests, database.batcher.statements) == (1_000, 2)
 
 
 async def test_a_key_that_finds_nothing_is_none() -> None:
     """For everybody who asked for it."""
     database = Database()
-    assert await database.let_all_go(*map(database.batched.ask, ("missing", "a", "missing"))) == [None, "A", None]
+    assert await database.let_all_go(*map(database.batcher.load, ("missing", "a", "missing"))) == [None, "A", None]
     assert database.sent == [["a", "missing"]]
 
 
@@ -92,10 +92,10 @@ async def test_nobody_joins_a_statement_that_was_sent_before_they_asked() -> Non
     stored = {"a": "old"}
     database = Database(lambda key: stored[key])
 
-    early = database.batched.ask("a")
+    early = database.batcher.load("a")
     await database.has_sent(1)
     stored["a"] = "new"
-    late = database.batched.ask("a")
+    late = database.batcher.load("a")
     answers = await database.let_all_go(early, late)
 
     assert answers == ["old", "new"]
@@ -106,9 +106,9 @@ async def test_a_statement_keeps_the_next_one_back_until_it_has_answered() -> No
     """That is how the next one becomes large; the first one's askers are answered by then."""
     database = Database()
 
-    first = database.batched.ask("a")
+    first = database.batcher.load("a")
     await database.has_sent(1)
-    others = [database.batched.ask(key) for key in "bcd"]
+    others = [database.batcher.load(key) for key in "bcd"]
     await _some_turns()
     assert database.sent == [["a"]]
     database.let_go(0)
@@ -124,11 +124,11 @@ async def test_a_slow_statement_does_not_keep_the_next_one_back(monkeypatch: pyt
     monkeypatch.setattr(batching, "SLOW_S", 0.001)
     database = Database()
 
-    slow = database.batched.ask("slow")
+    slow = database.batcher.load("slow")
     await database.has_sent(1)
     others = []
     for number, key in enumerate("abc", start=1):
-        others.append(database.batched.ask(key))
+        others.append(database.batcher.load(key))
         await database.has_sent(number + 1)
         database.let_go(number)
         async with asyncio.timeout(DEADLINE_S):
@@ -141,14 +141,14 @@ async def test_a_slow_statement_does_not_keep_the_next_one_back(monkeypatch: pyt
 async def test_a_key_that_spoils_its_statement_fails_alone() -> None:
     """Each key is tried once more by itself, and only those who asked for the bad one are told."""
     database = Database(_unless_bad)
-    asked = [database.batched.ask(key) for key in ("a", "bad", "b", "bad", "a")]
+    asked = [database.batcher.load(key) for key in ("a", "bad", "b", "bad", "a")]
 
     answers = await database.let_all_go(*asked)
 
     assert answers[::2] == ["A", "B", "A"]
     assert [type(answer) for answer in answers[1::2]] == [ValueError, ValueError]
     assert database.sent == [["a", "b", "bad"], ["a"], ["bad"], ["b"]]
-    assert await database.let_all_go(database.batched.ask("a")) == ["A"]
+    assert await database.let_all_go(database.batcher.load("a")) == ["A"]
 
 
 async def test_a_database_that_is_away_is_told_to_all_at_once() -> None:
@@ -161,12 +161,12 @@ async def test_a_database_that_is_away_is_told_to_all_at_once() -> None:
         return key
 
     database = Database(read)
-    answers = await database.let_all_go(*(database.batched.ask(key) for key in "abcab"))
+    answers = await database.let_all_go(*(database.batcher.load(key) for key in "abcab"))
 
     assert [type(answer) for answer in answers] == [DatabaseUnavailable] * 5
     assert database.sent == [["a", "b", "c"]]
     is_away = False
-    assert await database.let_all_go(database.batched.ask("a")) == ["a"]
+    assert await database.let_all_go(database.batcher.load("a")) == ["a"]
 
 
 async def test_whoever_stops_waiting_disturbs_nobody() -> None:
@@ -189,11 +189,11 @@ async def test_whoever_stops_waiting_disturbs_nobody() -> None:
 async def test_what_nobody_waits_for_any_more_is_not_asked() -> None:
     """Whether the others go on waiting, or nobody does."""
     database = Database()
-    database.batched.ask("gone").cancel()
-    assert await database.let_all_go(database.batched.ask("stays")) == ["STAYS"]
-    database.batched.ask("gone too").cancel()
+    database.batcher.load("gone").cancel()
+    assert await database.let_all_go(database.batcher.load("stays")) == ["STAYS"]
+    database.batcher.load("gone too").cancel()
     await _some_turns()
-    assert await database.let_all_go(database.batched.ask("later")) == ["LATER"]
+    assert await database.let_all_go(database.batcher.load("later")) == ["LATER"]
 
     assert database.sent == [["stays"], ["later"]]
 
@@ -202,7 +202,7 @@ async def test_a_statement_is_for_so_many_keys_at_most() -> None:
     """The others are the next one's."""
     database = Database()
     keys = [f"k{number:03}" for number in range(2 * MAX_KEYS + 5)]
-    answers = await database.let_all_go(*(database.batched.ask(key) for key in keys))
+    answers = await database.let_all_go(*(database.batcher.load(key) for key in keys))
 
     assert answers == [key.upper() for key in keys]
     assert [len(sent) for sent in database.sent] == [MAX_KEYS, MAX_KEYS, 5]
@@ -215,7 +215,7 @@ def test_the_end_of_the_loop_leaves_nobody_waiting_and_nothing_behind(caplog: py
 
     async def wait(database: Database, key: str) -> None:
         try:
-            await database.batched.ask(key)
+            await database.batcher.load(key)
         finally:
             ended.append(type(sys.exc_info()[1]))
 
@@ -241,7 +241,7 @@ async def _some_turns() -> None:
 
 
 async def _ask(database: Database, key: str) -> Any:
-    return await database.batched.ask(key)
+    return await database.batcher.load(key)
 
 
 def _unless_bad(key: str) -> str:

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.error_report import report
+from models.error_report import report_unexpected
 from web.problem import problem
 
 logger = logging.getLogger("moorings.failures")
@@ -44,7 +44,9 @@ class Errors:
             if scope["type"] != "http":
                 raise
             handler = None if has_begun else self._handler_of(error)
-            response = problem(500, report(error, logger)) if handler is None else handler(Request(scope), error)
+            response = (
+                problem(500, report_unexpected(error, logger)) if handler is None else handler(Request(scope), error)
+            )
             if not has_begun:
                 await response(scope, receive, send)
 

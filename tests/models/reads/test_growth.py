@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from models.reads import statements
-from models.reads.reads import BEHIND_EVERY_ID
+from models.reads.reads import ID_LIMIT
 from tests.support.databases.databases import MOMENT, insert, migrated, user
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
@@ -32,10 +32,10 @@ MANY = {
     f"SELECT gen_random_uuid(), {_FROM_ALL} FROM generate_series(1, {ROWS})",
 }
 SPANS: Mapping[str, tuple[tuple[int, ...], bool]] = {
-    "the first page": ((1, 0, BEHIND_EVERY_ID, SIZE), False),
-    "a page by key": ((1, ROWS // 2, BEHIND_EVERY_ID, SIZE), False),
+    "the first page": ((1, 0, ID_LIMIT, SIZE), False),
+    "a page by key": ((1, ROWS // 2, ID_LIMIT, SIZE), False),
     "a page by key from the end": ((1, 0, ROWS // 2, SIZE), True),
-    "the last page by key": ((1, 0, BEHIND_EVERY_ID, SIZE), True),
+    "the last page by key": ((1, 0, ID_LIMIT, SIZE), True),
 }
 PAGES: Mapping[str, tuple[tuple[int, ...], bool]] = {
     "the second numbered page": ((1, SIZE, SIZE), False),
@@ -47,13 +47,13 @@ PAGES: Mapping[str, tuple[tuple[int, ...], bool]] = {
 def questions(*, is_sqlite: bool) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """What is asked for, the statement and its parameters."""
     for name, (values, from_end) in SPANS.items():
-        for in_full in (False, True):
-            sql = statements.span(from_end=from_end, in_full=in_full or is_sqlite, is_sqlite=is_sqlite)
+        for all_columns in (False, True):
+            sql = statements.key_range(from_end=from_end, all_columns=all_columns or is_sqlite, is_sqlite=is_sqlite)
             yield name, sql, values
     if not is_sqlite:
-        yield "the beginning", statements.beginnings(), (1, SIZE)
+        yield "the first_page", statements.first_pages(), (1, SIZE)
     for name, (values, from_end) in PAGES.items():
-        yield name, statements.page(from_end=from_end, is_sqlite=is_sqlite), values
+        yield name, statements.numbered_page(from_end=from_end, is_sqlite=is_sqlite), values
     yield "one row", statements.destinations(is_sqlite=is_sqlite), (ROWS // 2,)
 
 

@@ -13,7 +13,7 @@ import pytest
 from models.accounts import accounts
 from models.accounts.user import User
 from models.destinations.attributes import Attribute, DestinationKind
-from models.reads.reads import CountedRows, PageSpan, Reads
+from models.reads.reads import CountedRows, NumberedPage, Reads
 from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from tests.support.databases.databases import ENGINES, migrated, viewer_of
@@ -58,7 +58,7 @@ async def pile(database: Gateway, service: DestinationService) -> AsyncIterator[
             finished.set()
 
 
-def assert_of_one_moment(asked: PageSpan, found: CountedRows | None) -> None:
+def assert_of_one_moment(asked: NumberedPage, found: CountedRows | None) -> None:
     """The rows are the ones that the total says, in order, up to the newest of that moment."""
     total = LEAST if found is None else found.total
     labels = [] if found is None else [int(row.label) for row in found.rows]
@@ -81,14 +81,14 @@ async def test_a_page_and_its_total_are_of_one_moment(database: Gateway) -> None
             while rounds < ROUNDS or min(map(len, totals.values())) < TOTALS:
                 rounds += 1
                 asked = [
-                    PageSpan(user_id, skip, size, from_end)
+                    NumberedPage(user_id, skip, size, from_end)
                     for user_id in totals
                     for skip, size in ((0, 7), (LEAST - 5, 3), (LEAST - 5, 100), (LEAST - 1, 1), (LEAST + 2, 15))
                     for from_end in (False, True)
                 ]
-                for span, found in zip(asked, await asyncio.gather(*map(reads.page, asked)), strict=True):
-                    assert_of_one_moment(span, found)
-                    totals[span.user_id] |= {found.total} if found is not None else set()
+                for key_range, found in zip(asked, await asyncio.gather(*map(reads.numbered_page, asked)), strict=True):
+                    assert_of_one_moment(key_range, found)
+                    totals[key_range.user_id] |= {found.total} if found is not None else set()
 
 
 async def test_the_last_page_ends_with_the_newest_row_though_the_viewer_was_read_before_it(database: Gateway) -> None:

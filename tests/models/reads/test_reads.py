@@ -1,4 +1,4 @@
-"""The hot reads against the lists they are read from, on both databases: every page, every span, every token."""
+"""The hot reads against the lists they are read from, on both databases: every page, every key_range, every token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.accounts.user import User
 from models.accounts.viewer import Protocol, Viewer
 from models.destinations.row import DestinationRow
 from models.errors import DestinationForbidden, DestinationNotFound, Unauthenticated
-from models.reads.reads import BEHIND_EVERY_ID, CountedRows, PageSpan, Reads, Span
+from models.reads.reads import ID_LIMIT, CountedRows, KeyRange, NumberedPage, Reads
 from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from tests.support.databases import databases
@@ -98,12 +98,15 @@ async def test_every_numbered_page_is_that_part_of_the_list(database: Gateway, r
             assert {row.user_id for row in page.rows} <= {user_id}
             assert (page.total, page.number, page.size) == (count, number, size)
 
-        spans = [
-            PageSpan(user_id, skip, size, end) for size in SIZES for skip in range(count + 3) for end in (False, True)
+        ranges = [
+            NumberedPage(user_id, skip, size, end)
+            for size in SIZES
+            for skip in range(count + 3)
+            for end in (False, True)
         ]
-        for span, found in zip(spans, await asyncio.gather(*map(reads.page, spans)), strict=True):
-            wanted = ids[span.skip : span.skip + span.size]
-            assert _shown(found) == ((wanted, count) if wanted else None), span
+        for key_range, found in zip(ranges, await asyncio.gather(*map(reads.numbered_page, ranges)), strict=True):
+            wanted = ids[key_range.skip : key_range.skip + key_range.size]
+            assert _shown(found) == ((wanted, count) if wanted else None), key_range
 
 
 async def test_every_span_is_the_part_of_the_list_between_two_ids(database: Gateway, reads: Reads) -> None:
@@ -112,9 +115,9 @@ async def test_every_span_is_the_part_of_the_list_between_two_ids(database: Gate
     users = await interleaved(database, random, 60)
     ids = {user_id: await ids_of(database, user_id) for user_id in users}
     every = sorted(id_ for of_user in ids.values() for id_ in of_user)
-    edges = [0, BEHIND_EVERY_ID, BEHIND_EVERY_ID - 1, *every, every[0] - 1, every[-1] + 1]
-    spans = [
-        Span(
+    edges = [0, ID_LIMIT, ID_LIMIT - 1, *every, every[0] - 1, every[-1] + 1]
+    ranges = [
+        KeyRange(
             random.choice(users), random.choice(edges), random.choice(edges), random.choice((0, *SIZES, 16)), end, full
         )
         for _ in range(200)
@@ -122,9 +125,11 @@ async def test_every_span_is_the_part_of_the_list_between_two_ids(database: Gate
         for full in (False, True)
     ]
 
-    for span, rows in zip(spans, await asyncio.gather(*map(reads.span, spans)), strict=True):
-        between = [id_ for id_ in ids[span.user_id] if span.after_id < id_ < span.before_id]
-        assert [row.id for row in rows or ()] == (between[::-1] if span.from_end else between)[: span.size], span
+    for key_range, rows in zip(ranges, await asyncio.gather(*map(reads.key_range, ranges)), strict=True):
+        between = [id_ for id_ in ids[key_range.user_id] if key_range.after_id < id_ < key_range.before_id]
+        assert [row.id for row in rows or ()] == (between[::-1] if key_range.from_end else between)[: key_range.size], (
+            key_range
+        )
 
 
 async def test_a_destination_is_found_by_its_id_and_refused_to_anybody_else(database: Gateway, reads: Reads) -> None:
@@ -173,7 +178,7 @@ async def test_a_token_is_found_by_its_id_and_by_its_digest(database: Gateway, r
 
 
 async def test_two_hundred_users_who_ask_at_once_are_each_shown_their_own(database: Gateway, reads: Reads) -> None:
-    """By token, by page, by span and by id, unknown ones in between; in a few statements."""
+    """By token, by page, by key_range and by id, unknown ones in between; in a few statements."""
     users = await new_users(database, USERS)
     rows = ", ".join(
         f"('{uuid4()}', {user}, 'of {user}', 'local', {MOMENT}, {MOMENT})" for _ in range(3) for user in users
@@ -217,10 +222,10 @@ async def test_no_secret_is_read(database: Gateway, reads: Reads) -> None:
 
     shown: list[object] = [
         await reads.destination(ids[1]),
-        await reads.span(Span(user_id, 0, BEHIND_EVERY_ID, 9, from_end=False)),
-        await reads.span(Span(user_id, 0, BEHIND_EVERY_ID, 9, from_end=False, in_full=False)),
+        await reads.key_range(KeyRange(user_id, 0, ID_LIMIT, 9, from_end=False)),
+        await reads.key_range(KeyRange(user_id, 0, ID_LIMIT, 9, from_end=False, all_columns=False)),
     ]
-    shown += [await reads.page(PageSpan(user_id, 1, 9, from_end)) for from_end in (False, True)]
+    shown += [await reads.numbered_page(NumberedPage(user_id, 1, 9, from_end)) for from_end in (False, True)]
 
     assert "amazon_s3" in repr(shown[0])
     assert SEAL not in repr(shown)

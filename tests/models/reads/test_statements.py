@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from models.destinations.row import BRIEF, COLUMNS
+from models.destinations.row import COLUMNS, LIST_COLUMNS
 from models.reads import statements
 
 BOTH = (False, True)
@@ -17,9 +17,12 @@ def all_statements(*, is_sqlite: bool) -> list[str]:
     return [
         *(statements.tokens_by(column, is_sqlite=is_sqlite) for column in ("id", "digest")),
         statements.destinations(is_sqlite=is_sqlite),
-        *(statements.page(from_end=end, is_sqlite=is_sqlite) for end in BOTH),
-        *([] if is_sqlite else [statements.beginnings()]),
-        *(statements.span(from_end=end, in_full=full, is_sqlite=is_sqlite) for end, full in product(BOTH, BOTH)),
+        *(statements.numbered_page(from_end=end, is_sqlite=is_sqlite) for end in BOTH),
+        *([] if is_sqlite else [statements.first_pages()]),
+        *(
+            statements.key_range(from_end=end, all_columns=full, is_sqlite=is_sqlite)
+            for end, full in product(BOTH, BOTH)
+        ),
     ]
 
 
@@ -40,9 +43,9 @@ def test_no_statement_names_a_secret(is_sqlite: bool) -> None:
 def test_a_list_leaves_out_what_it_does_not_show() -> None:
     """A stored report is longer than the rest of a row; on SQLite a row is read as one piece anyway."""
     for sql in (
-        *(statements.page(from_end=end, is_sqlite=False) for end in BOTH),
-        *(statements.span(from_end=end, in_full=False, is_sqlite=False) for end in BOTH),
-        statements.beginnings(),
+        *(statements.numbered_page(from_end=end, is_sqlite=False) for end in BOTH),
+        *(statements.key_range(from_end=end, all_columns=False, is_sqlite=False) for end in BOTH),
+        statements.first_pages(),
     ):
-        assert not (set(COLUMNS) - set(BRIEF)) & words_of(sql), sql
-        assert set(BRIEF) <= words_of(sql), sql
+        assert not (set(COLUMNS) - set(LIST_COLUMNS)) & words_of(sql), sql
+        assert set(LIST_COLUMNS) <= words_of(sql), sql

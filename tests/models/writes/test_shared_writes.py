@@ -199,21 +199,21 @@ async def test_what_was_looked_at_before_does_not_decide(viewer: Viewer, databas
     """A body that comes late is judged by the row as it is then: whether it changes anything, is allowed, and whose."""
     row, other = await SERVICE.create(viewer, LOCAL), await somebody()
 
-    seen = await SERVICE.look(viewer, row.id)
+    snapshot = await SERVICE.snapshot(viewer, row.id)
     await database.rows(update("backup_destinations", {"label": "'Theirs'"}, f"id = {row.id}"))
-    assert (await SERVICE.update(viewer, row.id, {Attribute.LABEL: "First"}, seen=seen)).label == "First"
+    assert (await SERVICE.update(viewer, row.id, {Attribute.LABEL: "First"}, snapshot=snapshot)).label == "First"
     assert len(await events_of(viewer)) == 2
 
-    seen = await SERVICE.look(viewer, row.id)
+    snapshot = await SERVICE.snapshot(viewer, row.id)
     await SERVICE.update(viewer, row.id, {**AMAZON, Attribute.LABEL: "Bucket"})
     region = {Attribute.REGION: "eu-late-1"}
-    assert (await SERVICE.update(viewer, row.id, region, strict=True, seen=seen)).region == "eu-late-1"
+    assert (await SERVICE.update(viewer, row.id, region, strict=True, snapshot=snapshot)).region == "eu-late-1"
     with pytest.raises(ValidationFailed):
-        await SERVICE.update(viewer, row.id, {Attribute.LABEL: ""}, seen=seen)
+        await SERVICE.update(viewer, row.id, {Attribute.LABEL: ""}, snapshot=snapshot)
 
     await database.rows(update("backup_destinations", {"user_id": f"{other.user_id}"}, f"id = {row.id}"))
     with pytest.raises(DestinationForbidden):
-        await SERVICE.update(viewer, row.id, {Attribute.LABEL: "Mine"}, seen=seen)
+        await SERVICE.update(viewer, row.id, {Attribute.LABEL: "Mine"}, snapshot=snapshot)
     await BackupDestination.filter(id=row.id).delete()
     with pytest.raises(DestinationNotFound):
-        await SERVICE.update(viewer, row.id, {Attribute.LABEL: "Mine"}, seen=seen)
+        await SERVICE.update(viewer, row.id, {Attribute.LABEL: "Mine"}, snapshot=snapshot)

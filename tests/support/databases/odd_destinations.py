@@ -11,7 +11,7 @@ from uuid import uuid4
 from models.accounts.abilities import Ability
 from models.destinations.row import FIELDS, DestinationRow, PlainRow
 from models.errors import AbilityMissing, DatabaseUnavailable
-from models.reads.reads import BEHIND_EVERY_ID, CountedRows, PageSpan, Reads, Span
+from models.reads.reads import ID_LIMIT, CountedRows, KeyRange, NumberedPage, Reads
 from schema.errors import BadInput
 from tests.support.databases.many_rows import moment, quoted
 from tests.support.gateway.gateway import Gateway
@@ -94,21 +94,21 @@ class BrokenReads(Reads):
         _fail_now_and_then(random)
         return None if random.random() < 0.2 else broken_row(random, destination_id, self._owner_id)
 
-    async def beginning(self, user_id: int, size: int) -> Sequence[DestinationRow]:
+    async def first_page(self, user_id: int, size: int) -> Sequence[DestinationRow]:
         """The first of them."""
-        return await self.span(Span(user_id, 0, BEHIND_EVERY_ID, size, from_end=False))
+        return await self.key_range(KeyRange(user_id, 0, ID_LIMIT, size, from_end=False))
 
-    async def span(self, span: Span) -> Sequence[DestinationRow]:
+    async def key_range(self, key_range: KeyRange) -> Sequence[DestinationRow]:
         """Rows between two ids."""
         if self.handed_in is not None:
             return [self.handed_in]
-        random = Random(f"{self.seed} {span[:5]}")  # noqa: S311 - to be repeated
+        random = Random(f"{self.seed} {key_range[:5]}")  # noqa: S311 - to be repeated
         _fail_now_and_then(random)
-        count = min(span.size, random.randrange(5), max(span.before_id - span.after_id - 1, 0))
-        rows = [broken_row(random, span.after_id + number, span.user_id) for number in range(1, count + 1)]
-        return rows[::-1] if span.from_end else rows
+        count = min(key_range.size, random.randrange(5), max(key_range.before_id - key_range.after_id - 1, 0))
+        rows = [broken_row(random, key_range.after_id + number, key_range.user_id) for number in range(1, count + 1)]
+        return rows[::-1] if key_range.from_end else rows
 
-    async def page(self, page: PageSpan) -> CountedRows | None:
+    async def numbered_page(self, page: NumberedPage) -> CountedRows | None:
         """GraphQL has no numbered pages."""
         raise NotImplementedError
 
