@@ -209,7 +209,7 @@ async def test_a_read_that_fails_is_tried_as_often_as_on_the_standard_path(
 
         (authenticator,) = (prepared.authenticator for prepared in served.prepared.values())
         reads = authenticator._reads
-        for batched in (reads._beginnings, reads._spans):
+        for batched in (reads._first_pages, reads._key_ranges):
             monkeypatch.setattr(batched, "_fetch", fail)
         replayed = await served.ask(asked)
         replayed_times, tried = tried, 0
