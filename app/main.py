@@ -112,7 +112,7 @@ def _authenticator(protocol: Protocol, limiters: Limiters, usage: TokenUsage, re
 def _graphql_routes(
     settings: Settings, authenticator: Authenticator, cache: ResponseCache, explorer: Explorer
 ) -> list[BaseRoute]:
-    """HTTP and WebSocket on one path; what does not speak GraphQL is told so by the view."""
+    """GraphQL over HTTP and over WebSocket, on one path."""
     engine = Engine(settings.graphql_limits, introspection=settings.introspection)
     return [
         Route("/graphql", GraphQLView(engine, authenticator, cache, page=explorer.graphiql), methods=None),
@@ -121,37 +121,39 @@ def _graphql_routes(
 
 
 def _external_metrics(cache: ResponseCache, reads: Reads, checked: Counter[str]) -> list[ExternalMetric]:
-    """What the parts count by themselves, for `/metrics`."""
+    """Numbers for `/metrics` that the parts count themselves."""
     outcomes = "moorings_cache_answers"
     return [
-        ExternalMetric(name=outcomes, help="Reads, by what the cache said.", read=cache.outcomes, label="outcome"),
         ExternalMetric(
-            name="moorings_cache_evictions", help="Answers given up for room.", read=lambda: {"": cache.evictions}
+            name=outcomes, help="Reads, by the outcome in the response cache.", read=cache.outcomes, label="outcome"
+        ),
+        ExternalMetric(
+            name="moorings_cache_evictions",
+            help="Cached responses evicted for room.",
+            read=lambda: {"": cache.evictions},
         ),
         ExternalMetric(
             name="moorings_cache_bytes",
-            help="Memory of kept answers.",
+            help="Memory of cached responses.",
             read=lambda: {"": cache.bytes},
             is_counter=False,
         ),
         ExternalMetric(
-            name="moorings_cache_entries", help="Kept answers.", read=lambda: {"": len(cache)}, is_counter=False
+            name="moorings_cache_entries", help="Cached responses.", read=lambda: {"": len(cache)}, is_counter=False
         ),
         ExternalMetric(
             name="moorings_reads",
-            help="Hot reads asked for.",
+            help="Reads of tokens, destinations and lists that were asked for.",
             read=lambda: {read: asked for read, (asked, _) in reads.counts().items()},
             label="read",
         ),
         ExternalMetric(
             name="moorings_read_statements",
-            help="Statements that answered them.",
+            help="Statements that answered those reads.",
             read=lambda: {read: statements for read, (_, statements) in reads.counts().items()},
             label="read",
         ),
-        ExternalMetric(
-            name="moorings_checks", help="Checks, by what was found.", read=lambda: checked, label="outcome"
-        ),
+        ExternalMetric(name="moorings_checks", help="Checks, by outcome.", read=lambda: checked, label="outcome"),
         ExternalMetric(
             name="moorings_database_connections",
             help="Connections to the database.",

@@ -1,1 +1,1 @@
-"""The compatibility door: `/api/backup-destinations` as the document shows it, byte for byte."""
+"""The REST API for legacy clients: `/api/backup-destinations` as the document shows it, byte for byte."""

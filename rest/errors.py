@@ -1,4 +1,4 @@
-"""The one map from a refusal to an answer of this door: `error`, the phrase, then `message`, the sentence."""
+"""The one map from a refusal to a response of the REST API: its status, headers and sentence."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def refuse(_request: Request, refusal: Exception) -> Response:
 
 
 def refuse_http(_request: Request, exception: Exception) -> Response:
-    """Answer what Starlette or a door's reader of requests raised."""
+    """Answer what Starlette or the parser of a request raised."""
     assert isinstance(exception, HTTPException)  # noqa: S101 - registered for these only
     phrase = HTTPStatus(exception.status_code).phrase
     own = _SENTENCES.get(exception.status_code, phrase)

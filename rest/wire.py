@@ -1,4 +1,4 @@
-"""This door's names: request fields to attributes, rows to objects, query parameters to numbers."""
+"""The names of the REST API: request fields to attributes, rows to objects, query parameters to numbers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _PATH_STYLE, _CREATED_AT, _UPDATED_AT = (_AT[name] for name in ("path_style_endp
 
 
 def represent(row: DestinationRow) -> dict[str, Any]:
-    """A row as the document shows it, its keys in the document's order; raises KeyError for a kind nobody knows."""
+    """A row as the document shows it, its keys in the document's order; raises KeyError for an unknown kind."""
     return _SHOWN[row[_KIND]](row)
 
 

@@ -1,4 +1,4 @@
-"""How often: one count per request and user across tokens, and one of failed authentications per client address."""
+"""Rate limits: requests per user across tokens, checks per user, failed authentications per client address."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def open_limiters(rate_limit: str, storage_url: str) -> Limiters:
 
 
 def open_shared_counts(url: str) -> SharedCounts | None:
-    """The counts behind a URL, None for those in the memory of this process, which spares it 3 MB of library."""
+    """The counts behind a URL; None for counts in the memory of this process, which loads 3 MB of library less."""
     if url == "memory://":
         return None
     from web.rate_limit.redis_counter import SharedCounts
@@ -51,7 +51,7 @@ class Limiter:
     """Counts hits against one limit; the window starts with the first hit and has a fixed length."""
 
     def __init__(self, limit: Rate | None, shared: SharedCounts | None, *, fails_open: bool = True) -> None:
-        """`limit` of None lets everything through; `fails_open` says whether shared counts out of reach do too."""
+        """`limit` of None refuses nothing; `fails_open`: whether nothing is refused while shared counts are away."""
         self._limit = limit
         self._shared = shared
         self._windows = FixedWindows(0 if limit is None else limit.length_s)
@@ -59,16 +59,16 @@ class Limiter:
 
     @property
     def counts_here(self) -> bool:
-        """Whether the counts are in the memory of this process, so that nobody has to be waited for."""
+        """Whether the counts are in the memory of this process, so that `count` may be used."""
         return self._shared is None
 
     def count(self, *identifiers: str) -> Quota | None:
-        """Count one in the memory of this process; says where the count stands, or raises `TooManyAttempts`."""
+        """Count one in the memory of this process; returns where the count stands, or raises `TooManyAttempts`."""
         limit = self._limit
         if limit is None:
             return None
         hits, left_s = self._windows.hit(identifiers)
-        return _stand(limit, left_s, allowed=hits <= limit.amount, remaining=max(0, limit.amount - hits))
+        return _standing(limit, left_s, allowed=hits <= limit.amount, remaining=max(0, limit.amount - hits))
 
     async def hit(self, *identifiers: str) -> Quota | None:
         """Count one wherever the counts are; answers as `count` does."""
@@ -79,7 +79,7 @@ class Limiter:
         if count is None:
             self._refuse_unless_open(limit)
             return None
-        return _stand(limit, count.left_s, allowed=count.allowed, remaining=count.remaining)
+        return _standing(limit, count.left_s, allowed=count.allowed, remaining=count.remaining)
 
     def _refuse_unless_open(self, limit: Rate) -> None:
         if not self._fails_open:
@@ -87,7 +87,7 @@ class Limiter:
             raise TooManyAttempts(quota, retry_after_s=1, resets_at=ceil(time.time()) + 1)
 
 
-def _stand(limit: Rate, left_s: float, *, allowed: bool, remaining: int) -> Quota:
+def _standing(limit: Rate, left_s: float, *, allowed: bool, remaining: int) -> Quota:
     quota = Quota(limit.amount, remaining)
     if not allowed:
         raise TooManyAttempts(quota, retry_after_s=max(1, ceil(left_s)), resets_at=ceil(time.time() + left_s))

@@ -11,16 +11,16 @@ from collections.abc import Callable, Hashable
 
 
 class FixedWindows:
-    """A window per key. Windows that have ended are forgotten as soon as another one begins."""
+    """A window per key. Windows that have ended are deleted when another one begins."""
 
     def __init__(self, length_s: float, *, now: Callable[[], float] = time.monotonic) -> None:
-        """`now` tells the seconds on a clock that never goes back."""
+        """`now` returns seconds of a clock that never goes back."""
         self._length_s = length_s
         self._now = now
         self._windows: dict[Hashable, _Window] = {}  # all have one length, so the first to begin is the first to end
 
     def __len__(self) -> int:
-        """How many windows it remembers."""
+        """How many windows there are."""
         return len(self._windows)
 
     def hit(self, key: Hashable) -> tuple[int, float]:

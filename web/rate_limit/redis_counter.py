@@ -1,4 +1,4 @@
-"""Counts that several processes share in Redis, by the library `limits`: only who has a Redis loads it."""
+"""Counts that several processes share in Redis, by the library `limits`, loaded only where there is a Redis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from web.rate_limit.rate import Rate
 
 logger = logging.getLogger("moorings.limits")
 _parsed = cache(parse)
-"""The library's own form of a rate, of which there are as many as there are limits."""
+"""The library's own form of a rate; there is one for each limit."""
 
 
 class Count(NamedTuple):

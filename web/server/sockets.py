@@ -17,15 +17,15 @@ class AddressTaken(Exception):
 def bind(host: str, port: int, *, workers: int = 1) -> list[socket.socket]:
     """Listening sockets, one for all workers or one for each; raises `AddressTaken`.
 
-    Bound before anything else is touched, so a taken port is told. On one socket, the worker that is awake takes every
-    connection that comes, and often all of them; among several Linux deals them out.
+    Bound before anything else is touched, so that a taken port is an error at once. On one socket, the worker that is
+    awake takes every connection that comes, and often all of them; among several sockets Linux deals them out.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         alone = _listener(family, address, socket.SO_REUSEADDR)
         if workers == 1 or sys.platform != "linux":
             return [alone]
-        with alone:  # nobody else has the address: now it may be shared
+        with alone:  # no other process has the address: now it may be shared
             address = alone.getsockname()
         first = _listener(family, address, *_SHARED)
         return [first, *(another(first) for _ in range(workers - 1))]

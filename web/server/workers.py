@@ -1,6 +1,6 @@
 """The worker processes: uvicorn's supervisor, with a listening socket for each of them.
 
-A socket stays open when its worker ends: whoever connects meanwhile waits in it for the next one.
+A socket stays open when its worker ends: clients that connect meanwhile wait in it for the next worker.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from web.server.sockets import another
 
 
 class Workers(Multiprocess):
-    """Ends quietly and says whether it was asked to.
+    """uvicorn's supervisor, which ends without an exception and says whether a signal ended it.
 
-    uvicorn gives `sockets` to every process that it starts. It is let work on one place of its list at a time, so that
-    they are those of the place.
+    uvicorn gives `sockets` to every process that it starts. It works on one place of its list of processes at a time,
+    so that `sockets` can be those of that place.
     """
 
     def __init__(self, config: uvicorn.Config, listeners: list[socket.socket]) -> None:
@@ -34,12 +34,12 @@ class Workers(Multiprocess):
 
     @property
     def sockets(self) -> list[socket.socket]:
-        """Of the place that is worked on."""
+        """The socket of the place that is worked on."""
         return [self._listeners[self._place % len(self._listeners)]]
 
     @sockets.setter
     def sockets(self, _: list[socket.socket]) -> None:
-        """They are known already."""
+        """uvicorn sets what the constructor already has."""
 
     def init_processes(self) -> None:
         """Start one process at each place."""
@@ -53,11 +53,11 @@ class Workers(Multiprocess):
         self.processes, self.processes_num = started, wanted
 
     def restart_all(self) -> None:
-        """Replace one after the other, as far as that goes."""
+        """Replace one process after the other, up to the first that cannot be replaced."""
         self._at_each_place(super().restart_all, goes_on=False)
 
     def keep_subprocess_alive(self) -> None:
-        """Replace whoever has died."""
+        """Replace every process that has died."""
         self._at_each_place(super().keep_subprocess_alive, goes_on=True)
 
     def handle_ttin(self) -> None:
@@ -68,9 +68,9 @@ class Workers(Multiprocess):
         super().handle_ttin()
 
     def handle_ttou(self) -> None:
-        """One less; nobody is sent to its place any more from the moment it stops listening."""
+        """One process less: its socket is closed first, so that no further connection is dealt to it."""
         if self._has_one_each and len(self.processes) > 1:
-            self._listeners.pop().close()  # ours; who waits in it the worker takes yet
+            self._listeners.pop().close()  # the parent's copy; the worker still accepts what waits in it
         super().handle_ttou()
 
     def handle_int(self) -> None:
@@ -84,7 +84,7 @@ class Workers(Multiprocess):
         super().handle_term()
 
     def _at_each_place(self, act: Callable[[], None], *, goes_on: bool) -> None:
-        """Let uvicorn see one process at a time; without `goes_on` it ends with the first that was not replaced."""
+        """Run `act` with one process in uvicorn's list at a time; unless it `goes_on`, up to the first not replaced."""
         everyone = self.processes
         for place, process in enumerate(list(everyone)):
             self._place, self.processes = place, [process]
@@ -97,7 +97,7 @@ class Workers(Multiprocess):
 
 @contextmanager
 def _ctrl_c_ignored() -> Iterator[None]:
-    """What a process that is started meanwhile begins with, until its server knows what to do with Ctrl-C.
+    """Ignore Ctrl-C in processes that are started meanwhile, until their server handles it.
 
     A terminal sends it to all processes; one that has not got further than its imports would show a traceback. The
     supervisor gets it too, and ends the others.
