@@ -25,11 +25,11 @@ STORED = [
     "create-backup-destinations update-backup-destinations",
     "archive-backup-destinations update-backup-destinations",
 ]
-"""What the abilities column of a token may hold; names that nobody knows among it."""
+"""What the abilities column of a token may hold; unknown names among them."""
 
 
 def allows(stored_abilities: str, ability: Ability) -> bool:
-    """The rule, told anew: the very name or the star, as one of the words."""
+    """The rule, written again: the exact name or the star, as one of the words."""
     return bool({ability.value, "*"} & set(stored_abilities.split(" ")))
 
 
@@ -66,7 +66,7 @@ async def test_an_operation_is_allowed_with_its_ability_and_refused_without(
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.broken], ids=lambda operation: operation.name)
 async def test_a_missing_ability_comes_before_a_broken_body(gateway: Gateway, operation: Operation) -> None:
-    """Who may not write is not told how to write."""
+    """A caller that may not write is not shown how to write."""
     others = " ".join(ability for ability in Ability if ability not in (operation.ability, Ability.ALL))
     account = await holder_of(gateway, others)
     own = await account.create("local")

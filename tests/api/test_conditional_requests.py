@@ -1,4 +1,4 @@
-"""Conditional requests over the wire: which answers carry a tag, and when "nothing has changed" is all that is said."""
+"""Conditional requests over HTTP: which answers carry a tag, and when the answer is a 304 without a body."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_every_read_of_rest_is_tagged_and_answered_304_to_who_has_it(gatew
 
 
 async def test_a_change_through_either_door_makes_a_new_tag_and_a_new_answer(gateway: Gateway) -> None:
-    """Of everything that is the user's, through both doors."""
+    """Of everything that is the user's, through both APIs."""
     account = await gateway.new_user()
     own = await account.create("local")
 
@@ -156,8 +156,8 @@ async def test_a_query_with_errors_a_post_and_a_stream_have_no_tag(gateway: Gate
             await client.post("/graphql", json=named),
             await client.get("/graphql", params=named, headers={"accept": "text/event-stream"}),
         ]
-    async with httpx.AsyncClient(base_url=gateway.url) as nobody:
-        answers.append(await nobody.get("/graphql", params={"query": "{ __typename }"}))
+    async with httpx.AsyncClient(base_url=gateway.url) as anonymous:
+        answers.append(await anonymous.get("/graphql", params={"query": "{ __typename }"}))
 
     assert [answer.status_code for answer in answers] == [200] * 5
     for answer in answers:

@@ -35,7 +35,7 @@ WRITES_PER_READ = 0.04
 
 @pytest.fixture(scope="module", params=ENGINES)
 def pair(request: pytest.FixtureRequest, gateways: Mapping[str, Gateway]) -> Iterator[list[Gateway]]:
-    """Two processes on one database, neither of which is told of the other's writes; the second keeps no answers."""
+    """Two processes on one database, neither of which is notified of the other's writes; the second has no cache."""
     first = gateways[request.param]
     keys = first.settings["secret_keys"]
     second = Gateway(first.database_url, secret_keys=keys, response_cache_bytes="0").start()
@@ -54,7 +54,7 @@ async def new_person(gateway: Gateway) -> Person:
 
 
 async def test_no_answer_is_older_than_its_request_whoever_wrote_and_however(pair: list[Gateway]) -> None:
-    """REST, GraphQL by GET and by POST, conditional or not, while both doors, single and bulk statements write."""
+    """REST, GraphQL by GET and by POST, conditional or not, while both APIs, single and bulk statements write."""
     people = [await new_person(pair[0]) for _ in range(PEOPLE)]
     before = [await metrics_of(gateway) for gateway in pair]
     statuses: Counter[int] = Counter()
@@ -92,10 +92,10 @@ async def test_what_the_command_line_did_is_true_at_the_next_request_of_every_pr
 
     async def statuses(token: str) -> list[int]:
         """What both processes answer, twice, so that one answer at least is a kept one."""
-        wires = [KeepAlive(gateway) for gateway in pair]
-        answers = [await wire.ask("GET", LIST, token) for wire in wires * 2]
-        for wire in wires:
-            wire.close()
+        connections = [KeepAlive(gateway) for gateway in pair]
+        answers = [await connection.ask("GET", LIST, token) for connection in connections * 2]
+        for connection in connections:
+            connection.close()
         return [answer.status for answer in answers]
 
     made = await run("token", "create", "--email", account.email)

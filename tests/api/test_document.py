@@ -11,7 +11,18 @@ import httpx
 import pytest
 
 from tests.api.document import reading
-from tests.support.api.destinations import KEYS, LONG_AGO, MISSING, MOMENT, TYPES, at, backdate, data_of, draft, stored
+from tests.support.api.destinations import (
+    KEYS,
+    LONG_AGO,
+    MISSING,
+    TIMESTAMP,
+    TYPES,
+    at,
+    backdate,
+    data_of,
+    draft,
+    stored,
+)
 from tests.support.gateway.gateway import CREDENTIALS, Account, Gateway
 
 DOCUMENT_HOST = "http://example.com"
@@ -82,7 +93,7 @@ async def test_every_example_of_the_document_is_answered_as_printed(gateway: Gat
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_both_errors_of_the_document_are_answered_as_printed(gateway: Gateway, method: str) -> None:
-    """A row that is not there and a row of somebody else."""
+    """A row that does not exist and a row of another user."""
     account, stranger = await gateway.new_user(), await gateway.new_user()
     foreign = await stranger.create()
 
@@ -127,7 +138,7 @@ def test_the_notes_are_the_five_rules_that_are_tested() -> None:
 
 
 async def test_timestamps_are_whole_seconds_of_now_in_utc(gateway: Gateway) -> None:
-    """On the wire and in the database alike, so that no door shows more than the other."""
+    """In JSON and in the database alike, so that neither API shows more than the other."""
     account = await gateway.new_user()
     before = datetime.now(UTC).replace(microsecond=0)
     async with account.client() as client:
@@ -135,7 +146,7 @@ async def test_timestamps_are_whole_seconds_of_now_in_utc(gateway: Gateway) -> N
     row = await stored(gateway, data["id"])
 
     for field in ("created_at", "updated_at"):
-        assert MOMENT.fullmatch(data[field])
-        moment = datetime.fromisoformat(data[field])
-        assert before <= moment <= datetime.now(UTC)
-        assert datetime.fromisoformat(str(row[field])) == moment
+        assert TIMESTAMP.fullmatch(data[field])
+        timestamp = datetime.fromisoformat(data[field])
+        assert before <= timestamp <= datetime.now(UTC)
+        assert datetime.fromisoformat(str(row[field])) == timestamp

@@ -1,4 +1,4 @@
-"""Nobody sees or changes anything of anybody else through GraphQL, whatever field, cursor or stream is tried."""
+"""No user sees or changes anything of another user through GraphQL, whatever field, cursor or stream is tried."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ query ($text: String) { backupDestinations(filter: {labelContains: $text}) { tot
 
 
 async def owner_of_canaries(gateway: Gateway) -> tuple[Account, list[int]]:
-    """A user all of whose destinations can be told by the canary, and their ids."""
+    """A user all of whose destinations are marked with the canary, and their ids."""
     account = await gateway.new_user()
     bucket = {"s3_bucket_name": CANARY}
     s3 = [await account.create(type_, label=f"{CANARY} {type_}", **bucket) for type_ in ("s3", "custom_s3")]
@@ -123,7 +123,7 @@ async def test_a_destination_is_made_for_the_owner_of_the_token(gateway: Gateway
 
 @pytest.mark.parametrize("listen", LISTENS.values(), ids=LISTENS)
 async def test_a_stream_from_a_strangers_event_on_tells_ones_own_alone(gateway: Gateway, listen: Listen) -> None:
-    """The stranger's events before, between and after are not told."""
+    """The stranger's events before, between and after are not shown."""
     account, (owner, numbers) = await gateway.new_user(), await owner_of_canaries(gateway)
     first = (await data_of(owner, EVENTS))["events"]["edges"][-1]["node"]["id"]
 

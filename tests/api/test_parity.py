@@ -1,4 +1,4 @@
-"""One act, two doors: random lives of three users' destinations through either, and the words of every refusal."""
+"""Both APIs do the same: random operations of three users through either, and the sentences of every refusal."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from hypothesis.stateful import (
 from models.accounts.abilities import Ability
 from tests.support.api.destinations import MISSING
 from tests.support.api.operations import lacking
-from tests.support.api.parity import Door, GraphQLDoor, Outcome, RestDoor, Values
+from tests.support.api.parity import Api, GraphQLApi, Outcome, RestApi, Values
 from tests.support.api.parity_model import ALLOWED, ENDPOINTS, REQUIRED, TEXTS, Model, agrees
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import NO_TLS
 
-Doors = tuple[RestDoor, GraphQLDoor]
+Apis = tuple[RestApi, GraphQLApi]
 KINDS = tuple(REQUIRED)
 USERS = st.sampled_from((0, 0, 0, 1, 2))
 TARGETS = st.integers(0, 30)
-DOORS = st.integers(0, 1)
+APIS = st.integers(0, 1)
 GOOD: dict[str, Any] = {
     "label": "Nightly",
     "access_key": "a",
@@ -52,24 +52,24 @@ FEW_VALUES = st.lists(st.sampled_from(sorted(GOOD)), max_size=2, unique=True).fl
 
 
 @contextmanager
-def doors_of(accounts: Sequence[Account]) -> Iterator[list[Doors]]:
-    """Both doors for each user."""
+def apis_of(accounts: Sequence[Account]) -> Iterator[list[Apis]]:
+    """Both APIs for each user."""
     with ExitStack() as stack:
-        doors = []
+        apis = []
         for account in accounts:
             headers = {"authorization": f"Bearer {account.token}"}
             client = httpx.Client(base_url=account.gateway.url, headers=headers, verify=NO_TLS, timeout=30)
             stack.enter_context(client)
-            doors.append((RestDoor(client), GraphQLDoor(client)))
-        yield doors
+            apis.append((RestApi(client), GraphQLApi(client)))
+        yield apis
 
 
 class Lives(RuleBasedStateMachine):
-    """Three users act on their own rows, on each other's and on none; both doors must show what the model has."""
+    """Three users act on their own rows, on each other's and on none; both APIs must show what the model has."""
 
-    def __init__(self, doors: list[Doors]) -> None:
+    def __init__(self, apis: list[Apis]) -> None:
         super().__init__()
-        self.doors = doors
+        self.apis = apis
         self.model = Model()
         self.gone = [MISSING]
         self.last = 0
@@ -80,42 +80,42 @@ class Lives(RuleBasedStateMachine):
         ids = own if own and number < 22 else [*sorted(self.model.rows), *self.gone[-2:]]
         return ids[number % len(ids)]
 
-    def door(self, user: int, number: int) -> Door:
-        """One of the user's doors, whose list will be looked at."""
+    def api(self, user: int, number: int) -> Api:
+        """One of the user's APIs; its list is compared afterwards."""
         self.last = user
-        return self.doors[user][number]
+        return self.apis[user][number]
 
-    @initialize(door=DOORS, kinds=st.permutations(KINDS))
-    def begin(self, door: int, kinds: list[str]) -> None:
+    @initialize(api=APIS, kinds=st.permutations(KINDS))
+    def begin(self, api: int, kinds: list[str]) -> None:
         for user, kind in (*((0, kind) for kind in kinds), (1, kinds[0])):
-            self.create(user, door, kind, {})
+            self.create(user, api, kind, {})
 
-    @rule(user=USERS, door=DOORS, kind=st.sampled_from(KINDS), few=FEW_VALUES)
-    def create(self, user: int, door: int, kind: str, few: Values) -> None:
+    @rule(user=USERS, api=APIS, kind=st.sampled_from(KINDS), few=FEW_VALUES)
+    def create(self, user: int, api: int, kind: str, few: Values) -> None:
         values = {a: v for a, v in {**GOOD, **few}.items() if a in ALLOWED[kind]}
-        made = self.door(user, door).create(kind, values)
+        made = self.api(user, api).create(kind, values)
         self.must(made, self.model.create(user, kind, values, made))
 
-    @rule(user=USERS, door=DOORS, number=TARGETS, values=SOME_VALUES | FEW_VALUES)
-    def update(self, user: int, door: int, number: int, values: Values) -> None:
+    @rule(user=USERS, api=APIS, number=TARGETS, values=SOME_VALUES | FEW_VALUES)
+    def update(self, user: int, api: int, number: int, values: Values) -> None:
         id_ = self.target(user, number)
         given = fitting(values, self.model.rows.get(id_, {}).get("kind"))
-        answer = self.door(user, door).update(id_, given)
-        self.must(answer, self.model.update(user, id_, given, strict=door == 1))
+        answer = self.api(user, api).update(id_, given)
+        self.must(answer, self.model.update(user, id_, given, strict=api == 1))
 
     @rule(user=USERS, number=TARGETS, kind=st.sampled_from(KINDS), values=FEW_VALUES, whole=st.booleans())
     def change_kind(self, user: int, number: int, kind: str, values: Values, whole: bool) -> None:
         """Only REST can."""
         id_ = self.target(user, number)
         given = {**(GOOD if whole else {}), **values, "kind": kind}
-        answer = self.door(user, 0).update(id_, given)
+        answer = self.api(user, 0).update(id_, given)
         self.must(answer, self.model.update(user, id_, given, strict=False))
 
     @precondition(lambda self: len(self.model.rows) > 2)
-    @rule(user=USERS, door=DOORS, number=TARGETS)
-    def delete(self, user: int, door: int, number: int) -> None:
+    @rule(user=USERS, api=APIS, number=TARGETS)
+    def delete(self, user: int, api: int, number: int) -> None:
         id_ = self.target(user, number)
-        answer = self.door(user, door).delete(id_)
+        answer = self.api(user, api).delete(id_)
         self.must(answer, self.model.delete(user, id_))
         if id_ not in self.model.rows:
             self.gone.append(id_)
@@ -124,7 +124,7 @@ class Lives(RuleBasedStateMachine):
     def show(self, user: int, number: int) -> None:
         id_ = self.target(user, number)
         refusal = self.model.refusal(user, id_)
-        rest, graphql = (door.show(id_) for door in self.doors[user])
+        rest, graphql = (api.show(id_) for api in self.apis[user])
         self.must(rest, refusal or self.model.shown(id_))
         self.must(graphql, "null" if refusal else self.model.shown(id_))
         if isinstance(rest, dict) and isinstance(graphql, dict):
@@ -133,8 +133,8 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def both_doors_show_what_there_is(self) -> None:
         expected = self.model.listed(self.last)
-        for door in self.doors[self.last]:
-            shown = door.list()
+        for api in self.apis[self.last]:
+            shown = api.list()
             assert len(shown) == len(expected)
             for one, other in zip(shown, expected, strict=True):
                 self.must(one, other)
@@ -144,7 +144,7 @@ class Lives(RuleBasedStateMachine):
 
 
 def fitting(values: Values, kind: str | None) -> dict[str, Any]:
-    """The values as both doors can say them: both keys or neither, and nothing malformed where it does not apply."""
+    """The values as both APIs can express them: both keys or neither, and nothing malformed where it does not apply."""
     given = dict(values)
     keys = given.keys() & {"access_key", "secret_key"}
     if keys and (len(keys) == 1 or None in (given["access_key"], given["secret_key"])):
@@ -156,7 +156,7 @@ def fitting(values: Values, kind: str | None) -> dict[str, Any]:
 
 
 def test_random_lives_through_either_door_are_what_both_doors_show(gateway: Gateway) -> None:
-    """Whatever one door stores or refuses, the other would have, and shows."""
+    """What one API stores or refuses, the other would have too, and shows."""
 
     async def three_users() -> list[Account]:
         return [await gateway.new_user() for _ in range(3)]
@@ -167,12 +167,12 @@ def test_random_lives_through_either_door_are_what_both_doors_show(gateway: Gate
     # To shrink a life takes minutes, and the message of a failure says what was answered in place of what.
     lives = settings(lives, phases=[Phase.generate])
 
-    with doors_of(accounts) as doors:
+    with apis_of(accounts) as apis:
 
         class FreshLives(Lives):
             def __init__(self) -> None:
                 asyncio.run(gateway.rows(f"DELETE FROM backup_destinations WHERE user_id IN ({users})"))  # noqa: S608 - our own integers
-                super().__init__(doors)
+                super().__init__(apis)
 
         run_state_machine_as_test(FreshLives, settings=lives)
 
@@ -197,11 +197,11 @@ async def test_both_doors_refuse_an_act_in_the_same_words(gateway: Gateway, kind
     foreign = await stranger.create("local")
     whole = {a: v for a, v in {**GOOD, **values}.items() if a in ALLOWED[kind]}
 
-    def act(door: Door) -> list[Outcome]:
-        creates = [] if None in values.values() else [door.create(kind, whole)]
-        return creates + [door.update(id_, values) for id_ in (own, foreign, MISSING)]
+    def act(api: Api) -> list[Outcome]:
+        creates = [] if None in values.values() else [api.create(kind, whole)]
+        return creates + [api.update(id_, values) for id_ in (own, foreign, MISSING)]
 
-    with doors_of([account]) as ((rest, graphql),):
+    with apis_of([account]) as ((rest, graphql),):
         refused = await asyncio.to_thread(act, rest)
         assert refused == await asyncio.to_thread(act, graphql)
         assert [type(outcome) for outcome in refused[-3:]] == [dict, str, str]
@@ -211,14 +211,14 @@ async def test_both_doors_refuse_an_act_in_the_same_words(gateway: Gateway, kind
 async def test_both_doors_refuse_a_token_in_the_same_words(gateway: Gateway) -> None:
     """One that lacks the ability, and one that is none."""
     account = await gateway.new_user(abilities=[Ability.VIEW])
-    nobody = replace(account, token="nobody")
+    stranger = replace(account, token="nobody")
     own = await account.create("local")
 
-    def act(door: Door) -> list[Outcome]:
-        return [door.create("local", {"label": ""}), door.update(own, {"label": ""}), door.delete(own)]
+    def act(api: Api) -> list[Outcome]:
+        return [api.create("local", {"label": ""}), api.update(own, {"label": ""}), api.delete(own)]
 
-    with doors_of([account, nobody]) as (known, unknown):
-        for door in known:
-            assert act(door) == [lacking(ability) for ability in (Ability.CREATE, Ability.UPDATE, Ability.DELETE)]
-        for door in unknown:
-            assert act(door) == ["Unauthenticated."] * 3
+    with apis_of([account, stranger]) as (known, unknown):
+        for api in known:
+            assert act(api) == [lacking(ability) for ability in (Ability.CREATE, Ability.UPDATE, Ability.DELETE)]
+        for api in unknown:
+            assert act(api) == ["Unauthenticated."] * 3

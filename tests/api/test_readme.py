@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 SHOWN_KEYS = ["id", "user_id", "label", "type", "type_human"]
 BUCKET_KEYS = ["s3_bucket_name", "path_style_endpoint"]
-MOMENTS = ["created_at", "updated_at"]
+TIMESTAMPS = ["created_at", "updated_at"]
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def test_the_curl_lines_give_the_documents_json(first_start: tuple[Gateway, str]
     curls = [block for block in BLOCKS if block.startswith("curl") and "/graphql" not in block]
     amazon, custom, local, listed, shown, changed, deleted = (pasted(block, *first_start) for block in curls)
 
-    assert list(amazon["data"]) == [*SHOWN_KEYS, *BUCKET_KEYS, "s3_region", *MOMENTS]
+    assert list(amazon["data"]) == [*SHOWN_KEYS, *BUCKET_KEYS, "s3_region", *TIMESTAMPS]
     assert amazon["data"]["type_human"] == "Amazon S3"
-    assert list(custom["data"]) == [*SHOWN_KEYS, *BUCKET_KEYS, "s3_endpoint", *MOMENTS]
+    assert list(custom["data"]) == [*SHOWN_KEYS, *BUCKET_KEYS, "s3_endpoint", *TIMESTAMPS]
     assert custom["data"]["path_style_endpoint"] is True
-    assert list(local["data"]) == [*SHOWN_KEYS, *MOMENTS]
+    assert list(local["data"]) == [*SHOWN_KEYS, *TIMESTAMPS]
     assert listed["data"] == [amazon["data"], custom["data"], local["data"]]
     assert list(listed) == ["data", "links", "meta"]
     assert listed["meta"]["total"] == 3
@@ -96,7 +96,7 @@ def test_the_graphql_lines_list_and_listen(first_start: tuple[Gateway, str]) -> 
     )
     try:
         assert stream.stdout is not None
-        while not select.select([stream.stdout], [], [], 0.5)[0]:  # what happened before it listened is not told
+        while not select.select([stream.stdout], [], [], 0.5)[0]:  # events before its subscription are not sent
             pasted(next(b for b in BLOCKS if "type=local" in b), *first_start)
         lines = iter(stream.stdout.readline, b"")
         heard = json.loads(next(line for line in lines if line.startswith(b"data: {"))[6:])
@@ -109,7 +109,7 @@ def test_the_graphql_lines_list_and_listen(first_start: tuple[Gateway, str]) -> 
 
 
 def test_the_line_about_the_check_says_which_step_broke(first_start: tuple[Gateway, str]) -> None:
-    """Of a store at an address that is not opened, so that nobody else has to be there."""
+    """Of a store at an address that is not allowed, so that no store is needed."""
     gateway, token = first_start
     headers = {"Authorization": f"Bearer {token}"}
     fields: dict[str, object] = {

@@ -44,8 +44,8 @@ def talkative(request: pytest.FixtureRequest, postgres_telling_all: StoppablePos
     """A gateway that logs all it can, in each form, on each engine; its environment holds a known variable."""
     engine, form = request.param.split()
     url = None if engine == "sqlite" else postgres_telling_all.url(f"canary_{form}")
-    told = {"log_level": "DEBUG", "log_format": form, "s3_allow": "127.0.0.1"}
-    gateway = Gateway(url, max_body_bytes="8192", secret_keys=generate_key(), **told)
+    logging = {"log_level": "DEBUG", "log_format": form, "s3_allow": "127.0.0.1"}
+    gateway = Gateway(url, max_body_bytes="8192", secret_keys=generate_key(), **logging)
     yield gateway
     gateway.close()
 
@@ -128,7 +128,7 @@ async def test_no_secret_is_found_anywhere_afterwards(
     talkative: Gateway, postgres_telling_all: StoppablePostgres
 ) -> None:
     canaries, shown, spoken = Canaries(), Canaries(), Canaries()
-    talkative.settings[shown.mark] = "a variable that nobody knows, to be told in the log"
+    talkative.settings[shown.mark] = "an unknown variable, to be named in the log"
     talkative.start()
     key = talkative.settings["secret_keys"].partition(":")[2]
 
@@ -157,8 +157,8 @@ async def test_no_secret_is_found_anywhere_afterwards(
 
     # What may be seen is seen in the same places: the finder does look into them.
     seen = {place.partition(":")[0] for place in found_in(places, Finder([shown.mark]))}
-    told = {"sqlite": {"the file moorings.db-wal"}, "postgresql": {"PostgreSQL's log"}}[talkative.engine]
-    assert seen >= {"the gateway's log", "the table backup_destinations", "the table events"} | told
+    own_log = {"sqlite": {"the file moorings.db-wal"}, "postgresql": {"PostgreSQL's log"}}[talkative.engine]
+    assert seen >= {"the gateway's log", "the table backup_destinations", "the table events"} | own_log
     assert talkative.engine == "sqlite" or any(re.fullmatch(r"the file \d+", place) for place in seen)
 
 

@@ -29,14 +29,14 @@ from tests.support.stores.peers import MemoryStore, ReceivedRequest, listening
 
 EVERY_S = 2
 EARLIEST_S = EVERY_S * 0.9 - 1
-"""Moments are stored in whole seconds, so that one of them may be told as up to a second earlier than it was."""
+"""Timestamps are stored in whole seconds: one may be up to a second earlier than what it stands for."""
 MANY = 20
 HOUR = timedelta(hours=1)
 
 
 @dataclass(slots=True)
-class Turnout:
-    """Who came to a store: when each bucket was begun with, and which was while it was at work already."""
+class SeenChecks:
+    """The checks that a store has seen: when each began, by bucket, and those that began during another of it."""
 
     begun: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     at_work: set[str] = field(default_factory=set)
@@ -63,33 +63,33 @@ async def gateway_with_a_clock(fresh_database_url: str | None) -> AsyncIterator[
 
 @pytest.fixture(params=ENGINES)
 def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
-    """A migrated database that nobody serves."""
+    """A migrated database that no gateway serves."""
     with migrated(request.param, postgres) as gateway:
         yield gateway
 
 
 async def test_two_processes_check_everything_in_time_and_nothing_twice(gateway_with_a_clock: Gateway) -> None:
     """A new destination has its first turn an interval after it was made; an outcome that is the same is no news."""
-    gateway, turnout = gateway_with_a_clock, Turnout()
+    gateway, seen = gateway_with_a_clock, SeenChecks()
     account = await gateway.new_user()
     local = await account.create("local")
 
-    async with listening(MemoryStore(turnout.note).script) as peer:
+    async with listening(MemoryStore(seen.note).script) as peer:
         started, store = time.monotonic(), {"custom_s3_endpoint": peer.url}
         ids = [await account.create("custom_s3", s3_bucket_name=f"bucket-{n}", **store) for n in range(MANY)]
         async with running(gateway, check_interval=f"{EVERY_S}s", s3_allow=("127.0.0.1",)):
-            await until(lambda: len(turnout.begun) == MANY and min(map(len, turnout.begun.values())) >= 2)
+            await until(lambda: len(seen.begun) == MANY and min(map(len, seen.begun.values())) >= 2)
             # What is called off when this process ends may be begun again at once.
-            turns, twice = [list(begun) for begun in turnout.begun.values()], list(turnout.twice)
+            turns, twice = [list(begun) for begun in seen.begun.values()], list(seen.twice)
             events = await events_of(gateway, account.user_id)
 
     assert twice == []
     for begun in turns:
         assert begun[0] - started > EARLIEST_S
         assert [later - earlier for earlier, later in itertools.pairwise(begun) if later - earlier < EARLIEST_S] == []
-    told = [event for event in events if event["kind"] == "checked"]
-    assert sorted(event["destination_id"] for event in told) == ids
-    assert {(event["protocol"], bool(event["reachable"]), event["token_id"]) for event in told} == {
+    checked = [event for event in events if event["kind"] == "checked"]
+    assert sorted(event["destination_id"] for event in checked) == ids
+    assert {(event["protocol"], bool(event["reachable"]), event["token_id"]) for event in checked} == {
         ("scheduler", True, None)
     }
     assert (await stored(gateway, local))["reachability"] == "unknown"
@@ -124,7 +124,7 @@ async def test_a_destination_whose_checker_was_killed_shows_again_what_was_found
             assert (during["reachability"], during["last_check"]) == ("checking", before["last_check"])
             await gateway.rows(f"UPDATE backup_destinations SET claimed_until = {MOMENT} WHERE id = {number}")  # noqa: S608
             async with asyncio.timeout(DEADLINE_S):
-                while (await stored(gateway, number))["claim"] is not None:  # noqa: ASYNC110 - nobody tells
+                while (await stored(gateway, number))["claim"] is not None:  # noqa: ASYNC110 - there is nothing to wait on
                     await asyncio.sleep(0.05)
 
     assert before["reachability"] == "reachable"
@@ -153,7 +153,7 @@ async def test_a_clock_that_is_off_checks_nothing_and_settles_all_the_same(
             for _ in range(3):
                 await database.rows(f"UPDATE backup_destinations SET {late} WHERE id = {id_}")  # noqa: S608
                 async with asyncio.timeout(DEADLINE_S):
-                    while (await stage.row(id_))["claim"] is not None:  # noqa: ASYNC110 - nobody tells
+                    while (await stage.row(id_))["claim"] is not None:  # noqa: ASYNC110 - there is nothing to wait on
                         await asyncio.sleep(0.01)
         assert (prober.probed, (await stage.row(id_))["reachability"]) == ([], "unknown")
 
@@ -195,8 +195,8 @@ async def test_destinations_that_go_wrong_in_an_unforeseen_way_keep_no_other_wai
         for name in broken:
             await stage.make(bucket_name=name)
         await age(database, 9000, "checked_at")
-        sound, moment = await stage.make(bucket_name="sound"), current_second() - 2 * HOUR
-        await database.rows(f"UPDATE backup_destinations SET checked_at = '{moment}' WHERE id = {sound}")  # noqa: S608
+        sound, timestamp = await stage.make(bucket_name="sound"), current_second() - 2 * HOUR
+        await database.rows(f"UPDATE backup_destinations SET checked_at = '{timestamp}' WHERE id = {sound}")  # noqa: S608
         async with ticking(stage, prober, HOUR):
             await until(lambda: prober.probed == [("sound", CheckDepth.FULL)])
         rows = await database.rows("SELECT claim FROM backup_destinations")

@@ -17,7 +17,7 @@ ELSEWHERE = {
     "httpcore": "a check",
     "rich": "a command that shows a table",
     "limits": "counts in Redis",
-    "pydantic": "nothing of ours, and Tortoise loads it where it is installed",
+    "pydantic": "no import in these sources, and Tortoise loads it where it is installed",
 }
 """What is not loaded before it is needed, by what needs it."""
 QUERY = "{ backupDestinations(first: 20) { edges { node { id label } } } }"
@@ -33,7 +33,7 @@ def test_nothing_is_loaded_to_serve_that_only_something_else_needs() -> None:
 
 
 async def test_a_process_that_has_served_is_small(fresh_database_url: str | None) -> None:
-    """Of both doors, with a hundred requests; no answer is kept."""
+    """Of both APIs, with a hundred requests; the cache is off."""
     gateway = await asyncio.to_thread(Gateway(fresh_database_url, response_cache_bytes="0").start)
     try:
         account = await gateway.new_user()

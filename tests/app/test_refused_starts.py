@@ -32,7 +32,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @pytest.fixture
 def store() -> Iterator[Gateway]:
-    """A place to start from; nobody serves it."""
+    """A directory to start in; no gateway serves it."""
     with unserved(None) as gateway:
         yield gateway
 

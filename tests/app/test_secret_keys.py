@@ -24,7 +24,7 @@ KEY_ID, OTHER_ID = KEY.partition(":")[0], OTHER_KEY.partition(":")[0]
 
 @pytest.fixture
 def store(fresh_database_url: str | None) -> Iterator[Gateway]:
-    """An empty database of each engine and its commands; nobody serves it."""
+    """An empty database of each engine and its commands; no gateway serves it."""
     with unserved(fresh_database_url) as gateway:
         yield gateway
 
@@ -149,11 +149,11 @@ async def test_the_status_tells_which_keys_there_are_and_how_much_each_has_seale
     store.settings["secret_keys"] = f"{OTHER_KEY},{KEY}"
     await fill(store, KEY, 3)
 
-    told = store.command("keys", "status")
+    status = store.command("keys", "status")
 
-    assert (told.returncode, told.stderr) == (0, "")
+    assert (status.returncode, status.stderr) == (0, "")
     lines = {
-        line.split()[1]: line.split()[3::2] for line in told.stdout.splitlines() if "seals" in line or "opens" in line
+        line.split()[1]: line.split()[3::2] for line in status.stdout.splitlines() if "seals" in line or "opens" in line
     }
     assert lines == {OTHER_ID: ["0", "seals"], KEY_ID: ["6", "opens"]}
-    assert not shows_a_key(told.stdout, KEY, OTHER_KEY)
+    assert not shows_a_key(status.stdout, KEY, OTHER_KEY)

@@ -152,7 +152,7 @@ def listens(port: int) -> bool:
 async def test_a_signal_lets_a_request_under_way_finish(fresh_database_url: str | None) -> None:
     gateway = Gateway(fresh_database_url).start()
     account = await gateway.new_user()
-    body = json.dumps({"label": "Made at the last moment", "type": "local"})
+    body = json.dumps({"label": "Made during the stop", "type": "local"})
     reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
     head = f"POST /api/backup-destinations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {account.token}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
@@ -166,7 +166,7 @@ async def test_a_signal_lets_a_request_under_way_finish(fresh_database_url: str 
     status, wall_s = await asyncio.to_thread(stop_timed, gateway, signal.SIGTERM)
 
     assert answer.startswith(b"HTTP/1.1 201 ")
-    assert (await gateway.rows("SELECT label FROM backup_destinations")) == [{"label": "Made at the last moment"}]
+    assert (await gateway.rows("SELECT label FROM backup_destinations")) == [{"label": "Made during the stop"}]
     assert status == 0
     assert wall_s < STOPS_WITHIN_S
     assert "Traceback" not in gateway.log_text()

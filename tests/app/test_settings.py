@@ -1,4 +1,4 @@
-"""Settings come from the environment; whatever is wrong with one is told with its name and form, never its value."""
+"""Settings come from the environment; an error names the variable and its form, never its value."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def test_every_wrong_variable_is_complained_about_at_once(monkeypatch: pytest.Mo
     with pytest.raises(SettingsRefused) as refused:
         load_settings()
 
-    told = re.findall(r"MOORINGS_[A-Z0-9_]+", str(refused.value))
-    assert sorted(told) == sorted({PREFIX + name for name, _, _ in WRONG})
+    named = re.findall(r"MOORINGS_[A-Z0-9_]+", str(refused.value))
+    assert sorted(named) == sorted({PREFIX + name for name, _, _ in WRONG})
 
 
 def test_postgresql_without_secret_keys_is_refused_with_what_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ async def expect_service(account: Account, id_: int) -> None:
     assert "Traceback" not in account.gateway.log_text()
 
 
-async def test_a_stopped_postgresql_is_told_as_503_until_it_is_back(
+async def test_a_stopped_postgresql_is_answered_503_until_it_is_back(
     server: StoppablePostgres, account: Account
 ) -> None:
     id_ = await account.create("local", label="Before the outage")
@@ -114,8 +114,10 @@ async def test_a_stopped_postgresql_is_told_as_503_until_it_is_back(
     await expect_service(account, id_)
 
 
-async def test_a_postgresql_that_hangs_is_told_as_unready_in_time(server: StoppablePostgres, account: Account) -> None:
-    """A stopped process keeps its connections and says nothing: nobody but a clock can tell."""
+async def test_a_postgresql_that_hangs_is_answered_as_unready_in_time(
+    server: StoppablePostgres, account: Account
+) -> None:
+    """A stopped process keeps its connections and sends nothing: only a time limit notices."""
     id_ = await account.create("local", label="Before the outage")
     backends = [row["pid"] for row in await account.gateway.rows(BACKENDS)]
 

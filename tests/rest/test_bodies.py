@@ -1,4 +1,4 @@
-"""How the REST door reads the fields of a body: forms, empty bodies, aliases, booleans, trimming, changes of type."""
+"""How the REST API reads the fields of a body: forms, empty bodies, aliases, booleans, trimming, changes of type."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ async def test_lengths_count_characters(gateway: Gateway) -> None:
 
 
 async def test_booleans_have_six_spellings(gateway: Gateway) -> None:
-    """And come back as JSON booleans; anything else is told to be one."""
+    """And come back as JSON booleans; anything else is refused as no boolean."""
     account = await gateway.new_user()
 
     async with account.client() as client:

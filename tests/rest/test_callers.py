@@ -1,4 +1,4 @@
-"""Who may call the REST door: tokens that are none, the hosts it answers to, and the pages of other origins."""
+"""Who may call the REST API: tokens that are none, the hosts it answers to, and the pages of other origins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shared(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator
 
 
 def not_tokens(account: Account) -> dict[str, str | None]:
-    """Authorization headers that are close to the account's and yet stand for nobody."""
+    """Authorization headers that are close to the account's and yet belong to no user."""
     id_, _, secret = account.token.partition("|")
     other_id = account.full_token.partition("|")[0]
     return {
@@ -157,7 +157,7 @@ async def test_a_configured_origin_may_call_and_read_the_answer(shared: Gateway)
 
 
 async def test_a_kept_answer_names_an_origin_only_to_a_page_of_that_origin(shared: Gateway) -> None:
-    """The page may see its tag and send it back, and nobody else gets what was added for the page."""
+    """The page may see its tag and send it back, and no other client gets what was added for the page."""
     account = await shared.new_user()
 
     async with account.client() as program, account.client(origin=ORIGIN) as page:

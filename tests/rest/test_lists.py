@@ -1,4 +1,4 @@
-"""Lists of the REST door: pages, links and meta as the document shows them, rows in the order of their ids."""
+"""Lists of the REST API: pages, links and meta as the document shows them, rows in the order of their ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes to one destination at the same moment: none is lost, and the row is whole whatever their order."""
+"""Writes to one destination at the same time: none is lost, and the row is whole whatever their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses of the REST door: how it is called, by which methods, and that it speaks JSON whatever happens."""
+"""The addresses of the REST API: how it is called, by which methods, and that it speaks JSON whatever happens."""
 
 from __future__ import annotations
 
@@ -135,12 +135,12 @@ async def test_every_answer_is_json_whatever_the_client_accepts(gateway: Gateway
     async with account.client(accept=accept) as client:
         listed, invalid = await client.get(LIST), await client.post(LIST, json={})
         absent = await client.get(at(MISSING))
-        nobody = await client.get(LIST, headers={"authorization": ""})
+        anonymous = await client.get(LIST, headers={"authorization": ""})
 
     assert (listed.status_code, listed.headers["content-type"]) == (200, "application/json")
     assert_refused(invalid, 422)
     assert_refused(absent, 404, NOT_FOUND)
-    assert_refused(nobody, 401)
+    assert_refused(anonymous, 401)
 
 
 async def test_every_answer_carries_the_security_headers(gateway: Gateway) -> None:
@@ -205,7 +205,7 @@ async def test_a_destination_of_another_user_is_forbidden_whatever_the_body_says
 
 
 async def test_a_missing_destination_is_not_found_whatever_the_body_says(gateway: Gateway) -> None:
-    """Also one that was deleted a moment ago: its id does not come back."""
+    """Also one that was deleted just before: its id does not come back."""
     account = await gateway.new_user()
     gone = await account.create("local")
 

@@ -31,7 +31,7 @@ Completed = subprocess.CompletedProcess[str]
 
 @pytest.fixture(params=ENGINES)
 def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
-    """A migrated database that nobody serves."""
+    """A migrated database that no gateway serves."""
     with migrated(request.param, postgres) as gateway:
         yield gateway
 
@@ -46,9 +46,9 @@ async def shown(account: Account, id_: int) -> Any:
     return (await data_of(account, ONE, {"id": destination_id(id_)}))["backupDestination"]
 
 
-def table_of(told: Completed) -> list[list[str]]:
+def table_of(completed: Completed) -> list[list[str]]:
     """The id, the outcome, the step and the code of each row."""
-    rows = [line for line in told.stdout.splitlines() if line.startswith("│")]
+    rows = [line for line in completed.stdout.splitlines() if line.startswith("│")]
     cells = [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
     return [row[:4] for row in cells if row[0]]
 
@@ -94,9 +94,9 @@ async def test_a_table_tells_people_and_json_tells_machines_what_was_found(gatew
     assert [(await shown(account, id_))["reachability"] for id_ in (good, bad, denied)] == [
         *("REACHABLE", "UNREACHABLE", "UNREACHABLE")
     ]
-    told = [event for event in await events_of(gateway, account.user_id) if event["kind"] == "checked"]
-    assert [event["destination_id"] for event in told].count(good) == 1
-    assert {(event["protocol"], event["token_id"]) for event in told} == {("command_line", None)}
+    checked = [event for event in await events_of(gateway, account.user_id) if event["kind"] == "checked"]
+    assert [event["destination_id"] for event in checked].count(good) == 1
+    assert {(event["protocol"], event["token_id"]) for event in checked} == {("command_line", None)}
 
 
 async def test_what_cannot_be_checked_is_refused_in_a_sentence_and_nothing_is_checked(gateway: Gateway) -> None:

@@ -61,13 +61,13 @@ def test_the_examples_are_the_documents_own() -> None:
         ]
         assert [value for status, value in shown if status] == [example.answer]
         assert next((value for status, value in shown if not status), None) == example.body
-    told = [
+    sentences = [
         given["value"]
         for _, _, operation in OPERATIONS
         for _, content in contents(operation)
         for given in content["examples"].values()
     ]
-    assert all(error in told for error in reading.errors().values())
+    assert all(error in sentences for error in reading.errors().values())
 
 
 def test_every_example_is_of_the_form_it_is_an_example_of() -> None:
@@ -150,7 +150,7 @@ async def test_schemathesis_finds_no_answer_that_is_not_as_described(gateway: Ga
         stderr=asyncio.subprocess.STDOUT,
     )
     async with asyncio.timeout(DEADLINE_S):
-        told = (await run.communicate())[0].decode()
+        sentences = (await run.communicate())[0].decode()
 
-    assert run.returncode == 0, told
-    assert "Tested: 5" in told
+    assert run.returncode == 0, sentences
+    assert "Tested: 5" in sentences

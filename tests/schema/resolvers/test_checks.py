@@ -9,7 +9,7 @@ import pytest
 
 from models.checks.report import REMEDIES, CheckCode, CheckStepName
 from models.vault.secret import Secret
-from tests.support.api.destinations import FORBIDDEN, MISSING, MOMENT, NOT_FOUND, at, backdate, events_of
+from tests.support.api.destinations import FORBIDDEN, MISSING, NOT_FOUND, TIMESTAMP, at, backdate, events_of
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import ask, code_of, data_of, over_socket
 from tests.support.graphql.graphql_documents import (
@@ -107,7 +107,7 @@ async def test_good_keys_pass_every_rung_and_every_view_shows_the_report(
     assert (outcomes(report), report["reachable"], report["suggestion"]) == ("PPSPPPPPP", True, None)
     assert {(step["code"], step["remedy"]) for step in report["steps"]} == {(None, None)}
     assert all(0 <= step["durationMs"] < 10_000 for step in report["steps"])
-    assert MOMENT.fullmatch(report["checkedAt"])
+    assert TIMESTAMP.fullmatch(report["checkedAt"])
     after = {"reachability": "REACHABLE", "lastCheck": report}
     assert result["backupDestination"] == after
     assert await views_of(account, id_) == [after] * 3

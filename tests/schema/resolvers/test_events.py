@@ -13,7 +13,7 @@ from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.validation import Raw
 from models.service import DestinationService
 from models.vault.vault import Vault
-from tests.support.api.destinations import LONG_AGO, MOMENT, at
+from tests.support.api.destinations import LONG_AGO, TIMESTAMP, at
 from tests.support.databases.many_rows import plant_events
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import LISTENS, Ended, Listen, ask, code_of, data_of
@@ -24,7 +24,7 @@ Told = tuple[Any, ...]
 
 def told(event: Mapping[str, Any]) -> Told:
     """What an event says, without its ID and time."""
-    assert MOMENT.fullmatch(event["occurredAt"])
+    assert TIMESTAMP.fullmatch(event["occurredAt"])
     about = event.get("changedFields", event.get("label"))
     return event["__typename"], event["backupDestinationId"], event["protocol"], event["tokenName"], about
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.api.destinations import LONG_AGO, MISSING, MOMENT, at, backdate
+from tests.support.api.destinations import LONG_AGO, MISSING, TIMESTAMP, at, backdate
 from tests.support.gateway.gateway import Gateway
 from tests.support.graphql.graphql_client import ask, code_of, data_of
 from tests.support.graphql.graphql_documents import DESTINATION, EVENT, EVENTS, LIST, ONE, TYPES, destination_id
@@ -50,7 +50,7 @@ async def test_every_field_of_a_destination_is_shown_by_every_way_to_it(gateway:
     bucket = {} if type_ == "local" else {"reachability": "UNKNOWN"}
     shared = {"__typename": TYPES[type_], "id": id_, "databaseId": number, "label": "Zürich ☃"}
     assert shown == shared | bucket | OWN_FIELDS[type_]
-    assert all(MOMENT.fullmatch(moment) for moment in moments.values())
+    assert all(TIMESTAMP.fullmatch(moment) for moment in moments.values())
     assert len(moments) == (2 if type_ == "local" else 3)
     assert node == edge["node"] == shown | moments
 

@@ -32,14 +32,14 @@ class Reader:
     def __init__(self, pair: list[Gateway], people: list[Person], seed: str) -> None:
         self._gateway = pair[0]
         self._people = people
-        self._wires = [KeepAlive(gateway) for gateway in pair]
+        self._connections = [KeepAlive(gateway) for gateway in pair]
         self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self._had: dict[tuple[int, str], tuple[str, Facts]] = {}
         self.statuses: Counter[int] = Counter()
 
     async def aclose(self) -> None:
-        for wire in self._wires:
-            wire.close()
+        for connection in self._connections:
+            connection.close()
 
     async def read(self) -> None:
         """One read in one of all ways; a client that has an answer may ask whether it still stands."""
@@ -56,8 +56,8 @@ class Reader:
         had = self._had.get((person.account.user_id, target)) if self._random.random() < 0.5 else None
         headers = {} if had is None or method == "POST" else {"If-None-Match": had[0]}
         done = dict(person.done)
-        wire = self._random.choice(self._wires)
-        answer = await wire.ask(method, target, person.account.token, json=json, headers=headers)
+        connection = self._random.choice(self._connections)
+        answer = await connection.ask(method, target, person.account.token, json=json, headers=headers)
         self.statuses[answer.status] += 1
         shown = had[1] if had is not None and answer.status == 304 else facts_of(answer, target, person)
         if "etag" in answer.headers:
@@ -89,7 +89,7 @@ class Reader:
             await self._sql(update("users", changes, f"id = {person.account.user_id}"))
 
     async def _relabel_all(self, _person: Person, _other: Person) -> None:
-        """One statement for everybody."""
+        """One statement for all users."""
         async with writing(self._people, "bulk"):
             ids = ", ".join(str(person.bulk) for person in self._people)
             changes = {"label": f"'{self._people[0].started['bulk']}'"}
@@ -134,8 +134,8 @@ class Reader:
         assert b"Payload" in answer.body, answer.body
 
     async def _ask(self, person: Person, method: str, target: str, json: object = None, status: int = 200) -> Answer:
-        wire = self._random.choice(self._wires)
-        answer = await wire.ask(method, target, person.account.token, json=json)
+        connection = self._random.choice(self._connections)
+        answer = await connection.ask(method, target, person.account.token, json=json)
         assert answer.status == status, answer.body
         return answer
 

@@ -1,4 +1,4 @@
-"""What a destination and a refusal look like on REST's wire, for every test of that door."""
+"""What a destination and a refusal look like in REST's JSON, for every test of that API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPES = tuple(EXAMPLES)
 FORBIDDEN = "You are not authorized to access this backup destination"
 NOT_FOUND = "Backup destination not found"
 LONG_AGO = "2024-08-07T00:00:00Z"
-MOMENT = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ", re.ASCII)
+TIMESTAMP = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ", re.ASCII)
 _PHRASES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 _PHRASES |= {413: "Content Too Large", 415: "Unsupported Media Type", 422: "Unprocessable Entity"}
 _PHRASES |= {412: "Precondition Failed", 429: "Too Many Requests"}
@@ -62,7 +62,7 @@ def assert_well_formed(data: Mapping[str, Any]) -> None:
         assert value == value.strip(), field
         assert "\x00" not in value, field
     assert isinstance(data.get("path_style_endpoint", False), bool)
-    assert all(MOMENT.fullmatch(data[field]) for field in _TAIL)
+    assert all(TIMESTAMP.fullmatch(data[field]) for field in _TAIL)
 
 
 def assert_refused(answer: httpx.Response, status: int, message: str | None = None) -> dict[str, Any]:
@@ -79,10 +79,10 @@ def assert_refused(answer: httpx.Response, status: int, message: str | None = No
 
 
 async def backdate(gateway: Gateway, id_: int) -> None:
-    """Make a destination one that nobody has touched since `LONG_AGO`."""
-    moment = LONG_AGO.replace("T", " ").replace("Z", "+00:00")
+    """Make a destination one that was not changed since `LONG_AGO`."""
+    timestamp = LONG_AGO.replace("T", " ").replace("Z", "+00:00")
     await gateway.rows(
-        f"UPDATE backup_destinations SET created_at = '{moment}', updated_at = '{moment}' WHERE id = {id_}"  # noqa: S608 - our own values
+        f"UPDATE backup_destinations SET created_at = '{timestamp}', updated_at = '{timestamp}' WHERE id = {id_}"  # noqa: S608 - our own values
     )
 
 

@@ -1,7 +1,7 @@
 """What the users of a consistency test have written, and what a read may therefore show: nothing older, nothing newer.
 
 Every fact about a user is a number that only rises: what a label says, how many destinations were made. A write notes
-what it starts and what it has been told is done; whatever was done before a request was sent, its answer has to show.
+what it starts and what was acknowledged; whatever was done before a request was sent, its answer has to show.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Person:
     own: int
     """The id of the destination whose label is changed alone."""
     bulk: int
-    """The id of the destination whose label is changed together with everybody's."""
+    """The id of the destination whose label is changed together with all others'."""
     spares: list[int]
     started: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     done: dict[str, int] = field(default_factory=lambda: defaultdict(int))

@@ -1,4 +1,4 @@
-"""One act through either door, and what comes of it in words of neither but of the domain."""
+"""One operation through either API, and its outcome in the words of the domain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.graphql.graphql_documents import CREATE, DELETE, LIST, ONE, U
 Values = Mapping[str, Any]
 """Attributes and what is given for them; what is left out is not given."""
 Shown = dict[str, Any]
-"""A destination as a door shows it; a door may show less than there is."""
+"""A destination as an API shows it; an API may show less than there is."""
 Outcome = Shown | str | dict[str, str]
 """A destination; a sentence; or the broken rules, attribute to sentence, with the summary under `""`."""
 
@@ -22,7 +22,7 @@ _SENTENCE = re.compile(r"The (.+) field (.+)")
 _KIND = re.compile(r"(?<=when type is )\w+")
 
 
-class Door(Protocol):
+class Api(Protocol):
     """One protocol, spoken by one user."""
 
     def create(self, kind: str, values: Values) -> Outcome: ...
@@ -37,7 +37,7 @@ class Door(Protocol):
 
 
 def neutral(sentence: str, fields: Mapping[str, str], kinds: Mapping[str, str]) -> tuple[str, str]:
-    """The attribute a sentence is about, and the sentence in the domain's names; a door's are `fields` and `kinds`."""
+    """The attribute a sentence is about, and the sentence in the domain's names; an API's are `fields` and `kinds`."""
     match = _SENTENCE.fullmatch(sentence)
     assert match is not None, sentence
     attribute = fields[match[1]]
@@ -53,7 +53,7 @@ def broken(sentences: list[str], summary: str, fields: Mapping[str, str], kinds:
     return {"": next(iter(rules.values())) + tail, **rules}
 
 
-class RestDoor:
+class RestApi:
     """The documented endpoints."""
 
     FIELDS: ClassVar[dict[str, str]] = {
@@ -119,7 +119,7 @@ class RestDoor:
         return DELETED if answer.is_success else message
 
 
-class GraphQLDoor:
+class GraphQLApi:
     """The mutations and queries."""
 
     FIELDS: ClassVar[dict[str, str]] = {

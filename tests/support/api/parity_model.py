@@ -1,4 +1,4 @@
-"""The rules of a backup destination on plain dicts, told anew: what an act leads to, whichever door it came through."""
+"""The rules of a backup destination, written again on plain dicts: what an operation results in, through either API."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Model:
         return None if self.rows[id_]["owner"] == user else FORBIDDEN
 
     def shown(self, id_: int) -> Shown:
-        """A row as doors may show it."""
+        """A row as an API may show it."""
         row = self.rows[id_]
         hidden = {"owner", "kind", "access_key", "secret_key"}
         shown = {"id": id_, "kind_name": NAMES[row["kind"]]}
@@ -102,7 +102,7 @@ class Model:
 
 
 def agrees(shown: Outcome, expected: Outcome) -> bool:
-    """Whether an answer is what was expected; of a destination, in all that the door shows of it but its moments."""
+    """Whether an answer is what was expected; of a destination, in all that the API shows of it but its timestamps."""
     if not isinstance(shown, dict) or not isinstance(expected, dict) or "id" not in expected:
         return shown == expected
     return {name: expected.get(name) for name in shown.keys() - {"created", "updated"}} == {

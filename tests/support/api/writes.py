@@ -56,7 +56,7 @@ class Ids:
 
     @property
     def destination(self) -> tuple[int, int]:
-        """The id of one destination and of its user; of nobody's when there is none."""
+        """The id of one destination and of its user; of no user when there is none."""
         return self.destinations[self.m % len(self.destinations)] if self.destinations else (2_000_000_001, self.user)
 
 
@@ -182,9 +182,9 @@ def replace(ids: Ids, key: str) -> str:
     """The statement that puts a new destination in the place of one with the same key."""
     row = {"uid": "{NEW_UID}", "user_id": str(ids.other), "label": "'x'", "kind": "'local'"}
     same = f"(SELECT {key} FROM backup_destinations WHERE id = {ids.destination[0]})"  # noqa: S608 - our own values
-    moments = {"created_at": MOMENT, "updated_at": MOMENT}
+    timestamps = {"created_at": MOMENT, "updated_at": MOMENT}
     return insert(
-        "backup_destinations", {**row, **moments, key: f"coalesce({same}, {row.get(key, 'NULL')})"}, "REPLACE"
+        "backup_destinations", {**row, **timestamps, key: f"coalesce({same}, {row.get(key, 'NULL')})"}, "REPLACE"
     )
 
 

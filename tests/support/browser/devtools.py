@@ -64,7 +64,7 @@ class DevTools:
         return found[0]
 
     async def listen(self, session: str) -> None:
-        """Have everything told that a page, or a worker of it, does."""
+        """Subscribe to everything that a page, or a worker of it, does."""
         for domain in ("Network", "Runtime", "Log", "Audits", "Page"):
             with suppress(Refused):  # a worker has not all of them
                 await self.send(f"{domain}.enable", session)
@@ -88,7 +88,7 @@ class DevTools:
             message = json.loads(text)
             if "id" not in message:
                 self._note(message["method"], message["params"])
-            elif not (answer := self._answers[message["id"]]).done():  # whoever gave it up does not wait
+            elif not (answer := self._answers[message["id"]]).done():  # its caller may have been cancelled
                 if "error" in message:
                     said = message["error"]["message"]
                     answer.set_exception((PageLeft if any(part in said for part in _LEFT) else Refused)(said))

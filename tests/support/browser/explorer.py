@@ -93,7 +93,7 @@ async def write(page: Page, name: str, text: str) -> None:
 
 
 async def know_the_schema(page: Page) -> None:
-    """Open GraphiQL's docs and wait until they show the schema, which the editor is told in the same moment."""
+    """Open GraphiQL's docs and wait until they show the schema, which the editor receives at the same time."""
     await open_panel(page, "Docs")
     await page.until("document.querySelector('.graphiql-plugin').innerText.includes('Subscription')")
 
@@ -118,7 +118,7 @@ def _editor(name: str) -> str:
 
 
 async def grave_faults(page: Page) -> list[str]:
-    """What axe finds that keeps somebody out, once the page stands still."""
+    """What axe finds that makes the page inaccessible, once nothing on it moves."""
     await page.settled()
     await page.evaluate(AXE.read_text("utf-8") + ";0")
     found: list[dict[str, Any]] = await page.evaluate(

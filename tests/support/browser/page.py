@@ -75,7 +75,7 @@ class Page(DevTools):
         await self.close()
 
     async def prefer(self, *, dark: bool) -> None:
-        """Be somebody who likes dark pages, or light ones, and wait until the page shows it."""
+        """Prefer dark pages, or light ones, and wait until the page shows it."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.send("Emulation.setEmulatedMedia", features=[scheme])
         await self.until(f"matchMedia('(prefers-color-scheme: {scheme['value']})').matches")
@@ -126,7 +126,9 @@ class Page(DevTools):
             x, y = await self.until(f"({AIM})(() => {element})")
             for type_ in ("mousePressed", "mouseReleased"):
                 await self.send("Input.dispatchMouseEvent", type=type_, x=x, y=y, button="left", clickCount=1)
-            hit = await self._value("globalThis.wasHit?.() ?? true") is not False  # a link leads to where nobody knows
+            hit = (
+                await self._value("globalThis.wasHit?.() ?? true") is not False
+            )  # a link leads to a page without the function
 
     async def type(self, text: str) -> None:
         """Put text where the focus is, as a paste or a keyboard does."""

@@ -24,8 +24,8 @@ import asyncpg
 from tests.support.ports import free_port
 
 DATABASE_URL_VARIABLE = "MOORINGS_TEST_DATABASE_URL"
-START_DEADLINE_S = 30
-STOP_DEADLINE_S = 10
+START_DEADLINE_S = 60
+STOP_DEADLINE_S = 60
 TESTS_SETTINGS = {
     "fsync": "off",
     "max_connections": "200",

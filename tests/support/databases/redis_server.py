@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.ports import free_port
 
-START_DEADLINE_S = 10
+START_DEADLINE_S = 60
 
 
 def redis_binary() -> str | None:

@@ -31,8 +31,8 @@ from tests.support.ports import free_port
 # Every client would load the machine's certificates anew, and no gateway here speaks TLS.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 MOORINGS = str(Path(sys.executable).with_name("moorings"))
-START_DEADLINE_S = 20
-STOP_DEADLINE_S = 20
+START_DEADLINE_S = 60
+STOP_DEADLINE_S = 60
 CREDENTIALS = {"s3_access_key": "AKIATESTTESTTESTTEST", "s3_secret_key": "a-secret-key-of-the-tests"}
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "s3": {"s3_bucket_name": "nightly", "custom_s3_region": "us-west-2", "path_style_endpoint": False, **CREDENTIALS},
@@ -170,7 +170,7 @@ class Gateway:
             yield
 
     async def new_user(self, abilities: Iterable[str] = ("*",)) -> Account:
-        """A user nobody else knows, with one token of these abilities and one of all."""
+        """A new user, with one token of these abilities and one of all."""
         async with self.models():
             user = await accounts.create_user(email=f"{uuid4().hex}@example.com", name="Test")
             token = await accounts.issue_token(user, name="test", abilities=abilities)

@@ -54,10 +54,10 @@ class Served:
         """The requests that the fast path can replay, the least recently used first."""
         return self.fast_path.prepared_requests._entries
 
-    async def ask_standard(self, wire: bytes) -> Answer:
-        """The standard path's answer to a request; what the fast path knew of any request is forgotten."""
+    async def ask_standard(self, sent: bytes) -> Answer:
+        """The standard path's answer to a request; the fast path starts without any prepared request."""
         self.fast_path.prepared_requests = PreparedRequests()
-        return await self.ask(wire)
+        return await self.ask(sent)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Talk]:
@@ -68,10 +68,10 @@ class Served:
         finally:
             writer.close()
 
-    async def ask(self, wire: bytes) -> Answer:
+    async def ask(self, sent: bytes) -> Answer:
         """The response to one request, on a connection of its own."""
         async with self.connection() as talk:
-            return await talk.ask(wire)
+            return await talk.ask(sent)
 
 
 class Talk:

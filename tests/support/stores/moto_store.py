@@ -18,7 +18,7 @@ from models.vault.secret import Secret
 from tests.support.gateway.gateway import environment
 from tests.support.ports import free_port
 
-START_DEADLINE_S = 20
+START_DEADLINE_S = 60
 _MANY = "1000000"
 
 
