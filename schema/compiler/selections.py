@@ -18,6 +18,11 @@ from graphql import (
     VariableNode,
 )
 
+MAX_COLLECTED = 1_500
+"""Selections that are visited for one operation, each time a fragment is spread. Fragments that spread each other make
+millions of them from a short document; an operation beyond this is executed by graphql-core, which visits only what the
+response has."""
+
 Condition = frozenset[tuple[str, bool]]
 """Variables of `@skip` and `@include`, each with the value it must have; empty means always."""
 ALWAYS: Condition = frozenset()
@@ -47,6 +52,7 @@ class Selections:
     def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._schema = schema
         self._fragments = fragments
+        self._collected = 0
         self.tested: set[str] = set()
         """The variables of all conditions; null is refused in each, even where no field depends on it."""
 
@@ -66,6 +72,9 @@ class Selections:
         found: dict[str, Selected],
         seen: dict[str, Condition],
     ) -> None:
+        self._collected += len(set_.selections)
+        if self._collected > MAX_COLLECTED:
+            raise NotCompilable("more selections than are compiled")
         for node in set_.selections:
             condition = self._condition(node.directives or (), outer)
             if condition is None:

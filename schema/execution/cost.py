@@ -51,17 +51,14 @@ class OperationCost:
         self._sizes = tuple(sorted(_size_variables(document)))
         self._known: dict[tuple[Any, ...], int] = {}
 
-    def is_within(self, most: int, variables: Mapping[str, Any]) -> bool:
-        """Whether it costs `most` or less."""
-        return self._of(variables) <= most
-
     def require(self, most: int, variables: Mapping[str, Any]) -> None:
         """Raise `LimitExceeded` when it costs more than `most`."""
-        cost = self._of(variables)
+        cost = self.of(variables)
         if cost > most:
             raise LimitExceeded(f"The operation costs {cost}, and {most} is allowed; ask for smaller pages.")
 
-    def _of(self, variables: Mapping[str, Any]) -> int:
+    def of(self, variables: Mapping[str, Any]) -> int:
+        """The cost with these variables."""
         sizes = tuple(variables.get(name, _ABSENT) for name in self._sizes)
         if not all(isinstance(size, int | None) or size is _ABSENT for size in sizes):
             return cost_of(self._document, self._operation, variables)

@@ -1,15 +1,15 @@
-"""Runs documents on graphql-core: parse, limit, validate once per text; coerce, charge and execute once per request.
+"""Executes documents: parses, limits and validates once per document; coerces variables and counts cost per request.
 
-Not `strawberry.Schema.execute`: that repeats whole inputs in coercion errors, logs them, and offers no place between
-parsing and validating, where a hostile document has to be stopped.
+In place of `strawberry.Schema.execute`, which repeats whole inputs in coercion errors, logs them, and has no step
+between parsing and validation, where the limits of a document must be checked.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from sys import getsizeof
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,22 +25,31 @@ from graphql import (
     subscribe,
 )
 
+from models.errors import Unauthenticated
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
+from schema.execution.bounded_memo import BoundedMemo
 from schema.execution.coercion import variable_errors
 from schema.execution.document_limits import LimitExceeded, check_size, selected_fields
 from schema.execution.executor import Executor
-from schema.execution.prepared import Prepared
+from schema.execution.prepared import DocumentKey, Prepared
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 
-MAX_DOCUMENTS = 1_000
-MAX_CHARACTERS = 500_000
-"""Of all kept documents together: one of the worst sort takes two hundred times its length."""
+MAX_DOCUMENT_BYTES = 96 * 2**20
+BYTES_PER_CHARACTER = 200
+"""The memory of a prepared document, at most, for each character of its text."""
+MAX_REFUSED_BYTES = 2 * 2**20
+ERROR_BYTES = 1_000
+"""The memory of one formatted error, at most."""
+MAX_INTROSPECTION_BYTES = 4 * 2**20
+"""Some fifty responses to the introspection query of the usual tools."""
+EXPENSIVE = 500
+"""The cost from which an operation is compiled for its first request: compiling takes less time than it saves."""
 CHECK_S = 4.0
-"""Beyond the time of other operations: a check has ten seconds, and may have to wait for its turn before."""
+"""Added to the time limit of an operation with a check, which has ten seconds of its own and may wait in a queue."""
 Answer = dict[str, Any]
 
 
@@ -53,46 +62,78 @@ class NotExecuted(Exception):
 
 
 class ResponseText(NamedTuple):
-    """An answer in JSON; `is_whole` says that it has no errors."""
+    """A response in JSON; `is_whole` if it has no errors."""
 
     text: bytes
     is_whole: bool
 
     @classmethod
     def of(cls, answer: Answer) -> ResponseText:
-        """An answer of graphql-core's."""
+        """The text of a response of graphql-core."""
         return cls(text=orjson.dumps(answer), is_whole="errors" not in answer)
 
 
 class Engine:
-    """The schema, its limits, and the documents it has seen."""
+    """The schema, the limits, and memos of what depends on a document alone, each bounded by bytes."""
 
     def __init__(self, limits: Limits, *, introspection: bool = True) -> None:
         self.limits = limits
         self._introspection = introspection
         self._strawberry = make_schema()
         self._schema: GraphQLSchema = self._strawberry._schema
-        self._kept: OrderedDict[tuple[str, str | None], Prepared] = OrderedDict()
-        self._kept_characters = 0
+        self._documents: BoundedMemo[DocumentKey, Prepared] = BoundedMemo(MAX_DOCUMENT_BYTES)
+        self._refused: BoundedMemo[tuple[DocumentKey, bool], list[dict[str, Any]]] = BoundedMemo(MAX_REFUSED_BYTES)
+        self._introspections: BoundedMemo[tuple[DocumentKey, bytes], bytes] = BoundedMemo(MAX_INTROSPECTION_BYTES)
 
-    def prepare(self, text: str, operation_name: str | None) -> Prepared:
-        """Parse, limit and validate; raises `NotExecuted`. A valid document is kept with its operation."""
+    def prepare(self, text: str, operation_name: str | None, *, is_anonymous: bool = False) -> Prepared:
+        """Parse, limit and validate a document, or find it in the memo.
+
+        Raises `NotExecuted`, from a memo too where the document was refused before, and `Unauthenticated` for an
+        anonymous request of more than introspection, before the document is validated.
+        """
         key = (text, operation_name)
-        prepared = self._kept.get(key)
+        prepared = self._documents.get(key)
         if prepared is None:
-            prepared = self._prepare(text, operation_name)
-            self._kept[key] = prepared
-            self._kept_characters += len(text)
-            while len(self._kept) > MAX_DOCUMENTS or self._kept_characters > MAX_CHARACTERS:
-                (oldest, _), _ = self._kept.popitem(last=False)
-                self._kept_characters -= len(oldest)
-        else:
-            self._kept.move_to_end(key)
+            errors = self._refused.get((key, is_anonymous))
+            if errors is not None:
+                raise NotExecuted(*errors)
+            try:
+                prepared = self._prepare(key, is_anonymous=is_anonymous)
+            except NotExecuted as refused:
+                errors = refused.answer["errors"]
+                self._refused.put((key, is_anonymous), errors, getsizeof(text) + ERROR_BYTES * len(errors))
+                raise
+            self._documents.put(key, prepared, BYTES_PER_CHARACTER * len(text))
+        elif is_anonymous and not prepared.only_introspects:
+            raise Unauthenticated
         return prepared
+
+    def introspection(self, text: str, operation_name: str | None, variables: Mapping[str, Any]) -> bytes | None:
+        """The response to a request of introspection alone that was executed before; None if it is not in the memo."""
+        prepared = self._documents.get((text, operation_name))
+        if prepared is None or not prepared.only_introspects:
+            return None
+        return self._introspections.get(_introspection_key(prepared, variables))
 
     async def run(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
         """Execute a query or a mutation; raises `NotExecuted` when the variables do not fit or cost too much."""
-        self._admit(prepared, variables)
+        if prepared.only_introspects:
+            answer: Answer = orjson.loads((await self._introspect(prepared, variables, context)).text)
+            return answer
+        return await self._execute(prepared, variables, context)
+
+    async def _introspect(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> ResponseText:
+        key = _introspection_key(prepared, variables)
+        text = self._introspections.get(key)
+        if text is not None:
+            return ResponseText(text=text, is_whole=True)
+        response = ResponseText.of(await self._execute(prepared, variables, context))
+        if response.is_whole:
+            self._introspections.put(key, response.text, len(response.text) + getsizeof(prepared.key[0]))
+        return response
+
+    async def _execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
+        self._require_fit(prepared, variables)
         allowed_s = self.limits.execution_s + (CHECK_S if prepared.checks else 0)
         try:
             async with asyncio.timeout(allowed_s):
@@ -102,19 +143,22 @@ class Engine:
             return _timed_out(allowed_s)
 
     def bind(self, prepared: Prepared, variables: Mapping[str, Any]) -> BoundOperation | None:
-        """The operation compiled, with these variables; None when only graphql-core can run it, or refuse it."""
-        compiled = prepared.compiled(self._strawberry)
-        if compiled is None or not prepared.cost.is_within(self.limits.cost, variables):
+        """The operation compiled and bound to these variables; None when graphql-core has to execute or refuse it."""
+        cost = prepared.cost.of(variables)
+        if cost > self.limits.cost:
             return None
-        return compiled.bind(variables)
+        compiled = prepared.compiled(self._strawberry, at_once=cost >= EXPENSIVE)
+        return None if compiled is None else compiled.bind(variables)
 
     async def write(
         self, bound: BoundOperation | None, prepared: Prepared, variables: Mapping[str, Any], context: Context
     ) -> ResponseText:
-        """Execute as `run` does, and write the answer in JSON: straight from rows, if `bind` could make that of it.
+        """Execute as `run` does, and return the response in JSON, written from rows if the operation is compiled.
 
-        A compiled query waits for nothing but its statements, and those have deadlines of their own.
+        A compiled query has no time limit: it waits for its statements alone, which have deadlines of their own.
         """
+        if bound is None and prepared.only_introspects:
+            return await self._introspect(prepared, variables, context)
         if bound is None:
             text = None
         elif prepared.type is OperationType.QUERY:
@@ -133,7 +177,7 @@ class Engine:
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context
     ) -> AsyncGenerator[Answer, None]:
         """Execute a subscription; raises `NotExecuted` when it does not begin."""
-        self._admit(prepared, variables)
+        self._require_fit(prepared, variables)
         options = self._options(prepared, variables, context)
         result: Any = subscribe(self._schema, prepared.document, **options)
         if not isinstance(result, ExecutionResult) and not hasattr(result, "__aiter__"):
@@ -142,7 +186,8 @@ class Engine:
             raise NotExecuted(*_answer(result)["errors"])
         return _answers(result)
 
-    def _prepare(self, text: str, operation_name: str | None) -> Prepared:
+    def _prepare(self, key: DocumentKey, *, is_anonymous: bool) -> Prepared:
+        text, operation_name = key
         if len(text.encode("utf-8", "surrogatepass")) > self.limits.document_bytes:
             raise NotExecuted(refusal(f"The document is larger than {self.limits.document_bytes} bytes.", Code.LIMIT))
         try:
@@ -152,6 +197,9 @@ class Engine:
         except (RecursionError, UnicodeError):
             raise NotExecuted(refusal("The document is not readable.", Code.PARSE_FAILED)) from None
         operation = _operation(document, operation_name)
+        prepared = Prepared(key, document, operation)
+        if is_anonymous and not prepared.only_introspects:
+            raise Unauthenticated
         try:
             check_size(document, operation, self.limits)
         except LimitExceeded as error:
@@ -159,12 +207,11 @@ class Engine:
         errors = errors_in(self._schema, document)
         if errors:
             raise NotExecuted(*errors)
-        prepared = Prepared(document, operation)
         if not self._introspection and _asks_for_schema(document):
             raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
         return prepared
 
-    def _admit(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
+    def _require_fit(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
         wrong = variable_errors(self._schema, prepared.operation, variables, at_most=MAX_ERRORS)
         if wrong:
             raise NotExecuted(*(refusal(message, Code.BAD_USER_INPUT) for message in wrong))
@@ -196,6 +243,13 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     else:
         message = "The document has no operation of that name, or several."
     raise NotExecuted(refusal(message, Code.VALIDATION_FAILED))
+
+
+def _introspection_key(prepared: Prepared, variables: Mapping[str, Any]) -> tuple[DocumentKey, bytes]:
+    """The document and those variables that the operation declares."""
+    declared = (definition.variable.name.value for definition in prepared.operation.variable_definitions or ())
+    values = {name: variables[name] for name in declared if name in variables}
+    return prepared.key, orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
 
 
 def _asks_for_schema(document: DocumentNode) -> bool:

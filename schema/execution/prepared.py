@@ -1,4 +1,4 @@
-"""A document that is valid, with the operation of it that was asked for and what is worth remembering about it."""
+"""A valid document with one of its operations, and what is computed once for all requests that send it."""
 
 from __future__ import annotations
 
@@ -13,37 +13,53 @@ from schema.execution.cost import OperationCost
 from schema.execution.document_limits import CHECKS, fragments_of, root_fields
 
 _COMPILERS = {OperationType.QUERY: compile_query, OperationType.MUTATION: compile_mutation}
+DocumentKey = tuple[str, str | None]
+"""The text of a document and the name of the operation."""
 logger = logging.getLogger("moorings.graphql")
 
 
 class Prepared:
-    """An operation ready to run. Shared by all requests that send the same document."""
+    """An operation ready to be executed. Shared by all requests that send the same document."""
 
-    __slots__ = ("_compiled", "_times_asked", "checks", "cost", "document", "only_introspects", "operation", "type")
+    __slots__ = (
+        "_compiled",
+        "_is_compiled",
+        "_times_asked",
+        "checks",
+        "cost",
+        "document",
+        "key",
+        "only_introspects",
+        "operation",
+        "type",
+    )
 
-    def __init__(self, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    def __init__(self, key: DocumentKey, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        self.key = key
         self.document = document
         self.operation = operation
         self.type: OperationType = operation.operation
         self.cost = OperationCost(document, operation)
-        # Nothing but the schema, which needs no token.
+        # Such an operation needs no token, and its response depends on the document and the variables alone.
         self.only_introspects = all(
             isinstance(node, FieldNode) and node.name.value.startswith("__")
             for node in operation.selection_set.selections
         )
-        # Whether it waits for a store, which may take its time.
+        # A check waits for a store, and has a longer deadline.
         self.checks = any(field.name.value in CHECKS for field in root_fields(operation, fragments_of(document)))
         self._compiled: CompiledOperation | None = None
+        self._is_compiled = False
         self._times_asked = 0
 
-    def compiled(self, schema: strawberry.Schema) -> CompiledOperation | None:
-        """The operation compiled, from the second time on: most documents that come once never come again.
+    def compiled(self, schema: strawberry.Schema, *, at_once: bool = False) -> CompiledOperation | None:
+        """The operation compiled, from the second request on, or `at_once`: most documents are sent only once.
 
-        None for subscriptions, and for an operation that only graphql-core can run.
+        None for subscriptions, and for an operation that only graphql-core can execute.
         """
         self._times_asked += 1
         compile_ = _COMPILERS.get(self.type)
-        if self._times_asked == 2 and compile_ is not None:
+        if compile_ is not None and not self._is_compiled and (at_once or self._times_asked >= 2):
+            self._is_compiled = True
             try:
                 self._compiled = compile_(schema, self.operation, fragments_of(self.document))
             except NotCompilable as reason:

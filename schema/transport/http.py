@@ -76,6 +76,11 @@ class GraphQLView:
         scope, state = request.scope, request_state(request.scope)
         await authenticated(scope, self._authenticator, required=False)
         params = read_params(scope, body := await read_body(scope, request.receive))
+        if state.viewer is None:
+            text = self.engine.introspection(params.query, params.operation_name, params.variables)
+            if text is not None and media_type is not MediaType.EVENTS:
+                return _text(text, media_type)
+            await self._authenticator.count_failure(scope)  # what anonymous clients make the gateway compute is limited
         try:
             prepared = self._prepare(request, params, state.viewer)
         except NotExecuted as error:
@@ -119,11 +124,9 @@ class GraphQLView:
         return _text(written.text, media_type)
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
-        prepared = self.engine.prepare(params.query, params.operation_name)
+        prepared = self.engine.prepare(params.query, params.operation_name, is_anonymous=viewer is None)
         if request.method == "GET" and prepared.type is OperationType.MUTATION:
             raise BadRequest("A mutation must be sent by POST.", status=405, allow="POST")
-        if viewer is None and not prepared.only_introspects:
-            raise Unauthenticated
         return prepared
 
     async def _streamed(self, prepared: Prepared, params: Params, context: Context) -> AsyncGenerator[Answer, None]:

@@ -39,11 +39,12 @@ def prepared(text: str, name: str | None = None) -> Prepared:
 
 
 def charged(cost: OperationCost, variables: dict[str, Any]) -> int:
-    """What is charged, found out from the outside."""
-    most = 0
-    while not cost.is_within(most, variables):
-        most = most * 2 + 1
-    return next(n for n in range(most // 2, most + 1) if cost.is_within(n, variables))
+    """The cost, which a limit of just that allows and a limit of one less refuses."""
+    found = cost.of(variables)
+    cost.require(found, variables)
+    with pytest.raises(LimitExceeded):
+        cost.require(found - 1, variables)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -97,8 +98,7 @@ def test_what_is_remembered_is_what_would_be_worked_out() -> None:
         values = Values(random=random, facts=FACTS, is_troubled=True)
         for variables in [values.given(operation.variables) for _ in range(10)] * 2:
             wanted = cost_of(ready.document, ready.operation, variables)
-            assert ready.cost.is_within(wanted, variables)
-            assert not ready.cost.is_within(wanted - 1, variables)
+            assert charged(ready.cost, variables) == wanted
             costs.add(wanted)
     assert len(costs) > 20
 
@@ -125,7 +125,7 @@ def test_only_so_many_combinations_are_remembered() -> None:
     cost = prepared(LIST).cost
 
     for size in range(-3 * MAX_KNOWN, 3 * MAX_KNOWN):
-        assert cost.is_within(1 + 4 * min(max(size, 0), 100), {"n": size})
+        assert cost.of({"n": size}) == 1 + 4 * min(max(size, 0), 100)
         assert len(cost._known) <= MAX_KNOWN
 
 

@@ -171,6 +171,29 @@ async def test_a_forged_client_address_does_not_escape_the_count(limited: Gatewa
     assert_too_many(refused, FAILURES)
 
 
+async def test_what_anonymous_clients_make_the_gateway_compute_is_counted(limited: Gateway) -> None:
+    """Introspection that was executed before is not computed again, and is still served when the count is full."""
+    account = await limited.new_user()
+
+    async with calling_from(limited, "127.0.1.5") as client, calling_from(limited, "127.0.1.6") as neighbour:
+
+        async def introspect(name: str, by: httpx.AsyncClient = client) -> httpx.Response:
+            return await by.post("/graphql", json={"query": f'{{ __type(name: "{name}") {{ name }} }}'})
+
+        computed = [await introspect(f"Type{n}") for n in range(FAILURES)]
+        beyond = await introspect("Another")
+        unknown = await client.post("/graphql", json={"query": "{ viewer { id } }"})
+        again = await introspect("Type3")
+        elsewhere = await introspect("Another", neighbour)
+        valid = await client.post("/graphql", json={"query": "{ viewer { id } }"}, headers=bearer(account))
+
+    assert [answer.json() for answer in computed] == [{"data": {"__type": None}}] * FAILURES
+    for answer in (beyond, unknown):
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (429, "RATE_LIMITED")
+        assert 1 <= int(answer.headers["retry-after"]) <= WINDOW_S
+    assert [answer.status_code for answer in (again, elsewhere, valid)] == [200, 200, 200]
+
+
 async def test_off_means_off(gateway: Gateway) -> None:
     """No count, no header, and no limit of failures either."""
     account = await gateway.new_user()
