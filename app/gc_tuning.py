@@ -1,7 +1,7 @@
-"""Tells the garbage collector what a process that serves is like: much that lives for ever, little that needs it.
+"""Tunes the garbage collector for a process that serves: many objects live as long as it, few need the collector.
 
-By default it looks through everything that start-up made again and again, in the middle of requests. What a request
-makes is freed by its reference counts; only what refers to itself in a circle has to be looked for, now and then.
+By default the collector traverses everything that start-up made again and again, in the middle of requests. What a
+request makes is freed by its reference counts; only reference cycles have to be searched for, now and then.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 
 YOUNG_OBJECTS = 20_000
-"""How many more containers there are than before when the young ones are looked through; Python's own is 700."""
+"""The threshold of the first generation: containers made since the last collection and not freed. Python's is 700."""
 
 
 def settle() -> None:

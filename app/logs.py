@@ -1,4 +1,4 @@
-"""What the process writes about itself, for people or as JSON lines; libraries that write values are kept quiet."""
+"""The process's log, as text for people or as JSON lines; libraries that log values are limited to warnings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from models.error_report import where
 
 QUIET = ("tortoise", "tortoise.db_client", "aiosqlite", "asyncio", "asyncpg", "httpx", "httpcore", "hpack", "limits")
-"""Their DEBUG lines carry statements with values or whole requests, and their INFO lines tell a user nothing."""
+"""Their DEBUG lines carry statements with values or whole requests, and their INFO lines do not help an operator."""
 
 
 class _JSONLines(logging.Formatter):

@@ -1,4 +1,4 @@
-"""The forms that settings have: each reads the text of a variable, or raises ValueError with the form it wants."""
+"""The types of settings: each function reads the text of a variable, or raises ValueError with the form it wants."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def number_up_to(most: float) -> Callable[[str], float]:
 
 
 def truth(text: str) -> bool:
-    """`true` or `false`, or another word for it."""
+    """`true`, `false`, or one of their usual synonyms."""
     value = _TRUTHS.get(text.strip().lower())
     if value is None:
         raise ValueError("it wants true or false")
@@ -55,7 +55,7 @@ def truth(text: str) -> bool:
 
 
 def log_level(text: str) -> str:
-    """A level, however it is written."""
+    """A log level, in any case."""
     level = text.strip().upper()
     if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValueError("it wants DEBUG, INFO, WARNING or ERROR")
@@ -63,7 +63,7 @@ def log_level(text: str) -> str:
 
 
 def log_format(text: str) -> str:
-    """For people or for machines."""
+    """`console` for people, `json` for programs."""
     if text not in ("console", "json"):
         raise ValueError("it wants console or json")
     return text
@@ -80,7 +80,7 @@ def base_url(text: str) -> str:
     wanted = ValueError("it wants an absolute URL such as https://backups.example.com")
     try:
         parts = urlsplit(text)
-    except ValueError:  # brackets around what is no address; its message would show it
+    except ValueError:  # brackets around no address; the message of this error would contain the value
         raise wanted from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise wanted
@@ -88,7 +88,7 @@ def base_url(text: str) -> str:
 
 
 def host_names(text: str) -> tuple[str, ...]:
-    """At least one, in small letters."""
+    """At least one host name, lower-cased."""
     hosts = _parts(text)
     if not hosts or not all(re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host) for host in hosts):
         raise ValueError("it wants host names or addresses without port, separated by commas")
@@ -96,7 +96,7 @@ def host_names(text: str) -> tuple[str, ...]:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Schemes with hosts, as a browser names them."""
+    """Origins: scheme, host and optional port, as in a browser's Origin header."""
     found = _parts(text)
     if not all(re.fullmatch(r"https?://[^/?#@\s*]+", origin) for origin in found):
         raise ValueError("it wants origins such as https://app.example.com, separated by commas, never *")
@@ -104,7 +104,7 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 def networks(text: str) -> tuple[str, ...]:
-    """Addresses too."""
+    """Networks, or single addresses."""
     found = _parts(text)
     for network in found:
         try:
@@ -129,7 +129,7 @@ def rate(text: str) -> str:
 
 
 def count_storage(text: str) -> str:
-    """Where counts are kept."""
+    """The URL of the storage of rate limit counts."""
     if not re.fullmatch(r"memory://|rediss?://\S+", text):
         raise ValueError("it wants memory:// or redis://host:port")
     return text

@@ -1,4 +1,4 @@
-"""The settings, all from the environment with the prefix MOORINGS_; every complaint names the variable and its form."""
+"""The settings, all from the environment with the prefix MOORINGS_; errors name the variable and the form it wants."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from app import setting_types as forms
+from app import setting_types as types
 from app.database import DatabaseAddress, parse_address
 from models.accounts.accounts import parse_duration
 from models.vault.secret import Secret
@@ -33,50 +33,50 @@ class Settings:
     """The description of each field is its line in `.env.example`; `read` makes its value of a variable's text."""
 
     database_url: str = _setting(
-        "sqlite:///moorings.db", "sqlite:///relative.db, sqlite:////absolute.db or postgresql://…", forms.database_url
+        "sqlite:///moorings.db", "sqlite:///relative.db, sqlite:////absolute.db or postgresql://…", types.database_url
     )
     secret_keys: Secret | None = _setting(  # noqa: RUF009 - it makes a field
         None, "id:base64,… newest first; made beside the SQLite file when unset, required with PostgreSQL", Secret
     )
-    public_url: str | None = _setting(None, "the base of links, such as https://backups.example.com", forms.base_url)
+    public_url: str | None = _setting(None, "the base of links, such as https://backups.example.com", types.base_url)
     allowed_hosts: tuple[str, ...] = _setting(
         ("localhost", "127.0.0.1", "[::1]"),
-        "names a request may call this gateway, without port; * is any",
-        forms.host_names,
+        "names in the Host header of requests, without port; * allows any",
+        types.host_names,
     )
-    cors_origins: tuple[str, ...] = _setting((), "origins whose pages may call the API; none when empty", forms.origins)
+    cors_origins: tuple[str, ...] = _setting((), "origins whose pages may call the API; none when empty", types.origins)
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "addresses or networks whose X-Forwarded-* headers are believed", forms.networks
+        (), "addresses or networks whose X-Forwarded-* headers are trusted", types.networks
     )
-    rate_limit: str = _setting("600/minute", "requests per user, such as 60/minute, or off", forms.rate)
+    rate_limit: str = _setting("600/minute", "requests per user, such as 60/minute, or off", types.rate)
     rate_limit_storage: str = _setting(
-        "memory://", "memory:// counts per process, redis://… exactly", forms.count_storage
+        "memory://", "memory:// counts per process, redis://… exactly", types.count_storage
     )
     s3_allow: tuple[str, ...] = _setting(
         (),
         "private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000",
-        forms.allow_rules,
+        types.allow_rules,
     )
     check_interval: str = _setting(
-        "6h", "how often each destination is checked, such as 6h or 30m, or off for only when asked", forms.interval
+        "6h", "how often each destination is checked, such as 6h or 30m, or off for only on request", types.interval
     )
-    max_body_bytes: int = _setting(1_048_576, "the largest request body, in bytes", forms.integer(1_024, 1_073_741_824))
+    max_body_bytes: int = _setting(1_048_576, "the largest request body, in bytes", types.integer(1_024, 1_073_741_824))
     response_cache_bytes: int = _setting(
-        67_108_864, "memory of each process for finished answers; 0 is off", forms.integer(0, 1_099_511_627_776)
+        67_108_864, "memory of each process for cached responses; 0 is off", types.integer(0, 1_099_511_627_776)
     )
-    introspection: bool = _setting(True, "whether GraphQL shows its schema, true or false", forms.truth)
-    explorer: bool = _setting(True, "whether there are GraphiQL and the REST reference, true or false", forms.truth)
-    graphql_max_depth: int = _setting(15, "levels of fields in one document", forms.integer(1, 100))
-    graphql_max_aliases: int = _setting(30, "aliases in one document", forms.integer(0, 10_000))
-    graphql_max_root_fields: int = _setting(20, "fields at the root of one operation", forms.integer(1, 10_000))
-    graphql_max_directives: int = _setting(50, "directives in one document", forms.integer(0, 10_000))
-    graphql_max_tokens: int = _setting(2_000, "tokens of one document", forms.integer(10, 1_000_000))
-    graphql_max_document_bytes: int = _setting(65_536, "bytes of one document", forms.integer(100, 10_000_000))
-    graphql_max_cost: int = _setting(5_000, "cost of one operation, a field being 1", forms.integer(1, 10_000_000))
-    graphql_execution_seconds: float = _setting(10.0, "time one operation may take", forms.number_up_to(15))
-    graphql_max_subscriptions: int = _setting(100, "operations open on one WebSocket", forms.integer(1, 10_000))
-    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", forms.log_level)
-    log_format: str = _setting("console", "console or json", forms.log_format)
+    introspection: bool = _setting(True, "whether GraphQL shows its schema, true or false", types.truth)
+    explorer: bool = _setting(True, "whether there are GraphiQL and the REST reference, true or false", types.truth)
+    graphql_max_depth: int = _setting(15, "levels of fields in one document", types.integer(1, 100))
+    graphql_max_aliases: int = _setting(30, "aliases in one document", types.integer(0, 10_000))
+    graphql_max_root_fields: int = _setting(20, "fields at the root of one operation", types.integer(1, 10_000))
+    graphql_max_directives: int = _setting(50, "directives in one document", types.integer(0, 10_000))
+    graphql_max_tokens: int = _setting(2_000, "tokens of one document", types.integer(10, 1_000_000))
+    graphql_max_document_bytes: int = _setting(65_536, "bytes of one document", types.integer(100, 10_000_000))
+    graphql_max_cost: int = _setting(5_000, "cost of one operation, a field being 1", types.integer(1, 10_000_000))
+    graphql_execution_seconds: float = _setting(10.0, "time one operation may take", types.number_up_to(15))
+    graphql_max_subscriptions: int = _setting(100, "operations open on one WebSocket", types.integer(1, 10_000))
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", types.log_level)
+    log_format: str = _setting("console", "console or json", types.log_format)
 
     @property
     def address(self) -> DatabaseAddress:
@@ -90,7 +90,7 @@ class Settings:
 
     @property
     def check_every(self) -> timedelta | None:
-        """How often each destination is checked; None is only when somebody asks."""
+        """How often each destination is checked; None: only on request."""
         return None if self.check_interval == "off" else parse_duration(self.check_interval)
 
     @property
@@ -112,19 +112,19 @@ class Settings:
 def load_settings() -> Settings:
     """Read the environment; raises `SettingsRefused` with one sentence per variable that is wrong, never its value."""
     texts = {name.upper(): text for name, text in os.environ.items()}
-    given: dict[str, Any] = {}
-    complaints: list[str] = []
+    values: dict[str, Any] = {}
+    errors: list[str] = []
     for each in fields(Settings):
         variable = PREFIX + each.name.upper()
         text = texts.get(variable)
-        if text:  # one that is empty is as good as unset
+        if text:  # an empty one counts as unset
             try:
-                given[each.name] = each.metadata["read"](text)
+                values[each.name] = each.metadata["read"](text)
             except ValueError as error:
-                complaints.append(f"{variable} is not right: {error}.")
-    if complaints:
-        raise SettingsRefused(" ".join(complaints))
-    settings = Settings(**given)
+                errors.append(f"{variable} is not right: {error}.")
+    if errors:
+        raise SettingsRefused(" ".join(errors))
+    settings = Settings(**values)
     if settings.address.engine == "postgresql" and settings.secret_keys is None:
         raise SettingsRefused(
             "MOORINGS_SECRET_KEYS is required with PostgreSQL: it wants id:base64, and `moorings keys generate` "
@@ -134,13 +134,13 @@ def load_settings() -> Settings:
 
 
 def unknown_variables() -> list[str]:
-    """Variables with our prefix that no setting reads: probably a slip of the pen."""
+    """Variables with the prefix that no setting reads: probably misspelt."""
     known = {PREFIX + each.name.upper() for each in fields(Settings)} | TEST_ONLY
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
 def share_metrics(directory: str | None) -> None:
-    """Let the processes that start from now on count in this directory together; with None each counts by itself.
+    """Let the processes that start from now on share their metrics in this directory; with None each has its own.
 
     It is prometheus-client that reads this variable, when it is imported.
     """
@@ -150,5 +150,5 @@ def share_metrics(directory: str | None) -> None:
 
 
 def metrics_directory() -> str | None:
-    """Where this process counts together with others, if it does."""
+    """The directory in which this process shares its metrics, or None."""
     return os.environ.get(_METRICS_DIRECTORY)

@@ -36,7 +36,7 @@ program = _Program(
 
 
 def run() -> None:
-    """Run the command that was typed."""
+    """Run the command in `sys.argv`."""
     try:
         sys.exit(program.main(prog_name="moorings", standalone_mode=False))
     except click.ClickException as mistake:
@@ -51,6 +51,6 @@ def run() -> None:
 
 
 def refuse(sentence: str) -> None:
-    """Say why not, and exit with 1."""
+    """Print the sentence of a refusal, and exit with 1."""
     print(f"moorings: {sentence}", file=sys.stderr)
     sys.exit(1)

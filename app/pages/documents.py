@@ -19,7 +19,7 @@ _SCHEMA = Path(schema.__file__).parent
 
 
 class Document:
-    """Bytes that change with the version only; a client that has them is told so."""
+    """Bytes that change with the version only; a client that has them gets a 304."""
 
     def __init__(self, content: bytes, media_type: str) -> None:
         self._content = content
@@ -34,7 +34,7 @@ class Document:
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
-    """Open to everybody, as introspection is; without introspection the schema is not shown here either."""
+    """Served without a token, as introspection is; without introspection the schema is not shown here either."""
     openapi = orjson.dumps(describe(urlsplit(settings.public_url or "").path or "/"), option=orjson.OPT_INDENT_2)
     documents = {"/api/openapi.json": Document(openapi, "application/json")}
     if settings.introspection:

@@ -1,6 +1,6 @@
 """Serves what `explorer/` builds: GraphiQL, the REST reference, and their assets.
 
-The pages run under a policy that lets in nothing of another origin and no script that is written into a page.
+The pages run under a policy that allows nothing of another origin and no script that is written into a page.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`/`: one page that says what this is, whether it works, and where to go. It needs no script and no build."""
+"""`/`: one page that says what this is, whether it works, and what else is served. It needs no script and no build."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _POLICY = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Somewhere to go from here, by its path; a page is for people, anything else rather for programs."""
+    """A link, by its path; a page is for people, anything else for programs."""
 
     path: str
     name: str

@@ -1,4 +1,4 @@
-"""Hangs what people open in a browser behind the doors, so that it costs them nothing."""
+"""The routes of pages and documents for browsers, behind those of the APIs, whose matching they do not slow down."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from app.pages.front_page import FrontPage
 from app.settings import Settings
 
 
-def with_pages(doors: Sequence[BaseRoute], settings: Settings, explorer: Explorer) -> list[BaseRoute]:
-    """The routes of the doors, and behind them those of the documents, the explorer and the front page."""
-    routes = [*doors, *documents.routes(settings)]
+def with_pages(api_routes: Sequence[BaseRoute], settings: Settings, explorer: Explorer) -> list[BaseRoute]:
+    """The routes of the APIs, and behind them those of the documents, the explorer and the front page."""
+    routes = [*api_routes, *documents.routes(settings)]
     served = {route.path for route in routes if isinstance(route, Route)}
     shown = served | {"/api/docs"} if explorer.sentence is None else served - {"/graphql"}
     return [

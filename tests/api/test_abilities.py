@@ -105,7 +105,7 @@ async def test_abilities_are_those_of_the_token_and_not_of_the_user(gateway: Gat
     """The same user sees more with another token, at once."""
     account = await holder_of(gateway, Ability.CREATE)
 
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url) as client:
         statuses = [
             (await client.get(LIST, headers={"authorization": f"Bearer {token}"})).status_code
             for token in (account.token, account.full_token)

@@ -156,7 +156,7 @@ async def test_a_query_with_errors_a_post_and_a_stream_have_no_tag(gateway: Gate
             await client.post("/graphql", json=named),
             await client.get("/graphql", params=named, headers={"accept": "text/event-stream"}),
         ]
-    async with httpx.AsyncClient(base_url=gateway.url) as anonymous:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url) as anonymous:
         answers.append(await anonymous.get("/graphql", params={"query": "{ __typename }"}))
 
     assert [answer.status_code for answer in answers] == [200] * 5

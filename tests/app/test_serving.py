@@ -22,7 +22,7 @@ from tests.support.gateway.gateway import MOORINGS, Gateway, environment
 from tests.support.ports import free_port
 
 STOPS_WITHIN_S = 5.0
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 SIGNALS = {"sqlite": signal.SIGTERM, "postgresql": signal.SIGINT}
 """What ends a gateway in a test that runs once per engine; the engine has no part in it."""
 

@@ -52,7 +52,7 @@ async def test_nobody_gets_a_stream_without_a_token(gateway: Gateway) -> None:
     """The answer is 401, as for a token that is wrong, whatever the client accepts."""
     document = {"query": "subscription { backupDestinationEvents { id } }"}
 
-    async with httpx.AsyncClient(base_url=gateway.url, headers={"accept": "text/event-stream"}) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url, headers={"accept": "text/event-stream"}) as client:
         answer = await client.post("/graphql", json=document)
 
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")

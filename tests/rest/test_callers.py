@@ -55,7 +55,7 @@ def assert_nobody(answer: httpx.Response) -> None:
 
 async def test_without_a_valid_token_every_operation_is_a_401(gateway: Gateway) -> None:
     """With `WWW-Authenticate`, on every method, whatever else is wrong with the request."""
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url) as client:
         for method, path in (("GET", LIST), ("POST", LIST), ("GET", f"{LIST}/1"), ("PUT", f"{LIST}/abc")):
             assert_nobody(await client.request(method, path, content=b"{"))
         assert_nobody(await client.delete("/backup-destinations/1/"))
@@ -67,7 +67,7 @@ async def test_what_is_only_close_to_a_token_stands_for_nobody(gateway: Gateway)
     """All refused in the same words, so that nothing can be learned from them."""
     account = await gateway.new_user()
 
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url) as client:
         for value in not_tokens(account).values():
             assert_nobody(await client.get(LIST, headers={} if value is None else {"authorization": value}))
         both = [("authorization", f"Bearer {account.token}")] * 2
@@ -79,7 +79,7 @@ async def test_a_token_is_accepted_without_its_id_and_in_any_case_of_the_scheme(
     account = await gateway.new_user()
     secret = account.token.partition("|")[2]
 
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url) as client:
         for value in (f"Bearer {secret}", f"bearer {account.token}", f"BEARER {account.token}"):
             assert (await client.get(LIST, headers={"authorization": value})).status_code == 200
 
@@ -88,7 +88,7 @@ async def test_a_token_in_the_query_or_the_body_is_no_token(gateway: Gateway) ->
     """Addresses end up in logs."""
     account = await gateway.new_user()
 
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url) as client:
         for name in ("access_token", "api_token", "token"):
             assert_nobody(await client.get(LIST, params={name: account.token}))
             assert_nobody(await client.post(LIST, data={name: account.token, **draft("local")}))

@@ -88,7 +88,7 @@ async def test_what_is_nowhere_is_a_404_in_json(gateway: Gateway) -> None:
     """Under `/api` there is never a page, with a token or without."""
     account = await gateway.new_user()
 
-    async with account.client() as client, httpx.AsyncClient(base_url=gateway.url) as anonymous:
+    async with account.client() as client, httpx.AsyncClient(timeout=60, base_url=gateway.url) as anonymous:
         for path in NOWHERE:
             for caller in (client, anonymous):
                 assert_refused(await caller.get(path, headers=BROWSER), 404)

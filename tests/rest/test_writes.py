@@ -25,7 +25,7 @@ JSON = {"content-type": "application/json"}
 SECRETS = ("access_key", "secret_key")
 EXACT_ENDPOINTS = [
     "https://s3.example.com/",
-    "HTTPS://S3.Example.COM:443/Path/?query=1&b=%2f",
+    "HTTPS://S3.Example.COM:443/Path/%2f/",
     "http://[2001:db8::1]:9000",
     "http://192.0.2.7:9000//double//",
     "https://bücher.example",

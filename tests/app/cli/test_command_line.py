@@ -136,7 +136,7 @@ async def test_a_user_and_a_token_made_beside_a_running_gateway_work_at_once(gat
     assert (issued.returncode, issued.stderr) == (0, "")
     assert re.fullmatch(r"[1-9][0-9]*\|mrg_[0-9A-Za-z]{46}\n", issued.stdout)
 
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url) as client:
         client.headers["Authorization"] = f"Bearer {issued.stdout.strip()}"
         assert (await client.get("/api/backup-destinations")).status_code == httpx.codes.OK
         refused = await client.post("/api/backup-destinations", json={"label": "A", "type": "local"})

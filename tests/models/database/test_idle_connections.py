@@ -16,7 +16,7 @@ from tests.support.databases.databases import migrated
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 PID = "SELECT pg_backend_pid() AS pid"
 
 

@@ -25,7 +25,7 @@ from tests.support.gateway.gateway import MOORINGS, Account, Gateway, environmen
 OLD, NEW = generate_key(), generate_key()
 OLD_ID, NEW_ID = OLD.partition(":")[0], NEW.partition(":")[0]
 RING = f"{NEW},{OLD}"
-DEADLINE_S = 20
+DEADLINE_S = 60
 RENEWED = f"SELECT count(*) AS n FROM backup_destinations WHERE secret_key LIKE 's1:{NEW_ID}:%'"  # noqa: S608
 
 HELD_UP = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -31,7 +31,7 @@ PARTIAL: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("customS3", {"region": "here"}, {"customRegion": "here"}, "region"),
     ("customS3", {"bucketName": " weekly ", "pathStyleEndpoint": True},
      {"bucketName": "weekly", "pathStyleEndpoint": True}, "bucket_name path_style_endpoint"),
-    ("customS3", {"endpoint": "http://[::1]:9000/a?b=C"}, {"endpoint": "http://[::1]:9000/a?b=C"}, "endpoint"),
+    ("customS3", {"endpoint": "http://[::1]:9000/a/C"}, {"endpoint": "http://[::1]:9000/a/C"}, "endpoint"),
     ("amazonS3", {"region": "eu-north-1", "label": "A amazonS3 destination"}, {"region": "eu-north-1"}, "region"),
     ("amazonS3", {"credentials": {"accessKey": "a2", "secretKey": "s2"}}, {}, "access_key secret_key"),
     ("local", {"label": "Weekly", "region": None, "credentials": None}, {"label": "Weekly"}, "label"),

@@ -126,7 +126,7 @@ async def test_the_status_follows_the_form_of_the_answer(told: str, account: Acc
 @pytest.mark.parametrize("token", ["nobody", f"1|mrg_{'a' * 46}"])
 async def test_a_token_of_nobody_is_told_so(accept: str, token: str, account: Account) -> None:
     """401 in every form, with the scheme to use."""
-    async with httpx.AsyncClient(base_url=account.gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=account.gateway.url) as client:
         answer = await client.post(
             PATH, json={"query": VIEWER}, headers={"accept": accept, "authorization": f"Bearer {token}"}
         )
@@ -139,7 +139,7 @@ async def test_a_token_of_nobody_is_told_so(accept: str, token: str, account: Ac
 
 async def test_without_a_token_only_the_schema_is_shown(account: Account) -> None:
     """Introspection is for everybody; one field beside it is not."""
-    async with httpx.AsyncClient(base_url=account.gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=account.gateway.url) as client:
         schema = await client.post(PATH, json={"query": "{ __schema { queryType { name } } __typename }"})
         mixed = await client.post(PATH, json={"query": "{ __schema { queryType { name } } viewer { id } }"})
         hidden = await client.post(PATH, json={"query": "{ __typename ... { viewer { id } } }"})

@@ -206,7 +206,7 @@ class Account:
         return httpx.AsyncClient(
             base_url=self.gateway.url,
             headers={"Authorization": f"Bearer {self.token}", **headers},
-            timeout=30,
+            timeout=60,
             verify=NO_TLS,
             limits=httpx.Limits(max_connections=50),
         )
@@ -214,7 +214,7 @@ class Account:
     async def create(self, kind: str = "custom_s3", **overrides: Any) -> int:
         """Make a destination of a type of the document and return its id; needs no ability."""
         body = {"label": f"A {kind} destination", "type": kind, **EXAMPLES[kind], **overrides}
-        async with httpx.AsyncClient(base_url=self.gateway.url, verify=NO_TLS) as client:
+        async with httpx.AsyncClient(timeout=60, base_url=self.gateway.url, verify=NO_TLS) as client:
             headers = {"Authorization": f"Bearer {self.full_token}"}
             answer = await client.post("/api/backup-destinations", json=body, headers=headers)
         assert answer.status_code == httpx.codes.CREATED, answer.text

@@ -15,7 +15,7 @@ from models.events.event_stream import EventStreams
 from models.vault.secret import Secret
 from tests.support.gateway.gateway import Gateway
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Connection:

@@ -32,7 +32,7 @@ from models.vault.vault import Vault
 from tests.support.api.destinations import events_of, stored
 from tests.support.gateway.gateway import Account, Gateway
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 LONG_AGO = "'2024-08-07 00:00:00+00:00'"
 
 

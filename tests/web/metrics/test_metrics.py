@@ -13,7 +13,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.app.test_serving import children, until
+from tests.app.test_serving import DEADLINE_S, children, until
 from tests.support.api.destinations import LIST, MISSING, at, draft
 from tests.support.gateway.gateway import Gateway
 
@@ -22,7 +22,7 @@ Labels = frozenset[tuple[str, str]]
 
 async def metrics_of(gateway: Gateway) -> dict[tuple[str, Labels], float]:
     """Every sample by its name and labels."""
-    async with httpx.AsyncClient(base_url=gateway.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url) as client:
         answer = await client.get("/metrics")
     assert answer.status_code == 200, answer.text
     return {
@@ -127,7 +127,7 @@ async def test_the_cache_says_how_often_it_knew(gateway: Gateway) -> None:
 
 async def test_metrics_are_for_whoever_reaches_them_whatever_the_host(gateway: Gateway) -> None:
     """As Prometheus calls, by address and without a token; HEAD as well."""
-    async with httpx.AsyncClient(base_url=gateway.url, headers={"host": "10.1.2.3:9"}) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=gateway.url, headers={"host": "10.1.2.3:9"}) as client:
         get, head, post = await client.get("/metrics"), await client.head("/metrics"), await client.post("/metrics")
 
     assert [get.status_code, head.status_code, post.status_code] == [200, 200, 405]
@@ -147,8 +147,8 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway
 
 async def until_so_many_serve(gateway: Gateway, workers: int) -> None:
     """Wait until so many processes serve, and those that did are gone."""
-    async with asyncio.timeout(20):
-        while (await metrics_of(gateway))[sample("moorings_processes")] != workers:  # noqa: ASYNC110 - nobody tells when a worker has begun
+    async with asyncio.timeout(DEADLINE_S):
+        while (await metrics_of(gateway))[sample("moorings_processes")] != workers:  # noqa: ASYNC110 - nothing announces that a worker has begun
             await asyncio.sleep(0.01)
 
 

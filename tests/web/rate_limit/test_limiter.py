@@ -29,7 +29,7 @@ def limited(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterato
 def calling_from(gateway: Gateway, address: str, **headers: str) -> httpx.AsyncClient:
     """A client whose connections come from that address of this machine; all of 127.0.0.0/8 is ours."""
     transport = httpx.AsyncHTTPTransport(local_address=address)
-    return httpx.AsyncClient(base_url=gateway.url, transport=transport, headers=headers)
+    return httpx.AsyncClient(timeout=60, base_url=gateway.url, transport=transport, headers=headers)
 
 
 def bearer(account: Account) -> dict[str, str]:
@@ -109,7 +109,7 @@ async def test_a_user_has_one_count_across_tokens_and_paths(limited: Gateway) ->
         (account.full_token, f"/backup-destinations/{MISSING}"),
     ]
 
-    async with httpx.AsyncClient(base_url=limited.url) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=limited.url) as client:
         answers = [await client.get(path, headers={"authorization": f"Bearer {token}"}) for token, path in calls]
         for token in (account.token, account.full_token):
             assert_too_many(await client.get(LIST, headers={"authorization": f"Bearer {token}"}), LIMIT)

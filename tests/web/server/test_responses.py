@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from web.server.protocol import HardenedProtocol
 
 PLAIN = [(b"content-type", b"text/plain"), (b"content-length", b"5")]
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
