@@ -61,7 +61,7 @@ types: $(SETUP_TEST) ## check the types
 
 .PHONY: drift
 drift: $(SETUP_TEST) ## check that the migrations still match the models
-	@$(BIN)/python -m pytest tests/models/migrations/test_migrations.py -k drift
+	@$(BIN)/python -m pytest tests/models/migrations -k drift
 
 .PHONY: check
 check: ## run the gate: tests, format, lint, types, drift

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from models.destinations.attributes import KINDS, Attribute, DestinationKind
+from models.destinations.attributes import KINDS, Attribute, DestinationKind, ValueType
 from models.destinations.row import FIELDS as FIELD_NAMES
 from models.destinations.row import DestinationRow
 from models.destinations.validation import cleaned
@@ -50,13 +50,13 @@ def raw_attributes(fields: Mapping[str, object]) -> dict[Attribute, object]:
 
 
 def _raw(attribute: Attribute, value: object) -> object:
-    match attribute:
-        case Attribute.KIND:
+    match attribute.rules.type:
+        case ValueType.KIND:
             value = cleaned(value)
             return _KINDS.get(value, value) if isinstance(value, str) else value
-        case Attribute.PATH_STYLE_ENDPOINT:
+        case ValueType.BOOLEAN:
             return _boolean(cleaned(value))
-        case _:
+        case ValueType.TEXT | ValueType.URL:
             return value
 
 

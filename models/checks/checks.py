@@ -101,15 +101,16 @@ class Checks:
         attributes = parse(raw, strict=True)
         _require_checkable(attributes.kind)
         await self._count(viewer.user_id)
-        if attributes.access_key is None or attributes.secret_key is None:
+        access_key, secret_key = attributes.secret(Attribute.ACCESS_KEY), attributes.secret(Attribute.SECRET_KEY)
+        if access_key is None or secret_key is None:
             raise DestinationNotCheckable
         target = ProbeTarget(
-            endpoint=attributes.endpoint,
-            region=attributes.region,
-            bucket_name=attributes.bucket_name or "",
-            path_style=bool(attributes.path_style_endpoint),
-            access_key=attributes.access_key,
-            secret_key=attributes.secret_key,
+            endpoint=attributes.text(Attribute.ENDPOINT),
+            region=attributes.text(Attribute.REGION),
+            bucket_name=attributes.text(Attribute.BUCKET_NAME) or "",
+            path_style=bool(attributes[Attribute.PATH_STYLE_ENDPOINT]),
+            access_key=access_key,
+            secret_key=secret_key,
         )
         async with self._slot(SLOT_WAIT_S):
             return self._counted(await self._prober.probe(target, depth))

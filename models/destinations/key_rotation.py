@@ -1,4 +1,4 @@
-"""Holds the vault's keys against the data: at start each proves itself and none may be missing; rotation re-seals."""
+"""Compares the vault's keys with the data: at start each proves itself and none may be missing; rotation re-seals."""
 
 from __future__ import annotations
 
@@ -8,49 +8,48 @@ from typing import Any
 
 from tortoise.transactions import in_transaction
 
-from models.destinations.attributes import SECRET_ATTRIBUTES, Attribute
+from models.destinations.attributes import KINDS, SECRET_ATTRIBUTES, Attribute
+from models.destinations.guards import key_id, secret_groups
 from models.destinations.table import BackupDestination
 from models.errors import KeyRefused, SecretUnreadable
 from models.vault.vault import Vault, key_id_of
 from models.vault.vault_key import VaultKey
 
 ROTATION_BATCH = 100
-_COLUMNS = tuple(sorted(SECRET_ATTRIBUTES))
 
 
 async def key_ids() -> set[str]:
-    """The ids of the keys that the data was sealed with, found by steps along an index: however many rows there are."""
+    """The ids of the keys that the data was sealed with, found in steps along an index, however many rows there are."""
     connection = BackupDestination._meta.db
     is_sqlite = connection.capabilities.dialect == "sqlite"
-    first, second = (_key_id(column, is_sqlite=is_sqlite) for column in _COLUMNS)
-    behind = "(?, ?)" if is_sqlite else "($1, $2)"
-    found: list[str] = []
-    while True:
-        beyond = f" AND ({first}, {second}) > {behind}" if found else ""
-        rows: Sequence[Any] = await connection.execute_query_dict(
-            f"SELECT {first} AS first, {second} AS second FROM backup_destinations "  # noqa: S608 - no value in it
-            f"WHERE access_key IS NOT NULL{beyond} ORDER BY {first}, {second} LIMIT 1",
-            found[-2:],
-        )
-        if not rows:
-            return set(found)
-        found += [rows[0]["first"], rows[0]["second"]]
-
-
-def _key_id(column: str, *, is_sqlite: bool) -> str:
-    """The part of an envelope between the first two colons; spelled as in the index `destinations_sealed`."""
-    position = "instr" if is_sqlite else "strpos"
-    return f"substr({column}, 4, {position}(substr({column}, 4), ':') - 1)"
+    found: set[str] = set()
+    for group in secret_groups():
+        keys = [key_id(column, is_sqlite=is_sqlite) for column in group]
+        columns, selected = ", ".join(keys), ", ".join(f"{key} AS key{n}" for n, key in enumerate(keys))
+        place = ", ".join("?" if is_sqlite else f"${n}" for n, _ in enumerate(keys, start=1))
+        last: list[str] = []
+        while True:
+            beyond = f" AND ({columns}) > ({place})" if last else ""
+            rows: Sequence[Any] = await connection.execute_query_dict(
+                f"SELECT {selected} FROM backup_destinations "  # noqa: S608 - no value in it
+                f"WHERE {group[0]} IS NOT NULL{beyond} ORDER BY {columns} LIMIT 1",
+                last,
+            )
+            if not rows:
+                break
+            last = [rows[0][f"key{n}"] for n, _ in enumerate(keys)]
+            found.update(last)
+    return found
 
 
 async def key_usage() -> dict[str, int]:
     """How many sealed values each key id found in the data has; an empty mapping when nothing is sealed."""
     usage: Counter[str] = Counter()
     connection = BackupDestination._meta.db
-    for column in _COLUMNS:
-        key_id = _key_id(column, is_sqlite=connection.capabilities.dialect == "sqlite")
+    for column in SECRET_ATTRIBUTES:
+        key = key_id(column, is_sqlite=connection.capabilities.dialect == "sqlite")
         rows = await connection.execute_query_dict(
-            f"SELECT {key_id} AS key_id, count(*) AS n FROM backup_destinations "  # noqa: S608 - no value in it
+            f"SELECT {key} AS key_id, count(*) AS n FROM backup_destinations "  # noqa: S608 - no value in it
             f"WHERE {column} IS NOT NULL GROUP BY 1"
         )
         usage.update({row["key_id"]: row["n"] for row in rows})
@@ -58,9 +57,9 @@ async def key_usage() -> dict[str, int]:
 
 
 async def prove(vault: Vault) -> None:
-    """Hold the ring against the data; raises `KeyRefused` naming the key id, having changed nothing.
+    """Compare the keys with the data; raises `KeyRefused` naming the key id, having changed nothing.
 
-    A key seen for the first time leaves its proof, after every other one has been found right.
+    A new key stores its proof, after all others were verified.
     """
     missing = sorted(await key_ids() - set(vault.key_ids))
     if missing:
@@ -84,14 +83,14 @@ async def rotate(vault: Vault) -> AsyncIterator[tuple[int, int]]:
     done = unreadable = last_id = 0
     while True:
         rows = (
-            await BackupDestination.filter(id__gt=last_id, access_key__isnull=False)
+            await BackupDestination.filter(id__gt=last_id, credentials_set_at__isnull=False)
             .order_by("id")
             .limit(ROTATION_BATCH)
         )
         if not rows:
             return
         for row in rows:
-            for attribute in SECRET_ATTRIBUTES:
+            for attribute in SECRET_ATTRIBUTES & KINDS[row.kind].applicable:
                 unreadable += not await _reseal(row, attribute, vault)
         last_id = rows[-1].id
         done += len(rows)
@@ -115,4 +114,4 @@ async def _reseal(row: BackupDestination, attribute: Attribute, vault: Vault) ->
 
 async def sealed_rows() -> int:
     """How many destinations have sealed credentials."""
-    return await BackupDestination.filter(access_key__isnull=False).count()
+    return await BackupDestination.filter(credentials_set_at__isnull=False).count()

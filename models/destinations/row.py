@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from models.destinations.attributes import DestinationKind, Reachability
+from models.destinations.attributes import ATTRIBUTES, DestinationKind, Reachability, ValueType
 from models.destinations.table import BackupDestination
 
 _KINDS = {kind.value: kind for kind in DestinationKind}
 _REACHABILITIES = {reachability.value: reachability for reachability in Reachability}
 
 
-class _Columns(NamedTuple):
+class DestinationRow:
+    """The columns by name and by position; timestamps are in UTC, `last_check` is a `CheckReport` in JSON.
+
+    `kind` and `reachability` raise KeyError for a stored value that this version does not know. The columns up to
+    `updated_at` are those of lists: a stored report may be longer than all others together.
+    """
+
+    __slots__ = ()
+
     id: int
     user_id: int
     label: str
@@ -35,37 +43,7 @@ class _Columns(NamedTuple):
     credentials_set_at: datetime | None
     last_check: str | None
 
-
-FIELDS = _Columns._fields
-"""The columns as attributes of a row, each at its position: `row[0]` is `row.id`."""
-COLUMNS = tuple(name.removeprefix("stored_") for name in FIELDS)
-"""Their names in the table."""
-LIST_COLUMNS = COLUMNS[: FIELDS.index("credentials_set_at")]
-"""Those that a list reads unless all are wanted: a stored report may be longer than all others together."""
-
-
-class DestinationRow:
-    """The columns by name and by position; timestamps are in UTC, `last_check` is a `CheckReport` in JSON.
-
-    `kind` and `reachability` raise KeyError for a stored value that this version does not know.
-    """
-
-    __slots__ = ()
-
     if TYPE_CHECKING:
-        id: int
-        user_id: int
-        label: str
-        stored_kind: str
-        bucket_name: str | None
-        region: str | None
-        endpoint: str | None
-        path_style_endpoint: bool | None
-        stored_reachability: str
-        created_at: datetime
-        updated_at: datetime
-        credentials_set_at: datetime | None
-        last_check: str | None
 
         def __getitem__(self, position: Any) -> Any: ...
 
@@ -80,10 +58,27 @@ class DestinationRow:
         return _REACHABILITIES[self.stored_reachability]
 
 
-class PlainRow(DestinationRow, _Columns):
+FIELDS = tuple(DestinationRow.__annotations__)
+"""The columns as attributes of a row, each at its position: `row[0]` is `row.id`."""
+COLUMNS = tuple(name.removeprefix("stored_") for name in FIELDS)
+"""Their names in the table."""
+LIST_COLUMNS = COLUMNS[: FIELDS.index("updated_at") + 1]
+"""Those that a list reads unless all are wanted."""
+
+
+class PlainRow(DestinationRow, tuple[Any, ...]):
     """A row from anywhere but PostgreSQL."""
 
     __slots__ = ()
+
+    @classmethod
+    def of(cls, **columns: Any) -> PlainRow:
+        """A row of these columns; the others are None."""
+        return cls(columns.get(name) for name in FIELDS)
+
+    def replaced(self, **columns: Any) -> PlainRow:
+        """The row with other values in these columns."""
+        return self.of(**dict(zip(FIELDS, self, strict=True)) | columns)
 
 
 class ListRow(DestinationRow, asyncpg.Record):
@@ -98,26 +93,26 @@ class RecordRow(DestinationRow, asyncpg.Record):
     __slots__ = ()
 
 
-for _class, _names in ((ListRow, FIELDS[: len(LIST_COLUMNS)]), (RecordRow, FIELDS)):
+for _class, _names in ((ListRow, FIELDS[: len(LIST_COLUMNS)]), (RecordRow, FIELDS), (PlainRow, FIELDS)):
     for _position, _name in enumerate(_names):
         setattr(_class, _name, property(itemgetter(_position)))
 
-_AT = {name: position for position, name in enumerate(FIELDS)}
-_STYLE = _AT["path_style_endpoint"]
-_TIMESTAMPS = tuple(_AT[name] for name in ("created_at", "updated_at", "credentials_set_at"))
+_BOOLEANS = tuple(FIELDS.index(a.value) for a in ATTRIBUTES if a.rules.type is ValueType.BOOLEAN)
+_TIMESTAMPS = tuple(FIELDS.index(name) for name in ("created_at", "updated_at", "credentials_set_at"))
 
 
 def from_sqlite(values: Sequence[Any]) -> PlainRow:
     """A row of the embedded database, which stores booleans as numbers and timestamps as text."""
     row = list(values)
-    if row[_STYLE] is not None:
-        row[_STYLE] = bool(row[_STYLE])
+    for position in _BOOLEANS:
+        if row[position] is not None:
+            row[position] = bool(row[position])
     for position in _TIMESTAMPS:
         if row[position] is not None:
             row[position] = datetime.fromisoformat(row[position])
-    return PlainRow._make(row)
+    return PlainRow(row)
 
 
 def from_model(row: BackupDestination) -> PlainRow:
     """A row that was just written."""
-    return PlainRow._make(getattr(row, column) for column in COLUMNS)
+    return PlainRow(getattr(row, column) for column in COLUMNS)

@@ -1,4 +1,4 @@
-"""The row of a place backups go. What its kind must have is also checked by the database, whoever writes."""
+"""The row of a backup destination. The database too checks what its kind must have, so that any SQL keeps to it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ from models.destinations.attributes import (
     Attribute,
     DestinationKind,
     Reachability,
+    ValueType,
 )
+from models.destinations.constraints import shape
 from models.destinations.validation import Attributes
 from models.vault.secret import Secret
 from models.vault.vault import Place, Vault
 
-_NO_CREDENTIALS = "access_key IS NULL AND secret_key IS NULL AND credentials_set_at IS NULL"
-_CREDENTIALS = "access_key LIKE 's1:%:%' AND secret_key LIKE 's1:%:%' AND credentials_set_at IS NOT NULL"
-_BUCKET = "length(bucket_name) BETWEEN 1 AND 255 AND path_style_endpoint IS NOT NULL"
-_REGION = "length(region) BETWEEN 1 AND 255"
 
-# A check that is NULL passes in SQL, hence the outer coalesce.
-_SHAPE = f"""coalesce(CASE kind
-WHEN 'local' THEN bucket_name IS NULL AND region IS NULL AND endpoint IS NULL
- AND path_style_endpoint IS NULL AND {_NO_CREDENTIALS}
-WHEN 'amazon_s3' THEN {_BUCKET} AND {_REGION} AND endpoint IS NULL AND {_CREDENTIALS}
-WHEN 'custom_s3' THEN {_BUCKET} AND (region IS NULL OR {_REGION}) AND lower(endpoint) LIKE 'http%://%'
- AND length(endpoint) <= 2048 AND {_CREDENTIALS}
-END, 1 = 0)""".replace("\n", " ")
+def _column(attribute: Attribute) -> Any:
+    """The column of an attribute that not every kind requires."""
+    rules = attribute.rules
+    if rules.is_secret:
+        return fields.TextField(null=True)
+    if rules.type is ValueType.BOOLEAN:
+        return fields.BooleanField(null=True)
+    return fields.CharField(max_length=rules.max_length, null=True)
 
 
 class BackupDestination(Model):
@@ -53,12 +51,12 @@ class BackupDestination(Model):
     user_id: int
     label = fields.CharField(max_length=255)
     kind = fields.CharEnumField(DestinationKind, max_length=16, description="Which kind")
-    bucket_name = fields.CharField(max_length=255, null=True)
-    region = fields.CharField(max_length=255, null=True)
-    endpoint = fields.CharField(max_length=2048, null=True)
-    path_style_endpoint = fields.BooleanField(null=True)
-    access_key = fields.TextField(null=True)
-    secret_key = fields.TextField(null=True)
+    bucket_name: str | None = _column(Attribute.BUCKET_NAME)
+    region: str | None = _column(Attribute.REGION)
+    endpoint: str | None = _column(Attribute.ENDPOINT)
+    path_style_endpoint: bool | None = _column(Attribute.PATH_STYLE_ENDPOINT)
+    access_key: str | None = _column(Attribute.ACCESS_KEY)
+    secret_key: str | None = _column(Attribute.SECRET_KEY)
     credentials_set_at = fields.DatetimeField(null=True)
     reachability = fields.CharEnumField(
         Reachability,
@@ -85,11 +83,11 @@ class BackupDestination(Model):
         )
         constraints = (
             CheckConstraint(name="backup_destinations_label", check="length(label) BETWEEN 1 AND 255"),
-            CheckConstraint(name="backup_destinations_shape", check=_SHAPE),
+            CheckConstraint(name="backup_destinations_shape", check=shape()),
         )
 
     __setattr__ = object.__setattr__  # type: ignore[assignment]  # names are strings, which the ORM leaves open
-    """The ORM's own looks for relations and for defaults that are still to come, of which there are none here."""
+    """The ORM's own handles relations and defaults that are set later, of which there are none here."""
 
     @classmethod
     def new(cls, user_id: int, attributes: Attributes, vault: Vault) -> BackupDestination:
@@ -104,13 +102,13 @@ class BackupDestination(Model):
         return row
 
     def assign(self, attributes: Attributes, vault: Vault, now: datetime) -> list[Attribute]:
-        """Take over `attributes` and say which of them changed, in the order of `Attribute`.
+        """Set the attributes; returns those that changed, in the order of `Attribute`.
 
         A secret that is given counts as changed: to compare it, the stored one would have to be opened.
         """
         changed = []
         for attribute in ATTRIBUTES:
-            value = getattr(attributes, attribute)
+            value = attributes[attribute]
             if not self._differs(attribute, value, attributes.kind):
                 continue
             changed.append(attribute)
@@ -118,14 +116,13 @@ class BackupDestination(Model):
                 value = vault.seal(value, self.place(attribute))
             setattr(self, attribute, value)
         if SECRET_ATTRIBUTES.intersection(changed):
-            has_credentials = Attribute.ACCESS_KEY in KINDS[attributes.kind].applicable
-            self.credentials_set_at = now if has_credentials else None
+            self.credentials_set_at = now if KINDS[attributes.kind].has_credentials else None
         if not {Attribute.LABEL}.issuperset(changed):
             self.forget_checks()
         return changed
 
     def forget_checks(self) -> None:
-        """What was found is not true of what is there now; nor will be what a check under way finds."""
+        """Forget the last check, and end the one under way: neither is true of the changed destination."""
         self.reachability = Reachability.UNKNOWN
         for column in ("last_check", "checked_at", "claim", "claimed_until"):
             setattr(self, column, None)

@@ -1,6 +1,6 @@
 """Turns raw attributes into checked ones, or raises `ValidationFailed` with every violation at once.
 
-Raw: a mapping of `Attribute` to whatever a client sent; left out means "not given", None means "empty".
+Raw: a mapping of `Attribute` to what a client sent; left out means "not given", None means "empty".
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from models.destinations.attributes import ATTRIBUTES, KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind
+from models.destinations.attributes import (
+    ATTRIBUTES,
+    KINDS,
+    MAX_LENGTHS,
+    SECRET_ATTRIBUTES,
+    Attribute,
+    DestinationKind,
+    ValueType,
+)
 from models.destinations.endpoint_url import is_endpoint_url
 from models.destinations.violations import Rule, Violation
 from models.errors import ValidationFailed
@@ -20,16 +28,6 @@ if TYPE_CHECKING:
     from models.destinations.table import BackupDestination
 
 Raw = Mapping[Attribute, object]
-
-MAX_LENGTHS = {
-    Attribute.LABEL: 255,
-    Attribute.ACCESS_KEY: 255,
-    Attribute.SECRET_KEY: 255,
-    Attribute.BUCKET_NAME: 255,
-    Attribute.REGION: 255,
-    Attribute.ENDPOINT: 255,
-}
-"""Characters, not bytes."""
 
 _TRIMMED = (
     " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -43,30 +41,44 @@ def cleaned(value: object) -> object:
 
 
 def is_text(value: str) -> bool:
-    """Whether both databases can keep it: no NUL, no half of a surrogate pair."""
+    """Whether both databases can store it: no NUL, no half of a surrogate pair."""
     if "\x00" in value:
         return False
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
+AttributeValue = str | bool | DestinationKind | Secret | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attributes:
-    """Checked attributes of one whole destination. A secret of None means: keep the sealed one (updates only)."""
+    """Checked attributes of one whole destination, None where the kind has none or the value is empty.
 
-    label: str
+    A secret of None means: keep the sealed one (updates only).
+    """
+
     kind: DestinationKind
-    bucket_name: str | None
-    region: str | None
-    endpoint: str | None
-    path_style_endpoint: bool | None
-    access_key: Secret | None
-    secret_key: Secret | None
+    values: Mapping[Attribute, AttributeValue]
+
+    def __getitem__(self, attribute: Attribute) -> AttributeValue:
+        """The value of an attribute."""
+        return self.values[attribute]
+
+    def text(self, attribute: Attribute) -> str | None:
+        """The value of an attribute that is text."""
+        value = self.values[attribute]
+        return value if isinstance(value, str) else None
+
+    def secret(self, attribute: Attribute) -> Secret | None:
+        """The value of an attribute that is a secret."""
+        value = self.values[attribute]
+        return value if isinstance(value, Secret) else None
 
 
 _ALWAYS = frozenset({Attribute.LABEL, Attribute.KIND})
 _REQUIRED: Mapping[DestinationKind | None, frozenset[Attribute]] = {
     None: _ALWAYS,
-    **{kind: _ALWAYS | rules.required for kind, rules in KINDS.items()},
+    **{kind: rules.required for kind, rules in KINDS.items()},
 }
 _STORED = attrgetter(*ATTRIBUTES)
 _SEALED = object()
@@ -108,13 +120,13 @@ def _malformed(attribute: Attribute, value: object, stored: object) -> Violation
     """
     if value is None:
         return None
-    match attribute:
-        case Attribute.KIND:
+    match attribute.rules.type:
+        case ValueType.KIND:
             rule = None if isinstance(value, DestinationKind) else Rule.UNKNOWN_KIND
-        case Attribute.PATH_STYLE_ENDPOINT:
+        case ValueType.BOOLEAN:
             rule = None if isinstance(value, bool) else Rule.NOT_A_BOOLEAN
-        case _:
-            rule = None if value is not None and value == stored else _malformed_text(attribute, value)
+        case ValueType.TEXT | ValueType.URL:
+            rule = None if value == stored else _malformed_text(attribute, value)
     limit = MAX_LENGTHS[attribute] if rule is Rule.TOO_LONG else None
     return None if rule is None else Violation(attribute=attribute, rule=rule, limit=limit)
 
@@ -126,7 +138,7 @@ def _malformed_text(attribute: Attribute, value: object) -> Rule | None:
         return Rule.NOT_TEXT
     if len(value) > MAX_LENGTHS[attribute]:
         return Rule.TOO_LONG
-    if attribute is Attribute.ENDPOINT and not is_endpoint_url(value):
+    if attribute.rules.type is ValueType.URL and not is_endpoint_url(value):
         return Rule.NOT_A_URL
     return None
 
@@ -142,32 +154,20 @@ def _current_values(current: BackupDestination | None) -> dict[Attribute, object
 
 
 def _missing(attribute: Attribute, kind: DestinationKind | None) -> Violation:
-    if attribute in (Attribute.LABEL, Attribute.KIND):
+    if attribute in _ALWAYS:
         return Violation(attribute=attribute, rule=Rule.REQUIRED)
     return Violation(attribute=attribute, rule=Rule.REQUIRED_FOR_KIND, kind=kind)
 
 
 def _attributes(kind: DestinationKind, merged: Mapping[Attribute, object]) -> Attributes:
-    """The merged values that the kind has, typed; everything else is None."""
+    """The merged values that the kind has, of the right types; everything else is None."""
+    values = dict.fromkeys(ATTRIBUTES) | {a: _typed(a, merged.get(a)) for a in KINDS[kind].applicable}
+    return Attributes(kind=kind, values=values | {Attribute.KIND: kind})
 
-    applicable = KINDS[kind].applicable
 
-    def text(attribute: Attribute) -> str | None:
-        value = merged.get(attribute) if attribute in applicable else None
-        return value if isinstance(value, str) else None
-
-    def secret(attribute: Attribute) -> Secret | None:
-        value = text(attribute)
-        return None if value is None else Secret(value)
-
-    path_style = merged.get(Attribute.PATH_STYLE_ENDPOINT) if Attribute.PATH_STYLE_ENDPOINT in applicable else None
-    return Attributes(
-        label=text(Attribute.LABEL) or "",
-        kind=kind,
-        bucket_name=text(Attribute.BUCKET_NAME),
-        region=text(Attribute.REGION),
-        endpoint=text(Attribute.ENDPOINT),
-        path_style_endpoint=path_style if isinstance(path_style, bool) else None,
-        access_key=secret(Attribute.ACCESS_KEY),
-        secret_key=secret(Attribute.SECRET_KEY),
-    )
+def _typed(attribute: Attribute, value: object) -> AttributeValue:
+    if attribute.rules.type is ValueType.BOOLEAN:
+        return value if isinstance(value, bool) else None
+    if not isinstance(value, str):
+        return None
+    return Secret(value) if attribute.rules.is_secret else value

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from models.destinations.attributes import KINDS, Attribute, DestinationKind, Reachability
+from models.destinations.attributes import KINDS, MAX_LENGTHS, Attribute, DestinationKind, Reachability
 from models.destinations.row import COLUMNS, DestinationRow, RecordRow, from_sqlite
 from models.destinations.table import BackupDestination
-from models.destinations.validation import MAX_LENGTHS, is_text
+from models.destinations.validation import is_text
 from models.pagination import Bounds, Slice
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

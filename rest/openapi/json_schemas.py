@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from models.destinations.attributes import KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind
+from models.destinations.attributes import (
+    KINDS,
+    MAX_LENGTHS,
+    SECRET_ATTRIBUTES,
+    Attribute,
+    DestinationKind,
+    ValueType,
+)
 from models.destinations.row import PlainRow
-from models.destinations.validation import MAX_LENGTHS
 from models.pagination import Page
 from rest.envelope import paged
 from rest.wire import ALIASES, FIELDS, TYPES, represent
@@ -16,7 +21,7 @@ from rest.wire import ALIASES, FIELDS, TYPES, represent
 Schema = dict[str, Any]
 
 _BOOLEAN_SPELLINGS = [0, 1, "0", "1"]
-_MOMENT: Schema = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
+_TIMESTAMP: Schema = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
 _ID: Schema = {"type": "integer", "minimum": 1}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _POSITION: Schema = {"type": ["integer", "null"], "minimum": 1}
@@ -25,19 +30,13 @@ _SOME_TEXT = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085\u200b\u200e\ufeff][^\u00
 """No NUL, and something that is not trimmed away."""
 _HTTP_URL = r"^(?!.*/\.{1,2}(/|$))https?://(\[[0-9A-Fa-f:.]+\]|[^\s/:?#@\[\]]{1,253})(:[0-9]{1,5})?(/[^\s?#]*)?$"
 _ANSWERED = {name: attribute for attribute, name in (FIELDS | ALIASES).items()}
-_DESCRIPTIONS = {
-    Attribute.LABEL: "The name the user gave it.",
-    Attribute.KIND: "Which kind of store it is.",
-    Attribute.ACCESS_KEY: "Stored encrypted and never shown.",
-    Attribute.SECRET_KEY: "Stored encrypted and never shown.",
-    Attribute.BUCKET_NAME: "The bucket that backups are written to.",
-    Attribute.REGION: "The region of the bucket, such as `us-west-2`. Answers call it `s3_region`.",
-    Attribute.ENDPOINT: (
-        "The URL of the store: http or https with a host, no user info, no fragment; kept exactly as given. "
-        "Answers call it `s3_endpoint`."
-    ),
-    Attribute.PATH_STYLE_ENDPOINT: "Whether the bucket goes in the path instead of the host name.",
-}
+
+
+def _also_called(attribute: Attribute) -> str:
+    return f" Answers call it `{ALIASES[attribute]}`." if attribute in ALIASES else ""
+
+
+_DESCRIPTIONS = {attribute: attribute.rules.description + _also_called(attribute) for attribute in FIELDS}
 
 
 def component(kind: DestinationKind) -> str:
@@ -93,8 +92,7 @@ def problems() -> dict[str, Schema]:
 
 def _shown(kind: DestinationKind) -> Schema:
     """A destination as `represent` shows it, so that the keys and their order are its own."""
-    moment = datetime(2024, 8, 7, tzinfo=UTC)
-    row = PlainRow(1, 1, "", kind.value, None, None, None, None, "", moment, moment, None, None)
+    row = PlainRow.of(stored_kind=kind.value)
     return _whole({name: _shown_field(name, value) for name, value in represent(row).items()})
 
 
@@ -105,7 +103,7 @@ def _shown_field(name: str, value: object) -> Schema:
         case "type" | "type_human":
             return {"const": value}
         case "created_at" | "updated_at":
-            return _MOMENT
+            return _TIMESTAMP
         case _:
             return _text_or_boolean(_ANSWERED[name])
 
@@ -115,7 +113,7 @@ def _text_or_boolean(attribute: Attribute) -> Schema:
     if attribute not in MAX_LENGTHS:
         return {"type": "boolean"}
     schema: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTHS[attribute], "pattern": _SOME_TEXT}
-    return schema | ({"format": "uri", "pattern": _HTTP_URL} if attribute is Attribute.ENDPOINT else {})
+    return schema | ({"format": "uri", "pattern": _HTTP_URL} if attribute.rules.type is ValueType.URL else {})
 
 
 def _field(attribute: Attribute, *, form: bool) -> Schema:
@@ -143,7 +141,7 @@ def _field_or_empty(attribute: Attribute, *, form: bool) -> Schema:
 
 def _new(kind: DestinationKind, *, form: bool) -> Schema:
     """A field the kind does not have is ignored if it is well-formed."""
-    required = KINDS[kind].required | {Attribute.LABEL, Attribute.KIND}
+    required = KINDS[kind].required
     properties = {
         name: (_field if attribute in required else _field_or_empty)(attribute, form=form)
         for attribute, name in FIELDS.items()

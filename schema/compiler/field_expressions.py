@@ -16,7 +16,7 @@ from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.attributes import Reachability as Found
 from models.destinations.row import FIELDS, LIST_COLUMNS, DestinationRow
 from schema.compiler.selections import NotCompilable
-from schema.types.destinations import AmazonS3Destination, BackupDestination, CustomS3Destination, LocalDestination
+from schema.types.destinations import DESTINATION_TYPES
 from schema.types.enums import Reachability
 from schema.types.ids import NodeType
 
@@ -39,12 +39,6 @@ class RowField:
     all_columns: bool = False
     """Whether rows with the list columns alone lack it."""
 
-
-ROW_TYPES: dict[DestinationKind, type[BackupDestination]] = {
-    DestinationKind.AMAZON_S3: AmazonS3Destination,
-    DestinationKind.CUSTOM_S3: CustomS3Destination,
-    DestinationKind.LOCAL: LocalDestination,
-}
 
 REACHABILITIES = {found.value: Reachability(found.value).name for found in Found}
 """The GraphQL enum name of each stored reachability; `reachabilities` in the source."""
@@ -83,7 +77,7 @@ def require_known(rows: Iterable[DestinationRow]) -> None:
 
 def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> RowField:
     """The expression of a field of a destination of that kind; raises `NotCompilable`."""
-    definition = ROW_TYPES[kind].__strawberry_definition__  # type: ignore[attr-defined] # strawberry puts it there
+    definition = DESTINATION_TYPES[kind].__strawberry_definition__  # type: ignore[attr-defined] # strawberry puts it there
     naming = schema.config.name_converter.from_field
     python_name = next(field.python_name for field in definition.fields if naming(field) == name)
     match python_name:

@@ -21,7 +21,6 @@ from schema.compiler.field_expressions import (
     REACHABILITIES,
     REACHABILITY,
     REPORT_FIELDS,
-    ROW_TYPES,
     STEP_FIELDS,
     SUGGESTION_FIELDS,
     USER_FIELDS,
@@ -29,6 +28,7 @@ from schema.compiler.field_expressions import (
     row_field,
 )
 from schema.compiler.selections import Condition, Selected, Selections
+from schema.types.destinations import DESTINATION_TYPES
 
 Sets = list[SelectionSetNode]
 
@@ -85,7 +85,7 @@ class RowSource:
                 fields.add(written.source)
             return written.source
 
-        shown = self._object(ROW_TYPES[kind].__name__, sets, write)
+        shown = self._object(DESTINATION_TYPES[kind].__name__, sets, write)
         body = [f"{name} = {column}" for name, column in never_null.items()]
         if never_null:
             body.append(f"if {' or '.join(f'{name} is None' for name in never_null)}: raise Fallback")

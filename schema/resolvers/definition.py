@@ -11,7 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema.resolvers.mutation import Mutation
 from schema.resolvers.query import Query
 from schema.resolvers.subscription import Subscription
-from schema.types.destinations import CONCRETE_DESTINATIONS
+from schema.types.destinations import DESTINATION_TYPES
 from schema.types.events import CONCRETE_EVENTS
 from schema.types.results import EXCEPTION_HANDLERS
 from schema.types.scalars import DATE_TIME
@@ -35,7 +35,7 @@ def make_schema() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[*CONCRETE_DESTINATIONS, *CONCRETE_EVENTS],
+        types=[*DESTINATION_TYPES.values(), *CONCRETE_EVENTS],
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}, disable_field_suggestions=True),
         exception_handlers=EXCEPTION_HANDLERS,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -75,7 +76,12 @@ class LocalDestination(BackupDestination):
     pass
 
 
-CONCRETE_DESTINATIONS = (AmazonS3Destination, CustomS3Destination, LocalDestination)
+DESTINATION_TYPES: Mapping[DestinationKind, type[BackupDestination]] = {
+    DestinationKind.AMAZON_S3: AmazonS3Destination,
+    DestinationKind.CUSTOM_S3: CustomS3Destination,
+    DestinationKind.LOCAL: LocalDestination,
+}
+"""The object type of each kind."""
 
 
 def present(row: Row) -> BackupDestination:

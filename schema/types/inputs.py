@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from models.destinations.attributes import Attribute
+from models.destinations.attributes import ATTRIBUTES, Attribute
 from models.destinations.attributes import DestinationKind as Kind
 from models.destinations.attributes import Reachability as Found
 from models.destinations.validation import Raw
@@ -60,15 +60,10 @@ class CreateBackupDestinationInput:
 
     def raw(self) -> Raw:
         """The raw attributes of the one kind that is set."""
-        if self.amazon_s3 is not None:
-            amazon = self.amazon_s3.value
-            return _bucket(amazon) | {Attribute.KIND: Kind.AMAZON_S3, Attribute.REGION: amazon.region}
-        if self.custom_s3 is not None:
-            custom = self.custom_s3.value
-            region = {} if custom.region is strawberry.UNSET else {Attribute.REGION: custom.region}
-            return _bucket(custom) | {Attribute.KIND: Kind.CUSTOM_S3, Attribute.ENDPOINT: custom.endpoint} | region
-        if self.local is not None:
-            return {Attribute.KIND: Kind.LOCAL, Attribute.LABEL: self.local.value.label}
+        for kind in Kind:
+            given = getattr(self, kind.value)
+            if given is not None:
+                return {Attribute.KIND: kind, **_given(given.value)}
         return {}
 
 
@@ -89,18 +84,12 @@ class UpdateBackupDestinationInput:
 
     def raw(self) -> Raw:
         """The raw attributes of the fields that are present."""
-        given = {
-            Attribute.LABEL: self.label,
-            Attribute.BUCKET_NAME: self.bucket_name,
-            Attribute.REGION: self.region,
-            Attribute.ENDPOINT: self.endpoint,
-            Attribute.PATH_STYLE_ENDPOINT: self.path_style_endpoint,
-        }
-        raw: dict[Attribute, object] = {name: some.value for name, some in given.items() if some is not None}
+        some = {a: getattr(self, a.value) for a in ATTRIBUTES if hasattr(self, a.value)}
+        raw: dict[Attribute, object] = {a: given.value for a, given in some.items() if given is not None}
         if self.credentials is not None:
             keys = self.credentials.value
-            raw[Attribute.ACCESS_KEY] = None if keys is None else keys.access_key
-            raw[Attribute.SECRET_KEY] = None if keys is None else keys.secret_key
+            empty = dict.fromkeys((Attribute.ACCESS_KEY, Attribute.SECRET_KEY))
+            raw |= empty if keys is None else _given(keys)
         return raw
 
 
@@ -137,11 +126,9 @@ class BackupDestinationOrder:
         return DestinationOrder(field=OrderField[self.field.name], descending=self.direction is OrderDirection.DESC)
 
 
-def _bucket(given: AmazonS3DestinationInput | CustomS3DestinationInput) -> dict[Attribute, object]:
-    return {
-        Attribute.LABEL: given.label,
-        Attribute.BUCKET_NAME: given.bucket_name,
-        Attribute.PATH_STYLE_ENDPOINT: given.path_style_endpoint,
-        Attribute.ACCESS_KEY: given.credentials.access_key,
-        Attribute.SECRET_KEY: given.credentials.secret_key,
-    }
+def _given(fields: object) -> dict[Attribute, object]:
+    """The raw attributes of the fields that are present, those of nested inputs included."""
+    values = ((attribute, getattr(fields, attribute.value, strawberry.UNSET)) for attribute in ATTRIBUTES)
+    raw: dict[Attribute, object] = {attribute: value for attribute, value in values if value is not strawberry.UNSET}
+    credentials = getattr(fields, "credentials", None)
+    return raw if credentials is None else raw | _given(credentials)

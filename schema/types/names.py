@@ -1,43 +1,31 @@
-"""The GraphQL names of attributes and kinds, for the paths and sentences of violations."""
+"""The names that GraphQL gives to attributes and kinds, derived from the table of attributes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from models.destinations.attributes import Attribute, DestinationKind
+from models.destinations.attributes import ATTRIBUTES, Attribute, DestinationKind
+from schema.types.inputs import S3CredentialsInput
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
 
 PATHS: dict[Attribute, tuple[str, ...]] = {
-    Attribute.LABEL: ("label",),
-    Attribute.KIND: ("kind",),
-    Attribute.ACCESS_KEY: ("credentials", "accessKey"),
-    Attribute.SECRET_KEY: ("credentials", "secretKey"),
-    Attribute.BUCKET_NAME: ("bucketName",),
-    Attribute.REGION: ("region",),
-    Attribute.ENDPOINT: ("endpoint",),
-    Attribute.PATH_STYLE_ENDPOINT: ("pathStyleEndpoint",),
+    attribute: (*(["credentials"] if attribute in S3CredentialsInput.__annotations__ else []), _camel(attribute))
+    for attribute in ATTRIBUTES
 }
-"""The path of an attribute inside the input of one kind."""
+"""Where an attribute is in the input of one kind."""
 
-WORDS: dict[Attribute, str] = {
-    Attribute.LABEL: "label",
-    Attribute.KIND: "kind",
-    Attribute.ACCESS_KEY: "access key",
-    Attribute.SECRET_KEY: "secret key",
-    Attribute.BUCKET_NAME: "bucket name",
-    Attribute.REGION: "region",
-    Attribute.ENDPOINT: "endpoint",
-    Attribute.PATH_STYLE_ENDPOINT: "path style endpoint",
-}
-"""The name of an attribute in a sentence."""
+WORDS: dict[Attribute, str] = {attribute: attribute.replace("_", " ") for attribute in ATTRIBUTES}
+"""What a sentence calls an attribute."""
 
-INPUTS: dict[DestinationKind, str] = {
-    DestinationKind.AMAZON_S3: "amazonS3",
-    DestinationKind.CUSTOM_S3: "customS3",
-    DestinationKind.LOCAL: "local",
-}
-"""The field of `CreateBackupDestinationInput` for a kind."""
+INPUTS: dict[DestinationKind, str] = {kind: _camel(kind) for kind in DestinationKind}
+"""The field of `CreateBackupDestinationInput` that stands for a kind."""
 
 
 def changed_names(attributes: Iterable[str]) -> list[str]:
-    """The GraphQL fields of attribute names, each once: both keys are `credentials`."""
+    """Attribute names as GraphQL fields, each once: both S3 keys are `credentials`."""
     return list(dict.fromkeys(PATHS[Attribute(attribute)][0] for attribute in attributes))

@@ -154,8 +154,8 @@ async def test_a_row_that_cannot_be_is_told_as_graphql_core_tells_it(stage: Stag
         *(f'{{ node(id: "BackupDestination:1") {{ {each} }} }}' for each in asked[::5]),
         "{ backupDestinations { totalCount pageInfo { endCursor } } }",
     ]
-    whole = whole_row(Random(0), 1, stage.viewers[WATCHED].user_id)._replace(region="r", endpoint="e")  # noqa: S311
-    for row in (whole._replace(**({"stored_kind": kind} | broken)) for kind in DestinationKind for broken in BREAKS):
+    whole = whole_row(Random(0), 1, stage.viewers[WATCHED].user_id).replaced(region="r", endpoint="e")  # noqa: S311
+    for row in (whole.replaced(**({"stored_kind": kind} | broken)) for kind in DestinationKind for broken in BREAKS):
         stage.broken.handed_in = row
         for text in documents:
             answered[await fuzz.is_compiled(text, {}, broken_seed=0)] += 1

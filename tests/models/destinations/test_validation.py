@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from models.destinations.attributes import KINDS, SECRET_ATTRIBUTES, Attribute, DestinationKind
+from models.destinations.attributes import KINDS, MAX_LENGTHS, SECRET_ATTRIBUTES, Attribute, DestinationKind
 from models.destinations.table import BackupDestination
-from models.destinations.validation import MAX_LENGTHS, Raw, cleaned, parse
+from models.destinations.validation import Attributes, Raw, cleaned, parse
 from models.destinations.violations import Rule
 from models.errors import ValidationFailed
 from models.vault.secret import Secret
@@ -44,6 +44,11 @@ def broken_by(
     return []
 
 
+def without_secrets(attributes: Attributes) -> Attributes:
+    """The same attributes, with the sealed secrets to be kept."""
+    return replace(attributes, values={**attributes.values, **dict.fromkeys(SECRET_ATTRIBUTES)})
+
+
 def row_of(kind: DestinationKind) -> BackupDestination:
     """A row of that kind with everything it can have, its secrets sealed; not stored."""
     sealed = {Attribute.ACCESS_KEY: "s1:key:sealed", Attribute.SECRET_KEY: "s1:key:sealed"}
@@ -59,7 +64,7 @@ def test_a_good_destination_of_each_kind_is_taken_as_it_is(kind: DestinationKind
     for attribute in Attribute:
         given = raw_of(kind).get(attribute)
         wrapped = Secret(str(given)) if given is not None and attribute in SECRET_ATTRIBUTES else given
-        assert getattr(attributes, attribute.value) == wrapped, attribute
+        assert attributes[attribute] == wrapped, attribute
 
 
 @pytest.mark.parametrize(
@@ -177,16 +182,16 @@ def test_a_change_of_nothing_keeps_everything_and_opens_no_secret(kind: Destinat
     """Kept secrets come out as None: the sealed ones stay where they are."""
     kept = parse({}, current=row_of(kind), strict=True)
 
-    assert kept == replace(parse(raw_of(kind)), access_key=None, secret_key=None)
+    assert kept == without_secrets(parse(raw_of(kind)))
 
 
 def test_a_change_of_one_attribute_is_judged_with_the_rest_of_the_row() -> None:
     """A missing label is the row's own; an emptied one is a violation, and so is a secret set to null."""
     row = row_of(CUSTOM_S3)
 
-    assert parse({Attribute.REGION: " eu-west-1 "}, current=row).region == "eu-west-1"
-    assert parse({Attribute.REGION: None}, current=row).region is None
-    assert parse({Attribute.SECRET_KEY: "new"}, current=row).secret_key == Secret("new")
+    assert parse({Attribute.REGION: " eu-west-1 "}, current=row)[Attribute.REGION] == "eu-west-1"
+    assert parse({Attribute.REGION: None}, current=row)[Attribute.REGION] is None
+    assert parse({Attribute.SECRET_KEY: "new"}, current=row)[Attribute.SECRET_KEY] == Secret("new")
     assert broken_by({Attribute.LABEL: ""}, row) == [(Attribute.LABEL, Rule.REQUIRED)]
     assert broken_by({Attribute.ACCESS_KEY: None}, row) == [(Attribute.ACCESS_KEY, Rule.REQUIRED_FOR_KIND)]
     assert broken_by({Attribute.ENDPOINT: "ftp://x"}, row) == [(Attribute.ENDPOINT, Rule.NOT_A_URL)]
@@ -198,7 +203,7 @@ def test_a_change_of_kind_keeps_what_both_have_and_drops_what_the_old_one_alone_
     to_amazon = parse({Attribute.KIND: AMAZON_S3}, current=row_of(CUSTOM_S3), strict=True)
 
     assert to_local == parse({Attribute.LABEL: "Nightly", Attribute.KIND: LOCAL})
-    assert to_amazon == replace(parse(raw_of(AMAZON_S3)), access_key=None, secret_key=None)
+    assert to_amazon == without_secrets(parse(raw_of(AMAZON_S3)))
     assert broken_by({Attribute.KIND: CUSTOM_S3}, row_of(AMAZON_S3)) == [(Attribute.ENDPOINT, Rule.REQUIRED_FOR_KIND)]
     assert [attribute for attribute, _ in broken_by({Attribute.KIND: AMAZON_S3}, row_of(LOCAL))] == [
         Attribute.ACCESS_KEY,
@@ -230,7 +235,10 @@ def test_an_endpoint_stored_under_older_rules_does_not_prevent_other_changes(end
     row = row_of(CUSTOM_S3)
     row.endpoint = endpoint
 
-    assert parse({Attribute.LABEL: "Weekly"}, current=row).endpoint == endpoint
-    assert parse({Attribute.LABEL: "Weekly", Attribute.ENDPOINT: f" {endpoint} "}, current=row).endpoint == endpoint
+    assert parse({Attribute.LABEL: "Weekly"}, current=row)[Attribute.ENDPOINT] == endpoint
+    assert (
+        parse({Attribute.LABEL: "Weekly", Attribute.ENDPOINT: f" {endpoint} "}, current=row)[Attribute.ENDPOINT]
+        == endpoint
+    )
     assert broken_by({Attribute.ENDPOINT: endpoint + "?"}, row) != []
     assert broken_by({Attribute.ENDPOINT: endpoint}, row_of(CUSTOM_S3)) != []

@@ -76,7 +76,7 @@ def test_checked_attributes_do_not_show_the_credentials_they_carry() -> None:
 
     attributes = parse(raw)
 
-    assert attributes.secret_key == SECRET
+    assert attributes[Attribute.SECRET_KEY] == SECRET
     assert TEXT not in repr(attributes)
 
 

@@ -143,13 +143,13 @@ def _fail_now_and_then(random: Random) -> None:
 def broken_row(random: Random, id_: int, user_id: int) -> PlainRow:
     """A row of every kind, half of them with something in it that nothing may be shown from."""
     row = whole_row(random, id_, user_id)
-    return row._replace(**random.choice(BREAKS)) if random.random() < 0.5 else row
+    return row.replaced(**random.choice(BREAKS)) if random.random() < 0.5 else row
 
 
 def whole_row(random: Random, id_: int, user_id: int) -> PlainRow:
     """A row of every kind; its columns may be another kind's."""
     then = datetime(2024, 8, 7, 1, 2, 3, random.choice((0, 1, 999_999)), tzinfo=UTC)
-    return PlainRow(
+    return PlainRow.of(
         id=id_,
         user_id=user_id,
         label=random.choice(LABELS),

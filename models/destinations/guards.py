@@ -1,0 +1,273 @@
+"""The triggers, indexes and constraints that guard the table of destinations, whoever writes to it.
+
+`restore_destination_guards` makes those that are missing or different. It ends every migration that touches the table:
+on SQLite the ORM makes a table anew to change a check constraint, and drops its triggers and indexes on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from models.destinations.attributes import ATTRIBUTES, SECRET_ATTRIBUTES, Attribute, Reachability, ValueType
+from models.destinations.table import BackupDestination
+
+TABLE = "backup_destinations"
+TIMESTAMPS = ("created_at", "updated_at", "credentials_set_at")
+CHECK_TIMESTAMPS = ("checked_at", "claimed_until")
+_REACHABILITIES = ", ".join(f"'{found.value}'" for found in Reachability)
+_WRONG_TYPE = "a column of backup_destinations holds a value of the wrong type"
+
+
+def secret_groups() -> Sequence[tuple[Attribute, ...]]:
+    """The secrets by the kinds that have them: those of one group are all there, or none of them is."""
+    groups: dict[tuple[frozenset[Any], frozenset[Any]], list[Attribute]] = {}
+    for attribute in sorted(SECRET_ATTRIBUTES):
+        groups.setdefault((attribute.rules.required_by, attribute.rules.allowed_by), []).append(attribute)
+    return [tuple(group) for group in groups.values()]
+
+
+def key_id(column: str, *, is_sqlite: bool) -> str:
+    """The SQL of an envelope's key id, the part between the first two colons; as in the indexes of sealed values."""
+    position = "instr" if is_sqlite else "strpos"
+    return f"substr({column}, 4, {position}(substr({column}, 4), ':') - 1)"
+
+
+async def restore_destination_guards(_apps: object, editor: Any) -> None:
+    """Restore every guard on either engine, for the columns that the table has by now; a second time changes nothing.
+
+    To be the last operation of a migration: `ops.RunPython(restore_destination_guards)`.
+    """
+    client = editor.client
+    if editor.DIALECT == "sqlite":
+        columns = {row["name"] for row in await client.execute_query_dict(f"PRAGMA table_info({TABLE})")}
+        await _restore(client, _SQLITE_FOUND, _sqlite_guards(columns) | _indexes(columns, editor, is_sqlite=True))
+        # A table made anew counts from its greatest id on; the ids of destinations that are gone must not come back.
+        await client.execute_query(
+            "UPDATE sqlite_sequence SET seq = max(seq, coalesce((SELECT max(destination_id) FROM events), 0)) "  # noqa: S608 - our own
+            f"WHERE name = '{TABLE}'"
+        )
+        return
+    columns = {row["name"] for row in await client.execute_query_dict(_POSTGRESQL_COLUMNS)}
+    for function in _FUNCTIONS:
+        await client.execute_query(function)
+    triggers = await client.execute_query_dict(_POSTGRESQL_TRIGGERS)
+    for name in {row["name"] for row in triggers} - _TRIGGERS.keys():
+        await client.execute_query(f"DROP TRIGGER {name} ON {TABLE}")
+    for trigger in _TRIGGERS.values():
+        await client.execute_query(trigger)
+    found = {row["name"] for row in await client.execute_query_dict(_POSTGRESQL_CONSTRAINTS)}
+    for name, check in _postgresql_constraints(columns).items():
+        if name not in found:
+            await client.execute_query(f"ALTER TABLE {TABLE} ADD CONSTRAINT {name} CHECK ({check})")
+    found = {row["name"] for row in await client.execute_query_dict(_POSTGRESQL_INDEXES)}
+    for name, index in _indexes(columns, editor, is_sqlite=False).items():
+        if name not in found:
+            await client.execute_query(index)
+
+
+_SQLITE_FOUND = (
+    f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name = '{TABLE}' AND type IN ('trigger', 'index') "  # noqa: S608 - our own
+    "AND sql IS NOT NULL"
+)
+_POSTGRESQL_COLUMNS = (
+    f"SELECT attname AS name FROM pg_attribute WHERE attrelid = '{TABLE}'::regclass AND attnum > 0 AND NOT attisdropped"  # noqa: S608 - our own
+)
+_POSTGRESQL_TRIGGERS = f"SELECT tgname AS name FROM pg_trigger WHERE tgrelid = '{TABLE}'::regclass AND NOT tgisinternal"  # noqa: S608 - our own
+_POSTGRESQL_CONSTRAINTS = f"SELECT conname AS name FROM pg_constraint WHERE conrelid = '{TABLE}'::regclass"  # noqa: S608 - our own
+_POSTGRESQL_INDEXES = (
+    "SELECT relname AS name FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "  # noqa: S608 - our own
+    f"WHERE indrelid = '{TABLE}'::regclass"
+)
+
+
+async def _restore(client: Any, question: str, wanted: Mapping[str, str]) -> None:
+    """Drop what differs from what is wanted, and make what is missing then."""
+    found = {row["name"]: row for row in await client.execute_query_dict(question)}
+    for name, row in found.items():
+        if _normal(row["sql"]) != _normal(wanted.get(name, "")):
+            await client.execute_query(f'DROP {row["type"].upper()} "{name}"')
+    for name, statement in wanted.items():
+        if name not in found or _normal(found[name]["sql"]) != _normal(statement):
+            await client.execute_query(statement)
+
+
+def _normal(statement: str) -> str:
+    return " ".join(statement.split()).rstrip(";")
+
+
+def _indexes(columns: set[str], editor: Any, *, is_sqlite: bool) -> dict[str, str]:
+    """The indexes of the model, and those that the ORM cannot express."""
+    indexes = {}
+    for fields in map(tuple, BackupDestination._meta.indexes):  # type: ignore[arg-type]  # the model's are tuples
+        if columns.issuperset(fields):
+            name = editor._generate_index_name("idx", BackupDestination, list(fields))
+            quoted = ", ".join(f'"{field}"' for field in fields)
+            indexes[name] = f'CREATE INDEX "{name}" ON "{TABLE}" ({quoted})'
+    if columns.issuperset(CHECK_TIMESTAMPS):
+        indexes["destinations_due"] = (
+            f"CREATE INDEX destinations_due ON {TABLE} (coalesce(checked_at, created_at)) WHERE bucket_name IS NOT NULL"
+        )
+        indexes["destinations_claimed"] = (
+            f"CREATE INDEX destinations_claimed ON {TABLE} (claimed_until) WHERE claimed_until IS NOT NULL"
+        )
+    for number, group in enumerate(secret_groups()):
+        if columns.issuperset(group):
+            name = "destinations_sealed" if number == 0 else f"destinations_sealed_{group[0]}"
+            keys = ", ".join(key_id(column, is_sqlite=is_sqlite) for column in group)
+            indexes[name] = f"CREATE INDEX {name} ON {TABLE} ({keys}) WHERE {group[0]} IS NOT NULL"
+    return indexes
+
+
+def _postgresql_constraints(columns: set[str]) -> dict[str, str]:
+    """Python's timestamps end where the year has more than four digits, and ids begin at one."""
+    constraints = {
+        "backup_destinations_id": "id > 0",
+        "backup_destinations_moments": _within_python(TIMESTAMPS),
+        "backup_destinations_reachability": f"reachability IN ({_REACHABILITIES})",
+    }
+    if columns.issuperset(CHECK_TIMESTAMPS):
+        constraints["backup_destinations_check_moments"] = _within_python(CHECK_TIMESTAMPS)
+    return constraints
+
+
+def _within_python(columns: Iterable[str]) -> str:
+    return " AND ".join(f"{c} >= '0001-01-01 UTC' AND {c} < '10000-01-01 UTC'" for c in columns)
+
+
+_FUNCTIONS = (
+    # Statement-level with transition tables: a bulk statement costs one update per user, not one per row.
+    """
+    CREATE OR REPLACE FUNCTION moorings_count_destinations() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'INSERT' THEN
+            UPDATE users SET revision = revision + 1, destination_count = destination_count + change.n
+            FROM (SELECT user_id, count(*) AS n FROM added GROUP BY user_id) AS change
+            WHERE users.id = change.user_id;
+        ELSIF TG_OP = 'DELETE' THEN
+            UPDATE users SET revision = revision + 1, destination_count = destination_count - change.n
+            FROM (SELECT user_id, count(*) AS n FROM removed GROUP BY user_id) AS change
+            WHERE users.id = change.user_id;
+        ELSE
+            UPDATE users SET revision = revision + 1, destination_count = destination_count + change.n
+            FROM (
+                SELECT user_id, sum(step) AS n
+                FROM (SELECT user_id, 1 AS step FROM added UNION ALL SELECT user_id, -1 FROM removed) AS steps
+                GROUP BY user_id
+            ) AS change
+            WHERE users.id = change.user_id;
+        END IF;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION moorings_forget_destinations() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE users SET revision = revision + 1, destination_count = 0;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION moorings_refuse_identity_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'the id and uid of a backup destination never change' USING ERRCODE = 'check_violation';
+    END $$
+    """,
+)
+_TRIGGERS = {
+    "destinations_added": f"""
+    CREATE OR REPLACE TRIGGER destinations_added AFTER INSERT ON {TABLE}
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION moorings_count_destinations()
+    """,
+    "destinations_changed": f"""
+    CREATE OR REPLACE TRIGGER destinations_changed AFTER UPDATE ON {TABLE}
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT
+    EXECUTE FUNCTION moorings_count_destinations()
+    """,
+    "destinations_removed": f"""
+    CREATE OR REPLACE TRIGGER destinations_removed AFTER DELETE ON {TABLE}
+    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION moorings_count_destinations()
+    """,
+    "destinations_truncated": f"""
+    CREATE OR REPLACE TRIGGER destinations_truncated AFTER TRUNCATE ON {TABLE}
+    FOR EACH STATEMENT EXECUTE FUNCTION moorings_forget_destinations()
+    """,
+    "destinations_identity": f"""
+    CREATE OR REPLACE TRIGGER destinations_identity BEFORE UPDATE ON {TABLE} FOR EACH ROW
+    WHEN (OLD.id <> NEW.id OR OLD.uid <> NEW.uid) EXECUTE FUNCTION moorings_refuse_identity_change()
+    """,
+}
+
+
+def _sqlite_guards(columns: set[str]) -> dict[str, str]:
+    """The triggers; on SQLite they also stand in for the types that its columns do not have."""
+    counted = "UPDATE users SET revision = revision + 1"
+    triggers = {
+        "destinations_added": f"""AFTER INSERT ON {TABLE} BEGIN
+            {counted}, destination_count = destination_count + 1 WHERE id = NEW.user_id;
+        END""",
+        "destinations_removed": f"""AFTER DELETE ON {TABLE} BEGIN
+            {counted}, destination_count = destination_count - 1 WHERE id = OLD.user_id;
+        END""",
+        "destinations_changed": f"""AFTER UPDATE ON {TABLE} BEGIN
+            {counted} WHERE id IN (OLD.user_id, NEW.user_id);
+        END""",
+        "destinations_moved": f"""AFTER UPDATE OF user_id ON {TABLE} WHEN OLD.user_id <> NEW.user_id BEGIN
+            UPDATE users SET destination_count = destination_count - 1 WHERE id = OLD.user_id;
+            UPDATE users SET destination_count = destination_count + 1 WHERE id = NEW.user_id;
+        END""",  # noqa: S608 - our own
+        # REPLACE removes the old row without firing its delete trigger, so it is refused.
+        "destinations_replaced": _refusal(
+            "BEFORE INSERT",
+            f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = NEW.id OR uid = NEW.uid)",  # noqa: S608 - our own
+            f"a row of {TABLE} with this id or uid exists; update it instead",
+        ),
+        # Before the insert, an id that is still to be given reads as -1.
+        "destinations_numbered": _refusal(
+            "AFTER INSERT",
+            "NEW.id NOT BETWEEN 1 AND 2147483647",
+            "the id of a backup destination is a positive integer of 31 bits",
+        ),
+        "destinations_identity": _refusal(
+            "BEFORE UPDATE",
+            "OLD.id <> NEW.id OR OLD.uid <> NEW.uid",
+            "the id and uid of a backup destination never change",
+        ),
+    }
+    for act in ("insert", "update"):
+        when = f"BEFORE {act.upper()}"
+        triggers[f"destinations_{act}_types"] = _refusal(when, _malformed(columns), _WRONG_TYPE)
+        unknown = "a backup destination has an unknown reachability"
+        triggers[f"destinations_{act}_reachability"] = _refusal(
+            when, f"NEW.reachability NOT IN ({_REACHABILITIES})", unknown
+        )
+        if columns.issuperset(CHECK_TIMESTAMPS):
+            no_text = [f"typeof(NEW.{c}) NOT IN ('text', 'null')" for c in ("last_check", "claim")]
+            malformed = " OR ".join((*map(_no_timestamp, CHECK_TIMESTAMPS), *no_text))
+            triggers[f"destinations_{act}_check"] = _refusal(when, malformed, _WRONG_TYPE)
+    return {name: f"CREATE TRIGGER {name} {body}" for name, body in triggers.items()}
+
+
+def _refusal(when: str, condition: str, sentence: str) -> str:
+    return f"{when} ON {TABLE} WHEN {condition} BEGIN SELECT RAISE(ABORT, '{sentence}'); END"
+
+
+def _malformed(columns: set[str]) -> str:
+    """SQLite stores any value in any column; PostgreSQL's types refuse these by themselves."""
+    there = [attribute for attribute in ATTRIBUTES if attribute in columns]
+    texts = [a for a in there if a.rules.type in (ValueType.TEXT, ValueType.URL)]
+    conditions = [f"typeof(NEW.{c}) NOT IN ('text', 'null') OR instr(NEW.{c}, char(0)) > 0" for c in ("uid", *texts)]
+    conditions += map(_no_timestamp, TIMESTAMPS)
+    conditions.append(
+        "NEW.uid NOT GLOB '????????-????-????-????-????????????' OR length(replace(NEW.uid, '-', '')) <> 32"
+        " OR NEW.uid GLOB '*[^0-9a-f-]*'"
+    )
+    # LIKE, in the check constraint, does not tell s1 from S1 here.
+    conditions += [f"NEW.{c} NOT GLOB 's1:*:*'" for c in there if c.rules.is_secret]
+    conditions += [f"NEW.{c} NOT IN (0, 1)" for c in there if c.rules.type is ValueType.BOOLEAN]
+    return " OR ".join(conditions)
+
+
+def _no_timestamp(column: str) -> str:
+    """As the ORM writes it, in UTC and whole seconds: datetime() alone takes 'now', '12:00' and 5 too."""
+    return f"NEW.{column} IS NOT datetime(NEW.{column}, '+0 days') || '+00:00'"
