@@ -23,11 +23,11 @@ from schema.types import enums, inputs
 from schema.types.destinations import DESTINATION_TYPES
 from schema.types.names import PATHS
 
-COLUMN_TYPES = {
-    ValueType.TEXT: fields.CharField,
-    ValueType.URL: fields.CharField,
-    ValueType.BOOLEAN: fields.BooleanField,
-    ValueType.KIND: fields.CharField,
+COLUMN_TYPES: Mapping[ValueType, tuple[type, ...]] = {
+    ValueType.TEXT: (fields.CharField,),
+    ValueType.URL: (fields.CharField,),
+    ValueType.BOOLEAN: (fields.BooleanField,),
+    ValueType.KIND: (type(BackupDestination._meta.fields_map["kind"]),),
 }
 
 
@@ -47,11 +47,11 @@ def missing() -> Iterator[str]:
 
 
 def _lacks_column(attribute: Attribute, columns: Mapping[str, object]) -> Iterator[str]:
-    column = columns.get(attribute.value)
+    column: object = columns.get(attribute.value)
     rules = attribute.rules
     if column is None:
         yield f"models.destinations.table.BackupDestination has no column {attribute}"
-    elif not isinstance(column, fields.TextField if rules.is_secret else COLUMN_TYPES[rules.type]):
+    elif type(column) not in ((fields.TextField,) if rules.is_secret else COLUMN_TYPES[rules.type]):
         yield f"models.destinations.table.BackupDestination.{attribute} is no {rules.type}"
     elif not rules.is_secret and rules.type in (ValueType.TEXT, ValueType.URL):
         length = getattr(column, "max_length", None)

@@ -82,7 +82,7 @@ async def test_drift_of_the_guards_is_none(gateway: Gateway) -> None:
     await migrate(gateway.address)
     migrated = await guards(gateway)
     await drop_all(gateway)
-    assert len(await guards(gateway)) < len(migrated) / 2
+    assert "trigger" not in {row["type"] for row in await guards(gateway)}
 
     await restore(gateway)
 
@@ -136,7 +136,7 @@ async def test_a_changed_check_constraint_drops_no_guard_and_gives_no_id_again(g
     migrated = await guards(gateway)
 
     async with gateway.models(), in_transaction() as connection:
-        label, *others = BackupDestination._meta.constraints
+        label, *_ = BackupDestination._meta.constraints
         assert isinstance(label, CheckConstraint)
         changing = editor(connection)
         await changing.remove_constraint(BackupDestination, label)
