@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.database import parse_address
@@ -13,6 +14,7 @@ from models.errors import AccountRefused
 from s3.address_policy import parse_allow_rules
 from web.rate_limit.rate import parse_rate
 
+MAX_SECRET_BYTES = 65_536
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromkeys(
     ("false", "f", "no", "n", "off", "0"), False
@@ -142,6 +144,19 @@ def interval(text: str) -> str:
             parse_duration(text)
         except AccountRefused as error:
             raise ValueError("it wants an interval such as 6h, 30m or 90s, or off") from error
+    return text
+
+
+def secret_file(path: str) -> str:
+    """The text of a file that holds the value of a setting, without white space around it; never shown in an error."""
+    wanted = "it wants the path of a readable, small text file that is not empty"
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(MAX_SECRET_BYTES + 1).decode().strip()
+    except (OSError, ValueError):  # missing, unreadable, a folder, a null character in the path, or no UTF-8
+        raise ValueError(wanted) from None
+    if not text or len(text) > MAX_SECRET_BYTES:
+        raise ValueError(wanted)
     return text
 
 

@@ -16,6 +16,8 @@ from s3.address_policy import AddressPolicy, parse_allow_rules
 from schema.limits import Limits
 
 PREFIX = "MOORINGS_"
+FILE = "_FILE"
+"""Behind the name of a secret setting: the variable names a file that holds the value, as Docker and Kubernetes do."""
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
 
@@ -24,8 +26,9 @@ class SettingsRefused(Exception):
     """A setting is malformed, or two do not go together; `str()` names the variable and the form it wants."""
 
 
-def _setting(default: Any, description: str, read: Callable[[str], Any]) -> Any:
-    return field(default=default, metadata={"description": description, "read": read})
+def _setting(default: Any, description: str, read: Callable[[str], Any], *, is_secret: bool = False) -> Any:
+    """`is_secret`: the variable may hold a password or a key, so that `…_FILE` may name a file with its value."""
+    return field(default=default, metadata={"description": description, "read": read, "is_secret": is_secret})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,10 +36,16 @@ class Settings:
     """The description of each field is its line in `.env.example`; `read` makes its value of a variable's text."""
 
     database_url: str = _setting(
-        "sqlite:///moorings.db", "sqlite:///relative.db, sqlite:////absolute.db or postgresql://…", types.database_url
+        "sqlite:///moorings.db",
+        "sqlite:///relative.db, sqlite:////absolute.db or postgresql://…",
+        types.database_url,
+        is_secret=True,
     )
     secret_keys: Secret | None = _setting(  # noqa: RUF009 - it makes a field
-        None, "id:base64,… newest first; made beside the SQLite file when unset, required with PostgreSQL", Secret
+        None,
+        "id:base64,… newest first; made beside the SQLite file when unset, required with PostgreSQL",
+        Secret,
+        is_secret=True,
     )
     public_url: str | None = _setting(None, "the base of links, such as https://backups.example.com", types.base_url)
     allowed_hosts: tuple[str, ...] = _setting(
@@ -50,7 +59,7 @@ class Settings:
     )
     rate_limit: str = _setting("600/minute", "requests per user, such as 60/minute, or off", types.rate)
     rate_limit_storage: str = _setting(
-        "memory://", "memory:// counts per process, redis://… exactly", types.count_storage
+        "memory://", "memory:// counts per process, redis://… exactly", types.count_storage, is_secret=True
     )
     s3_allow: tuple[str, ...] = _setting(
         (),
@@ -116,7 +125,15 @@ def load_settings() -> Settings:
     errors: list[str] = []
     for each in fields(Settings):
         variable = PREFIX + each.name.upper()
-        text = texts.get(variable)
+        text, path = texts.get(variable), texts.get(variable + FILE) if each.metadata["is_secret"] else None
+        if text and path:
+            errors.append(f"{variable} and {variable}{FILE} are both set; unset one of them.")
+            continue
+        if path:
+            try:
+                text = types.secret_file(path)
+            except ValueError as error:
+                errors.append(f"{variable}{FILE} is not right: {error}.")
         if text:  # an empty one counts as unset
             try:
                 values[each.name] = each.metadata["read"](text)
@@ -127,8 +144,8 @@ def load_settings() -> Settings:
     settings = Settings(**values)
     if settings.address.engine == "postgresql" and settings.secret_keys is None:
         raise SettingsRefused(
-            "MOORINGS_SECRET_KEYS is required with PostgreSQL: it wants id:base64, and `moorings keys generate` "
-            "prints one."
+            "MOORINGS_SECRET_KEYS is required with PostgreSQL, or MOORINGS_SECRET_KEYS_FILE: it wants id:base64, and "
+            "`moorings keys generate` prints one."
         )
     return settings
 
@@ -136,6 +153,7 @@ def load_settings() -> Settings:
 def unknown_variables() -> list[str]:
     """Variables with the prefix that no setting reads: probably misspelt."""
     known = {PREFIX + each.name.upper() for each in fields(Settings)} | TEST_ONLY
+    known |= {PREFIX + each.name.upper() + FILE for each in fields(Settings) if each.metadata["is_secret"]}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 

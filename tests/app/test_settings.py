@@ -65,7 +65,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("name", "value", "form"), WRONG, ids=[f"{name}={value}" for name, value, _ in WRONG])
-def test_a_complaint_names_the_variable_and_the_form_it_wants_and_never_the_value(
+def test_an_error_names_the_variable_and_the_form_it_wants_and_never_the_value(
     name: str, value: str, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PREFIX + name, value)
@@ -73,14 +73,14 @@ def test_a_complaint_names_the_variable_and_the_form_it_wants_and_never_the_valu
     with pytest.raises(SettingsRefused) as refused:
         load_settings()
 
-    complaint = str(refused.value)
-    assert complaint.startswith(f"{PREFIX}{name} ")
-    assert form in complaint
-    assert "hunter22" not in complaint
-    assert "\n" not in complaint
+    error = str(refused.value)
+    assert error.startswith(f"{PREFIX}{name} ")
+    assert form in error
+    assert "hunter22" not in error
+    assert "\n" not in error
 
 
-def test_every_wrong_variable_is_complained_about_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value, _ in WRONG:
         monkeypatch.setenv(PREFIX + name, value)
 
@@ -120,7 +120,7 @@ def test_nothing_set_is_an_embedded_database_for_this_machine_alone() -> None:
     assert settings.rate_limit == "600/minute"
 
 
-def test_a_variable_that_is_empty_is_as_good_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in dataclasses.fields(Settings):
         monkeypatch.setenv(PREFIX + field.name.upper(), "")
 
@@ -158,6 +158,64 @@ def test_a_well_formed_value_is_read(name: str, value: str, read: Any, monkeypat
     monkeypatch.setenv(PREFIX + name.upper(), value)
 
     assert getattr(load_settings(), name) == read
+
+
+SECRETS = {
+    "secret_keys": ("a:b", Secret("a:b")),
+    "database_url": ("postgresql://user:hunter22@db/x", "postgresql://user:hunter22@db/x"),
+    "rate_limit_storage": ("redis://:hunter22@cache:6379", "redis://:hunter22@cache:6379"),
+}
+"""Every setting that may hold a password or a key, with a text for it and what is read of it."""
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Editors and `echo` end a file with a line feed, which is not part of the secret."""
+    text, read = SECRETS[name]
+    (tmp_path / "secret").write_text(f"{text}\n")
+    monkeypatch.setenv("MOORINGS_SECRET_KEYS", "a:b")  # PostgreSQL wants them
+    monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}_FILE", str(tmp_path / "secret"))
+
+    assert getattr(load_settings(), name) == read
+    assert unknown_variables() == []
+
+
+def test_exactly_these_settings_may_come_from_files() -> None:
+    assert {field.name for field in dataclasses.fields(Settings) if field.metadata["is_secret"]} == set(SECRETS)
+
+
+def test_a_secret_that_is_set_and_in_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("hunter22")
+    monkeypatch.setenv("MOORINGS_SECRET_KEYS", "hunter22")
+    monkeypatch.setenv("MOORINGS_SECRET_KEYS_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings()
+
+    assert str(refused.value) == "MOORINGS_SECRET_KEYS and MOORINGS_SECRET_KEYS_FILE are both set; unset one of them."
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"hunter22\xff", b"hunter22" * 10_000])
+def test_a_file_without_a_readable_secret_is_refused_and_not_shown(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("MOORINGS_SECRET_KEYS_FILE", str(path))
+
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings()
+
+    assert str(refused.value).startswith("MOORINGS_SECRET_KEYS_FILE is not right: it wants the path")
+    assert "hunter22" not in str(refused.value)
+
+
+def test_a_file_for_a_setting_that_is_no_secret_is_an_unknown_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOORINGS_LOG_LEVEL_FILE", "/run/secrets/level")
+
+    assert unknown_variables() == ["MOORINGS_LOG_LEVEL_FILE"]
 
 
 def _examples() -> list[tuple[str, str, str]]:
