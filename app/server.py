@@ -11,6 +11,7 @@ import uvicorn
 from app.settings import Settings, share_metrics
 from web.server.protocol import HardenedProtocol
 from web.server.sockets import BACKLOG
+from web.server.websocket import WebSocketProtocol
 from web.server.workers import Workers
 
 DRAIN_S = 30
@@ -31,7 +32,7 @@ def run(settings: Settings, listeners: list[socket.socket], *, workers: int) -> 
         loop="uvloop",
         http=HardenedProtocol,
         lifespan="on",
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         log_config=None,

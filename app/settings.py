@@ -84,6 +84,10 @@ class Settings:
     graphql_max_cost: int = _setting(5_000, "cost of one operation, a field being 1", types.integer(1, 10_000_000))
     graphql_execution_seconds: float = _setting(10.0, "time one operation may take", types.number_up_to(15))
     graphql_max_subscriptions: int = _setting(100, "operations open on one WebSocket", types.integer(1, 10_000))
+    graphql_max_user_sockets: int = _setting(20, "WebSockets of one user in a process", types.integer(1, 10_000))
+    graphql_max_user_subscriptions: int = _setting(
+        200, "subscriptions of one user in a process", types.integer(1, 100_000)
+    )
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", types.log_level)
     log_format: str = _setting("console", "console or json", types.log_format)
 
@@ -115,6 +119,8 @@ class Settings:
             cost=self.graphql_max_cost,
             execution_s=self.graphql_execution_seconds,
             subscriptions=self.graphql_max_subscriptions,
+            user_sockets=self.graphql_max_user_sockets,
+            user_subscriptions=self.graphql_max_user_subscriptions,
         )
 
 

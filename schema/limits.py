@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Limits of one document and of one socket.
+    """Limits of one document, of one socket, and of one user's sockets and subscriptions in a process.
 
     All are counts except `document_bytes` and `execution_s`; `cost` is 1 per field, multiplied by page sizes.
     """
@@ -25,3 +25,5 @@ class Limits:
     cost: int = 5_000
     execution_s: float = 10.0
     subscriptions: int = 100
+    user_sockets: int = 20
+    user_subscriptions: int = 200

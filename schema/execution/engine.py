@@ -7,6 +7,7 @@ between parsing and validation, where the limits of a document must be checked.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from sys import getsizeof
@@ -81,6 +82,7 @@ class Engine:
         self._introspection = introspection
         self._strawberry = make_schema()
         self._schema: GraphQLSchema = self._strawberry._schema
+        self._subscriptions: Counter[int] = Counter()  # open ones of each user, in this process
         self._documents: BoundedMemo[DocumentKey, Prepared] = BoundedMemo(MAX_DOCUMENT_BYTES)
         self._refused: BoundedMemo[tuple[DocumentKey, bool], list[dict[str, Any]]] = BoundedMemo(MAX_REFUSED_BYTES)
         self._introspections: BoundedMemo[tuple[DocumentKey, bytes], bytes] = BoundedMemo(MAX_INTROSPECTION_BYTES)
@@ -178,13 +180,29 @@ class Engine:
     ) -> AsyncGenerator[Answer, None]:
         """Execute a subscription; raises `NotExecuted` when it does not begin."""
         self._require_fit(prepared, variables)
+        user_id = context.viewer.user_id
         options = self._options(prepared, variables, context)
         result: Any = subscribe(self._schema, prepared.document, **options)
         if not isinstance(result, ExecutionResult) and not hasattr(result, "__aiter__"):
             result = await result
         if isinstance(result, ExecutionResult):
             raise NotExecuted(*_answer(result)["errors"])
-        return _answers(result)
+        return self._subscribed(user_id, result)
+
+    async def _subscribed(self, user_id: int, results: Any) -> AsyncGenerator[Answer, None]:
+        """The responses of a stream, which counts as one of its user's; raises `NotExecuted` if it is one too many."""
+        async with aclosing(_answers(results)) as answers:
+            if self._subscriptions[user_id] >= self.limits.user_subscriptions:
+                message = f"At most {self.limits.user_subscriptions} subscriptions of one user may be open."
+                raise NotExecuted(refusal(message, Code.LIMIT))
+            self._subscriptions[user_id] += 1
+            try:
+                async for answer in answers:
+                    yield answer
+            finally:
+                self._subscriptions[user_id] -= 1
+                if not self._subscriptions[user_id]:
+                    del self._subscriptions[user_id]
 
     def _prepare(self, key: DocumentKey, *, is_anonymous: bool) -> Prepared:
         text, operation_name = key

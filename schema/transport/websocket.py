@@ -1,13 +1,15 @@
 """`/graphql` over WebSocket: the protocol graphql-transport-ws, several operations on one connection.
 
-Not strawberry's handler: it fails with an exception on messages that are no objects, closes the whole socket for an
-unknown operation, and looks at the token once, at the start.
+In place of Strawberry's handler, which raises on messages that are no objects, closes the whole socket for an unknown
+operation, and looks the token up only once, at the start.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -16,12 +18,13 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from models.errors import Refusal, Unauthenticated
+from models.accounts.viewer import Viewer
+from models.errors import DatabaseUnavailable, Refusal, TooManyAttempts, Unauthenticated
 from schema.context import context_of
 from schema.errors import Code, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
 from schema.transport.requests import BadRequest, Params, load_json, parse_params
-from web.auth.authenticator import Authenticator, bearer_token
+from web.auth.authenticator import Authenticator, bearer_text, bearer_token
 
 SUBPROTOCOL = "graphql-transport-ws"
 INIT_S = 10.0
@@ -36,6 +39,8 @@ INIT_TIMEOUT = 4408
 SUBSCRIBER_EXISTS = 4409
 TOO_MANY_INITS = 4429
 TRY_AGAIN_LATER = 1013
+_WANTED = 'Unauthorized: connection_init needs {"authorization": "Bearer <token>"}'
+logger = logging.getLogger("moorings.graphql")
 
 
 class _Close(Exception):
@@ -48,11 +53,13 @@ class _Close(Exception):
 
 
 class GraphQLSocket:
-    """The WebSocket half of this door, one object for all connections."""
+    """The GraphQL API over WebSocket, one object for all connections."""
 
     def __init__(self, engine: Engine, authenticator: Authenticator) -> None:
         self.engine = engine
         self.authenticator = authenticator
+        self.open: Counter[int] = Counter()
+        """Initialised sockets of each user, in this process."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -73,11 +80,12 @@ class GraphQLSocket:
 
 
 class _Connection:
-    def __init__(self, door: GraphQLSocket, socket: WebSocket, token: str | None) -> None:
-        self._door = door
+    def __init__(self, api: GraphQLSocket, socket: WebSocket, token: str | None) -> None:
+        self._api = api
         self._socket = socket
         self._token = token
         self._acknowledged = False
+        self._user_id: int | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._sending = asyncio.Lock()
 
@@ -93,7 +101,12 @@ class _Connection:
             await self._handle(await self._receive())
 
     async def end(self) -> None:
-        """Stop what is still running."""
+        """Stop the operations that are still open."""
+        if self._user_id is not None:
+            self._api.open[self._user_id] -= 1
+            if not self._api.open[self._user_id]:
+                del self._api.open[self._user_id]
+            self._user_id = None
         tasks = list(self._operations.values())
         for task in tasks:
             task.cancel()
@@ -123,7 +136,7 @@ class _Connection:
             case "connection_init":
                 await self._init(message.get("payload"))
             case "ping":
-                await self._send({"type": "pong"})
+                await self._send({"type": "pong"} | _payload_of(message))
             case "pong":
                 pass
             case "subscribe":
@@ -140,33 +153,43 @@ class _Connection:
             raise _Close(INVALID_MESSAGE, "The payload must be an object")
         self._token = _token_of(payload or {}) or self._token
         if self._token is None:
-            raise _Close(UNAUTHORIZED, "Unauthorized")
-        await self._admit(self._token)
+            raise _Close(UNAUTHORIZED, _WANTED)
+        try:
+            viewer = await self._authenticate(self._token)
+        except (TooManyAttempts, DatabaseUnavailable) as error:
+            logger.warning("A WebSocket was closed at connection_init: %s", type(error).__name__)
+            raise _Close(TRY_AGAIN_LATER, str(error)) from None
+        if self._api.open[viewer.user_id] >= self._api.engine.limits.user_sockets:
+            raise _Close(TRY_AGAIN_LATER, "Too many connections")
+        self._user_id = viewer.user_id
+        self._api.open[self._user_id] += 1
         self._acknowledged = True
         await self._send({"type": "connection_ack"})
 
-    async def _admit(self, token: str) -> Any:
-        """Look the token up anew, as for every request."""
+    async def _authenticate(self, token: str) -> Viewer:
+        """Look the token up, for each operation anew; raises `_Close`, `TooManyAttempts`, `DatabaseUnavailable`."""
         try:
-            return await self._door.authenticator.authenticate(token, self._socket.scope)
+            return await self._api.authenticator.authenticate(token, self._socket.scope)
         except Unauthenticated:
             raise _Close(FORBIDDEN, "Forbidden") from None
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         if not self._acknowledged or self._token is None:
-            raise _Close(UNAUTHORIZED, "Unauthorized")
+            raise _Close(UNAUTHORIZED, _WANTED)
         id_ = message.get("id")
         if not isinstance(id_, str) or not 0 < len(id_) <= MAX_ID_LENGTH:
             raise _Close(INVALID_MESSAGE, "A subscribe message must have an id")
-        if not isinstance(message.get("payload"), dict):
-            raise _Close(INVALID_MESSAGE, "A subscribe message must have a payload")
+        try:
+            params = parse_params(message.get("payload"))
+        except BadRequest as error:
+            raise _Close(INVALID_MESSAGE, str(error)) from None
         if id_ in self._operations:
             raise _Close(SUBSCRIBER_EXISTS, f"Subscriber for {id_[:64]} already exists")
-        if len(self._operations) >= self._door.engine.limits.subscriptions:
-            text = f"At most {self._door.engine.limits.subscriptions} operations may be open on one connection."
+        if len(self._operations) >= self._api.engine.limits.subscriptions:
+            text = f"At most {self._api.engine.limits.subscriptions} operations may be open on one connection."
             await self._send({"id": id_, "type": "error", "payload": [refusal(text, Code.LIMIT)]})
             return
-        self._operations[id_] = asyncio.create_task(self._run(id_, message["payload"]), name="graphql operation")
+        self._operations[id_] = asyncio.create_task(self._run(id_, params), name="graphql operation")
 
     def _stop(self, message: dict[str, Any]) -> None:
         id_ = message.get("id")
@@ -176,18 +199,18 @@ class _Connection:
         if task is not None:
             task.cancel()
 
-    async def _run(self, id_: str, payload: dict[str, Any]) -> None:
-        """One operation from its first answer to `complete` or `error`; what goes wrong in it stays in it."""
+    async def _run(self, id_: str, params: Params) -> None:
+        """Execute one operation until its `complete` or `error`; its errors do not end the socket."""
         try:
             final: dict[str, Any] = {"id": id_, "type": "complete"}
             try:
-                async with aclosing(self._answers(payload)) as answers:
+                async with aclosing(self._answers(params)) as answers:
                     async for answer in answers:
                         await self._send({"id": id_, "type": "next", "payload": answer})
             except NotExecuted as error:
                 final = {"id": id_, "type": "error", "payload": error.answer["errors"]}
-            except (Refusal, BadRequest) as error:
-                final = {"id": id_, "type": "error", "payload": [_shown(error)]}
+            except Refusal as error:
+                final = {"id": id_, "type": "error", "payload": [error_of(error)]}
             self._operations.pop(id_, None)
             await self._send(final)
         except _Close as close:
@@ -195,11 +218,10 @@ class _Connection:
         except (TimeoutError, WebSocketDisconnect, RuntimeError):
             await self.close(_Close(TRY_AGAIN_LATER, "Too slow"))
 
-    async def _answers(self, payload: dict[str, Any]) -> Any:
-        params: Params = parse_params(payload)
-        engine = self._door.engine
+    async def _answers(self, params: Params) -> AsyncGenerator[Answer, None]:
+        engine = self._api.engine
+        context = context_of(self._socket.scope["state"], await self._authenticate(self._token or ""))
         prepared = engine.prepare(params.query, params.operation_name)
-        context = context_of(self._socket.scope["state"], await self._admit(self._token or ""))
         if prepared.type is not OperationType.SUBSCRIPTION:
             yield await engine.run(prepared, params.variables, context)
             return
@@ -212,16 +234,24 @@ class _Connection:
             await self._socket.send_text(orjson.dumps(message).decode())
 
 
-def _shown(error: Exception) -> dict[str, Any]:
-    return refusal(str(error), Code.BAD_REQUEST) if isinstance(error, BadRequest) else error_of(error)
+def _payload_of(message: dict[str, Any]) -> dict[str, Any]:
+    return {"payload": message["payload"]} if message.get("payload") is not None else {}
 
 
 def _token_of(payload: dict[str, Any]) -> str | None:
-    """The token in `connection_init`: `{"Authorization": "Bearer …"}`, the name in any case; or `{"token": "…"}`."""
-    for name, value in payload.items():
-        if isinstance(value, str) and name.lower() == "authorization":
-            scheme, _, token = value.partition(" ")
-            return token if scheme.lower() == "bearer" else ""
-        if isinstance(value, str) and name == "token":
-            return value
-    return None
+    """The token in the payload of `connection_init`, in the forms that clients send; None if it has none.
+
+    `{"authorization": "Bearer …"}`, the same inside of `headers`, `{"token": "…"}` or `{"authToken": "…"}`; names in
+    any case, a token with or without `Bearer`. "", which no token is, for another scheme of authorization.
+    """
+    headers = payload.get("headers")
+    named = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
+    if isinstance(headers, dict):
+        named |= {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
+    if "authorization" in named:
+        return bearer_text(named["authorization"].encode("utf-8", "replace"))
+    token = named.get("token", named.get("authtoken"))
+    if token is None:
+        return None
+    scheme, space, text = token.partition(" ")
+    return text if space and scheme.lower() == "bearer" else token

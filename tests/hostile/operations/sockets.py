@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tests.hostile.operations.case import INPUT, INVALID, LIMIT, PARSE, REQUEST, Conversation
+from tests.hostile.operations.case import INPUT, INVALID, LIMIT, PARSE, Conversation
 from tests.hostile.rest.case import canary
 
 _VIEWER = {"query": "{ viewer { id } }"}
@@ -52,6 +52,11 @@ _NO_MESSAGES: dict[str, str | bytes] = {
     "an operation without a payload": message("subscribe", id="x"),
     "an operation whose payload is a document": subscribing("{ viewer { id } }"),
     "an operation whose payload is a list": subscribing([_VIEWER]),
+    "no query": subscribing({}),
+    "a query that is null": subscribing({"query": None}),
+    "a query that is a number": subscribing({"query": 1}),
+    "variables that are a list": subscribing({**_VIEWER, "variables": [1]}),
+    "an operation name that is an object": subscribing({**_VIEWER, "operationName": {}}),
     "an end without an id": message("complete"),
     "an end of a number": message("complete", id=1),
 }
@@ -74,11 +79,6 @@ _REFUSED: dict[str, tuple[dict[str, Any], Any]] = {
     "a document that is too long": ({"query": "{ viewer { id } }" + " " * 70_000}, LIMIT),
     "an unknown operation": ({"query": "query A { viewer { id } }", "operationName": "B"}, INVALID),
     "several operations and no name": ({"query": "query A { viewer { id } } query B { viewer { id } }"}, INVALID),
-    "no query": ({}, REQUEST),
-    "a query that is null": ({"query": None}, REQUEST),
-    "a query that is a number": ({"query": 1}, REQUEST),
-    "variables that are a list": ({**_VIEWER, "variables": [1]}, REQUEST),
-    "an operation name that is an object": ({**_VIEWER, "operationName": {}}, REQUEST),
     "a variable that does not fit": (
         {"query": "query($a: Int) { events(first: $a) { edges { cursor } } }", "variables": {"a": canary("socket")}},
         INPUT,

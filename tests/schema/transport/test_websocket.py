@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from tests.support.databases.stoppable_postgres import own_postgres
 from tests.support.gateway.gateway import Account, Gateway
+from tests.support.graphql.graphql_client import over_sse
 
 LISTEN = "subscription { backupDestinationEvents { __typename backupDestinationId } }"
 CREATE = 'mutation { createBackupDestination(input: {local: {label: "Attic"}}) { __typename } }'
@@ -70,14 +73,39 @@ async def account(gateway: Gateway) -> Account:
     return await gateway.new_user()
 
 
-@pytest.mark.parametrize("way", ["Authorization", "authorization", "token", "the handshake"])
-async def test_the_token_comes_with_the_start_or_with_the_handshake(way: str, account: Account) -> None:
-    """Browsers cannot set headers, and other clients like to."""
-    bearer = f"Bearer {account.token}"
-    headers = {"Authorization": bearer} if way == "the handshake" else {}
+FORMS: dict[str, Any] = {
+    "Authorization": {"Authorization": "Bearer %"},
+    "authorization": {"authorization": "bearer %"},
+    "headers": {"headers": {"Authorization": "Bearer %"}},
+    "token": {"token": "%"},
+    "token with a scheme": {"token": "Bearer %"},
+    "authToken": {"authToken": "%"},
+    "beside other values": {"client": "web", "headers": {"x": 1}, "token": "%"},
+}
 
-    async with opened(account, **headers) as talk:
-        await talk.say("connection_init", payload={} if headers else {way: account.token if way == "token" else bearer})
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_the_token_comes_in_each_form_that_clients_send(form: str, account: Account) -> None:
+    """Browsers cannot set headers, so every client has a form of its own in `connection_init`."""
+    payload = orjson.loads(orjson.dumps(FORMS[form]).replace(b"%", account.token.encode()))
+
+    async with opened(account) as talk:
+        await talk.say("connection_init", payload=payload)
+
+        assert await talk.hear() == {"type": "connection_ack"}
+
+
+async def test_a_start_without_a_token_says_which_form_is_needed(account: Account) -> None:
+    async with opened(account) as talk:
+        await talk.say("connection_init", payload={"jwt": account.token})
+
+        assert await talk.closed() == (4401, 'Unauthorized: connection_init needs {"authorization": "Bearer <token>"}')
+
+
+async def test_the_token_may_come_with_the_handshake(account: Account) -> None:
+    """Clients other than browsers can set headers."""
+    async with opened(account, Authorization=f"Bearer {account.token}") as talk:
+        await talk.say("connection_init", payload={})
 
         assert await talk.hear() == {"type": "connection_ack"}
 
@@ -175,12 +203,14 @@ async def test_a_field_that_refuses_is_in_the_answer(account: Account) -> None:
 
 
 async def test_both_ends_may_ask_whether_the_other_is_there(account: Account) -> None:
-    """`ping` is answered with `pong` at any time, even before the start; a `pong` that nobody asked for is no harm."""
+    """`ping` is answered with `pong` and its payload, even before the start; an unasked `pong` is ignored."""
     async with opened(account) as talk:
-        for _ in range(500):
-            await talk.say("ping", payload={"at": "once"})
+        for number in range(150):
+            await talk.say("ping", payload={"number": number})
+        await talk.say("ping")
         await talk.say("pong")
-        assert [await talk.hear() for _ in range(500)] == [{"type": "pong"}] * 500
+        pongs = [await talk.hear() for _ in range(151)]
+        assert pongs == [*({"type": "pong", "payload": {"number": n}} for n in range(150)), {"type": "pong"}]
         await talk.say("connection_init", payload={"token": account.token})
 
         assert await talk.hear() == {"type": "connection_ack"}
@@ -202,3 +232,89 @@ async def test_a_revoked_token_is_refused_by_the_next_operation(account: Account
         await talk.subscribe("a", "{ viewer { name } }")
 
         assert await talk.closed() == (4403, "Forbidden")
+
+
+@pytest.fixture
+def small(fresh_database_url: str | None) -> Iterator[Gateway]:
+    """A gateway that lets a user have two sockets and three subscriptions, and ask sixty times a minute."""
+    gateway = Gateway(
+        fresh_database_url, graphql_max_user_sockets="2", graphql_max_user_subscriptions="3", rate_limit="60/minute"
+    ).start()
+    yield gateway
+    gateway.close()
+
+
+async def listening(talk: Talk, id_: str) -> str:
+    """Start a subscription; says whether it is open, which a message of a later operation shows, or refused."""
+    await talk.subscribe(id_, LISTEN)
+    await talk.subscribe(f"{id_} begun", "{ events(first: 0) { pageInfo { hasNextPage } } }")
+    heard = [await talk.hear() for _ in range(2)]
+    refused = [message for message in heard if message["type"] == "error"]
+    if refused:
+        await talk.hear()
+        (error,) = refused[0]["payload"]
+        return str(error["extensions"]["code"])
+    return "open"
+
+
+async def test_a_user_has_so_many_sockets_and_subscriptions_and_another_user_as_many(small: Gateway) -> None:
+    """What is closed is free again; streams over HTTP count too."""
+    account, other = await small.new_user(), await small.new_user()
+    async with AsyncExitStack() as stack:
+        stream = await stack.enter_async_context(over_sse(account, LISTEN))
+        await account.create("local")
+        await stream.answer()
+        first, second, neighbour = [await stack.enter_async_context(greeted(who)) for who in (account, account, other)]
+        third = await stack.enter_async_context(opened(account))
+        await third.say("connection_init", payload={"token": account.token})
+        assert await third.closed() == (1013, "Too many connections")
+
+        heard = [await listening(*one) for one in ((first, "a"), (second, "b"), (first, "c"), (neighbour, "a"))]
+
+        assert heard == ["open", "open", "COST_LIMIT_EXCEEDED", "open"]
+
+    for _ in range(40):  # until the gateway has noticed that the sockets are closed
+        async with opened(account) as talk:
+            await talk.say("connection_init", payload={"token": account.token})
+            with suppress(ConnectionClosed):
+                await talk.hear()
+                assert await listening(talk, "a") == "open"
+                return
+        await asyncio.sleep(0.1)
+    pytest.fail("the sockets are not free again")
+
+
+async def test_a_start_over_the_limit_is_closed_so_that_clients_try_again(small: Gateway) -> None:
+    """1013, with one line in the log; graphql-ws gives up for good on 4429."""
+    account = await small.new_user()
+    async with account.client() as client:
+        for _ in range(61):
+            await client.get("/api/backup-destinations")
+
+    async with opened(account) as talk:
+        await talk.say("connection_init", payload={"token": account.token})
+
+        assert await talk.closed() == (1013, "Too Many Attempts.")
+    log = small.log_text()
+    assert log.count("A WebSocket was closed at connection_init: TooManyAttempts") == 1
+    assert "Traceback" not in log
+
+
+async def test_a_start_while_the_database_is_away_is_closed_so_that_clients_try_again() -> None:
+    with own_postgres() as server:
+        server.create_database("away")
+        gateway = Gateway(server.url("away")).start()
+        try:
+            account = await gateway.new_user()
+            server.stop()
+            async with opened(account) as talk:
+                await talk.say("connection_init", payload={"token": account.token})
+
+                code, reason = await talk.closed()
+            log = gateway.log_text()
+        finally:
+            gateway.close()
+
+    assert (code, reason) == (1013, "The database is not available just now; try again in a moment.")
+    assert log.count("A WebSocket was closed at connection_init: DatabaseUnavailable") == 1
+    assert "Traceback" not in log

@@ -1,0 +1,173 @@
+"""What one WebSocket client may send, and leave unread, before it is cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from tests.support.gateway.gateway import Account, Gateway
+from web.server import websocket
+from web.server.websocket import MAX_FRAGMENTS, MAX_FRAMES_AT_ONCE, WebSocketProtocol
+
+TEXT, CONTINUATION, PING, PONG = 1, 0, 9, 10
+CPU_S = 0.5
+"""Of the gateway, for a flood of 20,000 frames; without a limit some seconds."""
+
+
+def frame(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
+    """A frame of a client, with a mask of zeros."""
+    assert len(payload) < 126
+    return bytes([(0x80 if fin else 0) | opcode, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+class RawSocket:
+    """A WebSocket in bytes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes; raises ConnectionError when the gateway has cut the client off."""
+        self.writer.write(data)
+        async with asyncio.timeout(10):
+            await self.writer.drain()
+
+    async def frames(self, count: int) -> list[tuple[int, bytes]]:
+        """The opcodes and payloads of the next frames."""
+        found = []
+        async with asyncio.timeout(10):
+            for _ in range(count):
+                first, length = await self.reader.readexactly(2)
+                found.append((first & 0x0F, await self.reader.readexactly(length)))
+        return found
+
+    async def is_cut_off(self) -> bool:
+        """Whether the connection ends without a close frame, after what was sent before."""
+        try:
+            async with asyncio.timeout(10):
+                rest = await self.reader.read()
+        except ConnectionError:
+            return True
+        return b"\x88" not in rest[-10:]
+
+
+@asynccontextmanager
+async def raw_socket_at(host: str, port: int) -> AsyncIterator[RawSocket]:
+    """A socket after its handshake."""
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(
+        f"GET /graphql HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
+    )
+    try:
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        yield RawSocket(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+def raw_socket(gateway: Gateway) -> AbstractAsyncContextManager[RawSocket]:
+    """A socket of a gateway after its handshake."""
+    return raw_socket_at(gateway.host, gateway.port)
+
+
+def cpu_s(gateway: Gateway) -> float:
+    """The processor time that the gateway has used."""
+    fields = Path(f"/proc/{gateway.pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture
+async def account(gateway: Gateway) -> Account:
+    """A user of the gateway."""
+    return await gateway.new_user()
+
+
+@pytest.mark.parametrize(
+    ("begin", "flood"),
+    [
+        (b"", frame(PING)),
+        (b"", frame(PONG)),
+        (b"", frame(PING, b"p" * 100)),
+        (frame(TEXT, b"{", fin=False), frame(CONTINUATION, fin=False)),
+        (b"", frame(TEXT, b"{", fin=False) + frame(CONTINUATION, b"}")),
+    ],
+    ids=["empty pings", "empty pongs", "pings with a payload", "empty continuations", "messages in two fragments"],
+)
+async def test_a_flood_of_frames_ends_the_connection_and_costs_little(
+    begin: bytes, flood: bytes, gateway: Gateway
+) -> None:
+    """Anonymous, before `connection_init`."""
+    async with raw_socket(gateway) as socket:
+        before = cpu_s(gateway)
+        try:
+            await socket.send(begin + flood * 20_000)
+            assert await socket.is_cut_off()
+        except ConnectionError:
+            pass
+
+    assert cpu_s(gateway) - before < CPU_S
+
+
+async def test_so_many_frames_may_come_at_once(gateway: Gateway) -> None:
+    async with raw_socket(gateway) as socket:
+        await socket.send(b"".join(frame(PING, b"%d" % number) for number in range(MAX_FRAMES_AT_ONCE)))
+
+        assert await socket.frames(MAX_FRAMES_AT_ONCE) == [(PONG, b"%d" % n) for n in range(MAX_FRAMES_AT_ONCE)]
+
+
+async def test_a_message_has_so_many_fragments(account: Account) -> None:
+    """A message of the most fragments is read; with one more the connection ends."""
+    text = orjson.dumps({"type": "connection_init", "payload": {"token": account.token}})
+
+    def fragments(count: int) -> bytes:
+        rest = [text[n : n + 1] for n in range(count - 2)] + [text[count - 2 :]]
+        assert len(rest) == count - 1
+        first, last = frame(TEXT, fin=False), frame(CONTINUATION, rest.pop())
+        return first + b"".join(frame(CONTINUATION, one, fin=False) for one in rest) + last
+
+    async with raw_socket(account.gateway) as socket, raw_socket(account.gateway) as other:
+        await socket.send(fragments(MAX_FRAGMENTS))
+        assert await socket.frames(1) == [(TEXT, b'{"type":"connection_ack"}')]
+        await other.send(fragments(MAX_FRAGMENTS + 1))
+        assert await other.is_cut_off()
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while in which nothing of what was written for it could be sent."""
+    monkeypatch.setattr(websocket, "UNREAD_S", 0.2)
+    ended, lost = asyncio.Event(), asyncio.Event()
+
+    class Watched(WebSocketProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set()
+
+    async def write_without_end(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "x" * 100_000})
+        finally:
+            ended.set()
+
+    config = uvicorn.Config(write_without_end, lifespan="off", log_config=None, ws_ping_interval=None)
+    config.load()
+    state, loop = ServerState(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Watched(config, state, {}), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, raw_socket_at("127.0.0.1", port):
+        async with asyncio.timeout(10):
+            await ended.wait()
+            await lost.wait()

@@ -1,0 +1,118 @@
+"""uvicorn's WebSocket protocol with the limits it lacks.
+
+Each frame costs about 10 µs to parse, and a few bytes make one: without a limit, a client that sends empty frames as
+fast as it can keeps the event loop busy for seconds. uvicorn also writes a pong for every ping, read or not, and waits
+without end for a client that takes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+MAX_FRAMES_PER_S = 100
+"""The rate of frames that a client may keep up."""
+MAX_FRAMES_AT_ONCE = 2 * MAX_FRAMES_PER_S
+"""Frames that may come at once after a pause: a client that reconnects starts all its subscriptions."""
+MAX_FRAGMENTS = 64
+"""Frames of one message (RFC 6455, 5.4)."""
+UNREAD_S = 30.0
+"""How long a client may take nothing of what was written for it."""
+_SLICE_BYTES = 1_024
+"""Parsed at a time: at most some 170 frames."""
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket. A client beyond the limits is cut off with `abort()`: it would not read a reason."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn.debug = False  # frames may hold tokens, and are not logged
+        self._frames_left = float(MAX_FRAMES_AT_ONCE)
+        self._counted_at = self.loop.time()
+        self._fragments = 0
+        self._unsent_pong = b""
+        self._write_deadline: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse slice by slice, and stop when the client has sent too many frames."""
+        for start in range(0, len(data), _SLICE_BYTES):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _SLICE_BYTES])
+
+    def handle_events(self) -> None:
+        """Handle what one slice had, unless that is more frames than the client may send."""
+        events = self.conn.events_received()
+        now = self.loop.time()
+        earned = (now - self._counted_at) * MAX_FRAMES_PER_S
+        self._counted_at = now
+        self._frames_left = min(self._frames_left + earned, MAX_FRAMES_AT_ONCE)
+        self._frames_left -= sum(isinstance(event, Frame) for event in events)
+        if self._frames_left < 0:
+            self._cut_off("more frames than are allowed")
+            return
+        self.conn.events = events
+        super().handle_events()
+
+    def handle_text(self, event: Frame) -> None:
+        """Begin a message."""
+        self._fragments = 1
+        super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """Begin a message."""
+        self._fragments = 1
+        super().handle_bytes(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Continue a message, if it has not too many fragments."""
+        self._fragments += 1
+        if self._fragments > MAX_FRAGMENTS:
+            self._cut_off("a message of too many fragments")
+        elif not self.transport.is_closing():
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        """Answer a ping; while the client does not read, only the last one, later (RFC 6455, 5.5.3)."""
+        output = self.conn.data_to_send()
+        if self.writable.is_set():
+            self.transport.write(b"".join(output))
+        elif output:
+            self._unsent_pong = output[-1]
+
+    def pause_writing(self) -> None:
+        """Wait for a client that does not read, but not without end."""
+        super().pause_writing()
+        self._write_deadline = self.loop.call_later(UNREAD_S, self._cut_off, "a client that does not read")
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        self._clear_write_deadline()
+        super().resume_writing()
+        if self._unsent_pong and not self.transport.is_closing():
+            pong, self._unsent_pong = self._unsent_pong, b""
+            self.transport.write(pong)
+
+    def keepalive_timeout(self) -> None:
+        """Cut off a client that does not answer pings: what is still unsent, it will not read."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer."""
+        self._clear_write_deadline()
+        super().connection_lost(exc)
+
+    def _cut_off(self, reason: str) -> None:
+        if not self.transport.is_closing():
+            self.logger.info("%s - WebSocket aborted: %s", self.client[0] if self.client else "", reason)
+        self.transport.abort()
+
+    def _clear_write_deadline(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
