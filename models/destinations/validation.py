@@ -19,7 +19,7 @@ from models.destinations.attributes import (
     DestinationKind,
     ValueType,
 )
-from models.destinations.endpoint_url import is_endpoint_url
+from models.destinations.endpoint_url import is_endpoint_url, parse_endpoint_url
 from models.destinations.violations import Rule, Violation
 from models.errors import ValidationFailed
 from models.vault.secret import Secret
@@ -90,6 +90,7 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
 
     `strict` makes a well-formed attribute that the kind does not have a violation; otherwise it is left aside, so
     that a client may send back more than it needs. Malformed values are violations either way.
+    Keys are required anew when the change would send the stored ones to another store.
     Raises `ValidationFailed` with every violation, in the order of `Attribute`.
     """
     given = {a: raw[a] if a is Attribute.KIND else cleaned(raw[a]) for a in ATTRIBUTES if a in raw}
@@ -104,6 +105,10 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
     for attribute in _REQUIRED[kind]:
         if merged.get(attribute) is None and attribute not in violations:
             violations[attribute] = _missing(attribute, kind)
+    if kind is not None and not violations and _goes_elsewhere(stored, merged):
+        for attribute in SECRET_ATTRIBUTES:
+            if merged.get(attribute) is _SEALED and attribute in KINDS[kind].applicable:
+                violations[attribute] = Violation(attribute=attribute, rule=Rule.REQUIRED_FOR_STORE)
     if strict and kind is not None:
         for attribute in given.keys() - violations.keys() - KINDS[kind].applicable:
             if given[attribute] is not None:
@@ -111,6 +116,31 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
     if violations or kind is None:
         raise ValidationFailed([violations[a] for a in Attribute if a in violations], kind=kind)
     return _attributes(kind, merged)
+
+
+def _goes_elsewhere(stored: Mapping[Attribute, object], merged: Mapping[Attribute, object]) -> bool:
+    """Whether a change would send the stored keys to another store than the one that their owner gave them for.
+
+    A check sends the access key and a signature to the endpoint, so a token that may update could collect them there.
+    """
+    if not stored:
+        return False
+    kind = merged[Attribute.KIND]
+    if stored[Attribute.KIND] != kind:
+        return True
+    if not isinstance(kind, DestinationKind) or Attribute.ENDPOINT not in KINDS[kind].applicable:
+        return False
+    before, after = stored[Attribute.ENDPOINT], merged[Attribute.ENDPOINT]
+    return before != after and _store_of(before) != _store_of(after)
+
+
+def _store_of(endpoint: object) -> object:
+    """Scheme, host, port and path of an endpoint; a text that is no URL stands for itself."""
+    try:
+        url = parse_endpoint_url(str(endpoint))
+    except ValueError:
+        return endpoint
+    return url.scheme, url.host, url.port, url.path.rstrip("/")
 
 
 def _malformed(attribute: Attribute, value: object, stored: object) -> Violation | None:

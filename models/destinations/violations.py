@@ -14,6 +14,7 @@ class Rule(StrEnum):
 
     REQUIRED = "required"
     REQUIRED_FOR_KIND = "required_for_kind"
+    REQUIRED_FOR_STORE = "required_for_store"
     NOT_A_STRING = "not_a_string"
     TOO_LONG = "too_long"
     NOT_TEXT = "not_text"
@@ -39,6 +40,8 @@ class Violation:
                 return f"The {field} field is required."
             case Rule.REQUIRED_FOR_KIND:
                 return f"The {field} field is required when type is {kind}."
+            case Rule.REQUIRED_FOR_STORE:
+                return f"The {field} field is required when the keys would be sent to another store."
             case Rule.NOT_A_STRING:
                 return f"The {field} field must be a string."
             case Rule.TOO_LONG:

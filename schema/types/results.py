@@ -105,6 +105,7 @@ TestBackupDestinationResult = Annotated[
 _CODES = {
     Rule.REQUIRED: ViolationCode.REQUIRED,
     Rule.REQUIRED_FOR_KIND: ViolationCode.REQUIRED,
+    Rule.REQUIRED_FOR_STORE: ViolationCode.REQUIRED,
     Rule.NOT_APPLICABLE: ViolationCode.NOT_APPLICABLE,
     Rule.TOO_LONG: ViolationCode.TOO_LONG,
 }

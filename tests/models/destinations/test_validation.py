@@ -200,10 +200,11 @@ def test_a_change_of_one_attribute_is_judged_with_the_rest_of_the_row() -> None:
 def test_a_change_of_kind_keeps_what_both_have_and_drops_what_the_old_one_alone_had() -> None:
     """The rules of the new kind hold for the merged row."""
     to_local = parse({Attribute.KIND: LOCAL}, current=row_of(AMAZON_S3))
-    to_amazon = parse({Attribute.KIND: AMAZON_S3}, current=row_of(CUSTOM_S3), strict=True)
+    keys = {Attribute.ACCESS_KEY: "new", Attribute.SECRET_KEY: "new too"}
+    to_amazon = parse({Attribute.KIND: AMAZON_S3, **keys}, current=row_of(CUSTOM_S3), strict=True)
 
     assert to_local == parse({Attribute.LABEL: "Nightly", Attribute.KIND: LOCAL})
-    assert to_amazon == without_secrets(parse(raw_of(AMAZON_S3)))
+    assert to_amazon == parse({**raw_of(AMAZON_S3), **keys})
     assert broken_by({Attribute.KIND: CUSTOM_S3}, row_of(AMAZON_S3)) == [(Attribute.ENDPOINT, Rule.REQUIRED_FOR_KIND)]
     assert [attribute for attribute, _ in broken_by({Attribute.KIND: AMAZON_S3}, row_of(LOCAL))] == [
         Attribute.ACCESS_KEY,
@@ -242,3 +243,46 @@ def test_an_endpoint_stored_under_older_rules_does_not_prevent_other_changes(end
     )
     assert broken_by({Attribute.ENDPOINT: endpoint + "?"}, row) != []
     assert broken_by({Attribute.ENDPOINT: endpoint}, row_of(CUSTOM_S3)) != []
+
+
+ELSEWHERE = [
+    "https://attacker.example",
+    "https://s3.example.com:9443",
+    "http://s3.example.com",
+    "https://s3.example.com/another/tenant",
+    "https://s3.example.com.attacker.example",
+    "https://[2001:db8::1]",
+]
+
+
+@pytest.mark.parametrize("endpoint", ELSEWHERE)
+@pytest.mark.parametrize("given", [(), (Attribute.ACCESS_KEY,), (Attribute.SECRET_KEY,)])
+def test_stored_keys_are_not_sent_to_another_store(endpoint: str, given: tuple[Attribute, ...]) -> None:
+    """Both are required anew when scheme, host, port or path of the endpoint change; then they are of the new store."""
+    row = row_of(CUSTOM_S3)
+    keys = dict.fromkeys(given, "new")
+    missing = [a for a in (Attribute.ACCESS_KEY, Attribute.SECRET_KEY) if a not in given]
+
+    assert broken_by({Attribute.ENDPOINT: endpoint, **keys}, row) == [(a, Rule.REQUIRED_FOR_STORE) for a in missing]
+    both = {Attribute.ACCESS_KEY: "new", Attribute.SECRET_KEY: "new too"}
+    assert parse({Attribute.ENDPOINT: endpoint, **both}, current=row)[Attribute.ENDPOINT] == endpoint
+
+
+@pytest.mark.parametrize("kind", [AMAZON_S3, CUSTOM_S3])
+def test_stored_keys_are_not_sent_to_a_store_of_another_kind(kind: DestinationKind) -> None:
+    other = CUSTOM_S3 if kind is AMAZON_S3 else AMAZON_S3
+    raw = {a: value for a, value in raw_of(kind).items() if a not in (Attribute.ACCESS_KEY, Attribute.SECRET_KEY)}
+
+    assert broken_by(raw, row_of(other)) == [
+        (Attribute.ACCESS_KEY, Rule.REQUIRED_FOR_STORE),
+        (Attribute.SECRET_KEY, Rule.REQUIRED_FOR_STORE),
+    ]
+
+
+@pytest.mark.parametrize("spelling", ["{}", "{}/", "{}:443", " {} "])
+def test_the_same_store_in_another_spelling_needs_no_keys(spelling: str) -> None:
+    row = row_of(CUSTOM_S3)
+    endpoint = spelling.format(row.endpoint)
+
+    assert parse({Attribute.ENDPOINT: endpoint, Attribute.LABEL: "New"}, current=row)[Attribute.LABEL] == "New"
+    assert parse({Attribute.BUCKET_NAME: "another"}, current=row)[Attribute.BUCKET_NAME] == "another"

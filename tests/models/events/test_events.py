@@ -65,9 +65,9 @@ async def test_the_life_of_a_destination_is_told_in_three_events(gateway: Gatewa
         ({"label": "A custom_s3 destination", "s3_bucket_name": "other"}, "bucket_name"),
         ({"s3_secret_key": SECRETS["s3_secret_key"]}, "secret_key"),
         ({**SECRETS, "label": "Other"}, "label access_key secret_key"),
-        ({"path_style_endpoint": 0, "custom_s3_region": "here", "s3_endpoint": "https://other.example.com"},
-         "region endpoint path_style_endpoint"),
-        ({"type": "s3", "custom_s3_region": "eu-west-1"}, "kind region endpoint"),
+        ({"path_style_endpoint": 0, "custom_s3_region": "here", "s3_endpoint": "https://other.example.com",
+          **SECRETS}, "access_key secret_key region endpoint path_style_endpoint"),
+        ({"type": "s3", "custom_s3_region": "eu-west-1", **SECRETS}, "kind access_key secret_key region endpoint"),
         ({"type": "local"}, "kind access_key secret_key bucket_name endpoint path_style_endpoint"),
     ],
 )  # fmt: skip

@@ -18,12 +18,18 @@ NAMES = {"amazon_s3": "Amazon S3", "custom_s3": "Custom S3", "local": "Local"}
 TEXTS = ("Nightly", "  padded\t", "é" * 255, "🗄" * 255, "0", "é" * 256, "", " \n", "a\0b", "' OR 1=1 --")
 ENDPOINTS: tuple[str, ...] = (
     "https://s3.example.com",
-    " http://[::1]:9000/a?b=C ",
+    " http://[::1]:9000/a ",
     "HTTPS://S3.example.com:443",
     "",
     "s3.example.com",
 )
-ENDPOINTS += ("ftp://s3.example.com", "https://", "https://s3.example.com/" + "p" * 2026, "https://u:p@example.com")
+ENDPOINTS += (
+    "http://[::1]:9000/a?b=C",
+    "ftp://s3.example.com",
+    "https://",
+    "https://s3.example.com/" + "p" * 2026,
+    "https://u:p@example.com",
+)
 GOOD_ENDPOINTS = ENDPOINTS[:3]
 
 Row = dict[str, Any]
@@ -35,14 +41,18 @@ class Model:
 
     rows: dict[int, Row] = field(default_factory=dict)
 
-    def checked(self, merged: Row, given: Values, *, strict: bool) -> dict[str, str]:
+    def checked(self, merged: Row, given: Values, *, strict: bool, stored: Row | None = None) -> dict[str, str]:
         """The broken rules of a row that has taken over what was given, with the summary, or nothing."""
         kind = merged["kind"]
         rules = {}
+        elsewhere = stored is not None and _goes_elsewhere(stored, merged)
+        elsewhere = elsewhere and not self.checked(merged, given, strict=False)
         for attribute in ATTRIBUTES:
             sentence = _malformed(attribute, given.get(attribute))
             if sentence is None and merged.get(attribute) is None and attribute in REQUIRED[kind]:
                 sentence = "is required." if attribute == "label" else f"is required when type is {kind}."
+            if elsewhere and attribute in ("access_key", "secret_key") and given.get(attribute) is None:
+                sentence = "is required when the keys would be sent to another store."
             if strict and attribute not in ALLOWED[kind] and given.get(attribute) is not None:
                 sentence = f"does not apply when type is {kind}."
             if sentence is not None:
@@ -71,7 +81,7 @@ class Model:
             return refusal
         given = _cleaned(values)
         merged = self.rows[id_] | given
-        rules = self.checked(merged, given, strict=strict)
+        rules = self.checked(merged, given, strict=strict, stored=self.rows[id_])
         if not rules:
             self.rows[id_] = _only_allowed(merged)
         return rules or self.shown(id_)
@@ -108,6 +118,14 @@ def agrees(shown: Outcome, expected: Outcome) -> bool:
     return {name: expected.get(name) for name in shown.keys() - {"created", "updated"}} == {
         name: value for name, value in shown.items() if name not in ("created", "updated")
     }
+
+
+def _goes_elsewhere(stored: Row, merged: Row) -> bool:
+    """Whether keys that are stored would be sent to another store; a local destination has none to send."""
+    stores = {"HTTPS://S3.example.com:443": "https://s3.example.com"}
+    before, after = (stores.get(row.get("endpoint"), row.get("endpoint")) for row in (stored, merged))
+    moves = before != after or stored["kind"] != merged["kind"]
+    return moves and stored["kind"] != "local" != merged["kind"]
 
 
 def _cleaned(values: Values) -> dict[str, Any]:
