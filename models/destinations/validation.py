@@ -106,9 +106,7 @@ def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = 
         if merged.get(attribute) is None and attribute not in violations:
             violations[attribute] = _missing(attribute, kind)
     if kind is not None and not violations and _goes_elsewhere(stored, merged):
-        for attribute in SECRET_ATTRIBUTES:
-            if merged.get(attribute) is _SEALED and attribute in KINDS[kind].applicable:
-                violations[attribute] = Violation(attribute=attribute, rule=Rule.REQUIRED_FOR_STORE)
+        violations |= _missing_keys(kind, merged)
     if strict and kind is not None:
         for attribute in given.keys() - violations.keys() - KINDS[kind].applicable:
             if given[attribute] is not None:
@@ -132,6 +130,15 @@ def _goes_elsewhere(stored: Mapping[Attribute, object], merged: Mapping[Attribut
         return False
     before, after = stored[Attribute.ENDPOINT], merged[Attribute.ENDPOINT]
     return before != after and _store_of(before) != _store_of(after)
+
+
+def _missing_keys(kind: DestinationKind, merged: Mapping[Attribute, object]) -> dict[Attribute, Violation]:
+    """The stored keys that were not given anew."""
+    return {
+        attribute: Violation(attribute=attribute, rule=Rule.REQUIRED_FOR_STORE)
+        for attribute in SECRET_ATTRIBUTES & KINDS[kind].applicable
+        if merged.get(attribute) is _SEALED
+    }
 
 
 def _store_of(endpoint: object) -> object:

@@ -1,10 +1,10 @@
-"""One broken rule, in domain words. A door adds its own name for the attribute and the kind, and gets the sentence."""
+"""One broken rule, in domain words. An API adds its own names of the attribute and the kind, and gets the sentence."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
 
 from models.destinations.attributes import Attribute, DestinationKind
 
@@ -34,27 +34,19 @@ class Violation:
     limit: int | None = None
 
     def sentence(self, field: str, kind: str | None = None) -> str:
-        """The sentence for the person, with the door's name of the attribute and of the kind filled in."""
-        match self.rule:
-            case Rule.REQUIRED:
-                return f"The {field} field is required."
-            case Rule.REQUIRED_FOR_KIND:
-                return f"The {field} field is required when type is {kind}."
-            case Rule.REQUIRED_FOR_STORE:
-                return f"The {field} field is required when the keys would be sent to another store."
-            case Rule.NOT_A_STRING:
-                return f"The {field} field must be a string."
-            case Rule.TOO_LONG:
-                return f"The {field} field must not be greater than {self.limit} characters."
-            case Rule.NOT_TEXT:
-                return f"The {field} field must be text without NUL characters."
-            case Rule.UNKNOWN_KIND:
-                return f"The selected {field} is invalid."
-            case Rule.NOT_A_BOOLEAN:
-                return f"The {field} field must be true or false."
-            case Rule.NOT_A_URL:
-                return f"The {field} field must be a valid URL."
-            case Rule.NOT_APPLICABLE:
-                return f"The {field} field does not apply when type is {kind}."
-            case _:
-                assert_never(self.rule)
+        """The sentence for a person, with an API's names of the attribute and of the kind."""
+        return f"The {_SENTENCES[self.rule].format(field=field, kind=kind, limit=self.limit)}"
+
+
+_SENTENCES: Mapping[Rule, str] = {
+    Rule.REQUIRED: "{field} field is required.",
+    Rule.REQUIRED_FOR_KIND: "{field} field is required when type is {kind}.",
+    Rule.REQUIRED_FOR_STORE: "{field} field is required when the keys would be sent to another store.",
+    Rule.NOT_A_STRING: "{field} field must be a string.",
+    Rule.TOO_LONG: "{field} field must not be greater than {limit} characters.",
+    Rule.NOT_TEXT: "{field} field must be text without NUL characters.",
+    Rule.UNKNOWN_KIND: "selected {field} is invalid.",
+    Rule.NOT_A_BOOLEAN: "{field} field must be true or false.",
+    Rule.NOT_A_URL: "{field} field must be a valid URL.",
+    Rule.NOT_APPLICABLE: "{field} field does not apply when type is {kind}.",
+}
