@@ -34,11 +34,14 @@ class ValueType(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttributeRules:
-    """One row of the table; `max_length` is in characters, for text and URLs."""
+    """One row of the table; lengths are in characters, for text and URLs."""
 
     description: str
     type: ValueType = ValueType.TEXT
     max_length: int = 255
+    """Of what may be stored from now on."""
+    column_length: int = 255
+    """Of what the database holds: rows of before may be longer than `max_length`."""
     is_secret: bool = False
     required_by: frozenset[DestinationKind] = frozenset()
     allowed_by: frozenset[DestinationKind] = frozenset()
@@ -94,7 +97,7 @@ class Attribute(StrEnum):
                 "The URL of the store: http or https with a host, no user info, no fragment; kept exactly as given."
             ),
             type=ValueType.URL,
-            max_length=2048,
+            column_length=2048,
             required_by=frozenset({DestinationKind.CUSTOM_S3}),
         ),
     )

@@ -29,7 +29,7 @@ def _form(attribute: Attribute) -> str:
     if rules.is_secret:
         return f"{attribute} LIKE 's1:%:%'"
     if rules.type is ValueType.URL:
-        return f"lower({attribute}) LIKE 'http%://%' AND length({attribute}) <= {rules.max_length}"
+        return f"lower({attribute}) LIKE 'http%://%' AND length({attribute}) <= {rules.column_length}"
     if rules.type is ValueType.BOOLEAN:
         return f"{attribute} IS NOT NULL"
-    return f"length({attribute}) BETWEEN 1 AND {rules.max_length}"
+    return f"length({attribute}) BETWEEN 1 AND {rules.column_length}"

@@ -34,7 +34,7 @@ def _column(attribute: Attribute) -> Any:
         return fields.TextField(null=True)
     if rules.type is ValueType.BOOLEAN:
         return fields.BooleanField(null=True)
-    return fields.CharField(max_length=rules.max_length, null=True)
+    return fields.CharField(max_length=rules.column_length, null=True)
 
 
 class BackupDestination(Model):

@@ -55,7 +55,7 @@ def _lacks_column(attribute: Attribute, columns: Mapping[str, object]) -> Iterat
         yield f"models.destinations.table.BackupDestination.{attribute} is no {rules.type}"
     elif not rules.is_secret and rules.type in (ValueType.TEXT, ValueType.URL):
         length = getattr(column, "max_length", None)
-        if length != rules.max_length:
+        if length != rules.column_length:
             yield f"models.destinations.table.BackupDestination.{attribute} takes {length} characters"
 
 

@@ -271,7 +271,7 @@ def test_stored_keys_are_not_sent_to_another_store(endpoint: str, given: tuple[A
 @pytest.mark.parametrize("kind", [AMAZON_S3, CUSTOM_S3])
 def test_stored_keys_are_not_sent_to_a_store_of_another_kind(kind: DestinationKind) -> None:
     other = CUSTOM_S3 if kind is AMAZON_S3 else AMAZON_S3
-    raw = {a: value for a, value in raw_of(kind).items() if a not in (Attribute.ACCESS_KEY, Attribute.SECRET_KEY)}
+    raw: Raw = {a: value for a, value in raw_of(kind).items() if a not in (Attribute.ACCESS_KEY, Attribute.SECRET_KEY)}
 
     assert broken_by(raw, row_of(other)) == [
         (Attribute.ACCESS_KEY, Rule.REQUIRED_FOR_STORE),

@@ -122,10 +122,10 @@ def agrees(shown: Outcome, expected: Outcome) -> bool:
 
 def _goes_elsewhere(stored: Row, merged: Row) -> bool:
     """Whether keys that are stored would be sent to another store; a local destination has none to send."""
-    stores = {"HTTPS://S3.example.com:443": "https://s3.example.com"}
-    before, after = (stores.get(row.get("endpoint"), row.get("endpoint")) for row in (stored, merged))
-    moves = before != after or stored["kind"] != merged["kind"]
-    return moves and stored["kind"] != "local" != merged["kind"]
+    spellings = {"HTTPS://S3.example.com:443": "https://s3.example.com"}
+    before, after = (row.get("endpoint") for row in (stored, merged))
+    moves = stored["kind"] != merged["kind"] or spellings.get(str(before), before) != spellings.get(str(after), after)
+    return moves and bool(stored["kind"] != "local" != merged["kind"])
 
 
 def _cleaned(values: Values) -> dict[str, Any]:
