@@ -40,8 +40,12 @@ run: $(SETUP) ## start the gateway on 127.0.0.1:8000
 	@$(BIN)/python explorer/build.py || true
 	@exec $(BIN)/moorings serve $(ARGS)
 
+.PHONY: browser
+browser: $(SETUP_TEST) ## bring the browser the tests need; does nothing when one is there
+	@$(BIN)/python -m tests.support.browser.provide
+
 .PHONY: test
-test: $(SETUP_TEST) ## run the whole suite, on SQLite and PostgreSQL
+test: $(SETUP_TEST) browser ## run the whole suite, on SQLite and PostgreSQL
 	@$(BIN)/python explorer/build.py
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
