@@ -124,8 +124,9 @@ def _goes_elsewhere(stored: Row, merged: Row) -> bool:
     """Whether keys that are stored would be sent to another store; a local destination has none to send."""
     spellings = {"HTTPS://S3.example.com:443": "https://s3.example.com"}
     before, after = (row.get("endpoint") for row in (stored, merged))
-    moves = stored["kind"] != merged["kind"] or spellings.get(str(before), before) != spellings.get(str(after), after)
-    return moves and bool(stored["kind"] != "local" != merged["kind"])
+    if stored["kind"] != merged["kind"]:
+        return "local" not in (stored["kind"], merged["kind"])
+    return merged["kind"] == "custom_s3" and spellings.get(str(before), before) != spellings.get(str(after), after)
 
 
 def _cleaned(values: Values) -> dict[str, Any]:
