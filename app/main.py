@@ -175,7 +175,7 @@ def _around_everything(settings: Settings, metrics: Metrics, hosts: Hosts) -> li
     )
     return [
         Middleware(RequestMetrics, metrics=metrics),
-        Middleware(DefaultHeaders),
+        Middleware(DefaultHeaders, hsts_s=settings.hsts_seconds),
         Middleware(AllowedHosts, hosts=hosts),
         *([cors] if settings.cors_origins else []),
         Middleware(Errors, handlers=handlers()),

@@ -57,6 +57,11 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _setting(
         (), "addresses or networks whose X-Forwarded-* headers are trusted", types.networks
     )
+    hsts_seconds: int = _setting(
+        31_536_000,
+        "seconds for which browsers that came over HTTPS use nothing else (HSTS); 0 is off",
+        types.integer(0, 100_000_000),
+    )
     rate_limit: str = _setting("600/minute", "requests per user, such as 60/minute, or off", types.rate)
     rate_limit_storage: str = _setting(
         "memory://", "memory:// counts per process, redis://… exactly", types.count_storage, is_secret=True

@@ -10,6 +10,7 @@ from app.cli import checks, keys, printing, serving, tokens, users
 from app.settings import SettingsRefused
 from models.errors import DatabaseUnavailable, Refusal
 from web.server.sockets import AddressTaken
+from web.server.tls import CertificateRefused
 
 
 class _Program(click.Group):
@@ -44,7 +45,7 @@ def run() -> None:
         sys.exit(mistake.exit_code)
     except DatabaseUnavailable:
         refuse("The database cannot be reached, or is not one; MOORINGS_DATABASE_URL says where it is.")
-    except (Refusal, SettingsRefused, AddressTaken) as refusal:
+    except (Refusal, SettingsRefused, AddressTaken, CertificateRefused) as refusal:
         refuse(str(refusal))
     except click.Abort:
         sys.exit(130)

@@ -13,6 +13,11 @@ from app.logs import configure_logs
 from app.settings import load_settings
 
 MAX_WORKERS = 256
+PLAIN_HTTP = (
+    "Other machines reach this gateway on %s over plain HTTP, which shows tokens and credentials to the network. Serve "
+    "HTTPS with --tls-cert and --tls-key, or behind a proxy that does and is named in MOORINGS_TRUSTED_PROXIES."
+)
+logger = logging.getLogger("moorings")
 
 
 @click.command()
@@ -23,24 +28,37 @@ MAX_WORKERS = 256
 @click.option(
     "--workers", type=click.IntRange(1, MAX_WORKERS), default=1, show_default=True, help="How many processes."
 )
-def serve(host: str, port: int, workers: int) -> None:
+@click.option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate and its chain, in PEM.")
+@click.option("--tls-key", metavar="FILE", help="The certificate's private key, in PEM, without a password.")
+def serve(host: str, port: int, workers: int, tls_cert: str | None, tls_key: str | None) -> None:
     """Migrate, then serve until SIGTERM or Ctrl-C.
 
-    The first start on an empty embedded database makes a user and prints its token once.
+    The first start on an empty embedded database makes a user and prints its token once. SIGHUP reloads the
+    certificate.
     """
     from app.first_run import prepare, welcome
     from app.server import run
-    from web.server.sockets import bind, url_of
+    from web.server.sockets import bind, is_loopback, url_of
+    from web.server.tls import Certificate
 
+    certificate = None
+    if tls_cert is not None and tls_key is not None:
+        certificate = Certificate(chain=tls_cert, key=tls_key)
+    elif tls_cert is not None or tls_key is not None:
+        raise click.UsageError("--tls-cert and --tls-key go together.")
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
+    if certificate is not None:
+        certificate.check()
     listeners = bind(host, port, workers=workers)
-    url = url_of(listeners[0])
+    url = url_of(listeners[0], scheme="http" if certificate is None else "https")
+    if certificate is None and not settings.trusted_proxies and not is_loopback(listeners[0]):
+        logger.warning(PLAIN_HTTP, host)
     token = asyncio.run(prepare(settings))
     if token is not None:
         print(welcome(url, token), flush=True)
-    logging.getLogger("moorings").info("Moorings serves %s on %s", settings.address.origin, url)
-    sys.exit(run(settings, listeners, workers=workers))
+    logger.info("Moorings serves %s on %s", settings.address.origin, url)
+    sys.exit(run(settings, listeners, workers=workers, certificate=certificate))
 
 
 @click.command()

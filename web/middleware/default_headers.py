@@ -40,17 +40,20 @@ def completed(headers: Iterable[Header], rate_limit: Quota | None) -> list[Heade
 class DefaultHeaders:
     """Adds the default headers to every response of the application behind it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, hsts_s: int) -> None:
+        """`hsts_s` goes to clients that came over HTTPS, themselves or to a trusted proxy (RFC 6797); 0: never."""
         self._app = app
+        self._https_only = [(b"strict-transport-security", b"max-age=%d" % hsts_s)] if hsts_s else []
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return self._app(scope, receive, send)
         state = request_state(scope)
+        https_only = self._https_only if scope["scheme"] == "https" else []
 
         def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message["headers"] = completed(message.get("headers", ()), state.rate_limit)
+                message["headers"] = completed(message.get("headers", ()), state.rate_limit) + https_only
             return send(message)
 
         return self._app(scope, receive, send_with_headers)

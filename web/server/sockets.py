@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from ipaddress import ip_address
 from typing import Any
 
 BACKLOG = 2048
@@ -53,8 +54,13 @@ def _listener(family: int, address: Any, *options: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only programs of this machine can connect."""
+    return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
+
+
+def url_of(listener: socket.socket, *, scheme: str = "http") -> str:
     """Where a browser on this machine finds the gateway."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{host}:{port}"
+    return f"{scheme}://{host}:{port}"

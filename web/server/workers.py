@@ -24,8 +24,15 @@ class Workers(Multiprocess):
     so that `sockets` can be those of that place.
     """
 
-    def __init__(self, config: uvicorn.Config, listeners: list[socket.socket]) -> None:
-        """`listeners` has one socket for all places, or one for each."""
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listeners: list[socket.socket],
+        *,
+        may_restart: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`listeners` has one socket for all places, or one for each; `may_restart` is asked at SIGHUP."""
+        self._may_restart = may_restart
         self.stopped_by_signal = False
         self._listeners = listeners
         self._has_one_each = len(listeners) > 1
@@ -72,6 +79,11 @@ class Workers(Multiprocess):
         if self._has_one_each and len(self.processes) > 1:
             self._listeners.pop().close()  # the parent's copy; the worker still accepts what waits in it
         super().handle_ttou()
+
+    def handle_hup(self) -> None:
+        """SIGHUP: replace the processes, so that new ones read every file anew; not when they could not start."""
+        if self._may_restart():
+            super().handle_hup()
 
     def handle_int(self) -> None:
         """Ctrl-C."""

@@ -16,7 +16,7 @@ _NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Moorings tests")])
 
 
 class Authority:
-    """Signs certificates; `trusting` is a client that believes it and nobody else."""
+    """Signs certificates; `trusting` is a client that trusts it alone."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -30,6 +30,12 @@ class Authority:
 
     def serving(self, *hosts: str) -> ssl.SSLContext:
         """What a server of these names or addresses presents."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file(*hosts))
+        return context
+
+    def file(self, *hosts: str, password: bytes | None = None) -> Path:
+        """A new key and certificate for these names or addresses in one PEM file, which is named for the first."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [
             x509.IPAddress(ip_address(host)) if host[-1].isdigit() else x509.DNSName(host) for host in hosts
@@ -37,15 +43,14 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
         certificate = self._sign(subject, key.public_key(), x509.SubjectAlternativeName(names))
         file = self._directory / f"{hosts[0]}.pem"
+        encryption = (
+            serialization.NoEncryption() if password is None else serialization.BestAvailableEncryption(password)
+        )
         file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def _sign(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, extension: x509.ExtensionType
