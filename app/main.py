@@ -30,6 +30,7 @@ from models.errors import DatabaseUnavailable
 from models.events.event_stream import EventStreams
 from models.reads.reads import Reads
 from models.service import DestinationService
+from models.writes.write import Writes
 from rest import endpoints
 from rest.errors import handlers
 from schema.execution.engine import Engine
@@ -66,7 +67,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.address))
             vault = await open_vault(settings)
-            service = DestinationService(vault, streams, reads)
+            service = DestinationService(vault, streams, reads, Writes())
             prober = LazyProber(settings.address_policy)
             checks = Checks(vault, prober, streams, count=count_in(limiters.checks), outcomes=checked)
             stack.push_async_callback(checks.aclose)

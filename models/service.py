@@ -36,12 +36,12 @@ from models.writes.write import RowSnapshot, Writes
 class DestinationService:
     """The operations on backup destinations; a change and its event are of one transaction."""
 
-    def __init__(self, vault: Vault, streams: EventStreams | None = None, reads: Reads | None = None) -> None:
-        """`streams` are told when something has happened; `reads` are shared with whoever looks tokens up."""
+    def __init__(self, vault: Vault, streams: EventStreams, reads: Reads, writes: Writes) -> None:
+        """`streams` are woken after a change; `reads` are shared with the lookups of tokens."""
         self._vault = vault
-        self._streams = streams or EventStreams()
-        self._reads = reads or Reads()
-        self._writes = Writes()
+        self._streams = streams
+        self._reads = reads
+        self._writes = writes
 
     async def page(self, viewer: Viewer, *, number: int, size: int) -> Page[DestinationRow]:
         """The viewer's destinations by id ascending, page `number` (from 1) of pages of `size`.

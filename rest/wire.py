@@ -9,8 +9,8 @@ from typing import Any, assert_never
 from models.destinations.attributes import KINDS, Attribute, DestinationKind, ValueType
 from models.destinations.row import FIELDS as FIELD_NAMES
 from models.destinations.row import DestinationRow
-from models.destinations.validation import cleaned
 from models.pagination import DEFAULT_SIZE, MAX_NUMBER, MAX_SIZE
+from models.text import cleaned
 
 FIELDS = {
     Attribute.LABEL: "label",

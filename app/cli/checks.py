@@ -23,6 +23,7 @@ from models.checks.report import CheckReport, CheckStep
 from models.checks.selection import Selection, Target
 from models.errors import DestinationNotFound
 from models.events.event_stream import EventStreams
+from models.reads.reads import Reads
 
 PIPED_WIDTH = 160
 """Width of the table, in characters, where the output is no terminal."""
@@ -57,7 +58,7 @@ async def _check(settings: Settings, selection: Selection) -> list[Outcome]:
 
     await selection.require()
     vault, prober = await open_vault(settings), LazyProber(settings.address_policy)
-    checks = Checks(vault, prober, EventStreams(), count=_uncounted, outcomes=Counter())
+    checks = Checks(vault, prober, EventStreams(Reads()), count=_uncounted, outcomes=Counter())
     columns = (TextColumn("Checking"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("check", total=await selection.count())

@@ -13,7 +13,7 @@ from app.cli.users import of_a_user
 from app.settings import Settings
 from models.accounts import accounts
 from models.accounts.token import Token
-from models.clock import current_second
+from models.accounts.token_row import token_state
 
 commands = click.Group("token", help="API tokens.")
 
@@ -54,7 +54,7 @@ def list_tokens(email: str) -> None:
             _shown(token.created_at),
             _shown(token.expires_at),
             _shown(token.last_used_at),
-            _state(token),
+            token_state(revoked_at=token.revoked_at, expires_at=token.expires_at).value,
         )
     Console(markup=False, emoji=False, highlight=False).print(table)
 
@@ -71,12 +71,5 @@ def revoke(token_id: int) -> None:
     print(f"moorings: token {token_id} is revoked.", file=sys.stderr)
 
 
-def _state(token: Token) -> str:
-    if token.revoked_at is not None:
-        return "revoked"
-    expired = token.expires_at is not None and token.expires_at <= current_second()
-    return "expired" if expired else "valid"
-
-
-def _shown(moment: datetime | None) -> str:
-    return "-" if moment is None else moment.strftime("%Y-%m-%d %H:%M")
+def _shown(timestamp: datetime | None) -> str:
+    return "-" if timestamp is None else timestamp.strftime("%Y-%m-%d %H:%M")

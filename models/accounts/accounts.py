@@ -14,8 +14,8 @@ from models.accounts.bearer import digest_of, new_secret
 from models.accounts.token import Token
 from models.accounts.user import User
 from models.clock import current_second
-from models.destinations.validation import cleaned
 from models.errors import AccountRefused
+from models.text import cleaned
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 MAX_NAME_LENGTH = 255

@@ -1,11 +1,10 @@
-"""The text of a token, `<id>|mrg_<40 base62 characters><CRC32 in base62>`, and what it is good for.
+"""The text of a token, `<id>|mrg_<40 base62 characters><CRC32 in base62>`, and the viewer behind it.
 
 The checksum lets secret scanners recognise a leaked token, and lets junk be refused without asking the database.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import re
@@ -15,9 +14,9 @@ import zlib
 from dataclasses import dataclass
 
 from models.accounts.abilities import parse_abilities
+from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Protocol, Viewer
 from models.errors import Unauthenticated
-from models.reads.reads import ID_LIMIT, Reads, TokenRow
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _PREFIX = "mrg_"
@@ -29,7 +28,7 @@ _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bearer:
-    """What a client sent, well-formed and with the right checksum; `token_id` is None when it was left out."""
+    """A token that a client sent, well-formed and with the right checksum; `token_id` is None when it was left out."""
 
     token_id: int | None
     digest: str
@@ -42,7 +41,7 @@ def new_secret() -> str:
 
 
 def digest_of(secret: str) -> str:
-    """What the database keeps of a secret: its SHA-256 in hex."""
+    """The form in which the database stores a secret: its SHA-256 in hex."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -52,22 +51,6 @@ def parse_bearer(text: str) -> Bearer:
     if match is None or _checksum(match[2][:-_CHECKSUM_LENGTH]) != match[2][-_CHECKSUM_LENGTH:]:
         raise Unauthenticated
     return Bearer(token_id=int(match[1]) if match[1] else None, digest=digest_of(match[2]))
-
-
-async def viewer_of(text: str, protocol: Protocol, reads: Reads | None = None) -> Viewer:
-    """The viewer a token stands for; raises `Unauthenticated` unless it is known, unexpired and of an enabled user.
-
-    Asked on every request, so that a revocation takes effect at once everywhere; with `reads`, requests ask together.
-    """
-    bearer = parse_bearer(text)
-    return viewer_behind(await look_up(bearer, reads or Reads()), bearer, protocol)
-
-
-def look_up(bearer: Bearer, reads: Reads) -> asyncio.Future[TokenRow | None]:
-    """What the database has of a token; raises `Unauthenticated` for one that it cannot have."""
-    if bearer.token_id is not None and bearer.token_id >= ID_LIMIT:
-        raise Unauthenticated
-    return reads.token(bearer.digest if bearer.token_id is None else bearer.token_id)
 
 
 def viewer_behind(token: TokenRow | None, bearer: Bearer, protocol: Protocol) -> Viewer:

@@ -22,30 +22,13 @@ from models.destinations.attributes import (
 from models.destinations.endpoint_url import is_endpoint_url, parse_endpoint_url
 from models.destinations.violations import Rule, Violation
 from models.errors import ValidationFailed
+from models.text import cleaned, is_text
 from models.vault.secret import Secret
 
 if TYPE_CHECKING:
     from models.destinations.table import BackupDestination
 
 Raw = Mapping[Attribute, object]
-
-_TRIMMED = (
-    " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\ufeff\u200b\u200e"
-)
-
-
-def cleaned(value: object) -> object:
-    """Trim a string and make an empty one None; anything else stays. Comes before every rule."""
-    return (value.strip(_TRIMMED) or None) if isinstance(value, str) else value
-
-
-def is_text(value: str) -> bool:
-    """Whether both databases can store it: no NUL, no half of a surrogate pair."""
-    if "\x00" in value:
-        return False
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
-
 
 AttributeValue = str | bool | DestinationKind | Secret | None
 

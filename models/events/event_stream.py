@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 
 from models.accounts.abilities import Ability, parse_abilities
+from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthenticated
 from models.events.event import Event
 from models.events.history import events_after, newest_event_id
-from models.reads.reads import Reads, TokenRow
+from models.reads.reads import Reads
 
 BATCH = 100
 POLL_S = 1.0
@@ -37,9 +38,9 @@ class _Reader:
 class EventStreams:
     """The open streams of this process."""
 
-    def __init__(self, reads: Reads | None = None) -> None:
+    def __init__(self, reads: Reads) -> None:
         """The tokens of open streams are looked up by `reads`."""
-        self._reads = reads or Reads()
+        self._reads = reads
         self._readers: dict[int, set[_Reader]] = defaultdict(set)
         self._revisions: dict[int, int] = {}
 

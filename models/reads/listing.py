@@ -14,8 +14,8 @@ from typing import Any
 from models.destinations.attributes import KINDS, MAX_LENGTHS, Attribute, DestinationKind, Reachability
 from models.destinations.row import COLUMNS, DestinationRow, RecordRow, from_sqlite
 from models.destinations.table import BackupDestination
-from models.destinations.validation import is_text
 from models.pagination import Bounds, Slice
+from models.text import is_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -15,40 +15,19 @@ from typing import Any, NamedTuple
 
 from asyncpg import Record
 
+from models.accounts.bearer import Bearer
+from models.accounts.token_row import TokenRow
 from models.accounts.user import User
 from models.batcher import Batcher
-from models.clock import current_second
 from models.database.sqlite import MooringsSqliteClient
 from models.destinations.row import COLUMNS, LIST_COLUMNS, DestinationRow, ListRow, RecordRow, from_sqlite
+from models.errors import Unauthenticated
 from models.reads import statements
 
 ID_LIMIT = 2**31
 """Greater than every id."""
 _ID = itemgetter(COLUMNS.index("id"))
 _USER_ID = COLUMNS.index("user_id")
-
-
-class TokenRow(NamedTuple):
-    """A token and its user, as the lookup that authenticates a request reads them."""
-
-    id: int
-    digest: str
-    name: str
-    abilities: str
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    user_id: int
-    user_name: str
-    email: str
-    revision: int
-    destination_count: int
-    disabled_at: datetime | None
-
-    def is_valid(self) -> bool:
-        """Whether it is neither revoked nor expired now, and its user enabled."""
-        if self.revoked_at is not None or self.disabled_at is not None:
-            return False
-        return self.expires_at is None or self.expires_at > current_second()
 
 
 _token_from_postgresql: Callable[[Iterable[Any]], TokenRow] = partial(tuple.__new__, TokenRow)
@@ -105,6 +84,12 @@ class Reads:
     def token(self, id_or_digest: int | str) -> asyncio.Future[TokenRow | None]:
         """A token by its id, of 31 bits, or by its digest."""
         return self._tokens.load(id_or_digest)
+
+    def token_of(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
+        """The token that a client presented; raises `Unauthenticated` for an id that no token can have."""
+        if bearer.token_id is not None and bearer.token_id >= ID_LIMIT:
+            raise Unauthenticated
+        return self.token(bearer.digest if bearer.token_id is None else bearer.token_id)
 
     def destination(self, destination_id: int) -> Awaitable[DestinationRow | None]:
         """A destination of any user by its id, of 31 bits."""

@@ -7,11 +7,12 @@ from typing import Any
 
 from starlette.types import Scope
 
-from models.accounts.bearer import Bearer, look_up, parse_bearer, viewer_behind
+from models.accounts.bearer import Bearer, parse_bearer, viewer_behind
+from models.accounts.token_row import TokenRow
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol, Viewer
 from models.errors import Quota, Unauthenticated
-from models.reads.reads import Reads, TokenRow
+from models.reads.reads import Reads
 from web.auth.known_tokens import KnownTokens
 from web.rate_limit.limiter import Limiter
 from web.request_state import RequestState, request_state
@@ -47,7 +48,7 @@ class Authenticator:
 
     def look_up(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
         """What the database has of a token; raises `Unauthenticated` for one that cannot be there."""
-        return look_up(bearer, self._reads)
+        return self._reads.token_of(bearer)
 
     def viewer_behind(self, token: TokenRow | None, bearer: Bearer) -> Viewer:
         """The viewer of a token that was looked up; raises `Unauthenticated`."""

@@ -13,8 +13,8 @@ from secrets import token_bytes
 from typing import NamedTuple
 
 from models.accounts.bearer import Bearer
+from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
-from models.reads.reads import TokenRow
 
 MAX_ENTRIES = 4_096
 """About one kilobyte each."""

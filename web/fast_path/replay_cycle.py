@@ -14,9 +14,9 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from models.accounts.bearer import parse_bearer
+from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import Unauthenticated
-from models.reads.reads import TokenRow
 from web.auth.authenticator import bearer_text
 from web.auth.known_tokens import KnownToken
 from web.cache.cache_key import CacheKey

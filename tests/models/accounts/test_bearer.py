@@ -30,10 +30,10 @@ LIST = "/api/backup-destinations"
 
 ASK_WITHOUT_DATABASE = """
 import asyncio, sys
-from models.accounts.bearer import viewer_of
+from tests.support.databases.services import viewer_of_token
 from models.accounts.viewer import Protocol
 try:
-    asyncio.run(viewer_of(sys.argv[1], Protocol.REST))
+    asyncio.run(viewer_of_token(sys.argv[1], Protocol.REST))
 except Exception as error:
     print(type(error).__name__)
 """

@@ -9,9 +9,10 @@ import pytest
 
 from models.destinations.attributes import KINDS, MAX_LENGTHS, SECRET_ATTRIBUTES, Attribute, DestinationKind
 from models.destinations.table import BackupDestination
-from models.destinations.validation import Attributes, Raw, cleaned, parse
+from models.destinations.validation import Attributes, Raw, parse
 from models.destinations.violations import Rule
 from models.errors import ValidationFailed
+from models.text import cleaned
 from models.vault.secret import Secret
 
 AMAZON_S3, CUSTOM_S3, LOCAL = DestinationKind

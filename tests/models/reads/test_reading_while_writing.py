@@ -19,6 +19,7 @@ from models.vault.vault import Vault, generate_key
 from tests.support.databases.databases import ENGINES, migrated, viewer_of
 from tests.support.databases.many_rows import plant_destinations
 from tests.support.databases.postgres import PostgresServer
+from tests.support.databases.services import service_of
 from tests.support.gateway.gateway import Gateway
 
 DEADLINE_S = 60.0
@@ -74,7 +75,7 @@ async def test_a_page_and_its_total_are_of_one_moment(database: Gateway) -> None
     """From either end of the list, of two users at once, in the middle and at the end, while both lists move."""
     async with asyncio.timeout(DEADLINE_S), database.models():
         reads = Reads()
-        service = DestinationService(Vault(generate_key()), reads=reads)
+        service = service_of(Vault(generate_key()), reads=reads)
         async with pile(database, service) as one, pile(database, service) as another:
             totals: dict[int, set[int]] = {one.id: set(), another.id: set()}
             rounds = 0
@@ -94,7 +95,7 @@ async def test_a_page_and_its_total_are_of_one_moment(database: Gateway) -> None
 async def test_the_last_page_ends_with_the_newest_row_though_the_viewer_was_read_before_it(database: Gateway) -> None:
     """The page is looked for by the count of the lookup's moment, and shown with the count of its own."""
     async with asyncio.timeout(DEADLINE_S), database.models():
-        service = DestinationService(Vault(generate_key()), reads=Reads())
+        service = service_of(Vault(generate_key()), reads=Reads())
         async with pile(database, service) as user:
             seen: list[int] = []
             while len(seen) < ROUNDS or len(set(seen)) < TOTALS:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from models.accounts import accounts
-from models.accounts.bearer import parse_bearer, viewer_of
+from models.accounts.bearer import parse_bearer
 from models.accounts.token import Token
 from models.accounts.user import User
 from models.accounts.viewer import Protocol, Viewer
@@ -24,6 +24,7 @@ from tests.support.databases import databases
 from tests.support.databases.databases import ENGINES, MOMENT, migrated
 from tests.support.databases.odd_destinations import SEAL, plant_odd
 from tests.support.databases.postgres import PostgresServer
+from tests.support.databases.services import service_of, viewer_of_token
 from tests.support.gateway.gateway import Gateway
 
 SIZES = (1, 7, 15, 100)
@@ -46,9 +47,9 @@ async def reads(database: Gateway) -> AsyncIterator[Reads]:
         yield Reads()
 
 
-def service_of(reads: Reads) -> DestinationService:
+def service_with(reads: Reads) -> DestinationService:
     """The service above these reads."""
-    return DestinationService(Vault(generate_key()), reads=reads)
+    return service_of(Vault(generate_key()), reads=reads)
 
 
 async def new_users(database: Gateway, count: int) -> list[int]:
@@ -87,7 +88,7 @@ async def interleaved(database: Gateway, random: Random, count: int) -> list[int
 @pytest.mark.parametrize("count", COUNTS)
 async def test_every_numbered_page_is_that_part_of_the_list(database: Gateway, reads: Reads, count: int) -> None:
     """Whatever its size, whichever end it is looked for from, and also beyond the last one."""
-    service = service_of(reads)
+    service = service_with(reads)
     for user_id in await interleaved(database, Random(SEED + count), count):  # noqa: S311 - to be repeated
         ids, who = await ids_of(database, user_id), await viewer(user_id)
         assert (len(ids), who.destination_count) == (count, count)
@@ -136,7 +137,7 @@ async def test_a_destination_is_found_by_its_id_and_refused_to_anybody_else(data
     """The read does not ask whose it is; the service does."""
     own, other = await new_users(database, 2)
     mine, theirs = await plant_odd(database, own, 8), await plant_odd(database, other, 8)
-    service, who = service_of(reads), await viewer(own)
+    service, who = service_with(reads), await viewer(own)
     asked = [*mine, *theirs, *mine, 2**31 - 1]
 
     rows = await asyncio.gather(*map(reads.destination, asked))
@@ -191,9 +192,9 @@ async def test_two_hundred_users_who_ask_at_once_are_each_shown_their_own(databa
     before = reads.counts()
 
     async def ask(user: int) -> None:
-        who = await viewer_of(texts[user], Protocol.REST, reads)
+        who = await viewer_of_token(texts[user], Protocol.REST, reads)
         assert (who.user_id, who.token_name, who.destination_count) == (user, f"of {user}", 3)
-        service = service_of(reads)
+        service = service_with(reads)
         shown = [*(await service.page(who, number=1, size=2)).rows, *(await service.page(who, number=2, size=2)).rows]
         shown.append(await service.get(who, first_ids[user]))
         assert [(row.user_id, row.label) for row in shown] == [(user, f"of {user}")] * 4
@@ -204,9 +205,9 @@ async def test_two_hundred_users_who_ask_at_once_are_each_shown_their_own(databa
 
     async def ask_for_nothing(number: int) -> None:
         with pytest.raises(Unauthenticated):
-            await viewer_of(texts[users[number]].replace("|", "0|"), Protocol.REST, reads)
+            await viewer_of_token(texts[users[number]].replace("|", "0|"), Protocol.REST, reads)
         with pytest.raises(DestinationNotFound):
-            await service_of(reads).get(await viewer(users[number]), 2**31 - 1 - number)
+            await service_with(reads).get(await viewer(users[number]), 2**31 - 1 - number)
 
     await asyncio.gather(*map(ask, users), *map(ask_for_nothing, range(20)))
 

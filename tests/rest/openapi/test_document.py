@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from models.destinations.validation import cleaned
+from models.text import cleaned
 from rest.openapi.document import ABILITIES, describe
 from tests.api.document import reading
 from tests.app.cli.test_command_line import moorings

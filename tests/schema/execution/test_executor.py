@@ -9,13 +9,14 @@ from app.database import migrate
 from models.accounts.user import User
 from models.clock import current_second
 from models.events.event_stream import EventStreams
-from models.service import DestinationService
+from models.reads.reads import Reads
 from models.vault.vault import Vault, generate_key
 from schema.context import Context
 from schema.execution.engine import Engine
 from schema.limits import Limits
 from tests.support.databases.databases import unserved, viewer_of
 from tests.support.databases.many_rows import plant_events
+from tests.support.databases.services import service_of
 from tests.support.fuzz.fuzz_stage import uncounted_checks
 
 MEBIBYTE = 2**20
@@ -40,8 +41,8 @@ async def test_a_stream_holds_no_memory_of_events_it_has_delivered() -> None:
             user = await User.create(email="a@example.com", name="A", created_at=current_second())
             for start in range(0, 110_001, 10_000):
                 await plant_events(gateway, user.id, [f"{n}" for n in range(start, start + 10_000)])
-            streams, vault = EventStreams(), Vault(generate_key())
-            service, checks = DestinationService(vault, streams), uncounted_checks(vault, streams)
+            streams, vault = EventStreams(Reads()), Vault(generate_key())
+            service, checks = service_of(vault, streams=streams), uncounted_checks(vault, streams)
             context = Context(service=service, checks=checks, streams=streams, current_viewer=viewer_of(user))
             engine = Engine(Limits())
             prepared = engine.prepare(EVENTS, None)

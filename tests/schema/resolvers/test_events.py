@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from models.accounts.bearer import viewer_of
 from models.accounts.viewer import Protocol
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.validation import Raw
-from models.service import DestinationService
 from models.vault.vault import Vault
 from tests.support.api.destinations import LONG_AGO, TIMESTAMP, at
 from tests.support.databases.many_rows import plant_events
+from tests.support.databases.services import service_of, viewer_of_token
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import LISTENS, Ended, Listen, ask, code_of, data_of
 from tests.support.graphql.graphql_documents import CREATE, DELETE, EVENTS, LISTEN, UPDATE, destination_id, draft
@@ -55,8 +54,8 @@ async def act_past_the_gateway(account: Account) -> None:
     """Create a destination from this process, as a program beside the gateway would."""
     raw: Raw = {Attribute.KIND: DestinationKind.LOCAL, Attribute.LABEL: "Beside"}
     async with account.gateway.models():
-        viewer = await viewer_of(account.token, Protocol.COMMAND_LINE)
-        await DestinationService(Vault(account.gateway.settings["secret_keys"])).create(viewer, raw)
+        viewer = await viewer_of_token(account.token, Protocol.COMMAND_LINE)
+        await service_of(Vault(account.gateway.settings["secret_keys"])).create(viewer, raw)
 
 
 async def log_of(account: Account, **window: Any) -> list[dict[str, Any]]:

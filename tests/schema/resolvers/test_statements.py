@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from models.accounts.bearer import viewer_of
 from models.accounts.viewer import Protocol
 from models.checks.checks import Checks
 from models.events.event_stream import EventStreams
-from models.service import DestinationService
+from models.reads.reads import Reads
 from models.vault.vault import Vault, generate_key
 from s3.address_policy import AddressPolicy
 from s3.prober import system_prober
@@ -22,6 +21,7 @@ from schema.context import Context
 from schema.execution.engine import Engine
 from schema.limits import Limits
 from tests.support.databases.postgres import DATABASE_URL_VARIABLE, PostgresServer
+from tests.support.databases.services import service_of, viewer_of_token
 from tests.support.gateway.gateway import Gateway
 from tests.support.graphql.graphql_client import data_of
 from tests.support.graphql.graphql_documents import DESTINATION, EVENT
@@ -73,13 +73,13 @@ async def variables_of(gateway: Gateway) -> tuple[Any, dict[str, str]]:
 async def test_a_page_costs_at_most_two_statements(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
     """Counted where the models hand them over, on both databases."""
     account, ids = await variables_of(gateway)
-    streams, engine = EventStreams(), Engine(Limits())
+    streams, engine = EventStreams(Reads()), Engine(Limits())
     vault = Vault(generate_key())
-    service, prober = DestinationService(vault, streams), system_prober(AddressPolicy())
+    service, prober = service_of(vault, streams=streams), system_prober(AddressPolicy())
     checks = Checks(vault, prober, streams, count=uncounted, outcomes=Counter())
 
     async with gateway.models():
-        viewer = await viewer_of(account.token, Protocol.GRAPHQL)
+        viewer = await viewer_of_token(account.token, Protocol.GRAPHQL)
         for name, (query, cost) in COSTS.items():
             prepared = engine.prepare(query, None)
             context = Context(service=service, checks=checks, streams=streams, current_viewer=viewer)

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from models.accounts.user import User
 from models.destinations.attributes import Attribute, DestinationKind
-from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from tests.support.databases.databases import MOMENT, insert, update, user, viewer_of
+from tests.support.databases.services import service_of
 
-SERVICE = DestinationService(Vault(generate_key()))
+SERVICE = service_of(Vault(generate_key()))
 S3 = {
     Attribute.ACCESS_KEY: "access",
     Attribute.SECRET_KEY: "secret",

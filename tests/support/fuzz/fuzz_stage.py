@@ -16,6 +16,7 @@ from models.clock import current_second
 from models.destinations.table import BackupDestination
 from models.events.event_stream import EventStreams
 from models.reads.listing import DestinationOrder, OrderField
+from models.reads.reads import Reads
 from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from s3.address_policy import AddressPolicy
@@ -25,6 +26,7 @@ from schema.types.connections import destination_cursor
 from tests.support.databases.databases import unserved, viewer_of
 from tests.support.databases.many_rows import plant_events
 from tests.support.databases.odd_destinations import CHECKS, BrokenReads, plant_odd
+from tests.support.databases.services import service_of
 from tests.support.fuzz.random_values import ORDERS, UNORDERED, Facts
 from tests.support.gateway.gateway import Gateway
 from tests.support.stores.checking import uncounted
@@ -74,9 +76,9 @@ async def _stage(gateway: Gateway) -> Stage:
     await plant_events(gateway, users[WATCHED].id, ["gone", "lost"])
     viewers = {name: viewer_of(await User.get(id=user.id)) for name, user in users.items()}
     viewers[FORBIDDEN] = viewers[WATCHED]._replace(abilities=frozenset({Ability.CREATE}))
-    streams, broken = EventStreams(), BrokenReads(users[WATCHED].id)
+    streams, broken = EventStreams(Reads()), BrokenReads(users[WATCHED].id)
     vault = Vault(generate_key())
-    service = DestinationService(vault, streams)
+    service = service_of(vault, streams=streams)
     ids = {
         "one of the viewer's": [f"BackupDestination:{id_}" for id_ in own],
         "somebody else's": [f"BackupDestination:{id_}" for id_ in foreign],
@@ -87,7 +89,7 @@ async def _stage(gateway: Gateway) -> Stage:
     }
     return Stage(
         service=service,
-        broken_service=DestinationService(vault, streams, broken),
+        broken_service=service_of(vault, streams=streams, reads=broken),
         checks=uncounted_checks(vault, streams),
         broken=broken,
         streams=streams,

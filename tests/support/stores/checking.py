@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from models.accounts.bearer import viewer_of
 from models.accounts.viewer import Protocol, Viewer
 from models.checks.checks import Checks
 from models.checks.report import (
@@ -27,9 +26,11 @@ from models.checks.report import (
 from models.clock import current_second
 from models.destinations.attributes import Attribute, DestinationKind
 from models.events.event_stream import EventStreams
+from models.reads.reads import Reads
 from models.service import DestinationService
 from models.vault.vault import Vault
 from tests.support.api.destinations import events_of, stored
+from tests.support.databases.services import service_of, viewer_of_token
 from tests.support.gateway.gateway import Account, Gateway
 
 DEADLINE_S = 60.0
@@ -99,7 +100,7 @@ class Stage:
 
     def checks(self, prober: Prober) -> Checks:
         """The checks of one more process: it shares the database with the others, and nothing else."""
-        return Checks(self.vault, prober, EventStreams(), count=self._count, outcomes=Counter())
+        return Checks(self.vault, prober, EventStreams(Reads()), count=self._count, outcomes=Counter())
 
     async def _count(self, _user_id: int) -> None:
         self.asked += 1
@@ -134,8 +135,8 @@ async def on_stage(gateway: Gateway) -> AsyncIterator[Stage]:
     account = await gateway.new_user()
     vault = Vault(gateway.settings["secret_keys"])
     async with gateway.models():
-        viewer = await viewer_of(account.token, Protocol.GRAPHQL)
-        yield Stage(account, vault, DestinationService(vault), viewer)
+        viewer = await viewer_of_token(account.token, Protocol.GRAPHQL)
+        yield Stage(account, vault, service_of(vault), viewer)
 
 
 async def age(gateway: Gateway, seconds: float, column: str = "created_at") -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from models.accounts.bearer import Bearer
+from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import DatabaseUnavailable
-from models.reads.reads import TokenRow
 from rest.prepared_reads import ListRead
 from schema.compiler.compiler import BoundOperation
 from schema.transport.http import GraphQLView
