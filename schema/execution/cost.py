@@ -1,4 +1,7 @@
-"""What an operation may cost: a field is 1, and what is inside a list counts once for each of its items."""
+"""The cost of an operation: 1 for each field, and for what is inside a list as many times as the list has items.
+
+Where an object may be of several types, the most expensive type counts, since an object is of one of them alone.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,20 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    NamedTypeNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
+    get_named_type,
+    is_abstract_type,
+    is_object_type,
 )
 
 from models.pagination import DEFAULT_SIZE, MAX_SIZE
@@ -37,15 +47,16 @@ OF_THE_SCHEMA = {
     "possibleTypes": 0.5,
     "ofType": 0.4,
 }
-"""How many there are on average where a tool asks for them: it asks every type for everything a type may have."""
+"""The average lengths of the lists in introspection, whose usual queries ask every type for everything."""
 
 
 class OperationCost:
-    """What one valid operation costs with these variables or those; each combination of sizes is worked out once."""
+    """The cost of one valid operation by its variables; the cost of each combination of page sizes is computed once."""
 
-    __slots__ = ("_document", "_known", "_operation", "_sizes")
+    __slots__ = ("_document", "_known", "_operation", "_schema", "_sizes")
 
-    def __init__(self, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        self._schema = schema
         self._document = document
         self._operation = operation
         self._sizes = tuple(sorted(_size_variables(document)))
@@ -61,17 +72,17 @@ class OperationCost:
         """The cost with these variables."""
         sizes = tuple(variables.get(name, _ABSENT) for name in self._sizes)
         if not all(isinstance(size, int | None) or size is _ABSENT for size in sizes):
-            return cost_of(self._document, self._operation, variables)
+            return cost_of(self._schema, self._document, self._operation, variables)
         cost = self._known.get(sizes)
         if cost is None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            cost = self._known[sizes] = cost_of(self._document, self._operation, variables)
+            cost = self._known[sizes] = cost_of(self._schema, self._document, self._operation, variables)
         return cost
 
 
 def _size_variables(document: DocumentNode) -> set[str]:
-    """The variables that say how long a list is."""
+    """The variables that set the length of a list."""
     sizing = {"first", "last", *LISTS_BY_ID.values()}
     return {
         argument.value.name.value
@@ -81,9 +92,12 @@ def _size_variables(document: DocumentNode) -> set[str]:
     }
 
 
-def cost_of(document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
-    """What a valid operation costs; a fragment is counted wherever it is spread, and looked through once."""
-    return round(_Costs(fragments_of(document), _values(operation, variables)).of(operation.selection_set))
+def cost_of(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> int:
+    """The cost of a valid operation; a fragment counts wherever it is spread, and is computed once per type."""
+    costs = _Costs(schema, fragments_of(document), _values(operation, variables))
+    return round(costs.of(operation.selection_set, schema.get_root_type(operation.operation)))
 
 
 def _values(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,27 +107,48 @@ def _values(operation: OperationDefinitionNode, variables: Mapping[str, Any]) ->
 
 
 class _Costs:
-    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], values: Mapping[str, Any]) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode], values: Mapping[str, Any]
+    ) -> None:
+        self._schema = schema
         self._fragments = fragments
         self._values = values
-        self._of_fragment: dict[str, float] = {}
+        self._of_type: dict[tuple[int, str], float] = {}
 
-    def of(self, selections: SelectionSetNode | None) -> float:
-        """What these selections cost; a valid document has no cycle, and is not nested beyond reason."""
-        total = 0.0
-        for node in () if selections is None else selections.selections:
-            if isinstance(node, FieldNode):
-                total += 1 + self._multiplier(node) * self.of(node.selection_set)
-            elif isinstance(node, InlineFragmentNode):
-                total += self.of(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode):
-                total += self._fragment(node.name.value)
-        return total
+    def of(self, selections: SelectionSetNode | None, type_: GraphQLNamedType | None) -> float:
+        """The cost of these selections on an object of `type_`; a valid document has no cycle of fragments."""
+        if selections is None or type_ is None:
+            return 0.0
+        concrete = self._schema.get_possible_types(type_) if is_abstract_type(type_) else (type_,)
+        return max((self._of_concrete(selections, each) for each in concrete), default=0.0)
 
-    def _fragment(self, name: str) -> float:
-        if name not in self._of_fragment:
-            self._of_fragment[name] = self.of(self._fragments[name].selection_set)
-        return self._of_fragment[name]
+    def _of_concrete(self, selections: SelectionSetNode, type_: GraphQLNamedType) -> float:
+        key = (id(selections), type_.name)
+        cost = self._of_type.get(key)
+        if cost is None:
+            cost = self._of_type[key] = sum(self._of_node(node, type_) for node in selections.selections)
+        return cost
+
+    def _of_node(self, node: SelectionNode, type_: GraphQLNamedType) -> float:
+        if isinstance(node, FieldNode):
+            return 1 + self._multiplier(node) * self.of(node.selection_set, self._type_of(node, type_))
+        if isinstance(node, FragmentSpreadNode):
+            fragment = self._fragments[node.name.value]
+            applies = self._applies(fragment.type_condition, type_)
+            return self._of_concrete(fragment.selection_set, type_) if applies else 0.0
+        if isinstance(node, InlineFragmentNode) and self._applies(node.type_condition, type_):
+            return self._of_concrete(node.selection_set, type_)
+        return 0.0
+
+    def _type_of(self, node: FieldNode, type_: GraphQLNamedType) -> GraphQLNamedType | None:
+        if node.selection_set is None or not is_object_type(type_):
+            return None
+        field = self._schema.get_field(type_, node.name.value)
+        return None if field is None else get_named_type(field.type)
+
+    def _applies(self, condition: NamedTypeNode | None, type_: GraphQLNamedType) -> bool:
+        named = None if condition is None else self._schema.type_map[condition.name.value]
+        return named is None or named is type_ or (is_abstract_type(named) and self._schema.is_sub_type(named, type_))
 
     def _multiplier(self, node: FieldNode) -> float:
         name = node.name.value

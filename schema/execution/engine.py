@@ -215,7 +215,7 @@ class Engine:
         except (RecursionError, UnicodeError):
             raise NotExecuted(refusal("The document is not readable.", Code.PARSE_FAILED)) from None
         operation = _operation(document, operation_name)
-        prepared = Prepared(key, document, operation)
+        prepared = Prepared(self._schema, key, document, operation)
         if is_anonymous and not prepared.only_introspects:
             raise Unauthenticated
         try:

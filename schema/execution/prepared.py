@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import strawberry
-from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationType
+from graphql import DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
 from schema.compiler.compiler import CompiledOperation, compile_mutation, compile_query
 from schema.compiler.selections import NotCompilable
@@ -34,12 +34,14 @@ class Prepared:
         "type",
     )
 
-    def __init__(self, key: DocumentKey, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, key: DocumentKey, document: DocumentNode, operation: OperationDefinitionNode
+    ) -> None:
         self.key = key
         self.document = document
         self.operation = operation
         self.type: OperationType = operation.operation
-        self.cost = OperationCost(document, operation)
+        self.cost = OperationCost(schema, document, operation)
         # Such an operation needs no token, and its response depends on the document and the variables alone.
         self.only_introspects = all(
             isinstance(node, FieldNode) and node.name.value.startswith("__")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 
 import strawberry
-from graphql import GraphQLInputObjectType, is_abstract_type, print_schema
+from graphql import DirectiveLocation, GraphQLDirective, GraphQLInputObjectType, is_abstract_type, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from schema.resolvers.mutation import Mutation
@@ -15,6 +16,8 @@ from schema.types.destinations import DESTINATION_TYPES
 from schema.types.events import CONCRETE_EVENTS
 from schema.types.results import EXCEPTION_HANDLERS
 from schema.types.scalars import DATE_TIME
+
+_UNRELEASED = DirectiveLocation.DIRECTIVE_DEFINITION
 
 
 class _Schema(strawberry.Schema):
@@ -27,6 +30,18 @@ class _Schema(strawberry.Schema):
             if isinstance(type_, GraphQLInputObjectType):
                 definition = type_.extensions.get("strawberry-definition")
                 type_.is_one_of = bool(getattr(definition, "is_one_of", False))
+        self._schema.directives = tuple(map(_as_released, self._schema.directives))
+
+
+def _as_released(directive: GraphQLDirective) -> GraphQLDirective:
+    """A directive without the location `DIRECTIVE_DEFINITION`, which no released specification has.
+
+    graphql-core 3.3 lists it for `@deprecated`; clients on graphql-core up to 3.2.10 cannot load a schema with it.
+    """
+    locations = [location for location in directive.locations if location is not _UNRELEASED]
+    released = copy(directive)
+    released.locations = tuple(locations)
+    return released
 
 
 def make_schema() -> strawberry.Schema:

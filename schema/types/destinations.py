@@ -48,6 +48,9 @@ class S3CompatibleDestination(BackupDestination):
     path_style_endpoint: bool = strawberry.field(
         description="Whether the bucket goes in the path (`host/bucket`) instead of the host name (`bucket.host`)."
     )
+    region: str | None = strawberry.field(
+        description="The region of the bucket; null where none is set, which stores other than Amazon allow."
+    )
     credentials_set_at: datetime = strawberry.field(description="When the credentials were last set.")
     reachability: Reachability = strawberry.field(description="The outcome of the last check.")
     stored_check: strawberry.Private[str | None]

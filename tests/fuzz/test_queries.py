@@ -21,7 +21,7 @@ from tests.support.fuzz.operation_fuzz import SHOWN, Fuzz
 from tests.support.fuzz.random_arguments import ARGUMENTS
 
 CASES = 5_200
-SEED = 20_240_807
+SEED = 21
 TYPES = (
     *("Query", "User", "Node", "BackupDestination", "S3CompatibleDestination", "AmazonS3Destination"),
     *("CustomS3Destination", "LocalDestination", "BackupDestinationConnection", "BackupDestinationEdge", "PageInfo"),

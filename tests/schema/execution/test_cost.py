@@ -81,9 +81,9 @@ def test_one_size_is_never_taken_for_another_that_is_equal_in_python() -> None:
     sizes: list[dict[str, Any]] = [{"n": 1}, {"n": True}, {"n": 1.0}, {"n": None}, {}]
 
     for order in permutations(sizes):
-        cost = OperationCost(document, document.definitions[0])  # type: ignore[arg-type] # it is the operation
+        cost = OperationCost(engine()._schema, document, document.definitions[0])  # type: ignore[arg-type] # it is the operation
         assert [charged(cost, size) for size in (*order, *order)] == [
-            cost_of(document, document.definitions[0], size)  # type: ignore[arg-type] # as above
+            cost_of(engine()._schema, document, document.definitions[0], size)  # type: ignore[arg-type] # as above
             for size in (*order, *order)
         ]
 
@@ -97,7 +97,7 @@ def test_what_is_remembered_is_what_would_be_worked_out() -> None:
         ready = prepared(operation.text, operation.name)
         values = Values(random=random, facts=FACTS, is_troubled=True)
         for variables in [values.given(operation.variables) for _ in range(10)] * 2:
-            wanted = cost_of(ready.document, ready.operation, variables)
+            wanted = cost_of(engine()._schema, ready.document, ready.operation, variables)
             assert charged(ready.cost, variables) == wanted
             costs.add(wanted)
     assert len(costs) > 20

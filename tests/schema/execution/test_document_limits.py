@@ -59,6 +59,15 @@ def _tools() -> Iterator[tuple[str, str]]:
 TOOLS = dict(_tools())
 
 
+ONE_FRAGMENT_A_KIND = (
+    "{ backupDestinations(first: 100) { edges { node { id "
+    "... on AmazonS3Destination { a: label b: bucketName c: region d: reachability e: createdAt f: updatedAt g: id }"
+    "... on CustomS3Destination { a: label b: bucketName c: endpoint d: reachability e: createdAt f: updatedAt"
+    " g: id h: pathStyleEndpoint i: databaseId }"
+    "... on LocalDestination { a: label b: createdAt } } } } }"
+)
+
+
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     """The engine with the limits it has when nobody sets any."""
@@ -127,16 +136,36 @@ async def test_what_the_tools_ask_is_within_the_limits(tool: str, gateway: Gatew
         ("query($i: ID!) { nodes(ids: [$i, $i]) { id } }", {"i": "a"}, 1 + 2),
         ("{ viewer { ...F } a: viewer { ...F } } fragment F on User { id name }", {}, 2 * (1 + 2)),
         ("{ viewer { ... { id } ... on Node { id } } }", {}, 1 + 2),
+        ("{ viewer { ... on BackupDestination { label } id } }", {}, 1 + 1),
+        ("{ node(id: 1) { id ... on User { name email } ... on BackupDestination { label } } }", {}, 1 + 3),
+        (
+            ONE_FRAGMENT_A_KIND,
+            {},
+            1 + 100 * 12,
+        ),
+        (
+            "{ node(id: 1) { ... on BackupDestination { ...F ... on LocalDestination { ...F } } } }"
+            " fragment F on BackupDestination { label kindName }",
+            {},
+            1 + 4,
+        ),
+        (
+            "{ events(first: 10) { edges { node { ... on BackupDestinationCreated { backupDestination { ...F } }"
+            " ... on BackupDestinationDeleted { label } } } } } fragment F on Node { id ... on AmazonS3Destination"
+            " { region bucketName } ... on CustomS3Destination { region } }",
+            {},
+            1 + 10 * (2 + 1 + 3),
+        ),
     ],
 )
 def test_the_cost_of_an_operation_is_its_fields_times_the_size_of_their_pages(
-    query: str, variables: dict[str, Any], cost: int
+    query: str, variables: dict[str, Any], cost: int, engine: Engine
 ) -> None:
     """By literal, by variable and by default; a fragment counts wherever it is spread."""
     document = parse(query)
     (operation,) = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
 
-    assert cost_of(document, operation, variables) == cost
+    assert cost_of(engine._schema, document, operation, variables) == cost
 
 
 def test_a_document_is_not_prepared_twice(engine: Engine) -> None:

@@ -21,7 +21,7 @@ from graphql import (
     print_schema,
 )
 
-from schema.resolvers.definition import possible_types, print_sdl
+from schema.resolvers.definition import make_schema, possible_types, print_sdl
 from tests.app.cli.test_command_line import moorings
 from tests.support.gateway.gateway import Gateway
 from tests.support.graphql.graphql_client import ask
@@ -159,3 +159,33 @@ def test_a_planted_schema_change_is_found(old: str, new: str, severity: Severity
 @pytest.mark.parametrize(("old", "new"), HARMLESS)
 def test_a_schema_change_that_no_client_feels_is_none(old: str, new: str) -> None:
     assert changes(OLD, OLD.replace(old, new, 1)) == []
+
+
+def test_a_field_that_several_types_under_one_interface_have_can_be_selected_on_an_interface() -> None:
+    """Beside each other, fields of one name must be of one type (5.3.2), so one interface of theirs has to have it."""
+    schema = build_schema(COMMITTED.read_text())
+    missing = []
+    for interface in [type_ for type_ in schema.type_map.values() if isinstance(type_, GraphQLInterfaceType)]:
+        types = schema.get_possible_types(interface)
+        for name in sorted({name for type_ in types for name in type_.fields}):
+            having = [type_ for type_ in types if name in type_.fields]
+            shared = [i for i in having[0].interfaces if all(i in type_.interfaces for type_ in having)]
+            disagree = len({str(type_.fields[name].type) for type_ in having}) > 1
+            if disagree and not any(name in one.fields for one in shared):
+                missing.append(f"{interface.name}: {name} of {', '.join(type_.name for type_ in having)}")
+
+    assert missing == []
+
+
+def test_directives_have_only_locations_of_the_released_specification() -> None:
+    """Clients on graphql-core up to 3.2.10 know no others, and could not load the schema."""
+    released = (
+        "QUERY MUTATION SUBSCRIPTION FIELD FRAGMENT_DEFINITION FRAGMENT_SPREAD INLINE_FRAGMENT VARIABLE_DEFINITION "
+        "SCHEMA SCALAR OBJECT FIELD_DEFINITION ARGUMENT_DEFINITION INTERFACE UNION ENUM ENUM_VALUE INPUT_OBJECT "
+        "INPUT_FIELD_DEFINITION"
+    )
+
+    found = {location.name for directive in make_schema()._schema.directives for location in directive.locations}
+
+    assert "FIELD_DEFINITION" in found
+    assert found <= set(released.split())
