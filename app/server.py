@@ -22,6 +22,9 @@ logger = logging.getLogger("moorings")
 
 DRAIN_S = 30
 KEEP_ALIVE_S = 5
+WORKER_READY_S = 30
+"""How long a worker may take to start, or to answer the parent: on a busy machine a start takes more than the 5 seconds
+after which uvicorn kills it and begins again, or calls a restart off."""
 MAX_FRAME_BYTES = 1_048_576
 """Of a WebSocket message; a longer one closes the socket with 1009."""
 
@@ -52,6 +55,7 @@ def run(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
         backlog=BACKLOG,
+        timeout_worker_healthcheck=WORKER_READY_S,
         ssl_certfile=None if certificate is None else certificate.chain,
         ssl_keyfile=None if certificate is None else certificate.key,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from datetime import timedelta
+from itertools import islice
 from random import Random
+from typing import TypeVar
 from uuid import uuid4
 
 import pytest
@@ -31,6 +33,9 @@ SIZES = (1, 7, 15, 100)
 COUNTS = (0, 1, 14, 15, 16, 113)
 SEED = 7
 USERS = 200
+AT_ONCE = 100
+
+Found = TypeVar("Found")
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -85,6 +90,14 @@ async def interleaved(database: Gateway, random: Random, count: int) -> list[int
     return users
 
 
+async def in_groups(reads: Iterable[Awaitable[Found]]) -> list[Found]:
+    """The results of reads that are pending some at a time: a thousand at once outlast their time on a busy machine."""
+    waiting, results = iter(reads), list[Found]()
+    while group := list(islice(waiting, AT_ONCE)):
+        results += await asyncio.gather(*group)
+    return results
+
+
 @pytest.mark.parametrize("count", COUNTS)
 async def test_every_numbered_page_is_that_part_of_the_list(database: Gateway, reads: Reads, count: int) -> None:
     """Whatever its size, whichever end it is looked for from, and also beyond the last one."""
@@ -93,7 +106,7 @@ async def test_every_numbered_page_is_that_part_of_the_list(database: Gateway, r
         ids, who = await ids_of(database, user_id), await viewer(user_id)
         assert (len(ids), who.destination_count) == (count, count)
         numbered = [(number, size) for size in SIZES for number in range(1, count // size + 4)]
-        pages = await asyncio.gather(*(service.page(who, number=number, size=size) for number, size in numbered))
+        pages = await in_groups(service.page(who, number=number, size=size) for number, size in numbered)
         for (number, size), page in zip(numbered, pages, strict=True):
             assert [row.id for row in page.rows] == ids[(number - 1) * size : number * size]
             assert {row.user_id for row in page.rows} <= {user_id}
@@ -105,7 +118,7 @@ async def test_every_numbered_page_is_that_part_of_the_list(database: Gateway, r
             for skip in range(count + 3)
             for end in (False, True)
         ]
-        for key_range, found in zip(ranges, await asyncio.gather(*map(reads.numbered_page, ranges)), strict=True):
+        for key_range, found in zip(ranges, await in_groups(map(reads.numbered_page, ranges)), strict=True):
             wanted = ids[key_range.skip : key_range.skip + key_range.size]
             assert _shown(found) == ((wanted, count) if wanted else None), key_range
 
@@ -126,7 +139,7 @@ async def test_every_span_is_the_part_of_the_list_between_two_ids(database: Gate
         for full in (False, True)
     ]
 
-    for key_range, rows in zip(ranges, await asyncio.gather(*map(reads.key_range, ranges)), strict=True):
+    for key_range, rows in zip(ranges, await in_groups(map(reads.key_range, ranges)), strict=True):
         between = [id_ for id_ in ids[key_range.user_id] if key_range.after_id < id_ < key_range.before_id]
         assert [row.id for row in rows or ()] == (between[::-1] if key_range.from_end else between)[: key_range.size], (
             key_range

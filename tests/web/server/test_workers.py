@@ -17,6 +17,7 @@ from tests.support.gateway.keep_alive import KeepAlive
 from tests.web.metrics.test_metrics import until_so_many_serve
 from web.server.sockets import AddressTaken, bind
 
+UVICORN_WAITS_S = 5
 CONNECTIONS = 64
 FEWEST = 10
 """Of the connections, dealt out by chance: fewer happen once in ten billion times."""
@@ -69,6 +70,22 @@ async def test_there_can_be_more_of_them_and_fewer() -> None:
             await until_so_many_serve(gateway, workers)
             for wire in await asked(gateway, CONNECTIONS):
                 wire.close()
+
+
+async def test_a_worker_that_is_slow_to_start_is_waited_for() -> None:
+    """As on a machine with much else to do: the first replacement stands still for longer than uvicorn would wait."""
+    async with serving(2) as gateway:
+        first = set(children(gateway.pid))
+        os.kill(gateway.pid, signal.SIGHUP)
+        await until(lambda: bool(set(children(gateway.pid)) - first))
+        (slow,) = set(children(gateway.pid)) - first
+        os.kill(slow, signal.SIGSTOP)
+        await asyncio.sleep(UVICORN_WAITS_S + 2)
+        os.kill(slow, signal.SIGCONT)
+        await until(lambda: len(set(children(gateway.pid)) - first) == 2 and len(children(gateway.pid)) == len(first))
+
+        assert slow in children(gateway.pid)
+        await until_so_many_serve(gateway, 2)
 
 
 async def test_a_worker_that_was_killed_is_replaced_and_nobody_is_turned_away() -> None:
