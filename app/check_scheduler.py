@@ -30,8 +30,10 @@ LOOK_S = 10.0
 class LazyProber:
     """A prober that is built when it is first used: its library and its certificates take 6 MB of each worker."""
 
-    def __init__(self, policy: AddressPolicy) -> None:
+    def __init__(self, policy: AddressPolicy, ca_file: str | None) -> None:
+        """`ca_file` is the PEM file of authorities that are trusted beside the system's."""
         self._policy = policy
+        self._ca_file = ca_file
         self._prober: Prober | None = None
 
     async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
@@ -39,7 +41,7 @@ class LazyProber:
         if self._prober is None:
             from s3.prober import system_prober
 
-            self._prober = system_prober(self._policy)
+            self._prober = system_prober(self._policy, self._ca_file)
         return await self._prober.probe(target, depth)
 
 

@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             await stack.enter_async_context(open_database(settings.address))
             vault = await open_vault(settings)
             service = DestinationService(vault, streams, reads, Writes())
-            prober = LazyProber(settings.address_policy)
+            prober = LazyProber(settings.address_policy, settings.s3_ca_file)
             checks = Checks(vault, prober, streams, count=count_in(limiters.checks), outcomes=checked)
             stack.push_async_callback(checks.aclose)
             scheduled = run_scheduled_checks(checks, settings.check_every)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -121,6 +122,15 @@ def allow_rules(text: str) -> tuple[str, ...]:
     found = _parts(text)
     parse_allow_rules(found)
     return found
+
+
+def certificates(text: str) -> str:
+    """The path of a readable file with at least one certificate of an authority, in PEM."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
+    except (OSError, ValueError):  # an ssl.SSLError is an OSError
+        raise ValueError("it wants the path of a file with certificates of authorities in PEM") from None
+    return text
 
 
 def rate(text: str) -> str:

@@ -71,6 +71,11 @@ class Settings:
         "private networks, addresses and hosts that a check may connect to, such as 10.0.0.5:9000",
         types.allow_rules,
     )
+    s3_ca_file: str | None = _setting(
+        None,
+        "PEM file of authorities that a check trusts beside the system's, such as /etc/ssl/own.pem",
+        types.certificates,
+    )
     check_interval: str = _setting(
         "6h", "how often each destination is checked, such as 6h or 30m, or off for only on request", types.interval
     )

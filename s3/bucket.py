@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from models.checks.report import CheckCode, CheckStepName, ProbeTarget
-from s3.connection import Response, StoreConnection
+from models.checks.report import CheckCode, CheckHint, CheckStepName, ProbeTarget
+from s3.connection import ConnectionBroken, Response, StoreConnection
 from s3.endpoint import DEFAULT_REGION, BucketEndpoint
-from s3.responses import is_success, require_listing, require_success
+from s3.responses import Entry, ListingUnknown, is_success, is_transient, listed, require_success
 from s3.signature_v4 import Request, Signer, encoded_query
 from s3.steps import StepFailed
 
 PREFIX = ".moorings-check/"
 """Below it a check writes, so that the keys need no rights to any other object."""
 
+MAX_ENTRIES = 50
+"""Objects below the prefix that one listing returns."""
+RETRY_AFTER_S = 0.25
+"""Before the one retry of a request that failed for the moment."""
+
+_TEMPORARY_KEY = ("ASIA", "STS.")
+"""Prefixes of temporary access keys: of AWS (IAM identifiers), and of Alibaba Cloud."""
 _ACCESS_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
-_VERSION_HEADER, _VERSION = "x-amz-version-id", re.compile(r"[A-Za-z0-9._-]{5,256}")
+_VERSION = re.compile(r"[A-Za-z0-9._-]{5,256}")
 
 
 def signer_for(target: ProbeTarget) -> Signer:
@@ -28,6 +37,14 @@ def signer_for(target: ProbeTarget) -> Signer:
     if not _ACCESS_KEY.fullmatch(target.access_key.reveal()):
         raise StepFailed(CheckCode.INVALID_ACCESS_KEY, step=CheckStepName.AUTHENTICATE)
     return Signer(access_key=target.access_key, secret_key=target.secret_key, region=target.region or DEFAULT_REGION)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenObject:
+    """What the response to a PUT says: the version id, None where the bucket keeps none; whether it is encrypted."""
+
+    version: str | None
+    is_encrypted: bool
 
 
 class Bucket:
@@ -42,38 +59,63 @@ class Bucket:
         """The same bucket over a new connection, opened with the first request."""
         return Bucket(self._connection.renewed(), self._endpoint, self._signer)
 
-    async def list(self) -> None:
+    async def list(self) -> Sequence[Entry]:
         """List the check's prefix. One response decides AUTHENTICATE, BUCKET and LIST."""
-        query = (("list-type", "2"), ("max-keys", "1"), ("prefix", PREFIX))
-        require_listing(await self._send("GET", query=query))
+        try:
+            try:
+                return await self._listed(("list-type", "2"), ("max-keys", str(MAX_ENTRIES)), ("prefix", PREFIX))
+            except ListingUnknown:
+                # ListObjects, which stores had before ListObjectsV2.
+                return await self._listed(("max-keys", str(MAX_ENTRIES)), ("prefix", PREFIX), ("delimiter", ""))
+        except StepFailed as failure:
+            if failure.code is CheckCode.INVALID_ACCESS_KEY and self._has_temporary_key:
+                failure.code = CheckCode.TEMPORARY_CREDENTIALS
+            if failure.hint is CheckHint.HTTPS_NEEDED and self._endpoint.server.scheme == "https":
+                failure.hint = None
+            raise
 
-    async def write(self, key: str, body: bytes) -> str | None:
-        """Write an object; returns its version id where the bucket keeps versions."""
+    async def write(self, key: str, body: bytes) -> WrittenObject:
+        """Write an object."""
         # A bucket with Object Lock refuses a PUT without a checksum.
         checksum = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         response = await self._send("PUT", key, headers={"content-md5": checksum}, body=body)
-        require_success(response)
-        version = response.headers.get(_VERSION_HEADER, "")
-        return version if _VERSION.fullmatch(version) else None
+        require_success(response, self._signer.region)
+        version = response.headers.get("x-amz-version-id", "")
+        return WrittenObject(
+            version=version if _VERSION.fullmatch(version) else None,
+            is_encrypted=bool(response.headers.get("x-amz-server-side-encryption")),
+        )
 
-    async def read(self, key: str, body: bytes) -> None:
-        """Read an object and compare it with the bytes that were written."""
+    async def read(self, key: str, body: bytes) -> bool:
+        """Read an object and compare it with the bytes that were written; returns whether it is locked."""
         response = await self._send("GET", key)
-        require_success(response)
+        require_success(response, self._signer.region)
         if response.body != body:
-            raise StepFailed(CheckCode.UNEXPECTED_ANSWER)
+            raise StepFailed(CheckCode.UNEXPECTED_ANSWER, hint=CheckHint.BODY_CHANGED)
+        return bool(response.headers.get("x-amz-object-lock-mode"))
 
-    async def delete(self, key: str, version: str | None) -> None:
-        """Delete an object: its version first, since a plain DELETE only hides it where versions are kept."""
+    async def delete(self, key: str, version: str | None) -> bool:
+        """Delete an object; returns False where an old version of it stays.
+
+        The version comes first, since a plain DELETE only hides it where versions are kept.
+        """
         if version is not None and is_success(await self._send("DELETE", key, query=[("versionId", version)])):
-            return
+            return True
         response = await self._send("DELETE", key)
         if response.status != HTTPStatus.NOT_FOUND:
-            require_success(response)
+            require_success(response, self._signer.region)
+        return version is None
 
     async def aclose(self) -> None:
         """Close the connection."""
         await self._connection.aclose()
+
+    @property
+    def _has_temporary_key(self) -> bool:
+        return self._signer.access_key.reveal().startswith(_TEMPORARY_KEY)
+
+    async def _listed(self, *query: tuple[str, str]) -> Sequence[Entry]:
+        return listed(await self._send("GET", query=query), self._signer.region)
 
     async def _send(
         self,
@@ -84,6 +126,7 @@ class Bucket:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> Response:
+        """Send a request; once more after a failure that may be over a moment later. All of them are idempotent."""
         request = Request(
             method=method,
             authority=self._endpoint.server.authority,
@@ -92,4 +135,14 @@ class Bucket:
             headers=headers or {},
             body=body,
         )
+        try:
+            response = await self._sent(request)
+        except ConnectionBroken:
+            response = None
+        if response is not None and not is_transient(response):
+            return response
+        await asyncio.sleep(RETRY_AFTER_S)
+        return await self._sent(request)
+
+    async def _sent(self, request: Request) -> Response:
         return await self._connection.send(request, self._signer.headers(request, datetime.now(UTC)))

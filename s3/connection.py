@@ -37,6 +37,10 @@ class Response:
     is_whole: bool
 
 
+class ConnectionBroken(StepFailed):
+    """The store closed the connection before its response ended, or sent what is not HTTP."""
+
+
 class _ResponseTooLarge(Exception):
     """A response is longer than is read of it."""
 
@@ -106,7 +110,7 @@ class StoreConnection:
                 self._idle = (connection, stream) if connection.is_available() else None
             except _BROKEN:
                 if is_new or stream.received:
-                    raise StepFailed(CheckCode.UNEXPECTED_ANSWER) from None
+                    raise ConnectionBroken(CheckCode.UNEXPECTED_ANSWER) from None
             else:
                 return response
             finally:

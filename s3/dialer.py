@@ -6,12 +6,13 @@ No proxy of the environment and no connection pool: a connection belongs to one 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from types import MappingProxyType
 
 import httpcore
 
-from models.checks.report import CheckCode
+from models.checks.report import CheckCode, CheckHint
 from s3.address_policy import Address, AddressPolicy, read_address
 from s3.resolver import Resolver
 from s3.steps import StepFailed
@@ -19,10 +20,6 @@ from s3.steps import StepFailed
 CONNECT_S = 3.0
 MAX_TRIED = 4
 """Addresses of one host that are tried: the owner of a name decides how many it has."""
-
-
-class NameMismatch(StepFailed):
-    """The certificate is trusted and belongs to another host."""
 
 
 class Dialer:
@@ -70,9 +67,7 @@ class Dialer:
         try:
             return await stream.start_tls(self._tls, server_hostname=host)
         except httpcore.ConnectError as error:
-            cause = error.__cause__
-            foreign = isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _NAME_MISMATCHES
-            raise (NameMismatch if foreign else StepFailed)(CheckCode.TLS_FAILED) from None
+            raise _certificate_fault(error.__cause__) from None
         except (httpcore.NetworkError, OSError):
             raise StepFailed(CheckCode.TLS_FAILED) from None
         except BaseException:
@@ -80,8 +75,24 @@ class Dialer:
             raise
 
 
-_NAME_MISMATCHES = (62, 64)
-"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
+_FAULTS: Mapping[int, tuple[CheckCode, CheckHint | None]] = MappingProxyType(
+    {
+        9: (CheckCode.CERTIFICATE_EXPIRED, None),  # X509_V_ERR_CERT_NOT_YET_VALID
+        10: (CheckCode.CERTIFICATE_EXPIRED, None),  # X509_V_ERR_CERT_HAS_EXPIRED
+        62: (CheckCode.CERTIFICATE_NAME_MISMATCH, None),  # X509_V_ERR_HOSTNAME_MISMATCH
+        64: (CheckCode.CERTIFICATE_NAME_MISMATCH, None),  # X509_V_ERR_IP_ADDRESS_MISMATCH
+        18: (CheckCode.CERTIFICATE_UNTRUSTED, CheckHint.CERTIFICATE_SELF_SIGNED),  # DEPTH_ZERO_SELF_SIGNED_CERT
+        19: (CheckCode.CERTIFICATE_UNTRUSTED, CheckHint.CERTIFICATE_SELF_SIGNED),  # SELF_SIGNED_CERT_IN_CHAIN
+    }
+)
+"""Verification errors of OpenSSL (x509_vfy.h); the others are of an authority that is not trusted or not sent."""
+
+
+def _certificate_fault(cause: BaseException | None) -> StepFailed:
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        return StepFailed(CheckCode.TLS_FAILED)
+    code, hint = _FAULTS.get(cause.verify_code, (CheckCode.CERTIFICATE_UNTRUSTED, None))
+    return StepFailed(code, hint=hint)
 
 
 def _alternating(addresses: Sequence[Address]) -> list[Address]:

@@ -6,14 +6,25 @@ An object that was written is deleted also when a later step fails, at the deadl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from secrets import token_hex
 
 import httpcore
 
-from models.checks.report import CheckCode, CheckDepth, CheckReport, CheckStepName, CheckSuggestion, ProbeTarget
+from models.checks.report import (
+    BucketFacts,
+    CheckCode,
+    CheckDepth,
+    CheckHint,
+    CheckReport,
+    CheckStepName,
+    CheckSuggestion,
+    ProbeTarget,
+)
 from models.clock import current_second
 from s3.address_policy import AddressPolicy
 from s3.bucket import PREFIX, Bucket, signer_for
@@ -21,14 +32,21 @@ from s3.connection import StoreConnection
 from s3.dialer import Dialer
 from s3.endpoint import bucket_endpoint
 from s3.resolver import SystemResolver
+from s3.responses import Entry
 from s3.steps import StepFailed, Steps
-from s3.suggestions import corrected, difference
+from s3.suggestions import corrections, difference
 
 DEADLINE_S = 10.0
 _CLEANUP_SHARE = 0.15
 """Of the deadline: reserved for deleting what was written."""
 
-_MAX_TRIALS = 3
+_MAX_TRIALS = 4
+"""Corrections that are tried for a suggestion."""
+LEFTOVER_AGE = timedelta(hours=1)
+"""From this age on an object below the prefix is a leftover of a check that was killed: none takes that long."""
+_MAX_LEFTOVERS = 20
+"""Deleted by one check."""
+_OBJECT_OF_A_CHECK = re.compile(re.escape(PREFIX) + "[0-9a-f]{32}")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -51,74 +69,37 @@ class S3Prober:
 
     async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
         """See `Prober`."""
-        steps, written = Steps(), _Written()
+        run = _Run(self._dialer, target)
         suggestion = None
         try:
             async with asyncio.timeout(self._steps_s):
                 try:
-                    await self._run(target, depth, steps, written)
+                    await run.all_steps(depth)
                 except StepFailed as failure:
-                    suggestion = await self._suggestion(target, steps, failure)
+                    suggestion = await self._suggestion(target, run.steps, failure)
         except TimeoutError:
-            steps.time_out()
+            run.steps.time_out()
         finally:
-            await self._clean_up(written)
-        return CheckReport(checked_at=current_second(), steps=steps.results, suggestion=suggestion)
-
-    async def _run(self, target: ProbeTarget, depth: CheckDepth, steps: Steps, written: _Written) -> None:
-        async with self._open_bucket(target, steps) as bucket:
-            if depth is CheckDepth.READ_ONLY:
-                return
-            key, body = f"{PREFIX}{token_hex(16)}", token_hex(16).encode()
-            with steps.run(CheckStepName.WRITE):
-                # From here on there may be an object, whether or not the store's response arrives.
-                written.bucket, written.key = bucket, key
-                written.version = await bucket.write(key, body)
-            # An object that cannot be read is deleted all the same.
-            with suppress(StepFailed), steps.run(CheckStepName.READ):
-                await bucket.read(key, body)
-            with steps.run(CheckStepName.DELETE):
-                await bucket.delete(key, written.version)
-            written.bucket = None
-
-    @asynccontextmanager
-    async def _open_bucket(self, target: ProbeTarget, steps: Steps) -> AsyncIterator[Bucket]:
-        """The target's bucket after the steps up to LIST; closes its connection at the end of the block."""
-        with steps.run(CheckStepName.RESOLVE):
-            endpoint, signer = bucket_endpoint(target), signer_for(target)
-            addresses = await self._dialer.addresses(endpoint.server.host, endpoint.server.port)
-        connection = StoreConnection(self._dialer, endpoint.server, addresses)
-        bucket = Bucket(connection, endpoint, signer)
-        try:
-            with steps.run(CheckStepName.CONNECT):
-                stream = await connection.connect()
-            if endpoint.server.scheme == "https":
-                with steps.run(CheckStepName.TLS):
-                    await connection.encrypt(stream)
-            else:
-                steps.skip(CheckStepName.TLS)
-            with steps.run(CheckStepName.AUTHENTICATE, CheckStepName.BUCKET, CheckStepName.LIST):
-                await bucket.list()
-            yield bucket
-        finally:
-            await bucket.aclose()
+            await self._clean_up(run.written)
+        return CheckReport(checked_at=current_second(), steps=run.steps.results, suggestion=suggestion, facts=run.facts)
 
     async def _suggestion(self, target: ProbeTarget, steps: Steps, failure: StepFailed) -> CheckSuggestion | None:
         """The changes of the target with which the bucket was found, or None."""
-        better, at = target, steps.failed_at
-        for _ in range(_MAX_TRIALS):
-            correction = corrected(better, at, failure)
-            # Back at the first target: the store contradicts itself.
-            if correction is None or correction == target:
-                return None
-            better, trial = correction, Steps()
+        tried, waiting = [target], list(corrections(target, steps.failed_at, failure))
+        while waiting and len(tried) <= _MAX_TRIALS:
+            candidate = waiting.pop(0)
+            if candidate in tried:
+                continue
+            tried.append(candidate)
+            trial = _Run(self._dialer, candidate)
             try:
-                async with self._open_bucket(better, trial):
-                    return difference(target, better)
+                await trial.find_bucket()
             except StepFailed as next_failure:
-                at, failure = trial.failed_at, next_failure
-                if (at, failure.code) == (CheckStepName.LIST, CheckCode.ACCESS_DENIED):
-                    return difference(target, better)
+                if (trial.steps.failed_at, next_failure.code) == (CheckStepName.LIST, CheckCode.ACCESS_DENIED):
+                    return difference(target, candidate)
+                waiting = [*corrections(candidate, trial.steps.failed_at, next_failure), *waiting]
+            else:
+                return difference(target, candidate)
         return None
 
     async def _clean_up(self, written: _Written) -> None:
@@ -139,7 +120,111 @@ class S3Prober:
                     await bucket.aclose()
 
 
-def system_prober(policy: AddressPolicy) -> S3Prober:
-    """A prober with the resolver, the trusted certificates and the sockets of the operating system."""
+class _Run:
+    """The steps of one check of one target."""
+
+    def __init__(self, dialer: Dialer, target: ProbeTarget) -> None:
+        self._dialer = dialer
+        self._target = target
+        self.steps = Steps()
+        self.written = _Written()
+        self.facts = BucketFacts()
+
+    async def find_bucket(self) -> None:
+        """The steps up to LIST; raises `StepFailed`."""
+        async with self._open_bucket() as bucket:
+            await self._list(bucket)
+
+    async def all_steps(self, depth: CheckDepth) -> None:
+        """The steps of a depth; raises the first `StepFailed` from which no step could go on.
+
+        Keys that may not list, or not read, may write all the same: the steps after such a refusal run.
+        """
+        async with self._open_bucket() as bucket:
+            denied: StepFailed | None = None
+            entries: Sequence[Entry] = ()
+            try:
+                entries = await self._list(bucket)
+            except StepFailed as failure:
+                is_denied = failure.code is CheckCode.ACCESS_DENIED and failure.step is CheckStepName.LIST
+                if depth is CheckDepth.READ_ONLY or not is_denied:
+                    raise
+                denied = failure
+            if depth is CheckDepth.READ_ONLY:
+                return
+            try:
+                await self._write_read_delete(bucket)
+            except StepFailed as failure:
+                raise denied or failure from None
+            await self._delete_leftovers(bucket, entries)
+
+    async def _list(self, bucket: Bucket) -> Sequence[Entry]:
+        with self.steps.run(CheckStepName.AUTHENTICATE, CheckStepName.BUCKET, CheckStepName.LIST):
+            return await bucket.list()
+
+    async def _write_read_delete(self, bucket: Bucket) -> None:
+        key, body = f"{PREFIX}{self._target.object_name}", token_hex(16).encode()
+        with self.steps.run(CheckStepName.WRITE):
+            # From here on there may be an object, whether or not the store's response arrives.
+            self.written.bucket, self.written.key = bucket, key
+            written = await bucket.write(key, body)
+        self.steps.prove(CheckStepName.AUTHENTICATE, CheckStepName.BUCKET)
+        self.written.version = written.version
+        self.facts = BucketFacts(
+            keeps_versions=written.version is not None, encrypts=True if written.is_encrypted else None
+        )
+        with suppress(StepFailed), self.steps.run(CheckStepName.READ):
+            if await bucket.read(key, body):
+                self.facts = replace(self.facts, locks_objects=True)
+        try:
+            with self.steps.run(CheckStepName.DELETE):
+                is_gone = await bucket.delete(key, written.version)
+        except StepFailed as failure:
+            if failure.hint is CheckHint.RETENTION:
+                self.facts = replace(self.facts, locks_objects=True)
+            if failure.code is CheckCode.ACCESS_DENIED:
+                # Nothing is gained by asking once more at the end.
+                self.facts, self.written.bucket = replace(self.facts, can_delete=False), None
+            raise
+        self.facts = replace(self.facts, can_delete=True, leaves_versions=not is_gone)
+        self.written.bucket = None
+
+    async def _delete_leftovers(self, bucket: Bucket, entries: Sequence[Entry]) -> None:
+        """Delete what checks left that were killed, an hour ago or longer; no failure of that fails the check."""
+        before = current_second() - LEFTOVER_AGE
+        old = [e.key for e in entries if e.modified_at < before and _OBJECT_OF_A_CHECK.fullmatch(e.key)]
+        own = f"{PREFIX}{self._target.object_name}"
+        with suppress(StepFailed):
+            for key in [key for key in old if key != own][:_MAX_LEFTOVERS]:
+                await bucket.delete(key, None)
+
+    @asynccontextmanager
+    async def _open_bucket(self) -> AsyncIterator[Bucket]:
+        """The target's bucket after the steps up to TLS; closes its connection at the end of the block."""
+        with self.steps.run(CheckStepName.RESOLVE):
+            endpoint, signer = bucket_endpoint(self._target), signer_for(self._target)
+            addresses = await self._dialer.addresses(endpoint.server.host, endpoint.server.port)
+        connection = StoreConnection(self._dialer, endpoint.server, addresses)
+        bucket = Bucket(connection, endpoint, signer)
+        try:
+            with self.steps.run(CheckStepName.CONNECT):
+                stream = await connection.connect()
+            if endpoint.server.scheme == "https":
+                with self.steps.run(CheckStepName.TLS):
+                    await connection.encrypt(stream)
+            else:
+                self.steps.skip(CheckStepName.TLS)
+            yield bucket
+        finally:
+            await bucket.aclose()
+
+
+def system_prober(policy: AddressPolicy, ca_file: str | None) -> S3Prober:
+    """A prober with the resolver, the trusted authorities and the sockets of the operating system.
+
+    `ca_file` is a PEM file of authorities that are trusted too.
+    """
     tls, backend = httpcore.default_ssl_context(), httpcore.AnyIOBackend()
+    if ca_file is not None:
+        tls.load_verify_locations(cafile=ca_file)
     return S3Prober(Dialer(policy, SystemResolver(), tls=tls, backend=backend), deadline_s=DEADLINE_S)

@@ -1,74 +1,69 @@
-"""Reads answers of S3 stores: which step failed and why, by a whitelist of error codes.
+"""Interprets responses of S3 stores: which step failed and why, by the table of `error_codes`.
 
-No XML parser reads what a stranger sent: the bytes are searched for a few elements, and what is found in them is
-compared with what is known. Nothing of an answer is shown, but a region that looks like one.
+No XML parser reads the body, which may be hostile: it is searched for a few elements, whose values are compared with
+known ones. Nothing of a response is shown, except an error code of the table and a region that has the form of one.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
+from types import MappingProxyType
 
-from models.checks.report import CheckCode, CheckStepName
+from models.checks.report import CheckCode, CheckHint, CheckStepName
 from s3.connection import Response
 from s3.endpoint import DEFAULT_REGION, is_region
+from s3.error_codes import CODES, HOST_STYLE_ONLY, LISTING_UNKNOWN, PHRASES, Meaning
 from s3.steps import StepFailed
 
-_CODE = re.compile(rb"<Code>\s*([A-Za-z]{1,64})\s*</Code>")
+_CODE = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Code>\s*([A-Za-z0-9.]{1,64})\s*</")
+_JSON_CODE = re.compile(rb'"(?:Code|code|errorCode)"\s*:\s*"([A-Za-z0-9.]{1,64})"')
+_CODE_HEADER = "x-minio-error-code"
+"""MinIO sends the code of an error without a body in this header."""
+_MESSAGE = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Message>([^<]{1,512})</|\"[Mm]essage\"\s*:\s*\"([^\"]{1,512})\"")
 _REGION = re.compile(rb"<Region>\s*([A-Za-z0-9_-]{1,32})\s*</Region>")
 _EXPECTED = re.compile(rb"expecting '([A-Za-z0-9_-]{1,32})'")
-_AMAZON_ENDPOINT = re.compile(
-    rb"<Endpoint>(?:[A-Za-z0-9._-]{1,255}\.)?s3(?:[.-]([a-z0-9-]{5,32}))?\.amazonaws\.(?:com|com\.cn|eu)</Endpoint>"
-)
+_ENDPOINT = re.compile(rb"<Endpoint>\s*(?:https?://)?([A-Za-z0-9._-]{1,255})\s*</Endpoint>")
+_AMAZON_ENDPOINT = re.compile(r"(?:[a-z0-9._-]{1,255}\.)?s3(?:[.-]([a-z0-9-]{5,32}))?\.amazonaws\.(?:com|com\.cn|eu)")
 _REGION_HEADER = "x-amz-bucket-region"
-_LISTING, _ALL_BUCKETS = b"<ListBucketResult", b"<ListAllMyBucketsResult"
-_ONLY_WITH_REGION = (b"TemporaryRedirect", b"Redirect")
-_NO_PATH_STYLE = (b"SecondLevelDomainForbidden", b"PathStyleDomainForbidden")
-
-_AT_AUTHENTICATE = {
-    CheckCode.INVALID_ACCESS_KEY: (
-        *("InvalidAccessKeyId", "InvalidClientTokenId", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"),
-        "NotSignedUp",
-    ),
-    CheckCode.SIGNATURE_MISMATCH: ("SignatureDoesNotMatch", "InvalidSignature"),
-    CheckCode.CLOCK_SKEW: ("RequestTimeTooSkewed", "RequestExpired"),
-}
-_AT_BUCKET = {
-    CheckCode.NO_SUCH_BUCKET: ("NoSuchBucket", "InvalidBucketName"),
-    CheckCode.WRONG_REGION: (
-        *("AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "Redirect"),
-        *("IllegalLocationConstraintException", "InvalidLocationConstraint", "InvalidRegion"),
-    ),
-}
-_ANYWHERE = {
-    CheckCode.ACCESS_DENIED: ("AccessDenied", "AllAccessDisabled", "AccountProblem", "UnauthorizedAccess"),
-    CheckCode.RATE_LIMITED: (
-        *("SlowDown", "SlowDownRead", "SlowDownWrite", "ServiceUnavailable", "RequestLimitExceeded", "Throttling"),
-        *("TooManyRequests", "BandwidthLimitExceeded", "Busy"),
-    ),
-    CheckCode.TIMEOUT: ("RequestTimeout",),
-}
-
-
-_KNOWN = {
-    word.encode(): (code, step)
-    for codes, step in (
-        (_AT_AUTHENTICATE, CheckStepName.AUTHENTICATE),
-        (_AT_BUCKET, CheckStepName.BUCKET),
-        (_ANYWHERE, None),
-    )
-    for code, words in codes.items()
-    for word in words
-}
-"""What each error code of S3 means, and the step it is about when a listing is answered with it; None: the first."""
+_REQUEST_ID_HEADERS = ("x-amz-request-id", "x-amz-id-2", "x-minio-deployment-id")
+_LISTING, _ALL_BUCKETS = (re.compile(rb"<(?:\w{1,16}:)?" + name) for name in (b"ListBucketResult", b"ListAllMyBuckets"))
+_ENTRY = re.compile(
+    rb"<(?:\w{1,16}:)?Contents>.{0,2048}?<(?:\w{1,16}:)?Key>([^<]{1,1024})</.{0,2048}?"
+    rb"<(?:\w{1,16}:)?LastModified>([0-9T:.Z+-]{1,40})</",
+    re.DOTALL,
+)
+_ONLY_WITH_REGION = ("TemporaryRedirect", "Redirect")
 
 _REDIRECTS = range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)
-_FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_BY_STATUS: Mapping[int, CheckCode] = MappingProxyType(
+    {
+        HTTPStatus.PAYMENT_REQUIRED: CheckCode.ACCOUNT_DISABLED,
+        HTTPStatus.REQUEST_TIMEOUT: CheckCode.TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS: CheckCode.RATE_LIMITED,
+        HTTPStatus.INSUFFICIENT_STORAGE: CheckCode.STORAGE_FULL,
+    }
+)
+"""For responses without a known code."""
 
 
 class PathStyleRefused(StepFailed):
     """The store refuses path-style addressing."""
+
+
+class ListingUnknown(StepFailed):
+    """The store does not know this form of listing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One object of a listing."""
+
+    key: str
+    modified_at: datetime
 
 
 def is_success(response: Response) -> bool:
@@ -76,65 +71,146 @@ def is_success(response: Response) -> bool:
     return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def require_listing(response: Response) -> None:
-    """Raise `StepFailed` for the step from AUTHENTICATE to LIST that failed, unless the response lists a bucket."""
+def is_transient(response: Response) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if response.status == HTTPStatus.NOT_IMPLEMENTED:
+        return False
+    return response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def listed(response: Response, region: str) -> list[Entry]:
+    """The entries of a listing; raises `StepFailed` for the step from AUTHENTICATE to LIST that failed.
+
+    `region` is the one the request was signed for: a region in an error is of interest only if it is another.
+    """
     if not is_success(response):
-        raise _listing_refused(response)
-    if _LISTING in response.body:
+        raise _listing_refused(response, region)
+    if _LISTING.search(response.body):
         if not response.is_whole:
             raise StepFailed(CheckCode.UNEXPECTED_ANSWER, step=CheckStepName.LIST)
-        return
+        return list(_entries(response.body))
     # A store that expects the bucket in the path answers a request to `bucket.host/` with the list of all buckets.
-    if _ALL_BUCKETS in response.body:
+    if _ALL_BUCKETS.search(response.body):
         raise StepFailed(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET)
     raise StepFailed(CheckCode.NOT_S3)
 
 
-def require_success(response: Response) -> None:
+def require_success(response: Response, region: str) -> None:
     """Raise `StepFailed` unless a request for an object succeeded."""
     if is_success(response) and response.is_whole:
         return
-    code, _ = _refusal(response)
+    meaning = _meaning(response, region)
+    code = meaning.code if meaning is not None else None
     if code is None:
-        code = CheckCode.ACCESS_DENIED if response.status in _FORBIDDEN else CheckCode.UNEXPECTED_ANSWER
-    raise StepFailed(code)
+        is_forbidden = response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+        code = CheckCode.ACCESS_DENIED if is_forbidden else CheckCode.UNEXPECTED_ANSWER
+    hint = None if meaning is None else meaning.hint
+    if _store_code(response) == "NoSuchKey":
+        code, hint = CheckCode.UNEXPECTED_ANSWER, CheckHint.OBJECT_VANISHED
+    raise StepFailed(code, store_code=_known_code(response), hint=hint)
 
 
-def _listing_refused(response: Response) -> StepFailed:
-    code, step = _refusal(response)
-    if _store_code(response) in _NO_PATH_STYLE:
-        return PathStyleRefused(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET)
-    if code is CheckCode.WRONG_REGION:
-        return StepFailed(code, step=CheckStepName.BUCKET, region=_region(response))
-    if code is None and response.status < HTTPStatus.INTERNAL_SERVER_ERROR and not _store_code(response):
-        code = CheckCode.NOT_S3
-    if code is CheckCode.ACCESS_DENIED:
-        step = CheckStepName.LIST
-    return StepFailed(code or CheckCode.UNEXPECTED_ANSWER, step=step)
+def _entries(body: bytes) -> Iterator[Entry]:
+    for key, modified in _ENTRY.findall(body):
+        try:
+            modified_at = datetime.fromisoformat(modified.decode("ascii"))
+        except ValueError:
+            continue
+        if modified_at.tzinfo is None:
+            modified_at = modified_at.replace(tzinfo=UTC)
+        yield Entry(key=key.decode("utf-8", "replace"), modified_at=modified_at)
 
 
-def _refusal(response: Response) -> tuple[CheckCode | None, CheckStepName | None]:
-    """Our code for a response that is no success, and the step it is about; None where the response does not say."""
+def _listing_refused(response: Response, region: str) -> StepFailed:
+    store_code, known = _store_code(response), _known_code(response)
+    if store_code in HOST_STYLE_ONLY:
+        return PathStyleRefused(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET, store_code=known)
+    if response.is_whole and (store_code in LISTING_UNKNOWN or response.status == HTTPStatus.NOT_IMPLEMENTED):
+        return ListingUnknown(CheckCode.UNEXPECTED_ANSWER, step=CheckStepName.LIST, store_code=known)
+    meaning = _meaning(response, region)
+    if meaning is None:
+        return StepFailed(_without_meaning(response), step=_step_without_meaning(response))
+    is_elsewhere = meaning.code is CheckCode.WRONG_REGION
+    return StepFailed(
+        meaning.code,
+        step=meaning.step,
+        region=named_region(response) if is_elsewhere else None,
+        host=_named_host(response) if is_elsewhere else None,
+        location=response.headers.get("location") if meaning.code is CheckCode.REDIRECTED else None,
+        store_code=known,
+        hint=meaning.hint,
+    )
+
+
+def _without_meaning(response: Response) -> CheckCode:
+    """Our code for a refused listing whose error code is missing or unknown."""
+    if _is_of_a_store(response):
+        return {
+            HTTPStatus.UNAUTHORIZED: CheckCode.INVALID_ACCESS_KEY,
+            HTTPStatus.FORBIDDEN: CheckCode.ACCESS_DENIED,
+            HTTPStatus.NOT_FOUND: CheckCode.NO_SUCH_BUCKET,
+        }.get(HTTPStatus(response.status), CheckCode.UNEXPECTED_ANSWER)
+    return CheckCode.NOT_S3 if not _store_code(response) else CheckCode.UNEXPECTED_ANSWER
+
+
+def _step_without_meaning(response: Response) -> CheckStepName | None:
+    if not _is_of_a_store(response):
+        return None
+    return {HTTPStatus.FORBIDDEN: CheckStepName.LIST, HTTPStatus.NOT_FOUND: CheckStepName.BUCKET}.get(
+        HTTPStatus(response.status)
+    )
+
+
+def _is_of_a_store(response: Response) -> bool:
+    """Whether a response without an error code has the headers of an S3 store, as those to HEAD have."""
+    known = any(status == response.status for status in HTTPStatus)
+    return known and not _store_code(response) and any(name in response.headers for name in _REQUEST_ID_HEADERS)
+
+
+def _meaning(response: Response, region: str) -> Meaning | None:
+    """What a response that is no success means; None where it does not say."""
     if not response.is_whole:
-        return CheckCode.UNEXPECTED_ANSWER, None
-    word = _store_code(response)
-    code, step = _KNOWN.get(word, (None, None))
-    if response.status in _REDIRECTS and (code is None or word in _ONLY_WITH_REGION):
-        code = CheckCode.REDIRECTED if _region(response) is None else CheckCode.WRONG_REGION
-    elif code is None and response.status in _BUSY:
-        code = CheckCode.RATE_LIMITED
-    elif code is None and response.status == HTTPStatus.BAD_REQUEST and _region(response) is not None:
-        code = CheckCode.WRONG_REGION
-    return code, step
+        return Meaning(code=CheckCode.UNEXPECTED_ANSWER, source="")
+    store_code = _store_code(response)
+    meaning = _phrase_meaning(response) or CODES.get(store_code)
+    named = named_region(response)
+    if response.status in _REDIRECTS and (meaning is None or store_code in _ONLY_WITH_REGION):
+        code = CheckCode.REDIRECTED if named is None else CheckCode.WRONG_REGION
+        step = None if named is None else CheckStepName.BUCKET
+        return Meaning(code=code, source="", step=step, hint=_redirect_hint(response))
+    is_vague = meaning is None or meaning.code is CheckCode.UNEXPECTED_ANSWER
+    if is_vague and response.status == HTTPStatus.BAD_REQUEST and named not in (None, region):
+        return Meaning(code=CheckCode.WRONG_REGION, source="", step=CheckStepName.BUCKET)
+    if meaning is not None:
+        return meaning
+    code_by_status = _BY_STATUS.get(response.status)
+    if code_by_status is None and response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        code_by_status = CheckCode.STORE_UNAVAILABLE
+    return None if code_by_status is None else Meaning(code=code_by_status, source="")
 
 
-def _store_code(response: Response) -> bytes:
+def _phrase_meaning(response: Response) -> Meaning | None:
+    found = _MESSAGE.search(response.body)
+    text = (found[1] or found[2] if found is not None else response.body[:1024]).lower()
+    return next((phrase.meaning for phrase in PHRASES if phrase.text in text), None)
+
+
+def _redirect_hint(response: Response) -> CheckHint | None:
+    return CheckHint.HTTPS_NEEDED if response.headers.get("location", "").lower().startswith("https://") else None
+
+
+def _store_code(response: Response) -> str:
     """The error code as the store spells it; empty when there is none."""
-    found = _CODE.search(response.body)
-    return b"" if found is None else found[1]
+    found = _CODE.search(response.body) or _JSON_CODE.search(response.body)
+    return response.headers.get(_CODE_HEADER, "") if found is None else found[1].decode()
 
 
-def _region(response: Response) -> str | None:
+def _known_code(response: Response) -> str | None:
+    code = _store_code(response)
+    return code if code in CODES else None
+
+
+def named_region(response: Response) -> str | None:
     """The region the store names for the bucket, if it has the form of one."""
     named = response.headers.get(_REGION_HEADER, "")
     if is_region(named):
@@ -142,5 +218,11 @@ def _region(response: Response) -> str | None:
     found = _REGION.search(response.body) or _EXPECTED.search(response.body)
     if found is not None and is_region(found[1].decode()):
         return found[1].decode()
-    found = _AMAZON_ENDPOINT.search(response.body)
-    return None if found is None else (found[1] or DEFAULT_REGION.encode()).decode()
+    amazon = _AMAZON_ENDPOINT.fullmatch(_named_host(response) or "")
+    return None if amazon is None else amazon[1] or DEFAULT_REGION
+
+
+def _named_host(response: Response) -> str | None:
+    """The host of the bucket's endpoint that the store names."""
+    found = _ENDPOINT.search(response.body)
+    return None if found is None else found[1].decode().lower()

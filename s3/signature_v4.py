@@ -43,9 +43,8 @@ def encoded_segment(text: str) -> str:
 
 
 def encoded_query(pairs: Iterable[tuple[str, str]]) -> str:
-    """A query as S3 canonicalizes it: encoded first, then sorted."""
-    encoded = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in pairs)
-    return "&".join(f"{name}={value}" for name, value in encoded)
+    """A query, encoded as S3 canonicalizes it."""
+    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in pairs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,5 +82,7 @@ class Signer:
 def _canonical(request: Request, headers: Mapping[str, str], names: str) -> str:
     """The canonical request of "Create a signed AWS API request"."""
     lines = [f"{name}:{' '.join(headers[name].split())}" for name in sorted(headers)]
-    parts = [request.method, request.path, request.query, *lines, "", names, headers["x-amz-content-sha256"]]
+    pairs = sorted(pair.partition("=")[::2] for pair in request.query.split("&") if pair)
+    query = "&".join("=".join(pair) for pair in pairs)
+    parts = [request.method, request.path, query, *lines, "", names, headers["x-amz-content-sha256"]]
     return "\n".join(parts)

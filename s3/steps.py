@@ -6,20 +6,35 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.checks.report import CheckCode, CheckOutcome, CheckStep, CheckStepName, all_steps
+from models.checks.report import CheckCode, CheckHint, CheckOutcome, CheckStep, CheckStepName, all_steps
 
 
 class StepFailed(Exception):
     """A step failed with `code`.
 
-    `step` is set where the failed step is another than the one that runs; `region` is the region the store asks for.
+    `step` is set where the failed step is another than the one that runs. `region`, `host` and `location` are what the
+    store says about the place of the bucket: not to be shown or used before they were compared with what is known.
     """
 
-    def __init__(self, code: CheckCode, *, step: CheckStepName | None = None, region: str | None = None) -> None:
+    def __init__(
+        self,
+        code: CheckCode,
+        *,
+        step: CheckStepName | None = None,
+        region: str | None = None,
+        host: str | None = None,
+        location: str | None = None,
+        store_code: str | None = None,
+        hint: CheckHint | None = None,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.step = step
         self.region = region
+        self.host = host
+        self.location = location
+        self.store_code = store_code
+        self.hint = hint
 
 
 class Steps:
@@ -47,12 +62,19 @@ class Steps:
             yield
         except StepFailed as failure:
             at = failure.step or names[0]
-            # A store that redirects to another region does so before it verifies the signature.
-            if at in names and failure.code is not CheckCode.WRONG_REGION:
+            # A store that redirects to another region does so before it verifies the signature, and one that denies
+            # access need not say whether it knows the keys or has the bucket.
+            if at in names and failure.code not in (CheckCode.WRONG_REGION, CheckCode.ACCESS_DENIED):
                 self._record_passed(names[: names.index(at)])
-            self._record(at, CheckOutcome.FAILED, failure.code)
+            self._record_failed(at, failure)
             raise
         self._record_passed(names)
+
+    def prove(self, *names: CheckStepName) -> None:
+        """Record steps as passed that a later step would not have passed without; keeps recorded outcomes."""
+        for name in names:
+            if name not in self._results:
+                self._results[name] = CheckStep(name=name, outcome=CheckOutcome.PASSED)
 
     def skip(self, name: CheckStepName) -> None:
         """Record a step that does not apply."""
@@ -63,14 +85,27 @@ class Steps:
         if self.failed_at is not None:
             return
         name = next(step for step in CheckStepName if step not in self._results)
-        self._record(name, CheckOutcome.FAILED, CheckCode.TIMEOUT)
+        self._record_failed(name, StepFailed(CheckCode.TIMEOUT))
 
     def _record_passed(self, names: tuple[CheckStepName, ...]) -> None:
         for name in names:
             self._record(name, CheckOutcome.PASSED)
 
-    def _record(self, name: CheckStepName, outcome: CheckOutcome, code: CheckCode | None = None) -> None:
-        now = time.perf_counter()
-        duration_ms = 0 if outcome is CheckOutcome.SKIPPED else round((now - self._started_at) * 1_000)
-        self._results[name] = CheckStep(name=name, outcome=outcome, code=code, duration_ms=duration_ms)
-        self._started_at = now
+    def _record_failed(self, name: CheckStepName, failure: StepFailed) -> None:
+        self._results[name] = CheckStep(
+            name=name,
+            outcome=CheckOutcome.FAILED,
+            code=failure.code,
+            duration_ms=self._elapsed_ms(),
+            store_code=failure.store_code,
+            hint=failure.hint,
+        )
+
+    def _record(self, name: CheckStepName, outcome: CheckOutcome) -> None:
+        duration_ms = self._elapsed_ms()
+        duration_ms = 0 if outcome is CheckOutcome.SKIPPED else duration_ms
+        self._results[name] = CheckStep(name=name, outcome=outcome, duration_ms=duration_ms)
+
+    def _elapsed_ms(self) -> int:
+        started_at, self._started_at = self._started_at, time.perf_counter()
+        return round((self._started_at - started_at) * 1_000)

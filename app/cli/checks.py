@@ -57,7 +57,7 @@ async def _check(settings: Settings, selection: Selection) -> list[Outcome]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     await selection.require()
-    vault, prober = await open_vault(settings), LazyProber(settings.address_policy)
+    vault, prober = await open_vault(settings), LazyProber(settings.address_policy, settings.s3_ca_file)
     checks = Checks(vault, prober, EventStreams(Reads()), count=_uncounted, outcomes=Counter())
     columns = (TextColumn("Checking"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -116,7 +116,20 @@ def _cells(report: CheckReport | None) -> tuple[str, str, str, str]:
     failed = _failed(report)
     if failed is None:
         return "reachable", "", "", ""
-    return "UNREACHABLE", failed.name, failed.code or "", failed.remedy or ""
+    return "UNREACHABLE", failed.name, failed.code or "", f"{failed.remedy or ''}{_suggested(report)}"
+
+
+def _suggested(report: CheckReport) -> str:
+    """A sentence with the changes that were found to help."""
+    suggestion = report.suggestion
+    if suggestion is None:
+        return ""
+    changes = {
+        "region": suggestion.region,
+        "endpoint": suggestion.endpoint,
+        "path-style addressing": {None: None, True: "on", False: "off"}[suggestion.path_style_endpoint],
+    }
+    return " With this the bucket was found: " + ", ".join(f"{name} {to}" for name, to in changes.items() if to) + "."
 
 
 def _failed(report: CheckReport) -> CheckStep | None:
@@ -142,6 +155,8 @@ def _object(outcome: Outcome) -> dict[str, Any]:
                     "outcome": step.outcome,
                     "code": step.code,
                     "remedy": step.remedy,
+                    "field": step.field,
+                    "storeCode": step.store_code,
                     "durationMs": step.duration_ms,
                 }
                 for step in report.steps
@@ -153,5 +168,11 @@ def _object(outcome: Outcome) -> dict[str, Any]:
                 "endpoint": suggestion.endpoint,
                 "pathStyleEndpoint": suggestion.path_style_endpoint,
             },
+            "takesBackups": report.takes_backups,
+            "canDelete": report.facts.can_delete,
+            "locksObjects": report.facts.locks_objects,
+            "keepsVersions": report.facts.keeps_versions,
+            "encrypts": report.facts.encrypts,
+            "unreachableSince": report.unreachable_since,
         }
     return shown

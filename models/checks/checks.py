@@ -7,6 +7,7 @@ is cancelled.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,7 +34,7 @@ from models.destinations.attributes import KINDS, Attribute, DestinationKind
 from models.destinations.ownership import MAX_ID, own
 from models.destinations.row import DestinationRow, from_model
 from models.destinations.table import BackupDestination
-from models.destinations.validation import Raw, parse
+from models.destinations.validation import Attributes, Raw, parse
 from models.errors import DestinationNotCheckable, DestinationNotFound, Quota, SecretUnreadable, TooManyAttempts
 from models.events.event_stream import EventStreams
 from models.vault.vault import Vault
@@ -111,6 +112,7 @@ class Checks:
             path_style=bool(attributes[Attribute.PATH_STYLE_ENDPOINT]),
             access_key=access_key,
             secret_key=secret_key,
+            object_name=_object_name(viewer.user_id, attributes),
         )
         async with self._slot(SLOT_WAIT_S):
             return self._counted(await self._prober.probe(target, depth))
@@ -198,6 +200,7 @@ class Checks:
             path_style=bool(row.path_style_endpoint),
             access_key=self._vault.open(row.access_key or "", row.place(access_key)),
             secret_key=self._vault.open(row.secret_key or "", row.place(secret_key)),
+            object_name=row.uid.hex,
         )
 
     @asynccontextmanager
@@ -234,6 +237,12 @@ def _stored_since(row: BackupDestination, since: datetime, depth: CheckDepth) ->
         return None
     report = CheckReport.from_json(stored)
     return report if depth is CheckDepth.READ_ONLY or report.is_full else None
+
+
+def _object_name(user_id: int, attributes: Attributes) -> str:
+    """A name for values that are not stored: the same at every test of the same bucket by the same user."""
+    place = [attributes.text(name) for name in (Attribute.ENDPOINT, Attribute.REGION, Attribute.BUCKET_NAME)]
+    return hashlib.sha256(f"{user_id} {place}".encode()).hexdigest()[:32]
 
 
 def _require_checkable(kind: DestinationKind) -> None:

@@ -45,18 +45,37 @@ class CheckCode(StrEnum):
     DNS_FAILURE = "DNS_FAILURE"
     CONNECT_FAILED = "CONNECT_FAILED"
     TLS_FAILED = "TLS_FAILED"
+    CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
+    CERTIFICATE_NAME_MISMATCH = "CERTIFICATE_NAME_MISMATCH"
+    CERTIFICATE_UNTRUSTED = "CERTIFICATE_UNTRUSTED"
     TIMEOUT = "TIMEOUT"
     NOT_S3 = "NOT_S3"
     CLOCK_SKEW = "CLOCK_SKEW"
     INVALID_ACCESS_KEY = "INVALID_ACCESS_KEY"
+    TEMPORARY_CREDENTIALS = "TEMPORARY_CREDENTIALS"
     SIGNATURE_MISMATCH = "SIGNATURE_MISMATCH"
+    ACCOUNT_DISABLED = "ACCOUNT_DISABLED"
     ACCESS_DENIED = "ACCESS_DENIED"
     NO_SUCH_BUCKET = "NO_SUCH_BUCKET"
     WRONG_REGION = "WRONG_REGION"
+    STORAGE_FULL = "STORAGE_FULL"
     RATE_LIMITED = "RATE_LIMITED"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     REDIRECTED = "REDIRECTED"
     UNEXPECTED_ANSWER = "UNEXPECTED_ANSWER"
     SECRET_UNREADABLE = "SECRET_UNREADABLE"  # noqa: S105 - a code
+
+
+class CheckHint(StrEnum):
+    """A cause that is narrower than the code of the step, and has a remedy of its own."""
+
+    CERTIFICATE_SELF_SIGNED = "CERTIFICATE_SELF_SIGNED"
+    HTTPS_NEEDED = "HTTPS_NEEDED"
+    HOME_REGION = "HOME_REGION"
+    ENCRYPTION_KEY = "ENCRYPTION_KEY"
+    RETENTION = "RETENTION"
+    OBJECT_VANISHED = "OBJECT_VANISHED"
+    BODY_CHANGED = "BODY_CHANGED"
 
 
 class CheckDepth(StrEnum):
@@ -66,43 +85,162 @@ class CheckDepth(StrEnum):
     FULL = "FULL"
 
 
-REMEDIES: Mapping[CheckCode, str] = {
-    CheckCode.ENDPOINT_INVALID: (
-        "Give the endpoint as an http or https URL with a host and, if need be, a port and a path: "
-        "no user name, no query, no fragment."
+class CheckField(StrEnum):
+    """The attribute of a destination that a remedy asks to change."""
+
+    ENDPOINT = "endpoint"
+    REGION = "region"
+    BUCKET_NAME = "bucketName"
+    PATH_STYLE_ENDPOINT = "pathStyleEndpoint"
+    CREDENTIALS = "credentials"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remedy:
+    """What to do about a failure: sentences for people, without any text of the store's, and the field to change."""
+
+    text: str
+    field: CheckField | None = None
+
+
+REMEDIES: Mapping[CheckCode, Remedy] = {
+    CheckCode.ENDPOINT_INVALID: Remedy(
+        text="Give the endpoint as an http or https URL with a host and, if need be, a port and a path: "
+        "no user name, no query, no fragment.",
+        field=CheckField.ENDPOINT,
     ),
-    CheckCode.ENDPOINT_NOT_ALLOWED: (
-        "The endpoint is at an address that this gateway does not connect to. If the store is on a private network, "
-        "ask the operator to add its address to MOORINGS_S3_ALLOW."
+    CheckCode.ENDPOINT_NOT_ALLOWED: Remedy(
+        text="The endpoint is at an address that this gateway does not connect to. If the store is on a private "
+        "network, ask the operator to add its address to MOORINGS_S3_ALLOW.",
+        field=CheckField.ENDPOINT,
     ),
-    CheckCode.DNS_FAILURE: (
-        "The host name was not found. Correct the endpoint or the region; if the name is bucket.host, "
-        "turn on path-style addressing where the store has no such names."
+    CheckCode.DNS_FAILURE: Remedy(
+        text="The host name was not found. Correct the endpoint or the region; if the name is bucket.host, "
+        "turn on path-style addressing where the store has no such names.",
+        field=CheckField.ENDPOINT,
     ),
-    CheckCode.CONNECT_FAILED: "Nothing accepts connections there. Correct the host and the port, or start the store.",
-    CheckCode.TLS_FAILED: (
-        "No trusted encrypted connection came about. Give the store a valid certificate for its host name, "
-        "or use http:// if it speaks no TLS."
+    CheckCode.CONNECT_FAILED: Remedy(
+        text="Nothing accepts connections there. Correct the host and the port, or start the store.",
+        field=CheckField.ENDPOINT,
     ),
-    CheckCode.TIMEOUT: "The store did not answer in time. See whether it is up and not behind a firewall; try again.",
-    CheckCode.NOT_S3: "What answers there does not speak S3. Give the store's API endpoint, not its web console.",
-    CheckCode.CLOCK_SKEW: "The clocks of this gateway and the store differ too much. Set both by a time server.",
-    CheckCode.INVALID_ACCESS_KEY: "The store does not know the access key, or it expired. Set the credentials again.",
-    CheckCode.SIGNATURE_MISMATCH: "The secret key does not belong to the access key. Set the credentials again.",
-    CheckCode.ACCESS_DENIED: (
-        "The credentials do not allow this step. Grant them s3:ListBucket on the bucket and s3:PutObject, s3:GetObject "
-        "and s3:DeleteObject on its objects."
+    CheckCode.TLS_FAILED: Remedy(
+        text="No encrypted connection could be made. Give the port that speaks TLS 1.2 or later, "
+        "or use http:// if the store has no TLS.",
+        field=CheckField.ENDPOINT,
     ),
-    CheckCode.NO_SUCH_BUCKET: "There is no bucket of this name here. Create it, or correct the bucket name.",
-    CheckCode.WRONG_REGION: "The bucket is not in this region. Set the region the bucket is in.",
-    CheckCode.RATE_LIMITED: "The store asks for fewer requests. Try again in a few minutes.",
-    CheckCode.REDIRECTED: "The endpoint sends callers elsewhere, which is not followed. Give the store's own endpoint.",
-    CheckCode.UNEXPECTED_ANSWER: (
-        "The store's answer makes no sense as S3, or broke off. Try again; if it stays so, look into the store's log."
+    CheckCode.CERTIFICATE_EXPIRED: Remedy(
+        text="The store's certificate has expired, or is not valid yet. Renew it at the store, and see that the "
+        "clocks of the store and of this gateway are right.",
     ),
-    CheckCode.SECRET_UNREADABLE: "The stored credentials cannot be read. Set them again.",
+    CheckCode.CERTIFICATE_NAME_MISMATCH: Remedy(
+        text="The store's certificate belongs to another host name. Give the endpoint with the name in the "
+        "certificate, or turn on path-style addressing if the name is bucket.host.",
+        field=CheckField.ENDPOINT,
+    ),
+    CheckCode.CERTIFICATE_UNTRUSTED: Remedy(
+        text="This gateway does not trust the authority that issued the store's certificate. If it is a public one, "
+        "let the store send the intermediate certificates too; if it is your own, ask the operator to add it with "
+        "MOORINGS_S3_CA_FILE or SSL_CERT_FILE.",
+    ),
+    CheckCode.TIMEOUT: Remedy(
+        text="The store did not respond in time. See whether it is up and not behind a firewall; try again.",
+        field=CheckField.ENDPOINT,
+    ),
+    CheckCode.NOT_S3: Remedy(
+        text="The server there does not speak S3. Give the store's API endpoint, not its web console.",
+        field=CheckField.ENDPOINT,
+    ),
+    CheckCode.CLOCK_SKEW: Remedy(
+        text="The clocks of this gateway and the store differ too much. Set both by a time server.",
+    ),
+    CheckCode.INVALID_ACCESS_KEY: Remedy(
+        text="The store does not know the access key, or it was revoked or has expired. Set the credentials again.",
+        field=CheckField.CREDENTIALS,
+    ),
+    CheckCode.TEMPORARY_CREDENTIALS: Remedy(
+        text="These are temporary credentials, which work only with a session token and for some hours. "
+        "Make an access key that lasts, and set the credentials again.",
+        field=CheckField.CREDENTIALS,
+    ),
+    CheckCode.SIGNATURE_MISMATCH: Remedy(
+        text="The secret key does not belong to the access key: set the credentials again. If they are right, a proxy "
+        "before the store changes the host or the path of requests: let it pass the Host header and the path on "
+        "unchanged, or give the store's own endpoint.",
+        field=CheckField.CREDENTIALS,
+    ),
+    CheckCode.ACCOUNT_DISABLED: Remedy(
+        text="The store has disabled the account of these credentials, for example because of an unpaid bill. "
+        "Settle it with the store's provider.",
+    ),
+    CheckCode.ACCESS_DENIED: Remedy(
+        text="The credentials do not allow this step. Grant them s3:ListBucket on the bucket and s3:PutObject, "
+        "s3:GetObject and s3:DeleteObject on its objects.",
+        field=CheckField.CREDENTIALS,
+    ),
+    CheckCode.NO_SUCH_BUCKET: Remedy(
+        text="There is no bucket of this name here. Create it, or correct the bucket name.",
+        field=CheckField.BUCKET_NAME,
+    ),
+    CheckCode.WRONG_REGION: Remedy(
+        text="The bucket is not in this region. Set the region the bucket is in.",
+        field=CheckField.REGION,
+    ),
+    CheckCode.STORAGE_FULL: Remedy(
+        text="The store is full, or a quota or a cap of the account or the bucket is reached. "
+        "Delete what is not needed, or raise the quota.",
+    ),
+    CheckCode.RATE_LIMITED: Remedy(text="The store asks for fewer requests. Try again in a few minutes."),
+    CheckCode.STORE_UNAVAILABLE: Remedy(
+        text="The store is not available now: it is down, starting or overloaded. Try again in a few minutes; "
+        "if it stays so, see the status page or the log of the store.",
+    ),
+    CheckCode.REDIRECTED: Remedy(
+        text="The endpoint redirects elsewhere, which is not followed. Give the store's own endpoint.",
+        field=CheckField.ENDPOINT,
+    ),
+    CheckCode.UNEXPECTED_ANSWER: Remedy(
+        text="The store's response makes no sense as S3, or broke off. Try again; if it stays so, see the store's log.",
+    ),
+    CheckCode.SECRET_UNREADABLE: Remedy(
+        text="The stored credentials cannot be read. Set them again.", field=CheckField.CREDENTIALS
+    ),
 }
-"""What to do about each code: a sentence for people, without any text of the store's."""
+"""What to do about each code."""
+
+HINTS: Mapping[CheckHint, Remedy] = {
+    CheckHint.CERTIFICATE_SELF_SIGNED: Remedy(
+        text="The store's certificate is signed by itself, or by an authority of your own. Give it one of a public "
+        "authority, or ask the operator to add yours with MOORINGS_S3_CA_FILE or SSL_CERT_FILE.",
+    ),
+    CheckHint.HTTPS_NEEDED: Remedy(
+        text="The store wants encrypted connections. Give the endpoint with https:// instead of http://.",
+        field=CheckField.ENDPOINT,
+    ),
+    CheckHint.HOME_REGION: Remedy(
+        text="The store does not find these keys in this region. Set the region the bucket is in; "
+        "if it is right, set the credentials again.",
+        field=CheckField.REGION,
+    ),
+    CheckHint.ENCRYPTION_KEY: Remedy(
+        text="The bucket encrypts with a key that is disabled, missing, or not allowed for these credentials. Enable "
+        "the key, and grant them kms:GenerateDataKey and kms:Decrypt on it.",
+        field=CheckField.CREDENTIALS,
+    ),
+    CheckHint.RETENTION: Remedy(
+        text="The bucket keeps objects for a time in which nobody can delete or overwrite them. Backups are stored; "
+        "let a lifecycle rule remove what is below .moorings-check/.",
+    ),
+    CheckHint.OBJECT_VANISHED: Remedy(
+        text="The object that was just written is not there. See whether the store, a lifecycle rule or another "
+        "program removes objects below .moorings-check/; try again.",
+    ),
+    CheckHint.BODY_CHANGED: Remedy(
+        text="The object does not arrive as it was sent. A proxy before the store changes bodies, or the store is "
+        "damaged: let the proxy pass them on unchanged, or give the store's own endpoint.",
+        field=CheckField.ENDPOINT,
+    ),
+}
+"""What to do about each hint, in place of the code's remedy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,11 +251,27 @@ class CheckStep:
     outcome: CheckOutcome
     code: CheckCode | None = None
     duration_ms: int = 0
+    store_code: str | None = None
+    """The store's own error code, if it is one of `s3.error_codes`."""
+    hint: CheckHint | None = None
 
     @property
     def remedy(self) -> str | None:
         """What to do about the failure."""
-        return None if self.code is None else REMEDIES[self.code]
+        remedy = self._remedy
+        return None if remedy is None else remedy.text
+
+    @property
+    def field(self) -> CheckField | None:
+        """The attribute to change, where the remedy asks for a change of one."""
+        remedy = self._remedy
+        return None if remedy is None else remedy.field
+
+    @property
+    def _remedy(self) -> Remedy | None:
+        if self.code is None:
+            return None
+        return REMEDIES[self.code] if self.hint is None else HINTS[self.hint]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,12 +284,27 @@ class CheckSuggestion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BucketFacts:
+    """What a check learned about the bucket and the keys beside whether they work; None is not known."""
+
+    can_delete: bool | None = None
+    locks_objects: bool | None = None
+    keeps_versions: bool | None = None
+    encrypts: bool | None = None
+    leaves_versions: bool | None = None
+    """Whether an old version of the check's object stays after it was deleted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckReport:
     """The result of one check: when it ended, in whole seconds UTC, and all nine steps in order."""
 
     checked_at: datetime
     steps: tuple[CheckStep, ...]
     suggestion: CheckSuggestion | None = None
+    facts: BucketFacts = BucketFacts()
+    unreachable_since: datetime | None = None
+    """The end of the first of the failed checks in a row that this one continues; set when it is stored."""
 
     @property
     def reachable(self) -> bool:
@@ -144,22 +313,45 @@ class CheckReport:
         return CheckOutcome.PASSED in outcomes and CheckOutcome.FAILED not in outcomes
 
     @property
+    def takes_backups(self) -> bool | None:
+        """Whether an object could be written; None when that was not tried."""
+        outcome = self.step(CheckStepName.WRITE).outcome
+        return None if outcome is CheckOutcome.SKIPPED else outcome is CheckOutcome.PASSED
+
+    @property
+    def leaves_objects(self) -> bool:
+        """Whether a check cannot remove all it writes: the keys may not delete, or the bucket keeps it."""
+        facts = self.facts
+        return facts.can_delete is False or facts.locks_objects is True or facts.leaves_versions is True
+
+    def step(self, name: CheckStepName) -> CheckStep:
+        """The step of this name."""
+        return next(step for step in self.steps if step.name is name)
+
+    @property
     def is_full(self) -> bool:
         """Whether a check of full depth would have found the same: it failed, or ran WRITE."""
         tried = {step.name for step in self.steps if step.outcome is not CheckOutcome.SKIPPED}
         return not self.reachable or CheckStepName.WRITE in tried
 
     def to_json(self) -> str:
-        """Compact text for a database column."""
-        steps = [[s.name, s.outcome, s.code, s.duration_ms] for s in self.steps]
-        changes = self.suggestion
+        """Compact text for a database column; parts that say nothing are left out."""
+        changes, facts = self.suggestion, self.facts
         suggestion = None if changes is None else [changes.region, changes.endpoint, changes.path_style_endpoint]
-        document = {"at": int(self.checked_at.timestamp()), "steps": steps, "suggestion": suggestion}
+        document: dict[str, object] = {
+            "at": int(self.checked_at.timestamp()),
+            "steps": [_stored_step(step) for step in self.steps],
+            "suggestion": suggestion,
+        }
+        if facts != BucketFacts():
+            document["facts"] = [getattr(facts, name) for name in _FACTS]
+        if self.unreachable_since is not None:
+            document["since"] = int(self.unreachable_since.timestamp())
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> CheckReport:
-        """Read what `to_json` wrote, in this version or a newer one; raises `ValueError` for anything else."""
+        """Read what `to_json` of this version, an older or a newer one wrote; raises `ValueError` for other text."""
         try:
             document = json.loads(text)
             found = {row[0]: _step(row) for row in document["steps"] if row[0] in CheckStepName.__members__}
@@ -168,9 +360,21 @@ class CheckReport:
             if changes is not None:
                 suggestion = CheckSuggestion(region=changes[0], endpoint=changes[1], path_style_endpoint=changes[2])
             checked_at = datetime.fromtimestamp(document["at"], UTC)
-        except (KeyError, IndexError, TypeError, OverflowError, RecursionError) as error:
+            since = document.get("since")
+            unreachable_since = None if since is None else datetime.fromtimestamp(since, UTC)
+            facts = BucketFacts(**dict(zip(_FACTS, document.get("facts", ()), strict=False)))
+        except (AttributeError, KeyError, IndexError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError("this is no stored check report") from error
-        return cls(checked_at=checked_at, steps=all_steps(found), suggestion=suggestion)
+        return cls(
+            checked_at=checked_at,
+            steps=all_steps(found),
+            suggestion=suggestion,
+            facts=facts,
+            unreachable_since=unreachable_since,
+        )
+
+
+_FACTS = ("can_delete", "locks_objects", "keeps_versions", "encrypts", "leaves_versions")
 
 
 def all_steps(found: Mapping[CheckStepName, CheckStep]) -> tuple[CheckStep, ...]:
@@ -181,13 +385,28 @@ def all_steps(found: Mapping[CheckStepName, CheckStep]) -> tuple[CheckStep, ...]
 _Member = TypeVar("_Member", bound=StrEnum)
 
 
+def _stored_step(step: CheckStep) -> list[object]:
+    row: list[object] = [step.name, step.outcome, step.code, step.duration_ms]
+    return row if step.store_code is None and step.hint is None else [*row, step.store_code, step.hint]
+
+
 def _step(row: list[Any]) -> CheckStep:
     """An outcome or code that only a newer version knows is read as FAILED with UNEXPECTED_ANSWER."""
     outcome = _known(CheckOutcome, row[1], CheckOutcome.FAILED)
-    code = None
+    code = store_code = hint = None
     if outcome is CheckOutcome.FAILED:
         code = _known(CheckCode, row[2], CheckCode.UNEXPECTED_ANSWER)
-    return CheckStep(name=CheckStepName(row[0]), outcome=outcome, code=code, duration_ms=int(row[3]))
+        store_code, hint = [*row[4:6], None, None][:2]
+        store_code = store_code if isinstance(store_code, str) else None
+        hint = CheckHint(hint) if hint in CheckHint.__members__ else None
+    return CheckStep(
+        name=CheckStepName(row[0]),
+        outcome=outcome,
+        code=code,
+        duration_ms=int(row[3]),
+        store_code=store_code,
+        hint=hint,
+    )
 
 
 def _known(words: type[_Member], word: object, otherwise: _Member) -> _Member:
@@ -196,7 +415,11 @@ def _known(words: type[_Member], word: object, otherwise: _Member) -> _Member:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeTarget:
-    """The values of a destination that a check needs; an endpoint of None is Amazon's for the region."""
+    """The values of a destination that a check needs; an endpoint of None is Amazon's for the region.
+
+    `object_name` is the name of the object the check writes below its prefix: the same at every check of a destination,
+    so that keys that may not delete leave one object and not one for each check. 32 hexadecimal digits.
+    """
 
     endpoint: str | None
     region: str | None
@@ -204,6 +427,7 @@ class ProbeTarget:
     path_style: bool
     access_key: Secret
     secret_key: Secret
+    object_name: str
 
 
 class Prober(Protocol):

@@ -53,12 +53,23 @@ USER_FIELDS = {
     "email": "x.email",
 }
 
-REPORT_FIELDS = {"checkedAt": "x.checked_at", "reachable": "x.reachable"}
+REPORT_FIELDS = {
+    "checkedAt": "x.checked_at",
+    "reachable": "x.reachable",
+    "takesBackups": "x.takes_backups",
+    "canDelete": "x.facts.can_delete",
+    "locksObjects": "x.facts.locks_objects",
+    "keepsVersions": "x.facts.keeps_versions",
+    "encrypts": "x.facts.encrypts",
+    "unreachableSince": "x.unreachable_since",
+}
 STEP_FIELDS = {
     "name": "s.name",
     "outcome": "s.outcome",
     "code": "s.code",
     "remedy": "s.remedy",
+    "field": "s.field",
+    "storeCode": "s.store_code",
     "durationMs": "s.duration_ms",
 }
 SUGGESTION_FIELDS = {

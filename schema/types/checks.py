@@ -39,18 +39,33 @@ class CheckCode(Enum):
     )
     DNS_FAILURE = enum_value("DNS_FAILURE", description="The host's name was not found.")
     CONNECT_FAILED = enum_value("CONNECT_FAILED", description="Nothing accepts connections there.")
-    TLS_FAILED = enum_value("TLS_FAILED", description="No trusted encrypted connection could be made.")
+    TLS_FAILED = enum_value("TLS_FAILED", description="No encrypted connection could be made.")
+    CERTIFICATE_EXPIRED = enum_value(
+        "CERTIFICATE_EXPIRED", description="The store's certificate has expired, or is not valid yet."
+    )
+    CERTIFICATE_NAME_MISMATCH = enum_value(
+        "CERTIFICATE_NAME_MISMATCH", description="The store's certificate belongs to another host."
+    )
+    CERTIFICATE_UNTRUSTED = enum_value(
+        "CERTIFICATE_UNTRUSTED", description="The authority of the store's certificate is not trusted."
+    )
     TIMEOUT = enum_value("TIMEOUT", description="The store did not answer in time.")
     NOT_S3 = enum_value("NOT_S3", description="The server there does not speak S3.")
     CLOCK_SKEW = enum_value("CLOCK_SKEW", description="The clocks of gateway and store differ too much.")
     INVALID_ACCESS_KEY = enum_value("INVALID_ACCESS_KEY", description="The store does not know the access key.")
+    TEMPORARY_CREDENTIALS = enum_value(
+        "TEMPORARY_CREDENTIALS", description="The keys work only with a session token, which a destination has not."
+    )
     SIGNATURE_MISMATCH = enum_value(
         "SIGNATURE_MISMATCH", description="The secret key does not belong to the access key."
     )
+    ACCOUNT_DISABLED = enum_value("ACCOUNT_DISABLED", description="The store has disabled the account.")
     ACCESS_DENIED = enum_value("ACCESS_DENIED", description="The keys do not allow this step.")
     NO_SUCH_BUCKET = enum_value("NO_SUCH_BUCKET", description="There is no bucket of this name here.")
     WRONG_REGION = enum_value("WRONG_REGION", description="The bucket is in another region.")
+    STORAGE_FULL = enum_value("STORAGE_FULL", description="The store is full, or a quota is reached.")
     RATE_LIMITED = enum_value("RATE_LIMITED", description="The store asks for fewer requests.")
+    STORE_UNAVAILABLE = enum_value("STORE_UNAVAILABLE", description="The store is not available now.")
     REDIRECTED = enum_value("REDIRECTED", description="The endpoint redirects elsewhere, which is not followed.")
     UNEXPECTED_ANSWER = enum_value("UNEXPECTED_ANSWER", description="The answer makes no sense as S3, or broke off.")
     SECRET_UNREADABLE = enum_value("SECRET_UNREADABLE", description="The stored credentials cannot be read.")
@@ -68,6 +83,12 @@ class CheckStep:
     outcome: CheckOutcome = strawberry.field(description="Its outcome.")
     code: CheckCode | None = strawberry.field(description="Why it failed, for programs; null unless it failed.")
     remedy: str | None = strawberry.field(description="What to do about it, for people; null unless it failed.")
+    field: str | None = strawberry.field(
+        description="The field of the update input that the remedy asks to change; null where it asks for none."
+    )
+    store_code: str | None = strawberry.field(
+        description="The store's own error code, if it is a known one; null where it sent none."
+    )
     duration_ms: int = strawberry.field(
         description="Its duration in milliseconds; the first of several that one response decides has all of it."
     )
@@ -86,7 +107,23 @@ class CheckReport:
     reachable: bool = strawberry.field(description="Whether every step that ran passed.")
     steps: list[CheckStep] = strawberry.field(description="All nine steps, in order.")
     suggestion: CheckSuggestion | None = strawberry.field(
-        description="Fields to change so that the check would pass, when the store said so."
+        description="Fields to change, when the bucket was found with them."
+    )
+    takes_backups: bool | None = strawberry.field(
+        description="Whether an object could be written; null when that was not tried."
+    )
+    can_delete: bool | None = strawberry.field(description="Whether the keys may delete; null when not known.")
+    locks_objects: bool | None = strawberry.field(
+        description="Whether the bucket locks objects against deletion; null when not known."
+    )
+    keeps_versions: bool | None = strawberry.field(
+        description="Whether the bucket keeps old versions of objects; null when not known."
+    )
+    encrypts: bool | None = strawberry.field(
+        description="Whether the store says that it encrypts what it stores; null when it does not say."
+    )
+    unreachable_since: datetime | None = strawberry.field(
+        description="When the first of the failed checks in a row ended; null when this one passed."
     )
 
 
@@ -104,6 +141,12 @@ def present_report(report: model.CheckReport) -> CheckReport:
             endpoint=suggestion.endpoint,
             path_style_endpoint=suggestion.path_style_endpoint,
         ),
+        takes_backups=report.takes_backups,
+        can_delete=report.facts.can_delete,
+        locks_objects=report.facts.locks_objects,
+        keeps_versions=report.facts.keeps_versions,
+        encrypts=report.facts.encrypts,
+        unreachable_since=report.unreachable_since,
     )
 
 
@@ -118,5 +161,7 @@ def _step(step: model.CheckStep) -> CheckStep:
         outcome=CheckOutcome[step.outcome],
         code=None if step.code is None else CheckCode[step.code],
         remedy=step.remedy,
+        field=None if step.field is None else step.field.value,
+        store_code=step.store_code,
         duration_ms=step.duration_ms,
     )

@@ -40,6 +40,8 @@ WRONG = [
     ("S3_ALLOW", "10.0.0.1/8", "10.0.0.0/8"),
     ("S3_ALLOW", "10.0.0.5,hunter22:0", "host names"),
     ("S3_ALLOW", "hunter22:65536", "a port"),
+    ("S3_CA_FILE", "/nowhere/hunter22.pem", "in PEM"),
+    ("S3_CA_FILE", "/etc/hostname", "in PEM"),
     ("MAX_BODY_BYTES", "hunter22", "integer"),
     ("MAX_BODY_BYTES", "1023", "1024"),
     ("MAX_BODY_BYTES", "1073741825", "1073741824"),

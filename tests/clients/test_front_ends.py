@@ -43,6 +43,6 @@ async def test_the_examples_for_front_ends_do_what_the_manual_says(gateway: Gate
     assert made[0].items() >= {"label": "Cellar", "__typename": "LocalDestination"}.items()
     assert codes == [["BAD_USER_INPUT"]]
     assert local == [NOT_CHECKABLE]
-    assert denied == [f"RESOLVE: {REMEDIES[CheckCode.ENDPOINT_NOT_ALLOWED]}"]
+    assert denied == [f"RESOLVE: {REMEDIES[CheckCode.ENDPOINT_NOT_ALLOWED].text}"]
     assert heard == ["BackupDestinationCreated", "Attic"]
     assert streamed == ["Shed"]

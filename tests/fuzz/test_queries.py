@@ -62,7 +62,8 @@ UNFIT = ("int for id", "float for size", "bool for size", "str for size", "NoneT
 """What was sent for a variable although it does not fit."""
 
 CHECKED = """{ backupDestinations(first: 24) { edges { node { ... on S3CompatibleDestination {
-  lastCheck { checkedAt reachable steps { name outcome code remedy durationMs } suggestion { ...S } }
+  lastCheck { checkedAt reachable takesBackups unreachableSince
+    steps { name outcome code remedy field storeCode durationMs } suggestion { ...S } }
 } } } } }
 fragment S on CheckSuggestion { region endpoint pathStyleEndpoint }
 """

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from models.checks.report import CheckCode, CheckDepth, CheckStepName
+from models.checks.report import CheckCode, CheckDepth, CheckHint, CheckStepName
+from s3.address_policy import AddressPolicy, parse_allow_rules
+from s3.prober import system_prober
 from tests.support.ports import free_port
 from tests.support.stopwatch import Stopwatch
 from tests.support.stores.certificates import Authority
@@ -25,7 +27,7 @@ MEMORY_BYTES = 8 * 1024 * 1024
 
 
 @pytest.mark.parametrize(("script", "expected"), SCRIPTS.values(), ids=SCRIPTS)
-async def test_a_stranger_is_seen_through_at_the_right_rung_in_time(script: Script, expected: Failure) -> None:
+async def test_a_stranger_is_seen_through_at_the_right_step_in_time(script: Script, expected: Failure) -> None:
     backend = Recorder()
     # Only where it is waited for in vain is the time short: a busy machine needs some for the rest.
     deadline_s = DEADLINE_S if expected[1] is CheckCode.TIMEOUT else AMPLE_S
@@ -87,7 +89,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-async def test_a_store_with_a_trusted_certificate_passes_every_rung(authority: Authority) -> None:
+async def test_a_store_with_a_trusted_certificate_passes_every_step(authority: Authority) -> None:
     """By its name and by its address, dialled at the address and proven by the name."""
     serving = authority.serving("store.example", "127.0.0.1")
     async with listening(MemoryStore().script, tls=serving) as peer:
@@ -106,7 +108,7 @@ async def test_a_certificate_of_an_unknown_authority_is_not_trusted(authority: A
         checks = prober(tls=authority.trusting())
         report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
 
-    assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
+    assert failure(report) == (CheckStepName.TLS, CheckCode.CERTIFICATE_UNTRUSTED)
 
 
 async def test_a_certificate_of_another_host_is_not_trusted(authority: Authority) -> None:
@@ -115,8 +117,38 @@ async def test_a_certificate_of_another_host_is_not_trusted(authority: Authority
         checks = prober(tls=authority.trusting())
         report = await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
 
-    assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
+    assert failure(report) == (CheckStepName.TLS, CheckCode.CERTIFICATE_NAME_MISMATCH)
     assert store.asked == []
+
+
+async def test_a_certificate_that_has_expired_or_is_signed_by_itself_is_told_apart(
+    authority: Authority, tmp_path: Path
+) -> None:
+    reports = []
+    for serving in (authority.serving("127.0.0.1", days=-1), Authority(tmp_path).serving_itself()):
+        async with listening(MemoryStore().script, tls=serving) as peer:
+            checks = prober(tls=authority.trusting())
+            reports.append(await checks.probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL))
+
+    expired, self_signed = (report.step(CheckStepName.TLS) for report in reports)
+    assert expired.code is CheckCode.CERTIFICATE_EXPIRED
+    assert self_signed.code is CheckCode.CERTIFICATE_UNTRUSTED
+    assert self_signed.hint is CheckHint.CERTIFICATE_SELF_SIGNED
+
+
+async def test_an_authority_of_the_operator_is_trusted_beside_those_of_the_system(
+    authority: Authority, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.pem"
+    file.write_text(authority.pem)
+    policy = AddressPolicy(parse_allow_rules(["127.0.0.1"]))
+    async with listening(MemoryStore().script, tls=authority.serving("127.0.0.1")) as peer:
+        there = target(f"https://127.0.0.1:{peer.port}")
+        trusted = await system_prober(policy, str(file)).probe(there, CheckDepth.FULL)
+        unknown = await system_prober(policy, None).probe(there, CheckDepth.FULL)
+
+    assert trusted.reachable
+    assert failure(unknown) == (CheckStepName.TLS, CheckCode.CERTIFICATE_UNTRUSTED)
 
 
 @pytest.mark.parametrize(

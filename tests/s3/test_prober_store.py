@@ -42,7 +42,7 @@ def resolver(bucket: str) -> TableResolver:
 
 
 @pytest.mark.parametrize("path_style", [True, False])
-async def test_good_keys_climb_every_rung_and_leave_nothing(
+async def test_good_keys_pass_every_step_and_leave_nothing(
     path_style: bool, moto_store: MotoStore, bucket: str
 ) -> None:
     there = at(moto_store, bucket, moto_store.new_keys(*ALL), path_style=path_style)
@@ -87,7 +87,7 @@ async def test_a_read_only_check_ends_with_the_listing(moto_store: MotoStore, bu
         ((LIST, WRITE, DELETE), CheckStepName.READ),
     ],
 )
-async def test_a_missing_right_fails_at_its_rung_and_leaves_nothing(
+async def test_a_missing_right_fails_at_its_step_and_leaves_nothing(
     granted: tuple[str, ...], step: CheckStepName, path_style: bool, moto_store: MotoStore, bucket: str
 ) -> None:
     there = at(moto_store, bucket, moto_store.new_keys(*granted), path_style=path_style)
@@ -95,7 +95,26 @@ async def test_a_missing_right_fails_at_its_rung_and_leaves_nothing(
     report = await prober(resolver=resolver(bucket)).probe(there, CheckDepth.FULL)
 
     assert failure(report) == (step, CheckCode.ACCESS_DENIED)
+    assert report.takes_backups is (step is not CheckStepName.WRITE)
     assert moto_store.keys_in(bucket) == []
+
+
+async def test_keys_that_may_only_write_take_backups_and_leave_one_object(moto_store: MotoStore, bucket: str) -> None:
+    there = at(moto_store, bucket, moto_store.new_keys(WRITE))
+
+    reports = [await prober().probe(there, CheckDepth.FULL) for _ in range(3)]
+
+    assert {outcomes(report) for report in reports} == {"PPSPPFPFF"}
+    assert {(report.takes_backups, report.facts.can_delete) for report in reports} == {(True, False)}
+    assert len(moto_store.keys_in(bucket)) == 1
+
+
+async def test_a_store_that_denies_everything_proves_neither_the_keys_nor_the_bucket(
+    moto_store: MotoStore, bucket: str
+) -> None:
+    report = await prober().probe(at(moto_store, bucket, moto_store.new_keys("s3:ListAllMyBuckets")), CheckDepth.FULL)
+
+    assert outcomes(report) == "PPSSSFFSS"
 
 
 async def test_keys_that_may_not_delete_are_told_so(moto_store: MotoStore, bucket: str) -> None:

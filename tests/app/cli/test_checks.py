@@ -55,7 +55,7 @@ def table_of(completed: Completed) -> list[list[str]]:
 
 def remedy(code: CheckCode) -> str:
     """The first words of what to do."""
-    return " ".join(REMEDIES[code].split()[:5])
+    return " ".join(REMEDIES[code].text.split()[:5])
 
 
 async def test_a_table_tells_people_and_json_tells_machines_what_was_found(gateway: Gateway) -> None:

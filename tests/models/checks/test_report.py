@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from models.checks.report import (
+    HINTS,
     REMEDIES,
     CheckCode,
+    CheckHint,
     CheckOutcome,
     CheckReport,
     CheckStep,
@@ -39,9 +41,11 @@ def report(found: dict[CheckStepName, CheckStep], suggestion: CheckSuggestion | 
 
 def test_every_code_has_a_remedy_that_is_a_sentence() -> None:
     assert REMEDIES.keys() == set(CheckCode)
-    assert len(CheckCode) == 17
-    assert [text for text in REMEDIES.values() if not (text[0].isupper() and text.endswith("."))] == []
-    assert "MOORINGS_S3_ALLOW" in REMEDIES[CheckCode.ENDPOINT_NOT_ALLOWED]
+    assert HINTS.keys() == set(CheckHint)
+    texts = [remedy.text for remedy in (*REMEDIES.values(), *HINTS.values())]
+    assert [text for text in texts if not (text[0].isupper() and text.endswith("."))] == []
+    assert len(set(texts)) == len(texts)
+    assert "MOORINGS_S3_ALLOW" in REMEDIES[CheckCode.ENDPOINT_NOT_ALLOWED].text
 
 
 def test_the_documentation_explains_every_step_and_every_code() -> None:
@@ -84,7 +88,7 @@ def test_what_is_stored_is_short_and_holds_no_remedy() -> None:
 def test_only_a_failed_rung_has_a_remedy() -> None:
     ladder = report(passed(CheckStepName.RESOLVE) | failed(CheckStepName.CONNECT, CheckCode.CONNECT_FAILED)).steps
 
-    assert [step.remedy for step in ladder[:3]] == [None, REMEDIES[CheckCode.CONNECT_FAILED], None]
+    assert [step.remedy for step in ladder[:3]] == [None, REMEDIES[CheckCode.CONNECT_FAILED].text, None]
 
 
 def test_words_of_a_newer_version_are_read_as_the_least_they_say() -> None:

@@ -87,7 +87,7 @@ def failure(report: dict[str, Any]) -> tuple[str, str]:
     """The step that failed and why; its remedy is the code's, and no other step has one."""
     (step,) = (step for step in report["steps"] if step["outcome"] == "FAILED")
     assert {(s["code"], s["remedy"]) for s in report["steps"] if s is not step} == {(None, None)}
-    assert step["remedy"] == REMEDIES[CheckCode(step["code"])]
+    assert step["remedy"] == REMEDIES[CheckCode(step["code"])].text
     assert not report["reachable"]
     return step["name"], step["code"]
 

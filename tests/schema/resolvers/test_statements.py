@@ -75,7 +75,7 @@ async def test_a_page_costs_at_most_two_statements(gateway: Gateway, caplog: pyt
     account, ids = await variables_of(gateway)
     streams, engine = EventStreams(Reads()), Engine(Limits())
     vault = Vault(generate_key())
-    service, prober = service_of(vault, streams=streams), system_prober(AddressPolicy())
+    service, prober = service_of(vault, streams=streams), system_prober(AddressPolicy(), None)
     checks = Checks(vault, prober, streams, count=uncounted, outcomes=Counter())
 
     async with gateway.models():

@@ -124,6 +124,8 @@ CHECKS = (
     None,
     '{"at":1700000000,"steps":[["RESOLVE","PASSED",null,3],["CONNECT","FAILED","TIMEOUT",9]],"suggestion":null}',
     '{"at":1700000001,"steps":[["LIST","PASSED",null,0]],"suggestion":["eu-west-1",null,true]}',
+    '{"at":1700000002,"steps":[["WRITE","PASSED",null,1],["DELETE","FAILED","ACCESS_DENIED",2,"FileImmutable","RETENTION"]],'
+    '"suggestion":null,"facts":[false,true,true,null,true],"since":1700000000}',
 )
 BREAKS: tuple[dict[str, Any], ...] = (
     *({column: None} for column in FIELDS if column not in ("id", "user_id")),

@@ -100,7 +100,7 @@ async def _stage(gateway: Gateway) -> Stage:
 
 def uncounted_checks(vault: Vault, streams: EventStreams) -> Checks:
     """Checks without a rate limit."""
-    return Checks(vault, system_prober(AddressPolicy()), streams, count=uncounted, outcomes=Counter())
+    return Checks(vault, system_prober(AddressPolicy(), None), streams, count=uncounted, outcomes=Counter())
 
 
 async def _user(name: str) -> User:

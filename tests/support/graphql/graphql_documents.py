@@ -26,7 +26,8 @@ fragment Destination on BackupDestination {
 """
 REPORT = """
 fragment Report on CheckReport {
-  checkedAt reachable steps { name outcome code remedy durationMs } suggestion { region endpoint pathStyleEndpoint }
+  checkedAt reachable takesBackups canDelete locksObjects keepsVersions encrypts unreachableSince
+  steps { name outcome code remedy field storeCode durationMs } suggestion { region endpoint pathStyleEndpoint }
 }
 """
 CHECKED = (

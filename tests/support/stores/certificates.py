@@ -23,37 +23,42 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._certificate = self._sign(_NAME, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=0))
 
+    @property
+    def pem(self) -> str:
+        """The authority's own certificate."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+
     def trusting(self) -> ssl.SSLContext:
         """What a client trusts."""
-        pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        return ssl.create_default_context(cadata=pem)
+        return ssl.create_default_context(cadata=self.pem)
 
-    def serving(self, *hosts: str) -> ssl.SSLContext:
-        """What a server of these names or addresses presents."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.file(*hosts))
-        return context
+    def serving(self, *hosts: str, days: int = 1) -> ssl.SSLContext:
+        """The context of a server with these names or addresses; its certificate expires after so many days."""
+        return _serving(self.file(*hosts, days=days))
 
-    def file(self, *hosts: str, password: bytes | None = None) -> Path:
+    def serving_itself(self) -> ssl.SSLContext:
+        """The context of a server whose certificate is the authority's own, signed by itself."""
+        file = self._directory / "itself.pem"
+        _write(file, self._key, self._certificate, serialization.NoEncryption())
+        return _serving(file)
+
+    def file(self, *hosts: str, password: bytes | None = None, days: int = 1) -> Path:
         """A new key and certificate for these names or addresses in one PEM file, which is named for the first."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [
             x509.IPAddress(ip_address(host)) if host[-1].isdigit() else x509.DNSName(host) for host in hosts
         ]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
-        certificate = self._sign(subject, key.public_key(), x509.SubjectAlternativeName(names))
+        certificate = self._sign(subject, key.public_key(), x509.SubjectAlternativeName(names), days=days)
         file = self._directory / f"{hosts[0]}.pem"
         encryption = (
             serialization.NoEncryption() if password is None else serialization.BestAvailableEncryption(password)
         )
-        file.write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
+        _write(file, key, certificate, encryption)
         return file
 
     def _sign(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, extension: x509.ExtensionType
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, extension: x509.ExtensionType, *, days: int = 1
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         return (
@@ -62,8 +67,26 @@ class Authority:
             .issuer_name(_NAME)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_before(now - timedelta(days=2))
+            .not_valid_after(now + timedelta(days=days))
             .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
             .sign(self._key, hashes.SHA256())
         )
+
+
+def _write(
+    file: Path,
+    key: ec.EllipticCurvePrivateKey,
+    certificate: x509.Certificate,
+    encryption: serialization.KeySerializationEncryption,
+) -> None:
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+
+
+def _serving(file: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context

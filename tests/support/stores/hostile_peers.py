@@ -1,4 +1,4 @@
-"""What strangers may answer to a check, each with the rung and the code it deserves."""
+"""Responses a check may get from any server, each with the step that fails and its code."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ ANSWERS: Mapping[str, tuple[bytes, Failure]] = {
         answer("200 OK", b"<ListAllMyBucketsResult></ListAllMyBucketsResult>"),
         (BUCKET, CheckCode.NO_SUCH_BUCKET),
     ),
-    "an error of its own": (answer("500 Oops", _HTML), (AUTHENTICATE, CheckCode.UNEXPECTED_ANSWER)),
+    "an error of its own": (answer("500 Oops", _HTML), (AUTHENTICATE, CheckCode.STORE_UNAVAILABLE)),
     "an unknown code": (error("418 Teapot", "Hunter"), (AUTHENTICATE, CheckCode.UNEXPECTED_ANSWER)),
     "an XML bomb": (answer("400 Bad Request", _BOMB), (AUTHENTICATE, CheckCode.NOT_S3)),
     "a wrong region by redirect": (
@@ -101,7 +101,7 @@ ANSWERS: Mapping[str, tuple[bytes, Failure]] = {
     "a skewed clock": (error("403 Forbidden", "RequestTimeTooSkewed"), (AUTHENTICATE, CheckCode.CLOCK_SKEW)),
     "an expired token": (error("400 Bad Request", "ExpiredToken"), (AUTHENTICATE, CheckCode.INVALID_ACCESS_KEY)),
     "slow down": (error("503 Slow Down", "SlowDown"), (AUTHENTICATE, CheckCode.RATE_LIMITED)),
-    "unavailable": (answer("503 Unavailable", _HTML), (AUTHENTICATE, CheckCode.RATE_LIMITED)),
+    "unavailable": (answer("503 Unavailable", _HTML), (AUTHENTICATE, CheckCode.STORE_UNAVAILABLE)),
     "too many requests": (answer("429 Too Many"), (AUTHENTICATE, CheckCode.RATE_LIMITED)),
     "denied": (error("403 Forbidden", "AccessDenied"), (LIST, CheckCode.ACCESS_DENIED)),
     "no bucket": (error("404 Not Found", "NoSuchBucket"), (BUCKET, CheckCode.NO_SUCH_BUCKET)),

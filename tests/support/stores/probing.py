@@ -40,6 +40,7 @@ def target(endpoint: str | None, **changes: Any) -> ProbeTarget:
         "path_style": True,
         "access_key": Secret(ACCESS_KEY),
         "secret_key": Secret(SECRET_KEY),
+        "object_name": "0" * 32,
     }
     return ProbeTarget(**values | changes)
 
@@ -96,15 +97,18 @@ def prober(
 
 
 def failure(report: CheckReport) -> tuple[CheckStepName, CheckCode] | None:
-    """The one step that failed and its code; None when none did. Every later step is skipped, DELETE aside."""
-    failed = [step for step in report.steps if step.outcome is CheckOutcome.FAILED]
-    if not failed:
+    """The first step that failed and its code; None when none did. Every later step is skipped.
+
+    Except that keys that may not list may write, and that an object is deleted even if it could not be read.
+    """
+    step = next((step for step in report.steps if step.outcome is CheckOutcome.FAILED), None)
+    if step is None:
         return None
-    (step,) = failed
     assert step.code is not None
+    may_go_on = step.name is CheckStepName.LIST and step.code is CheckCode.ACCESS_DENIED
     behind = report.steps[report.steps.index(step) + 1 :]
-    # An object is deleted even if it could not be read.
-    assert {s.outcome for s in behind if s.name is not CheckStepName.DELETE} <= {CheckOutcome.SKIPPED}
+    outcomes_behind = {s.outcome for s in behind if s.name is not CheckStepName.DELETE}
+    assert may_go_on or outcomes_behind <= {CheckOutcome.SKIPPED}
     return step.name, step.code
 
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count, cycle
+from secrets import token_hex
 
 import httpcore
 
@@ -67,7 +68,8 @@ class Place:
 
     async def check(self, host: str) -> tuple[str, str]:
         """Check a store at this host to the end."""
-        there = target(f"http://{f'[{host}]' if ':' in host else host}:{PORT}")
+        # Checks of one destination never run at once, as these of one store do.
+        there = target(f"http://{f'[{host}]' if ':' in host else host}:{PORT}", object_name=token_hex(16))
         failed = failure(await self.checks.probe(there, CheckDepth.FULL))
         return host, PASSED if failed is None else " ".join(failed)
 
