@@ -40,6 +40,7 @@ from web.application import Application
 from web.auth.authenticator import Authenticator
 from web.cache.etags import EntityTags
 from web.cache.response_cache import ResponseCache
+from web.connections import Connections
 from web.fast_path.fast_path import FastPath
 from web.metrics.metrics import ExternalMetric, Metrics, RequestMetrics
 from web.middleware.allowed_hosts import AllowedHosts, Hosts
@@ -94,6 +95,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
+    app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
     app.fast_path = FastPath(cache=cache, metrics=metrics, trusted_proxies=settings.trusted_proxies)
     return app
 

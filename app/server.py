@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import tempfile
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -37,6 +39,7 @@ def run(
     `listeners` has one socket for all workers, or one for each. With a certificate the gateway speaks TLS; SIGHUP lets
     new connections have the certificate that is in the files then.
     """
+    _raise_descriptor_limit()
     config = uvicorn.Config(
         "app.main:create_app_from_environment",
         factory=True,
@@ -67,6 +70,13 @@ def run(
         supervisor = Workers(config, listeners, may_restart=lambda: certificate is None or _is_usable(certificate))
         supervisor.run()
     return 0 if supervisor.stopped_by_signal else 1
+
+
+def _raise_descriptor_limit() -> None:
+    """Let the process have as many open files, and so connections, as the system allows it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS has a hard limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Server(uvicorn.Server):

@@ -79,6 +79,12 @@ class Settings:
     check_interval: str = _setting(
         "6h", "how often each destination is checked, such as 6h or 30m, or off for only on request", types.interval
     )
+    max_connections: int = _setting(
+        4_096, "connections of each process; further ones are answered with 503", types.integer(1, 1_000_000)
+    )
+    max_address_connections: int = _setting(
+        64, "connections of one client address to each process", types.integer(1, 1_000_000)
+    )
     max_body_bytes: int = _setting(1_048_576, "the largest request body, in bytes", types.integer(1_024, 1_073_741_824))
     response_cache_bytes: int = _setting(
         67_108_864, "memory of each process for cached responses; 0 is off", types.integer(0, 1_099_511_627_776)

@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from web.connections import Connections
 from web.fast_path.fast_path import FastPath
 from web.request_state import request_state
 
@@ -14,6 +15,8 @@ class Application(Starlette):
     """The standard path. What its reads were prepared to is recorded, so that the fast path can replay them."""
 
     fast_path: FastPath | None = None
+    connections: Connections | None = None
+    """Limits the connections of the server that runs the application."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """The middleware, outermost first, around the routes; `Errors` does the work of Starlette's own two layers."""
@@ -29,8 +32,8 @@ class Application(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def fast_path_of(app: object) -> FastPath | None:
-    """The fast path of an application as uvicorn has it: alone, or behind the layer that reads forwarded headers."""
+def application_of(app: object) -> Application | None:
+    """The application as uvicorn has it: alone, or behind the layer that reads forwarded headers; None for others."""
     if isinstance(app, ProxyHeadersMiddleware):
         app = app.app
-    return app.fast_path if isinstance(app, Application) else None
+    return app if isinstance(app, Application) else None

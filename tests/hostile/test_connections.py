@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.gateway.gateway import Account, Gateway
-from tests.support.gateway.served import serving
+from tests.support.gateway.served import Served, serving
 from tests.web.fast_path.test_fast_path import DRAFT, JSON, LIST, wire
+from web.connections import SPARE_PER_ADDRESS
 from web.server import protocol
 from web.server.protocol import MAX_QUEUED, HardenedProtocol
 
@@ -191,3 +192,119 @@ async def test_a_client_that_takes_nothing_is_cut_off(
 @pytest.fixture
 async def account(gateway: Gateway) -> Account:
     return await gateway.new_user()
+
+
+@asynccontextmanager
+async def opened(address: tuple[str, int], count: int, source: str) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """Connections from a loopback address, each with half a head."""
+    pairs = [await asyncio.open_connection(*address, local_addr=(source, 0)) for _ in range(count)]
+    for _, writer in pairs:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+    try:
+        yield [reader for reader, _ in pairs]
+    finally:
+        for _, writer in pairs:
+            await abort(writer)
+
+
+async def status_of(address: tuple[str, int], request: bytes, source: str = "127.0.9.1") -> bytes:
+    """The status code of a request on a connection of its own; empty when it is ended without a response."""
+    reader, writer = await asyncio.open_connection(*address, local_addr=(source, 0))
+    try:
+        writer.write(request)
+        with suppress(ConnectionError):
+            return (await reader.read())[9:12]
+        return b""
+    finally:
+        await abort(writer)
+
+
+async def answers(address: tuple[str, int], request: bytes, source: str = "127.0.9.1") -> bool:
+    """Whether a request is served."""
+    return await status_of(address, request, source) == b"200"
+
+
+async def has(served: Served, count: int, client: str | None = None) -> bool:
+    """Whether so many connections are counted, for a client or in all."""
+    assert served.app.connections is not None
+    return (len(served.app.connections) if client is None else served.app.connections._of[client]) == count
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a condition of the server, which signals nothing when it holds."""
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)
+
+
+async def test_one_address_takes_no_more_than_its_connections(gateway: Gateway, account: Account) -> None:
+    """It is told so, its probes are answered, and other clients notice nothing."""
+    listed = wire("GET", LIST, account.token, "Connection: close")
+    health = wire("GET", "/healthz", "", "Connection: close")
+    async with serving(gateway, max_address_connections=5) as served:
+        async with opened(served.address, 5, "127.0.66.1"):
+            assert await status_of(served.address, listed, "127.0.66.1") == b"503"
+            assert await status_of(served.address, health, "127.0.66.1") == b"200"
+            assert await status_of(served.address, listed) == b"200"
+        async with opened(served.address, 5 + SPARE_PER_ADDRESS, "127.0.66.1"):
+            assert await status_of(served.address, listed, "127.0.66.1") == b""
+            assert await status_of(served.address, listed) == b"200"
+        await until(lambda: answers(served.address, listed, "127.0.66.1"))
+
+
+async def test_health_is_answered_when_all_connections_are_taken(
+    gateway: Gateway, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line in the log says so, and one that it is over."""
+    listed = wire("GET", LIST, account.token, "Connection: close")
+    async with serving(gateway, max_connections=10) as served:
+        async with opened(served.address, 8, "127.0.66.1"), opened(served.address, 4, "127.0.66.2"):
+            assert await status_of(served.address, listed) == b"503"
+            assert await status_of(served.address, wire("GET", "/readyz", "", "Connection: close")) == b"200"
+        await until(lambda: answers(served.address, listed))
+
+    levels = [record.levelname for record in caplog.records if record.name == "moorings.connections"]
+    assert levels.count("WARNING") == 1
+
+
+async def test_behind_a_proxy_connections_count_for_the_forwarded_address(gateway: Gateway, account: Account) -> None:
+    """The proxy itself may have any number; requests in flight of one client may not take them all."""
+    body = b'{"label": "x", "type": "local"}'
+
+    def half(client: str) -> bytes:
+        headers = (*JSON, f"X-Forwarded-For: {client}", "Expect: x", "Connection: close")
+        return wire("POST", LIST, account.token, *headers, body=body)[:-5]
+
+    async with serving(gateway, trusted_proxies=("127.0.0.1",), max_address_connections=3) as served:
+        pairs = [await asyncio.open_connection(*served.address) for _ in range(9)]
+        try:
+            for _, writer in pairs[:3]:
+                writer.write(half("203.0.113.7"))
+            await until(lambda: has(served, 3, "203.0.113.7"))
+            for reader, writer in pairs[3:5]:
+                writer.write(half("203.0.113.7"))
+                assert (await reader.read())[9:12] == b"503"
+            reader, writer = pairs[5]
+            writer.write(wire("GET", LIST, account.token, "X-Forwarded-For: 203.0.113.8", "Connection: close"))
+            assert (await reader.read())[9:12] == b"200"
+        finally:
+            for _, writer in pairs:
+                await abort(writer)
+
+
+async def test_a_websocket_keeps_its_place_until_it_ends(gateway: Gateway, account: Account) -> None:
+    upgrade = wire(
+        "GET",
+        "/graphql",
+        account.token,
+        *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
+        *("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: graphql-transport-ws"),
+    )
+    async with serving(gateway) as served:
+        assert served.app.connections is not None
+        reader, writer = await asyncio.open_connection(*served.address)
+        writer.write(upgrade)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 101")
+        assert len(served.app.connections) == 1
+        await abort(writer)
+        await until(lambda: has(served, 0))

@@ -50,8 +50,9 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "writes": "accounts batcher database destinations errors events",
     },
     "web": {
-        "application": "fast_path request_state",
+        "application": "connections fast_path request_state",
         "auth": "rate_limit request_state",
+        "connections": "",
         "cache": "http middleware request_state",
         "fast_path": "auth cache http metrics middleware request_state",
         "http": "",
@@ -60,7 +61,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "problem": "",
         "rate_limit": "request_state",
         "request_state": "",
-        "server": "application fast_path request_state",
+        "server": "application connections fast_path request_state",
     },
     "s3": {
         "address_policy": "",

@@ -35,6 +35,14 @@ class FastPath:
         """Whether the forwarded headers of a connection's peer count."""
         return self._proxies is not None and peer is not None and peer[0] in self._proxies
 
+    def forwarded_address(self, headers: Sequence[tuple[bytes, bytes]]) -> str:
+        """The client address that a trusted proxy forwards, empty without one."""
+        values = [value for name, value in headers if name == b"x-forwarded-for"]
+        if not values or self._proxies is None:
+            return ""
+        address, _ = self._proxies.get_trusted_client_address(b", ".join(values).decode("latin-1"))
+        return address
+
     def find(self, head: PlainHead, body: bytes, *, is_proxied: bool) -> tuple[PreparationKey, PreparedRequest | None]:
         """The key of a request, and what it was prepared to, if it was."""
         key = head.key(body, is_proxied=is_proxied)

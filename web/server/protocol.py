@@ -17,7 +17,8 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from web.application import fast_path_of
+from web.application import application_of
+from web.connections import ConnectionLease
 from web.fast_path.incoming_request import IncomingRequest
 from web.fast_path.preparation_key import PlainHead, plain_head
 from web.fast_path.replay_cycle import ReplayCycle
@@ -35,6 +36,7 @@ MAX_QUEUED = 32
 CHUNK_OVERHEAD_BYTES = 14
 """Of a chunk's framing: up to eight hexadecimal digits, a separator and the line ends."""
 VERSIONS = ("1.1", "1.0")
+HEALTH_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 _PHRASES = {431: "Request Header Fields Too Large"}
 _SLICE_BYTES = 26 * MAX_QUEUED
 """No more than `MAX_QUEUED` requests fit into so many bytes: `GET / HTTP/1.1`, a Host and the line ends are 26."""
@@ -45,7 +47,10 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._fast_path = fast_path_of(self.app)
+        application = application_of(self.app)
+        self._fast_path = None if application is None else application.fast_path
+        self._connections = None if application is None else application.connections
+        self._lease: ConnectionLease | None = None
         # The connection
         self._is_proxied = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -76,12 +81,20 @@ class HardenedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if self._fast_path is not None:
             self._is_proxied = self._fast_path.trusts(self.client)
+        if self._connections is not None:
+            address = self.client[0] if self.client else ""
+            self._lease = self._connections.open(address, is_proxy=self._is_proxied)
+            if self._lease.is_far_beyond:
+                transport.abort()
+                return
         self._set_deadline(HEAD_S, "The head of the request took too long.")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers and let go of what the connection holds."""
         self._clear_deadline()
         self._clear_write_deadline()
+        if self._lease is not None:
+            self._lease.close()
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
@@ -145,7 +158,6 @@ class HardenedProtocol(HttpToolsProtocol):
             if self._upgrade_offered:
                 self._ignore_upgrade(rest)
             else:
-                self.scope = {"method": "GET", "headers": self.headers}  # type: ignore[typeddict-item]  # all it needs
                 self.handle_websocket_upgrade()
         except httptools.HttpParserError:
             self.logger.warning("Invalid HTTP request received.")
@@ -204,10 +216,18 @@ class HardenedProtocol(HttpToolsProtocol):
             self._raise(400, "The request must have exactly one Host header.")
         elif method == b"CONNECT":
             self._raise(501, "This gateway is no proxy.")
+        elif self._lease is not None and self._is_beyond(self._lease):
+            self._raise(503, "There are too many connections; try again in a moment.")
         elif encodings and version != "1.1":
             self._raise(400, "HTTP/1.0 has no Transfer-Encoding.")
         elif encodings and [value.lower() for value in encodings] != [b"chunked"]:
             self._raise(501, "The only Transfer-Encoding here is chunked.")
+
+    def _is_beyond(self, lease: ConnectionLease) -> bool:
+        """Whether the request is refused because there are too many connections; health is answered all the same."""
+        if self._is_proxied and self._fast_path is not None:
+            lease.move(self._fast_path.forwarded_address(self.headers))
+        return lease.is_beyond and self.url.partition(b"?")[0] not in HEALTH_PATHS
 
     def _is_head_too_large(self) -> bool:
         if self._pieces_bytes <= MAX_HEAD_BYTES:
@@ -215,6 +235,22 @@ class HardenedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
 
     # Upgrades
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to the WebSocket protocol, and its place among the connections with it."""
+        self._clear_deadline()
+        self.connections.discard(self)
+        lines = [b"GET %s HTTP/1.1\r\n" % self.url, *(b"%s: %s\r\n" % header for header in self.headers), b"\r\n"]
+        make: Any = self.ws_protocol_class
+        protocol = make(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.app_state,
+        )
+        protocol.lease, self._lease = self._lease, None
+        protocol.connection_made(self.transport)
+        protocol.data_received(b"".join(lines))
+        self.transport.set_protocol(protocol)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Parse a request whose upgrade is not taken as if it had not offered one, and then the rest of the piece."""
@@ -351,6 +387,8 @@ class HardenedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with what is queued, then with what was not parsed yet, and read on when there is nothing of either."""
         self.server_state.total_requests += 1
+        if self._is_proxied and self._lease is not None:
+            self._lease.move("")
         if self.transport.is_closing():
             self._watch_writes()
             return
@@ -431,8 +469,9 @@ class HardenedProtocol(HttpToolsProtocol):
         status, message = self._refusal
         phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
         body = orjson.dumps({"error": phrase, "message": message})
+        wait = b"retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else b""
         head = (
-            STATUS_LINE[status] + b"content-type: application/json\r\ncache-control: no-store\r\n"
+            STATUS_LINE[status] + wait + b"content-type: application/json\r\ncache-control: no-store\r\n"
             b"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
         )
         self._unparsed = b""

@@ -13,6 +13,8 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from web.connections import ConnectionLease
+
 MAX_FRAMES_PER_S = 100
 """The rate of frames that a client may keep up."""
 MAX_FRAMES_AT_ONCE = 2 * MAX_FRAMES_PER_S
@@ -36,6 +38,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._fragments = 0
         self._unsent_pong = b""
         self._write_deadline: asyncio.TimerHandle | None = None
+        self.lease: ConnectionLease | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse slice by slice, and stop when the client has sent too many frames."""
@@ -105,6 +108,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer."""
         self._clear_write_deadline()
+        if self.lease is not None:
+            self.lease.close()
         super().connection_lost(exc)
 
     def _cut_off(self, reason: str) -> None:

@@ -20,6 +20,7 @@ from web.fast_path.fast_path import FastPath
 from web.fast_path.preparation_key import PreparationKey
 from web.fast_path.prepared_request import PreparedRequest, PreparedRequests
 from web.server.protocol import HardenedProtocol
+from web.server.websocket import WebSocketProtocol
 
 DEADLINE_S = 10.0
 _TURNS = 5
@@ -117,7 +118,7 @@ async def serving(gateway: Gateway, **settings: Any) -> AsyncIterator[Served]:
     loop = asyncio.get_running_loop()
     trusted = list(given.get("trusted_proxies", ()))
     proxies: dict[str, Any] = {"proxy_headers": bool(trusted), "forwarded_allow_ips": trusted}
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", **proxies)
+    config = uvicorn.Config(app, ws=WebSocketProtocol, log_config=None, access_log=False, lifespan="off", **proxies)
     config.load()
     async with app.router.lifespan_context(app) as state:
         server = await loop.create_server(
