@@ -10,7 +10,7 @@ BIN := .venv/bin
 # The stamps are written last: an environment without .venv/.setup was interrupted and is built anew.
 SETUP := .venv/.setup
 SETUP_TEST := .venv/.setup-test
-SOURCES := $(wildcard app models rest s3 schema web tests benchmarks explorer/build.py)
+SOURCES := $(wildcard app models rest s3 schema web tests benchmarks explorer/build.py .ci/sbom.py)
 NODE_MODULES := benchmarks/peers/node_modules explorer/node_modules tests/clients/node_modules
 INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
 
@@ -86,6 +86,12 @@ bench-growth: $(SETUP_TEST) ## measure how the cost grows with a user's destinat
 .PHONY: fuzz
 fuzz: $(SETUP_TEST) ## hold compiled queries against graphql-core for minutes; ARGS='CASES SEED'
 	@exec $(BIN)/python -m tests.support.fuzz.operation_fuzz $(ARGS)
+
+.PHONY: sbom
+sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, in CycloneDX
+	@mkdir -p build
+	@$(BIN)/python .ci/sbom.py >build/moorings.cdx.json
+	@echo build/moorings.cdx.json
 
 .PHONY: lock
 lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions

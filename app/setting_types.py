@@ -106,6 +106,14 @@ def origins(text: str) -> tuple[str, ...]:
     return found
 
 
+def contacts(text: str) -> tuple[str, ...]:
+    """Addresses as `Contact` of RFC 9116 has them."""
+    found = _parts(text)
+    if not all(re.fullmatch(r"mailto:[!-~]+@[!-~]+|https://[!-~]+|tel:\+?[0-9-]+", contact) for contact in found):
+        raise ValueError("it wants mailto:security@example.com, https://… or tel:…, separated by commas")
+    return found
+
+
 def networks(text: str) -> tuple[str, ...]:
     """Networks, or single addresses."""
     found = _parts(text)

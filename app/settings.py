@@ -89,6 +89,9 @@ class Settings:
     response_cache_bytes: int = _setting(
         67_108_864, "memory of each process for cached responses; 0 is off", types.integer(0, 1_099_511_627_776)
     )
+    security_contact: tuple[str, ...] = _setting(
+        (), "where to report a weakness, mailto: or https:, shown in /.well-known/security.txt", types.contacts
+    )
     introspection: bool = _setting(True, "whether GraphQL shows its schema, true or false", types.truth)
     explorer: bool = _setting(True, "whether there are GraphiQL and the REST reference, true or false", types.truth)
     graphql_max_depth: int = _setting(15, "levels of fields in one document", types.integer(1, 100))
