@@ -74,7 +74,7 @@ async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
             # A destination whose check raises is the first one due the next time: the others must not wait for it.
             with _logged_mistakes(), suppress(DestinationNotFound):
                 viewer = on_behalf_of(user_id, Protocol.SCHEDULER)
-                await checks.recheck(id_, viewer, stale_since=stale_since)
+                await checks.recheck(id_, viewer, stale_since=stale_since, every=every)
 
     await run_concurrently(check_in_turn, SCHEDULED_AT_ONCE)
 

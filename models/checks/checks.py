@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
@@ -118,17 +118,24 @@ class Checks:
             return self._counted(await self._prober.probe(target, depth))
 
     async def recheck(
-        self, destination_id: int, viewer: Viewer, *, stale_since: datetime | None = None
+        self,
+        destination_id: int,
+        viewer: Viewer,
+        *,
+        stale_since: datetime | None = None,
+        every: timedelta | None = None,
     ) -> CheckReport | None:
-        """Check at full depth for the operator or the scheduler, with a viewer that stands for the owner.
+        """Check for the operator or the scheduler, with a viewer that stands for the owner.
 
         None when a check of it runs already, or it does not exist; with `stale_since`, also when it was checked later.
+        With `every`, the interval of the scheduler, a first failure is stored only when a second check confirms it, and
+        nothing is written where the last full check left something.
         """
         if destination_id in self._running:
             return None
         async with self._slot(None):
             lease = await leases.acquire(destination_id, stale_since=stale_since)
-            return None if lease is None else await self._run(lease, CheckDepth.FULL, viewer)
+            return None if lease is None else await self._run(lease, CheckDepth.FULL, viewer, every=every)
 
     async def aclose(self) -> None:
         """Cancel the users' checks that run; their leases are released."""
@@ -174,16 +181,22 @@ class Checks:
                 return report
         raise _no_slot()
 
-    async def _run(self, lease: leases.Lease, depth: CheckDepth, viewer: Viewer) -> CheckReport:
+    async def _run(
+        self, lease: leases.Lease, depth: CheckDepth, viewer: Viewer, *, every: timedelta | None = None
+    ) -> CheckReport:
         try:
             row = await _find(lease.destination_id)
             if row is None:
                 raise DestinationNotFound
             try:
-                report = await self._prober.probe(self._target(row), depth)
+                last = leases.stored_report(row)
+                if every is not None and last is not None and last.leaves_objects:
+                    report = (await self._prober.probe(self._target(row), CheckDepth.READ_ONLY)).continuing(last)
+                else:
+                    report = await self._prober.probe(self._target(row), depth)
             except SecretUnreadable:
                 report = _unreadable()
-            await leases.complete(lease, report, viewer)
+            report = await leases.complete(lease, report, viewer, every=every)
         except BaseException:
             await asyncio.shield(leases.release(lease))
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ LEASE_TIME = timedelta(seconds=30)
 """Longer than the longest check with the statements before and after it."""
 SPREAD = 0.1
 """Share of the interval by which a destination is due earlier or later than exactly after it."""
+SECOND_LOOK = timedelta(minutes=5)
+"""After a first failure by the clock; a quarter of the interval if that is shorter."""
 _SPREAD_SHARE = "(CAST(id AS bigint) % 65536 * 40503 % 65536)"
 """SQL: the 65536ths of the spread for one id, evenly distributed (40503 is 65536 divided by the golden ratio)."""
 _ASKED_BY_A_USER = frozenset({Protocol.GRAPHQL, Protocol.REST})
@@ -70,21 +73,33 @@ async def acquire(destination_id: int, *, stale_since: datetime | None = None) -
         raise
 
 
-async def complete(lease: Lease, report: CheckReport, viewer: Viewer) -> None:
-    """Store the report and end the lease; does nothing when the destination has changed since `acquire`.
+async def complete(lease: Lease, report: CheckReport, viewer: Viewer, *, every: timedelta | None = None) -> CheckReport:
+    """Store the report and end the lease; stores nothing when the destination has changed since `acquire`.
 
-    Records an event when a user asked for the check, or when the outcome differs from the stored one.
+    Returns the report with the time since when the destination is unreachable.
+
+    Records an event when a user asked for the check, or when the outcome differs from the stored one. With `every`, the
+    interval of the scheduler, a failure after a check that passed is not stored: the destination stays REACHABLE and is
+    due again after SECOND_LOOK, because stores and networks fail for moments.
     """
     async with in_transaction():
         row = await _leased_row(lease)
         if row is None:
-            return
-        before = stored_reachability(row)
+            return report
+        before, last = stored_reachability(row), stored_report(row)
+        if not report.reachable:
+            report = replace(report, unreachable_since=_unreachable_since(last) or report.checked_at)
+            if every is not None and last is not None and last.reachable and last.unreachable_since is None:
+                row.reachability, row.checked_at = before, _due_after(row.id, every, report.checked_at)
+                row.last_check = replace(last, unreachable_since=report.checked_at).to_json()
+                await _end(row, "last_check", "checked_at")
+                return report
         row.reachability = Reachability.REACHABLE if report.reachable else Reachability.UNREACHABLE
         row.last_check, row.checked_at = report.to_json(), report.checked_at
         await _end(row, "last_check", "checked_at")
         if viewer.protocol in _ASKED_BY_A_USER or row.reachability is not before:
             await record(viewer, EventKind.CHECKED, row, reachable=report.reachable)
+        return report
 
 
 async def release(lease: Lease) -> None:
@@ -134,13 +149,33 @@ def stale_before(every: timedelta) -> datetime:
 
 def stored_reachability(row: BackupDestination) -> Reachability:
     """The outcome of the last stored check."""
+    report = stored_report(row)
+    if report is None:
+        return Reachability.UNKNOWN
+    return Reachability.REACHABLE if report.reachable else Reachability.UNREACHABLE
+
+
+def stored_report(row: BackupDestination) -> CheckReport | None:
+    """The report of the last stored check; None where there is none, or not one that this software wrote."""
     stored: str | None = row.last_check
-    if stored is None:
-        return Reachability.UNKNOWN
     try:
-        return Reachability.REACHABLE if CheckReport.from_json(stored).reachable else Reachability.UNREACHABLE
-    except ValueError:  # not written by this software
-        return Reachability.UNKNOWN
+        return None if stored is None else CheckReport.from_json(stored)
+    except ValueError:
+        return None
+
+
+def _unreachable_since(last: CheckReport | None) -> datetime | None:
+    """When the failures began that the last report tells of."""
+    if last is None or last.unreachable_since is not None:
+        return None if last is None else last.unreachable_since
+    return None if last.reachable else last.checked_at
+
+
+def _due_after(destination_id: int, every: timedelta, now: datetime) -> datetime:
+    """The `checked_at` with which a destination is due after SECOND_LOOK; the reverse of `due`."""
+    later_s = destination_id % 65_536 * 40_503 % 65_536 * round(every.total_seconds() * 2 * SPREAD) // 65_536
+    since = now + min(SECOND_LOOK, every / 4) - every * (1 - SPREAD) - timedelta(seconds=later_s)
+    return since.replace(microsecond=0)
 
 
 def _has_expired(now: datetime) -> Q:

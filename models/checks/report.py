@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -304,7 +304,7 @@ class CheckReport:
     suggestion: CheckSuggestion | None = None
     facts: BucketFacts = BucketFacts()
     unreachable_since: datetime | None = None
-    """The end of the first of the failed checks in a row that this one continues; set when it is stored."""
+    """When the first of the failed checks in a row ended; in a passed report a failure that is not confirmed yet."""
 
     @property
     def reachable(self) -> bool:
@@ -327,6 +327,19 @@ class CheckReport:
     def step(self, name: CheckStepName) -> CheckStep:
         """The step of this name."""
         return next(step for step in self.steps if step.name is name)
+
+    def continuing(self, full: CheckReport) -> CheckReport:
+        """This report of a READ_ONLY check with what the last full check found in the later steps, as still true.
+
+        For destinations where a full check leaves something. Nothing is taken over where an earlier step failed, unless
+        it is the right to list, which the later steps do not need.
+        """
+        listing = self.step(CheckStepName.LIST)
+        if not self.reachable and listing.code is not CheckCode.ACCESS_DENIED:
+            return replace(self, facts=full.facts)
+        later = (CheckStepName.WRITE, CheckStepName.READ, CheckStepName.DELETE)
+        steps = tuple(full.step(step.name) if step.name in later else step for step in self.steps)
+        return replace(self, steps=steps, facts=full.facts)
 
     @property
     def is_full(self) -> bool:

@@ -123,7 +123,8 @@ class CheckReport:
         description="Whether the store says that it encrypts what it stores; null when it does not say."
     )
     unreachable_since: datetime | None = strawberry.field(
-        description="When the first of the failed checks in a row ended; null when this one passed."
+        description="When the first of the failed checks in a row ended; in a report that passed, a failure since then "
+        "that the next check has to confirm."
     )
 
 

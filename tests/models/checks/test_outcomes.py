@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -13,7 +14,15 @@ import pytest
 
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.checks import leases
-from models.checks.report import CheckCode, CheckDepth, CheckStepName
+from models.checks.report import (
+    BucketFacts,
+    CheckCode,
+    CheckDepth,
+    CheckOutcome,
+    CheckReport,
+    CheckStep,
+    CheckStepName,
+)
 from models.errors import DatabaseUnavailable
 from tests.support.databases.databases import MOMENT
 from tests.support.gateway.gateway import Gateway
@@ -23,6 +32,8 @@ from tests.support.stores.checking import HeldProber, Stage, found, on_stage, un
 from tests.support.stores.probing import failure, outcomes
 
 FULL = CheckDepth.FULL
+LATER = (timedelta(0), timedelta(minutes=-6))
+"""An interval that much shorter is over as much later."""
 STORED = "UPDATE backup_destinations SET {} WHERE id = {}"
 LIST = "{ backupDestinations { edges { node { label ...Checked } } } }" + CHECKED
 JUNK = [
@@ -234,3 +245,55 @@ async def test_junk_where_a_report_belongs_spoils_that_report_alone(gateway: Gat
         bad, fine = (edge["node"] for edge in answer["data"]["backupDestinations"]["edges"])
         assert bad == {"label": "Spoilt", "reachability": "REACHABLE", "lastCheck": None}
         assert fine["lastCheck"]["reachable"]
+
+
+async def test_by_the_clock_a_destination_becomes_unreachable_only_after_a_second_look(stage: Stage) -> None:
+    """And says since when; a user who asks is told at once."""
+    id_, itself = await stage.make(), on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER)
+    up, down = (stage.checks(let_through(reachable=reachable)) for reachable in (True, False))
+    every = timedelta(hours=6)
+    await up.recheck(id_, itself, every=every)
+
+    await down.recheck(id_, itself, every=every)
+    after_one = await stage.row(id_)
+    due = [[due.id for due in await leases.due(timedelta(hours=6) + later, limit=9)] for later in LATER]
+    await up.recheck(id_, itself, every=every)
+    after_a_moment = await stage.row(id_)
+    first = await down.recheck(id_, itself, every=every)
+    await down.recheck(id_, itself, every=every)
+    after_two = await stage.row(id_)
+    await down.recheck(id_, itself, every=every)
+    after_three = await stage.row(id_)
+
+    assert after_one["reachability"] == "reachable"
+    assert CheckReport.from_json(after_one["last_check"]).unreachable_since is not None
+    assert due == [[], [id_]]
+    assert CheckReport.from_json(after_a_moment["last_check"]).unreachable_since is None
+    assert (after_two["reachability"], after_three["reachability"]) == ("unreachable", "unreachable")
+    assert first is not None
+    for row in (after_two, after_three):
+        assert CheckReport.from_json(row["last_check"]).unreachable_since == first.checked_at
+    assert await stage.checked() == [("scheduler", True), ("scheduler", False)]
+
+
+async def test_by_the_clock_nothing_is_written_where_a_full_check_left_something(stage: Stage) -> None:
+    """The later steps are as the last full check found them, until an earlier one fails."""
+    id_, itself = await stage.make(), on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER)
+    prober, every = let_through(reachable=True), timedelta(hours=6)
+    full = found(FULL, reachable=True)
+    delete = CheckStep(name=CheckStepName.DELETE, outcome=CheckOutcome.FAILED, code=CheckCode.ACCESS_DENIED)
+    full = replace(full, steps=(*full.steps[:-1], delete), facts=BucketFacts(can_delete=False))
+    await stage.gateway.rows(STORED.format(f"last_check = '{full.to_json()}', reachability = 'unreachable'", id_))
+
+    for _ in range(3):
+        await stage.checks(prober).recheck(id_, itself, every=every)
+    stored = CheckReport.from_json((await stage.row(id_))["last_check"])
+    await stage.checks(prober).recheck(id_, itself)
+    failing = await stage.checks(let_through(reachable=False)).recheck(id_, itself, every=every)
+
+    assert [depth for _, depth in prober.probed] == [CheckDepth.READ_ONLY] * 3 + [FULL]
+    assert outcomes(stored) == "SSSSSPPSF"
+    assert (stored.takes_backups, stored.facts) == (True, BucketFacts(can_delete=False))
+    assert failing is not None
+    assert not failing.reachable
+    assert await stage.checked() == [("scheduler", True)]
