@@ -19,13 +19,14 @@ from tests.support.gateway.gateway import Gateway
 from tests.support.stores.checking import DEADLINE_S, HeldProber, Stage, on_stage, until
 
 FULL, READ_ONLY = CheckDepth.FULL, CheckDepth.READ_ONLY
+KEYS: Raw = {Attribute.ACCESS_KEY: "b-key", Attribute.SECRET_KEY: "b-secret"}
 CHANGES: Mapping[str, Raw] = {
-    "endpoint": {Attribute.ENDPOINT: "https://s3.example.org"},
-    "credentials": {Attribute.ACCESS_KEY: "b-key", Attribute.SECRET_KEY: "b-secret"},
+    "endpoint": {Attribute.ENDPOINT: "https://s3.example.org", **KEYS},
+    "credentials": KEYS,
     "bucket": {Attribute.BUCKET_NAME: "weekly"},
     "region": {Attribute.REGION: "eu-west-1"},
     "path style": {Attribute.PATH_STYLE_ENDPOINT: False},
-    "kind": {Attribute.KIND: DestinationKind.AMAZON_S3, Attribute.REGION: "eu-west-1"},
+    "kind": {Attribute.KIND: DestinationKind.AMAZON_S3, Attribute.REGION: "eu-west-1", **KEYS},
 }
 """Changes after which what was found is not true any more."""
 
@@ -137,7 +138,7 @@ async def test_a_check_of_what_has_changed_meanwhile_is_told_and_not_stored(stag
         assert report.reachable
         assert (seen.last_check is None) == (when == "meanwhile")
         if when == "afterwards":
-            undone = {Attribute.KIND: DestinationKind.CUSTOM_S3, Attribute.ENDPOINT: "https://s3.example.net"}
+            undone = {Attribute.KIND: DestinationKind.CUSTOM_S3, Attribute.ENDPOINT: "https://s3.example.net", **KEYS}
             await stage.service.update(stage.viewer, id_, undone)
         if when != "before":
             row = await stage.row(id_)
