@@ -8,6 +8,7 @@ Refusal
 ├── DestinationForbidden       the row is another user's
 ├── DestinationNotCheckable    there is no store behind it that could be asked
 ├── ValidationFailed           every violated rule at once
+├── EventUnknown               a position in the events that is not, or no longer, in the history
 ├── AccountRefused             an account or a token cannot be made or changed as asked
 ├── KeyRefused                 the key ring and the data do not fit
 ├── SecretUnreadable           one sealed value does not open
@@ -84,6 +85,13 @@ class DestinationNotCheckable(Refusal):
 
     def __init__(self) -> None:
         super().__init__("A local destination has no store to check")
+
+
+class EventUnknown(Refusal):
+    """The user has no event with that id: it was pruned, belongs to a lost history, or never happened."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such event, or no longer: what came after it is unknown. Read the list again.")
 
 
 class ValidationFailed(Refusal):

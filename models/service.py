@@ -17,7 +17,7 @@ from models.destinations.table import BackupDestination
 from models.destinations.validation import Raw, parse
 from models.events.event import Event
 from models.events.event_stream import EventStreams
-from models.events.history import events_of, events_slice
+from models.events.history import events_of, events_slice, require_events
 from models.pagination import Bounds, Page, Slice
 from models.reads.listing import (
     BY_ID,
@@ -108,8 +108,9 @@ class DestinationService:
         return None if row is None or row.user_id != viewer.user_id else row
 
     async def events(self, viewer: Viewer, bounds: Bounds[int]) -> Slice[Event]:
-        """A part of the viewer's events, newest first; positions are event ids."""
+        """A part of the viewer's events, newest first; positions are event ids. Raises `EventUnknown`."""
         viewer.require(Ability.VIEW)
+        await require_events(viewer.user_id, [id_ for id_ in (bounds.after, bounds.before) if id_ is not None])
         return await events_slice(viewer.user_id, bounds)
 
     async def find_events(self, viewer: Viewer, event_ids: Iterable[int]) -> dict[int, Event]:

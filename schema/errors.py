@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from graphql import GraphQLError
 
 from models.error_report import report_unexpected
-from models.errors import AbilityMissing, DatabaseUnavailable, TooManyAttempts, Unauthenticated
+from models.errors import AbilityMissing, DatabaseUnavailable, EventUnknown, TooManyAttempts, Unauthenticated
 
 logger = logging.getLogger("moorings.graphql")
 
@@ -40,10 +41,14 @@ class BadInput(Exception):
     """An argument that no schema can rule out is malformed; `str()` says how, without the value."""
 
 
+REASONS: Mapping[type[Exception], str] = {EventUnknown: "UNKNOWN_EVENT"}
+"""`extensions.reason` of the exceptions that clients have to tell from others of their code."""
+
 _CODES: dict[type[Exception], Code] = {
     Unauthenticated: Code.UNAUTHENTICATED,
     AbilityMissing: Code.FORBIDDEN,
     BadInput: Code.BAD_USER_INPUT,
+    EventUnknown: Code.BAD_USER_INPUT,
     TooManyAttempts: Code.RATE_LIMITED,
     DatabaseUnavailable: Code.SERVICE_UNAVAILABLE,
 }
@@ -61,11 +66,13 @@ def refusal(message: str, code: Code) -> dict[str, Any]:
 def error_of(exception: Exception) -> dict[str, Any]:
     """The formatted error of an exception that ended a whole request."""
     code = _CODES.get(type(exception))
-    return (
-        refusal(report_unexpected(exception, logger), Code.INTERNAL_SERVER_ERROR)
-        if code is None
-        else refusal(str(exception), code)
-    )
+    if code is None:
+        return refusal(report_unexpected(exception, logger), Code.INTERNAL_SERVER_ERROR)
+    error = refusal(str(exception), code)
+    reason = REASONS.get(type(exception))
+    if reason is not None:
+        error["extensions"]["reason"] = reason
+    return error
 
 
 def formatted(error: GraphQLError, code: Code) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The row of a person with an API token."""
+"""The row of a user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from tortoise.models import Model
 
 
 class User(Model):
-    """A user. `revision` and `destination_count` are kept by database triggers, never written from Python."""
+    """A user. `revision` and `destination_count` are kept by database triggers, never written from Python.
+
+    A revision rises and is never given twice, whatever happens to the history: a restore, a standby that lags.
+    """
 
     id = fields.IntField(primary_key=True)
     email = fields.CharField(max_length=255, unique=True)

@@ -16,7 +16,7 @@ from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthenticated
 from models.events.event import Event
-from models.events.history import events_after, newest_event_id
+from models.events.history import events_after, newest_event_id, require_events
 from models.reads.reads import Reads
 
 BATCH = 100
@@ -53,13 +53,18 @@ class EventStreams:
     async def events(self, viewer: Viewer, *, after: int | None) -> AsyncIterator[Event]:
         """The viewer's events after that id, then live ones, in commit order, without end.
 
-        Raises `AbilityMissing` at once, and that or `Unauthenticated` when the token stops allowing it.
+        Raises `AbilityMissing` and `EventUnknown` at once, and `AbilityMissing` or `Unauthenticated` when the token
+        stops allowing it.
         """
         viewer.require(Ability.VIEW)
         reader = _Reader(viewer)
         self._readers[viewer.user_id].add(reader)
         try:
-            position = await newest_event_id(viewer.user_id) if after is None else after
+            if after is None:
+                position = await newest_event_id(viewer.user_id)
+            else:
+                await require_events(viewer.user_id, [after])
+                position = after
             while True:
                 reader.news.clear()
                 batch = await events_after(viewer.user_id, position, limit=BATCH)

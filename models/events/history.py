@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from secrets import randbits
+from time import time
 from typing import Any
+
+from tortoise.backends.sqlite.client import SqliteClient
 
 from models.accounts.viewer import Viewer
 from models.clock import current_second
 from models.database.postgresql import postgresql_behind
 from models.destinations.attributes import Attribute
 from models.destinations.table import BackupDestination
+from models.errors import EventUnknown
 from models.events.event import Event, EventKind
 from models.pagination import Bounds, Slice
 
 MAX_EVENT_ID = 2**63 - 1
+CHANCE_BITS = 21
+"""The low bits of an id, which are by chance; above them are milliseconds since 1970."""
 
 
 def event_values(
@@ -41,7 +48,18 @@ async def record(
 ) -> None:
     """Store an event, after the change itself, whose trigger has locked the user's row: see `Event`."""
     values = event_values(viewer, kind, changed, reachable=reachable)
+    if isinstance(Event._meta.db, SqliteClient):
+        values["id"] = await _next_id()
     await Event.create(user_id=row.user_id, destination_id=row.id, label=row.label, **values)
+
+
+async def _next_id() -> int:
+    """The next id on the embedded database, of the clock and chance, as PostgreSQL's trigger makes it.
+
+    The transaction has the file to itself. A database restored from a backup never gives an id for the second time.
+    """
+    newest = await Event.all().order_by("-id").first()
+    return max(int(time() * 1000) << CHANCE_BITS, 0 if newest is None else newest.id) + 1 + randbits(CHANCE_BITS)
 
 
 async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:
@@ -60,6 +78,18 @@ async def events_after(user_id: int, event_id: int, *, limit: int) -> Sequence[E
     if event_id > MAX_EVENT_ID:
         return ()
     return await Event.filter(user_id=user_id, id__gt=event_id).order_by("id").limit(limit)
+
+
+async def require_events(user_id: int, event_ids: Iterable[int]) -> None:
+    """Raise `EventUnknown` unless the user has events with all of these ids; what comes after another is unknown.
+
+    Ids are never given twice, so that one of a lost history, a pruned one and one of the future are found out alike.
+    """
+    wanted = set(event_ids)
+    if not all(0 < id_ <= MAX_EVENT_ID for id_ in wanted):
+        raise EventUnknown
+    if wanted and await Event.filter(id__in=sorted(wanted), user_id=user_id).count() < len(wanted):
+        raise EventUnknown
 
 
 async def newest_event_id(user_id: int) -> int:

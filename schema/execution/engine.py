@@ -190,7 +190,10 @@ class Engine:
         return self._subscribed(user_id, result)
 
     async def _subscribed(self, user_id: int, results: Any) -> AsyncGenerator[Answer, None]:
-        """The responses of a stream, which counts as one of its user's; raises `NotExecuted` if it is one too many."""
+        """The responses of a stream, which counts as one of its user's.
+
+        Raises `NotExecuted` if it is one too many, and before an event that cannot be shown while the database is away.
+        """
         async with aclosing(_answers(results)) as answers:
             if self._subscriptions[user_id] >= self.limits.user_subscriptions:
                 message = f"At most {self.limits.user_subscriptions} subscriptions of one user may be open."
@@ -198,6 +201,9 @@ class Engine:
             self._subscriptions[user_id] += 1
             try:
                 async for answer in answers:
+                    unavailable = [error for error in answer.get("errors", ()) if _is_unavailable(error)]
+                    if unavailable:  # before the event, so that the client resumes with it: null would mean "gone"
+                        raise NotExecuted(*unavailable)
                     yield answer
             finally:
                 self._subscriptions[user_id] -= 1
@@ -293,3 +299,7 @@ async def _answers(results: Any) -> AsyncGenerator[Answer, None]:
                 yield _answer(result)
     except Exception as error:  # noqa: BLE001 - a source is a resolver too, and no other error of one reaches a caller
         raise NotExecuted(error_of(error)) from None
+
+
+def _is_unavailable(error: Mapping[str, Any]) -> bool:
+    return bool(error["extensions"]["code"] == Code.SERVICE_UNAVAILABLE)

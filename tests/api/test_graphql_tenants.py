@@ -79,7 +79,9 @@ async def test_a_strangers_cursor_is_a_place_in_ones_own_list(gateway: Gateway) 
                 assert found["totalCount"] == 1
     edge = (await data_of(owner, EVENTS))["events"]["edges"][-1]
     for window in ({"after": edge["cursor"]}, {"before": edge["cursor"]}):
-        assert CANARY not in str(await data_of(account, EVENTS, window))
+        answer = await ask(account, EVENTS, window)
+        assert CANARY not in str(answer)
+        assert answer["errors"][0]["extensions"]["reason"] == "UNKNOWN_EVENT"
 
 
 @pytest.mark.parametrize("number_of_row", [0, 1, 2])
@@ -122,11 +124,15 @@ async def test_a_destination_is_made_for_the_owner_of_the_token(gateway: Gateway
 
 
 @pytest.mark.parametrize("listen", LISTENS.values(), ids=LISTENS)
-async def test_a_stream_from_a_strangers_event_on_tells_ones_own_alone(gateway: Gateway, listen: Listen) -> None:
-    """The stranger's events before, between and after are not shown."""
+async def test_a_stream_tells_ones_own_events_alone(gateway: Gateway, listen: Listen) -> None:
+    """The stranger's events before, between and after are not shown, and are no position to begin from."""
     account, (owner, numbers) = await gateway.new_user(), await owner_of_canaries(gateway)
-    first = (await data_of(owner, EVENTS))["events"]["edges"][-1]["node"]["id"]
+    foreign = (await data_of(owner, EVENTS))["events"]["edges"][-1]["node"]["id"]
+    await account.create("local", label="first")
+    first = (await data_of(account, EVENTS))["events"]["edges"][-1]["node"]["id"]
 
+    async with listen(account, LISTEN, {"after": foreign}) as listener:
+        assert code_of(await listener.answer()) == "BAD_USER_INPUT"
     async with listen(account, LISTEN, {"after": first}) as listener:
         made = []
         for number in numbers:

@@ -197,3 +197,34 @@ async def test_after_any_mix_of_writes_the_count_is_right_and_no_change_went_uns
         assert not wrongs(before, after), (choices, manner)
         assert before == after or manner != UNDONE, choices
         before = after
+
+
+async def test_no_revision_is_given_twice_by_two_histories(database: Gateway, engine: str) -> None:
+    """Set back to an earlier state, as by a restore, a user gets another revision for another change."""
+    await seed()
+    (before, *_), revisions = (await standings()).values(), list[int]()
+    for name in ("lost", "kept"):
+        await set_back(engine, before.revision)
+        await execute(f"UPDATE users SET name = '{name}' WHERE email = 'ada@example.com'")  # noqa: S608 - our own
+        revisions.append((await User.get(email="ada@example.com")).revision)
+    await execute("DELETE FROM users")
+    await execute(insert("users", user("ada")))
+    first = (await User.get(email="ada@example.com")).revision
+
+    assert len({before.revision, *revisions, first}) == 4
+    assert min(revisions) > before.revision
+    assert min(*revisions, first) > 2**60
+
+
+async def set_back(engine: str, revision: int) -> None:
+    """Write an earlier revision past the trigger that refuses it."""
+    statement = f"UPDATE users SET revision = {revision} WHERE email = 'ada@example.com'"  # noqa: S608 - our own
+    if engine == "postgresql":
+        await execute("ALTER TABLE users DISABLE TRIGGER USER")
+        await execute(statement)
+        await execute("ALTER TABLE users ENABLE TRIGGER USER")
+        return
+    (refusing,) = await User._meta.db.execute_query_dict("SELECT sql FROM sqlite_master WHERE name = 'users_backwards'")
+    await execute("DROP TRIGGER users_backwards")
+    await execute(statement)
+    await execute(refusing["sql"])

@@ -11,7 +11,7 @@ from models.accounts.viewer import Protocol
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.validation import Raw
 from models.vault.vault import Vault
-from tests.support.api.destinations import LONG_AGO, TIMESTAMP, at
+from tests.support.api.destinations import LONG_AGO, TIMESTAMP, at, events_of
 from tests.support.databases.many_rows import plant_events
 from tests.support.databases.services import service_of, viewer_of_token
 from tests.support.gateway.gateway import Account, Gateway
@@ -206,12 +206,38 @@ async def test_a_subscription_that_cannot_begin_says_why_and_ends(gateway: Gatew
 
 
 @pytest.mark.parametrize("listen", LISTENS.values(), ids=LISTENS)
-async def test_a_position_beyond_every_event_is_one_to_wait_at(gateway: Gateway, listen: Listen) -> None:
-    """Also where no database can count to."""
-    account = await gateway.new_user()
+async def test_a_position_that_is_no_event_of_the_viewer_is_an_error_of_its_own(
+    gateway: Gateway, listen: Listen
+) -> None:
+    """One of the future, of another user, pruned, or of a history that was lost: never silence."""
+    account, other = await gateway.new_user(), await gateway.new_user()
+    await account.create("local")
+    await other.create("local")
+    (stored,) = await events_of(gateway, account.user_id)
+    (foreign,) = await events_of(gateway, other.user_id)
+    known = f"BackupDestinationEvent:{stored['id']}"
 
-    for number in (2**62, 2**63 - 1, 2**63, 9_999_999_999_999_999_999):
+    for number in (1, stored["id"] + 1, foreign["id"], 2**62, 2**63 - 1, 2**63, 9_999_999_999_999_999_999):
         async with listen(account, LISTEN, {"after": f"BackupDestinationEvent:{number}"}) as listener:
-            await account.create("local")
-            with pytest.raises(TimeoutError):
-                await listener.answer(deadline_s=0.3)
+            (error,) = (await listener.answer())["errors"]
+            assert error["extensions"] == {"code": "BAD_USER_INPUT", "reason": "UNKNOWN_EVENT"}
+            with pytest.raises(Ended):
+                await listener.answer()
+    async with listen(account, LISTEN, {"after": known}) as listener:
+        await account.create("local")
+        assert (await listener.events(1))[0]["__typename"] == "BackupDestinationCreated"
+
+
+async def test_a_cursor_of_a_list_of_events_must_be_of_the_history_too(gateway: Gateway) -> None:
+    """What was between it and the rest is unknown."""
+    account = await gateway.new_user()
+    for _ in range(3):
+        await account.create("local")
+    edges = (await data_of(account, EVENTS, {"first": 3}))["events"]["edges"]
+    await gateway.rows(f"DELETE FROM events WHERE id = {edges[1]['node']['id'].rpartition(':')[2]}")  # noqa: S608 - our own
+
+    for name in ("after", "before"):
+        answer = await ask(account, EVENTS, {name: edges[1]["cursor"]})
+        assert answer["errors"][0]["extensions"]["reason"] == "UNKNOWN_EVENT"
+    found = (await data_of(account, EVENTS, {"after": edges[0]["cursor"]}))["events"]["edges"]
+    assert [edge["node"]["id"] for edge in found] == [edges[2]["node"]["id"]]

@@ -13,13 +13,14 @@ from schema.limits import Limits
 from schema.transport import sse
 from schema.transport import websocket as door
 from schema.transport.websocket import GraphQLSocket
+from tests.support.api.destinations import events_of
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.gateway.in_process import Connection, readers_of, running
 from web.auth.authenticator import Authenticator
 from web.rate_limit.limiter import Limiter
 
 LISTEN = "subscription { backupDestinationEvents { __typename } }"
-FROM_THE_START = 'subscription { backupDestinationEvents(after: "BackupDestinationEvent:1") { __typename } }'
+FROM_THE_START = 'subscription {{ backupDestinationEvents(after: "BackupDestinationEvent:{}") {{ __typename }} }}'
 PROTOCOL = "graphql-transport-ws"
 STREAM = {"accept": "text/event-stream", "content-type": "application/json"}
 
@@ -30,10 +31,12 @@ async def account(gateway: Gateway) -> Account:
     return await gateway.new_user()
 
 
-async def something_happened(account: Account) -> None:
-    """Events behind the first of the database, whose own it may be."""
+async def something_happened(account: Account) -> str:
+    """Store two events; returns the subscription that begins after the first of them."""
     for _ in range(2):
         await account.create("local")
+    first, _ = await events_of(account.gateway, account.user_id)
+    return FROM_THE_START.format(first["id"])
 
 
 async def test_a_stream_that_is_left_ends_its_subscription(account: Account) -> None:
@@ -53,10 +56,10 @@ async def test_a_stream_that_is_left_ends_its_subscription(account: Account) -> 
 async def test_a_stream_that_is_not_read_is_cut_off(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer does not wait for it, and nothing is kept for it."""
     monkeypatch.setattr(sse, "SEND_S", 0.5)
-    await something_happened(account)
+    query = await something_happened(account)
     async with running(account.gateway) as (open_connection, streams):
         connection = open_connection("http", account.token, STREAM, method="POST", scheme="http", unread=1)
-        connection.put("http.request", body=orjson.dumps({"query": FROM_THE_START}), more_body=False)
+        connection.put("http.request", body=orjson.dumps({"query": query}), more_body=False)
         await readers_of(streams, 1)
 
         await connection.ended()
@@ -66,12 +69,12 @@ async def test_a_stream_that_is_not_read_is_cut_off(account: Account, monkeypatc
 async def test_a_socket_that_is_not_read_is_closed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its subscriptions end first; the reason follows as soon as it reads again."""
     monkeypatch.setattr(door, "SEND_S", 0.5)
-    await something_happened(account)
+    query = await something_happened(account)
     async with running(account.gateway) as (open_connection, streams):
         connection = open_connection("websocket", account.token, {}, scheme="ws", subprotocols=[PROTOCOL], unread=2)
         connection.put("websocket.connect")
         connection.put("websocket.receive", text='{"type": "connection_init"}')
-        message = {"type": "subscribe", "id": "1", "payload": {"query": FROM_THE_START}}
+        message = {"type": "subscribe", "id": "1", "payload": {"query": query}}
         connection.put("websocket.receive", text=orjson.dumps(message).decode())
         await readers_of(streams, 1)
 

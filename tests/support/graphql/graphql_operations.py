@@ -58,10 +58,15 @@ def _asks(query: str, variables: Variables) -> Ask:
     return ask
 
 
+OLDEST = "{ events(last: 1) { edges { node { id } } } }"
+
+
 def _listens(listen: Any) -> Ask:
     async def ask(client: httpx.AsyncClient, _id: int) -> str | None:
-        # The row was made just now, so there is an event behind the first of all.
-        async with listen(client, LISTEN, {"after": "BackupDestinationEvent:1"}) as listener:
+        # The row was made just now, so there is an event after the oldest; without the ability, none is needed.
+        oldest = (await post(client, OLDEST, {})).get("data")
+        after = oldest["events"]["edges"][0]["node"]["id"] if oldest else "BackupDestinationEvent:1"
+        async with listen(client, LISTEN, {"after": after}) as listener:
             return refusal_in(await listener.answer())
 
     return ask
