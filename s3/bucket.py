@@ -29,6 +29,7 @@ RETRY_AFTER_S = 0.25
 _TEMPORARY_KEY = ("ASIA", "STS.")
 """Prefixes of temporary access keys: of AWS (IAM identifiers), and of Alibaba Cloud."""
 _ACCESS_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
+_UPLOAD_ID = re.compile(rb"<(?:\w{1,16}:)?UploadId>\s*([^<\s]{1,1024})\s*</")
 _VERSION = re.compile(r"[A-Za-z0-9._-]{5,256}")
 
 
@@ -106,6 +107,22 @@ class Bucket:
             require_success(response, self._signer.region)
         return version is None
 
+    async def begin_upload(self, key: str) -> str:
+        """Begin an upload in parts; returns its id."""
+        response = await self._part_of_upload("POST", key, ("uploads", ""))
+        found = _UPLOAD_ID.search(response.body)
+        if found is None:
+            raise StepFailed(CheckCode.UNEXPECTED_ANSWER, hint=CheckHint.MULTIPART_UNKNOWN)
+        return found[1].decode()
+
+    async def upload_part(self, key: str, upload_id: str, body: bytes) -> None:
+        """Send the first part of an upload."""
+        await self._part_of_upload("PUT", key, ("partNumber", "1"), ("uploadId", upload_id), body=body)
+
+    async def abort_upload(self, key: str, upload_id: str) -> None:
+        """Abort an upload, which deletes its parts."""
+        await self._part_of_upload("DELETE", key, ("uploadId", upload_id))
+
     async def aclose(self) -> None:
         """Close the connection."""
         await self._connection.aclose()
@@ -113,6 +130,16 @@ class Bucket:
     @property
     def _has_temporary_key(self) -> bool:
         return self._signer.access_key.reveal().startswith(_TEMPORARY_KEY)
+
+    async def _part_of_upload(self, method: str, key: str, *query: tuple[str, str], body: bytes = b"") -> Response:
+        response = await self._send(method, key, query=query, body=body)
+        try:
+            require_success(response, self._signer.region)
+        except StepFailed as failure:
+            if failure.code is CheckCode.UNEXPECTED_ANSWER and failure.hint is not CheckHint.BODY_CHANGED:
+                failure.hint = CheckHint.MULTIPART_UNKNOWN
+            raise
+        return response
 
     async def _listed(self, *query: tuple[str, str]) -> Sequence[Entry]:
         return listed(await self._send("GET", query=query), self._signer.region)

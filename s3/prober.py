@@ -56,6 +56,8 @@ class _Written:
     bucket: Bucket | None = None
     key: str = ""
     version: str | None = None
+    upload_id: str | None = None
+    """Of an upload in parts, which stands for the object where it is set."""
 
 
 class S3Prober:
@@ -69,12 +71,12 @@ class S3Prober:
 
     async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
         """See `Prober`."""
-        run = _Run(self._dialer, target)
+        run = _Run(self._dialer, target, depth)
         suggestion = None
         try:
             async with asyncio.timeout(self._steps_s):
                 try:
-                    await run.all_steps(depth)
+                    await run.all_steps()
                 except StepFailed as failure:
                     suggestion = await self._suggestion(target, run.steps, failure)
         except TimeoutError:
@@ -91,7 +93,7 @@ class S3Prober:
             if candidate in tried:
                 continue
             tried.append(candidate)
-            trial = _Run(self._dialer, candidate)
+            trial = _Run(self._dialer, candidate, CheckDepth.READ_ONLY)
             try:
                 await trial.find_bucket()
             except StepFailed as next_failure:
@@ -115,7 +117,10 @@ class S3Prober:
         with suppress(StepFailed, TimeoutError):
             async with asyncio.timeout(self._cleanup_s):
                 try:
-                    await bucket.delete(written.key, written.version)
+                    if written.upload_id is not None:
+                        await bucket.abort_upload(written.key, written.upload_id)
+                    else:
+                        await bucket.delete(written.key, written.version)
                 finally:
                     await bucket.aclose()
 
@@ -123,10 +128,11 @@ class S3Prober:
 class _Run:
     """The steps of one check of one target."""
 
-    def __init__(self, dialer: Dialer, target: ProbeTarget) -> None:
+    def __init__(self, dialer: Dialer, target: ProbeTarget, depth: CheckDepth) -> None:
         self._dialer = dialer
         self._target = target
-        self.steps = Steps()
+        self._depth = depth
+        self.steps = Steps(depth)
         self.written = _Written()
         self.facts = BucketFacts()
 
@@ -135,8 +141,8 @@ class _Run:
         async with self._open_bucket() as bucket:
             await self._list(bucket)
 
-    async def all_steps(self, depth: CheckDepth) -> None:
-        """The steps of a depth; raises the first `StepFailed` from which no step could go on.
+    async def all_steps(self) -> None:
+        """The steps of the depth; raises the first `StepFailed` from which no step could go on.
 
         Keys that may not list, or not read, may write all the same: the steps after such a refusal run.
         """
@@ -147,13 +153,15 @@ class _Run:
                 entries = await self._list(bucket)
             except StepFailed as failure:
                 is_denied = failure.code is CheckCode.ACCESS_DENIED and failure.step is CheckStepName.LIST
-                if depth is CheckDepth.READ_ONLY or not is_denied:
+                if self._depth is CheckDepth.READ_ONLY or not is_denied:
                     raise
                 denied = failure
-            if depth is CheckDepth.READ_ONLY:
+            if self._depth is CheckDepth.READ_ONLY:
                 return
             try:
                 await self._write_read_delete(bucket)
+                if self._depth is CheckDepth.MULTIPART:
+                    await self._upload_in_parts(bucket)
             except StepFailed as failure:
                 raise denied or failure from None
             await self._delete_leftovers(bucket, entries)
@@ -188,6 +196,16 @@ class _Run:
             raise
         self.facts = replace(self.facts, can_delete=True, leaves_versions=not is_gone)
         self.written.bucket = None
+
+    async def _upload_in_parts(self, bucket: Bucket) -> None:
+        """Begin an upload in parts, send one part and abort, so that no object comes about."""
+        key, body = f"{PREFIX}{self._target.object_name}", token_hex(16).encode()
+        with self.steps.run(CheckStepName.MULTIPART):
+            upload_id = await bucket.begin_upload(key)
+            self.written.bucket, self.written.key, self.written.upload_id = bucket, key, upload_id
+            await bucket.upload_part(key, upload_id, body)
+            await bucket.abort_upload(key, upload_id)
+            self.written.bucket = None
 
     async def _delete_leftovers(self, bucket: Bucket, entries: Sequence[Entry]) -> None:
         """Delete what checks left that were killed, an hour ago or longer; no failure of that fails the check."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.checks.report import CheckCode, CheckHint, CheckOutcome, CheckStep, CheckStepName, all_steps
+from models.checks.report import CheckCode, CheckDepth, CheckHint, CheckOutcome, CheckStep, CheckStepName, all_steps
 
 
 class StepFailed(Exception):
@@ -40,13 +40,14 @@ class StepFailed(Exception):
 class Steps:
     """The steps of one check, run in order until one fails or all that were asked for passed."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: CheckDepth) -> None:
+        self._depth = depth
         self._results: dict[CheckStepName, CheckStep] = {}
         self._started_at = time.perf_counter()
 
     @property
     def results(self) -> tuple[CheckStep, ...]:
-        """All nine steps in order; those that did not run are SKIPPED."""
+        """The steps in order; those that did not run are SKIPPED."""
         return all_steps(self._results)
 
     @property
@@ -84,8 +85,9 @@ class Steps:
         """Record TIMEOUT for the step that was running at the deadline, unless a step had failed before."""
         if self.failed_at is not None:
             return
-        name = next(step for step in CheckStepName if step not in self._results)
-        self._record_failed(name, StepFailed(CheckCode.TIMEOUT))
+        name = next((step for step in self._depth.steps if step not in self._results), None)
+        if name is not None:
+            self._record_failed(name, StepFailed(CheckCode.TIMEOUT))
 
     def _record_passed(self, names: tuple[CheckStepName, ...]) -> None:
         for name in names:

@@ -148,7 +148,7 @@ class Checks:
         """The report of the check that runs in this process if it is as deep, or else of a new one after it."""
         while (running := self._running.get(destination_id)) is not None:
             report = await asyncio.shield(running.task)
-            if depth in (running.depth, CheckDepth.READ_ONLY):
+            if depth.last_step in running.depth.steps:
                 return report
         task = asyncio.create_task(self._leased(destination_id, depth, viewer), name="check")
         self._running[destination_id] = _Running(task=task, depth=depth)
@@ -249,7 +249,7 @@ def _stored_since(row: BackupDestination, since: datetime, depth: CheckDepth) ->
     if row.claim is not None or stored is None or row.checked_at is None or row.checked_at < since:
         return None
     report = CheckReport.from_json(stored)
-    return report if depth is CheckDepth.READ_ONLY or report.is_full else None
+    return report if report.covers(depth) else None
 
 
 def _object_name(user_id: int, attributes: Attributes) -> str:

@@ -27,6 +27,7 @@ class CheckStepName(StrEnum):
     WRITE = "WRITE"
     READ = "READ"
     DELETE = "DELETE"
+    MULTIPART = "MULTIPART"
 
 
 class CheckOutcome(StrEnum):
@@ -76,13 +77,33 @@ class CheckHint(StrEnum):
     RETENTION = "RETENTION"
     OBJECT_VANISHED = "OBJECT_VANISHED"
     BODY_CHANGED = "BODY_CHANGED"
+    MULTIPART_UNKNOWN = "MULTIPART_UNKNOWN"
 
 
 class CheckDepth(StrEnum):
-    """Which steps to run: READ_ONLY ends with LIST and writes nothing."""
+    """Which steps to run: READ_ONLY ends with LIST and writes nothing, FULL with DELETE, MULTIPART runs all."""
 
     READ_ONLY = "READ_ONLY"
     FULL = "FULL"
+    MULTIPART = "MULTIPART"
+
+    @property
+    def last_step(self) -> CheckStepName:
+        """The last step of the depth."""
+        return _LAST_STEPS[self]
+
+    @property
+    def steps(self) -> tuple[CheckStepName, ...]:
+        """The steps of the depth in order."""
+        names = tuple(CheckStepName)
+        return names[: names.index(self.last_step) + 1]
+
+
+_LAST_STEPS = {
+    CheckDepth.READ_ONLY: CheckStepName.LIST,
+    CheckDepth.FULL: CheckStepName.DELETE,
+    CheckDepth.MULTIPART: CheckStepName.MULTIPART,
+}
 
 
 class CheckField(StrEnum):
@@ -239,6 +260,10 @@ HINTS: Mapping[CheckHint, Remedy] = {
         "damaged: let the proxy pass them on unchanged, or give the store's own endpoint.",
         field=CheckField.ENDPOINT,
     ),
+    CheckHint.MULTIPART_UNKNOWN: Remedy(
+        text="The store does not take objects in parts, as most programs send backups of more than a few megabytes. "
+        "Let the backup program send each file at once, or use another store.",
+    ),
 }
 """What to do about each hint, in place of the code's remedy."""
 
@@ -297,7 +322,7 @@ class BucketFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckReport:
-    """The result of one check: when it ended, in whole seconds UTC, and all nine steps in order."""
+    """The result of one check: when it ended, in whole seconds UTC, and its steps in order (see `all_steps`)."""
 
     checked_at: datetime
     steps: tuple[CheckStep, ...]
@@ -341,11 +366,10 @@ class CheckReport:
         steps = tuple(full.step(step.name) if step.name in later else step for step in self.steps)
         return replace(self, steps=steps, facts=full.facts)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a check of full depth would have found the same: it failed, or ran WRITE."""
+    def covers(self, depth: CheckDepth) -> bool:
+        """Whether a check of this depth would have found the same: this one failed, or ran the last step of it."""
         tried = {step.name for step in self.steps if step.outcome is not CheckOutcome.SKIPPED}
-        return not self.reachable or CheckStepName.WRITE in tried
+        return not self.reachable or not tried.isdisjoint(_AT_LEAST[depth])
 
     def to_json(self) -> str:
         """Compact text for a database column; parts that say nothing are left out."""
@@ -387,12 +411,19 @@ class CheckReport:
         )
 
 
+_AT_LEAST: Mapping[CheckDepth, frozenset[CheckStepName]] = {
+    CheckDepth.READ_ONLY: frozenset(CheckStepName),
+    CheckDepth.FULL: frozenset({CheckStepName.WRITE, CheckStepName.MULTIPART}),
+    CheckDepth.MULTIPART: frozenset({CheckStepName.MULTIPART}),
+}
+"""Steps, one of which ran in every check that is at least as deep and passed."""
 _FACTS = ("can_delete", "locks_objects", "keeps_versions", "encrypts", "leaves_versions")
 
 
 def all_steps(found: Mapping[CheckStepName, CheckStep]) -> tuple[CheckStep, ...]:
-    """All nine steps in order; those without a result are SKIPPED."""
-    return tuple(found.get(name) or CheckStep(name=name, outcome=CheckOutcome.SKIPPED) for name in CheckStepName)
+    """The steps in order; those without a result are SKIPPED, and MULTIPART is left out."""
+    names = [name for name in CheckStepName if name is not CheckStepName.MULTIPART or name in found]
+    return tuple(found.get(name) or CheckStep(name=name, outcome=CheckOutcome.SKIPPED) for name in names)
 
 
 _Member = TypeVar("_Member", bound=StrEnum)

@@ -22,6 +22,7 @@ class CheckStepName(Enum):
     WRITE = enum_value("WRITE", description="The keys may write a small object.")
     READ = enum_value("READ", description="The object reads back as it was written.")
     DELETE = enum_value("DELETE", description="The keys may delete it again.")
+    MULTIPART = enum_value("MULTIPART", description="The store takes an object in parts; run at depth MULTIPART only.")
 
 
 @strawberry.enum(description="The outcome of one step.")
@@ -74,7 +75,10 @@ class CheckCode(Enum):
 @strawberry.enum(description="Which steps a check runs.")
 class CheckDepth(Enum):
     READ_ONLY = enum_value("READ_ONLY", description="Up to LIST; writes nothing.")
-    FULL = enum_value("FULL", description="All steps: writes a small object, reads it back and deletes it.")
+    FULL = enum_value("FULL", description="Up to DELETE: writes a small object, reads it back and deletes it.")
+    MULTIPART = enum_value(
+        "MULTIPART", description="All steps: begins an upload in parts, too, as large backups are sent, and aborts it."
+    )
 
 
 @strawberry.type(description="One step of a check.")
@@ -105,7 +109,9 @@ class CheckSuggestion:
 class CheckReport:
     checked_at: datetime = strawberry.field(description="When the check ended.")
     reachable: bool = strawberry.field(description="Whether every step that ran passed.")
-    steps: list[CheckStep] = strawberry.field(description="All nine steps, in order.")
+    steps: list[CheckStep] = strawberry.field(
+        description="The steps in order: nine, and MULTIPART if the check was asked for it."
+    )
     suggestion: CheckSuggestion | None = strawberry.field(
         description="Fields to change, when the bucket was found with them."
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from models.checks.report import BucketFacts, CheckCode, CheckDepth, CheckReport, CheckStepName
+from models.checks.report import BucketFacts, CheckCode, CheckDepth, CheckHint, CheckReport, CheckStepName
 from tests.support.stopwatch import Stopwatch
 from tests.support.stores.peers import MemoryStore, ReceivedRequest, answer, error, listening
 from tests.support.stores.probing import failure, outcomes, prober, target
@@ -281,3 +281,55 @@ async def test_where_versions_are_kept_the_version_is_deleted_or_else_hidden(is_
     assert store.objects == {}
     deletes = [asked.target.partition("?")[2] for asked in store.asked if asked.method == "DELETE"]
     assert deletes == ([f"versionId={VERSION}", ""] if is_locked else [f"versionId={VERSION}"])
+
+
+def uploads(asked: ReceivedRequest, begun: set[str]) -> bytes | None:
+    """What a store that takes uploads in parts responds; `begun` are those that are neither complete nor aborted."""
+    query = asked.target.partition("?")[2]
+    if query == "uploads=":
+        begun.add("an-id")
+        return answer("200 OK", b"<InitiateMultipartUploadResult><UploadId>an-id</UploadId></Result>")
+    if "uploadId=" in query and asked.method == "DELETE":
+        begun.discard("an-id")
+        return answer("204 No Content")
+    return answer("200 OK") if "uploadId=" in query else None
+
+
+@pytest.mark.parametrize("refused", ["POST", "PUT", "DELETE"])
+async def test_an_upload_in_parts_that_fails_is_aborted(refused: str) -> None:
+    begun, refusals = set[str](), [0]
+
+    async def override(asked: ReceivedRequest) -> bytes | None:
+        if asked.method == refused and "upload" in asked.target and not refusals[0]:
+            refusals[0] += 1
+            return error("405 Not Allowed", "NotImplemented")
+        return uploads(asked, begun)
+
+    store = MemoryStore(override)
+    async with listening(store.script) as peer:
+        report = await prober().probe(target(peer.url), CheckDepth.MULTIPART)
+
+    step = report.step(CheckStepName.MULTIPART)
+    assert (outcomes(report), step.code) == ("PPSPPPPPPF", CheckCode.UNEXPECTED_ANSWER)
+    assert step.hint is CheckHint.MULTIPART_UNKNOWN
+    assert (report.takes_backups, report.reachable) == (True, False)
+    assert (begun, store.objects) == (set(), {})
+
+
+async def test_a_deadline_that_ends_while_leftovers_are_deleted_fails_no_step() -> None:
+    listing = f"<ListBucketResult>{entry('.moorings-check/' + 'b' * 32, '2024-01-02T03:04:05Z')}</ListBucketResult>"
+    hanging = asyncio.Event()
+
+    async def override(asked: ReceivedRequest) -> bytes | None:
+        if "list-type" in asked.target:
+            return answer("200 OK", listing.encode())
+        if asked.method == "DELETE" and asked.path.endswith("b" * 32):
+            hanging.set()
+            await asyncio.Event().wait()
+        return None
+
+    async with listening(MemoryStore(override).script) as peer:
+        report = await prober(deadline_s=DEADLINE_S).probe(target(peer.url), CheckDepth.FULL)
+
+    assert hanging.is_set()
+    assert outcomes(report) == "PPSPPPPPP"

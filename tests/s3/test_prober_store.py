@@ -187,3 +187,13 @@ async def test_a_bucket_whose_host_does_not_resolve_is_suggested_in_path_style(
     assert failure(report) == (CheckStepName.RESOLVE, CheckCode.DNS_FAILURE)
     assert report.suggestion == CheckSuggestion(path_style_endpoint=True)
     assert moto_store.keys_in(bucket) == []
+
+
+async def test_an_upload_in_parts_is_begun_and_aborted(moto_store: MotoStore, bucket: str) -> None:
+    keys = moto_store.new_keys(*ALL, "s3:AbortMultipartUpload")
+
+    report = await prober().probe(at(moto_store, bucket, keys), CheckDepth.MULTIPART)
+
+    assert outcomes(report) == "PPSPPPPPPP"
+    assert moto_store.keys_in(bucket) == []
+    assert moto_store.uploads_in(bucket) == 0

@@ -12,6 +12,7 @@ from models.checks.report import (
     HINTS,
     REMEDIES,
     CheckCode,
+    CheckDepth,
     CheckHint,
     CheckOutcome,
     CheckReport,
@@ -57,12 +58,12 @@ def test_the_documentation_explains_every_step_and_every_code() -> None:
 def test_rungs_that_were_not_reached_are_skipped_and_keep_their_place() -> None:
     steps = report(passed(CheckStepName.RESOLVE)).steps
 
-    assert [step.name for step in steps] == list(CheckStepName)
+    assert [step.name for step in steps] == list(CheckDepth.FULL.steps)
     assert {step.outcome for step in steps[1:]} == {CheckOutcome.SKIPPED}
 
 
 def test_reachable_is_a_report_in_which_something_passed_and_nothing_failed() -> None:
-    assert report(passed(*CheckStepName)).reachable
+    assert report(passed(*CheckDepth.FULL.steps)).reachable
     assert report(passed(CheckStepName.RESOLVE, CheckStepName.CONNECT)).reachable
     assert not report({}).reachable
     assert not report(passed(CheckStepName.RESOLVE) | failed(CheckStepName.CONNECT, CheckCode.TIMEOUT)).reachable
@@ -79,7 +80,7 @@ def test_what_is_stored_is_read_again(code: CheckCode, suggestion: CheckSuggesti
 
 
 def test_what_is_stored_is_short_and_holds_no_remedy() -> None:
-    text = report(passed(*CheckStepName), SUGGESTION).to_json()
+    text = report(passed(*CheckDepth.FULL.steps), SUGGESTION).to_json()
 
     assert len(text) < 400
     assert " " not in text
@@ -92,7 +93,7 @@ def test_only_a_failed_rung_has_a_remedy() -> None:
 
 
 def test_words_of_a_newer_version_are_read_as_the_least_they_say() -> None:
-    document = json.loads(report(passed(*CheckStepName)).to_json())
+    document = json.loads(report(passed(*CheckDepth.FULL.steps)).to_json())
     document["steps"][0] = ["RESOLVE", "FAILED", "DNSSEC_BOGUS", 3, "more"]
     document["steps"][1] = ["CONNECT", "HALFWAY", None, 3]
     document["steps"].append(["RESTORE", "PASSED", None, 9])
@@ -100,7 +101,7 @@ def test_words_of_a_newer_version_are_read_as_the_least_they_say() -> None:
 
     read = CheckReport.from_json(json.dumps(document))
 
-    assert [step.name for step in read.steps] == list(CheckStepName)
+    assert [step.name for step in read.steps] == list(CheckDepth.FULL.steps)
     assert [step.code for step in read.steps[:3]] == [CheckCode.UNEXPECTED_ANSWER, CheckCode.UNEXPECTED_ANSWER, None]
     assert not read.reachable
 
@@ -109,3 +110,12 @@ def test_words_of_a_newer_version_are_read_as_the_least_they_say() -> None:
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever the JSON parser says
         CheckReport.from_json(text)
+
+
+def test_a_report_covers_the_depths_up_to_its_own_and_a_failed_one_covers_all() -> None:
+    for depth in CheckDepth:
+        read = report(passed(*depth.steps))
+        assert [other for other in CheckDepth if read.covers(other)] == list(CheckDepth)[
+            : list(CheckDepth).index(depth) + 1
+        ]
+    assert all(report(failed(CheckStepName.CONNECT, CheckCode.TIMEOUT)).covers(depth) for depth in CheckDepth)

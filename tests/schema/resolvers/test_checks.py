@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from models.checks.report import REMEDIES, CheckCode, CheckStepName
+from models.checks.report import REMEDIES, CheckCode, CheckDepth
 from models.vault.secret import Secret
 from tests.support.api.destinations import FORBIDDEN, MISSING, NOT_FOUND, TIMESTAMP, at, backdate, events_of
 from tests.support.gateway.gateway import Account, Gateway
@@ -79,7 +79,7 @@ async def views_of(account: Account, id_: dict[str, str]) -> list[Any]:
 
 def outcomes(report: dict[str, Any]) -> str:
     """One letter a rung, in order."""
-    assert [step["name"] for step in report["steps"]] == list(CheckStepName)
+    assert [step["name"] for step in report["steps"]] == list(CheckDepth.FULL.steps)
     return "".join(step["outcome"][0] for step in report["steps"])
 
 

@@ -80,6 +80,11 @@ class MotoStore:
         with self._unguarded():
             return re.findall(r"<Key>(.*?)</Key>", self._ask("GET", f"/{bucket}?versions"))
 
+    def uploads_in(self, bucket: str) -> int:
+        """How many uploads in parts have begun in a bucket, and were neither completed nor aborted."""
+        with self._unguarded():
+            return self._ask("GET", f"/{bucket}?uploads").count("<UploadId>")
+
     def keep_versions(self, bucket: str) -> None:
         """Let the bucket keep what is deleted or overwritten."""
         body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
