@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-import orjson
 from starlette.exceptions import HTTPException
 
-JSON_TYPE = "application/json"
-FORM_TYPE = "application/x-www-form-urlencoded"
-MAX_DEPTH = 32
+from web.http.json_body import JsonRefused, parse_json
+from web.http.media_type import FORM_TYPE, JSON_TYPE, parse_media_type
+
 MAX_FORM_FIELDS = 1_000
 
 
@@ -22,41 +21,24 @@ def parse_body(content_type: str, body: bytes) -> Mapping[str, object]:
         return {}
     if content_type == JSON_TYPE:
         return _json_fields(body)
-    media_type, charset = _media_type(content_type)
-    if media_type not in (JSON_TYPE, FORM_TYPE) or charset not in ("", "utf-8", "utf8"):
+    media_type = parse_media_type(content_type)
+    if media_type.name not in (JSON_TYPE, FORM_TYPE) or not media_type.is_utf8:
         raise HTTPException(415, f"The request body must be {JSON_TYPE} or {FORM_TYPE}, in UTF-8.")
-    return _json_fields(body) if media_type == JSON_TYPE else _form_fields(body)
-
-
-def _media_type(content_type: str) -> tuple[str, str]:
-    """The type and the charset of a Content-Type header, both in lower case (RFC 9110, 8.3.1)."""
-    media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))
-    values = dict(parameter.partition("=")[::2] for parameter in parameters)
-    return media_type, values.get("charset", "").strip('"')
+    return _json_fields(body) if media_type.name == JSON_TYPE else _form_fields(body)
 
 
 def _json_fields(body: bytes) -> Mapping[str, object]:
     """orjson is strict about UTF-8, surrogates and NaN, but takes duplicate keys: json's pairs find those."""
     try:
-        if _is_deeper(orjson.loads(body), MAX_DEPTH):
-            raise HTTPException(400, f"The request body is nested deeper than {MAX_DEPTH} levels.")
+        parse_json(body)
         fields = _DISTINCT.decode(body.decode())
+    except JsonRefused as error:
+        raise HTTPException(400, f"The request body {error}.") from None
     except ValueError:
         raise HTTPException(400, "The request body is not valid JSON, or repeats a key.") from None
     if not isinstance(fields, dict):
         raise HTTPException(400, "The request body must be a JSON object.")
     return fields
-
-
-def _is_deeper(value: object, levels: int) -> bool:
-    """Whether containers are nested deeper than `levels`; goes through the text's nesting level by level."""
-    level: list[object] = [value]
-    for _ in range(levels + 1):
-        containers = [v for v in level if isinstance(v, dict | list)]
-        if not containers:
-            return False
-        level = [inner for v in containers for inner in (v.values() if isinstance(v, dict) else v)]
-    return True
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ import orjson
 
 from models.accounts.abilities import Ability
 from models.pagination import DEFAULT_SIZE, MAX_SIZE
-from rest.bodies import FORM_TYPE, JSON_TYPE
 from rest.endpoints import ENDPOINTS
 from rest.openapi.error_examples import every_refusal
 from rest.openapi.json_schemas import Schema, answers, problems, reference, requests
+from web.http.media_type import FORM_TYPE, JSON_TYPE
 
 ABILITIES = {"GET": Ability.VIEW, "POST": Ability.CREATE, "PUT": Ability.UPDATE, "DELETE": Ability.DELETE}
 """What a token must allow for each method."""

@@ -19,14 +19,15 @@ from models.errors import (
     Unauthenticated,
     ValidationFailed,
 )
-from rest.bodies import JSON_TYPE, parse_body
+from rest.bodies import parse_body
 from rest.errors import refuse, refuse_http
 from rest.wire import raw_attributes
+from web.http.media_type import JSON_TYPE
 from web.problem import problem
 
 _REQUEST = Request({"type": "http"})
 _LIMIT, _WINDOW_S = 600, 60
-_LARGEST_BODY = 1_048_576
+_LARGEST_BODY = 131_072
 
 
 def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[str, Response]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-JSON_TYPE = "application/json"
-MAX_DEPTH = 32
-MAX_VALUES = 2_000
-"""Names and items in one request; coercion looks at each twice, and a list of IDs has a hundred."""
+from web.http.json_body import JsonRefused, parse_json
+from web.http.media_type import JSON_TYPE, parse_media_type
 
 
 class BadRequest(Exception):
@@ -35,11 +31,15 @@ class Params(NamedTuple):
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The body of a POST, if it says that it is JSON; nothing of a GET. Raises `BadRequest`."""
+    """The body of a POST, if it says that it is JSON; nothing of a GET. Raises `BadRequest`.
+
+    Exactly `application/json`, in any case: anything more lenient would let a form of another site in.
+    """
     if scope["method"] == "GET":
         return b""
     content_type = [value for name, value in scope["headers"] if name == b"content-type"]
-    if len(content_type) != 1 or not _is_json(content_type[0].decode("latin-1")):
+    media_type = parse_media_type(content_type[0].decode("latin-1")) if len(content_type) == 1 else None
+    if media_type is None or media_type.name != JSON_TYPE or not media_type.is_utf8:
         raise BadRequest(f"The request body must be {JSON_TYPE}, in UTF-8.", status=415)
     body, more = b"", True
     while more:
@@ -77,32 +77,11 @@ def parse_params(given: object) -> Params:
 def load_json(body: bytes | str) -> object:
     """Read JSON, strict about UTF-8, surrogates and NaN, and not nested beyond reason; raises `BadRequest`."""
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return parse_json(body)
+    except JsonRefused as error:
+        raise BadRequest(f"The request {error}.") from None
+    except ValueError:
         raise BadRequest("The request is not valid JSON.") from None
-    level = [value] if isinstance(value, dict | list) else []
-    counted = 0
-    for _ in range(MAX_DEPTH + 1):
-        if not level:
-            return value
-        counted += sum(map(len, level))
-        if counted > MAX_VALUES:
-            raise BadRequest(f"The request has more than {MAX_VALUES} values.")
-        level = [
-            inner
-            for container in level
-            for inner in (container.values() if type(container) is dict else container)
-            if type(inner) is dict or type(inner) is list
-        ]
-    raise BadRequest(f"The request is nested deeper than {MAX_DEPTH} levels.")
-
-
-@lru_cache(maxsize=64)
-def _is_json(content_type: str) -> bool:
-    """Exactly `application/json`, whatever the case: anything more lenient would let a form of another site in."""
-    media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))
-    values = dict(parameter.partition("=")[::2] for parameter in parameters)
-    return media_type == JSON_TYPE and values.get("charset", "utf-8").strip('"') in ("utf-8", "utf8")
 
 
 def _query_parameters(query: bytes) -> dict[str, object]:

@@ -55,8 +55,8 @@ NOTHING_TO_DO = {
 }
 TOO_LONG = {
     "65,537 bytes": _VIEWER + " " * (65_537 - len(_VIEWER)),
-    "40,000 letters of two bytes": "# " + "é" * 40_000 + "\n" + _VIEWER,
-    "half a megabyte": "{ " + "a " * 250_000 + "}",
+    "61,000 letters, 5,000 of them of two bytes": "# " + "é" * 5_000 + "a" * 56_000 + "\n" + _VIEWER,
+    "a hundred kilobytes": "{ " + "a " * 50_000 + "}",
 }
 NO_ID = {
     "an ID of 64,000 letters": _NODE % ('"' + "x" * _LONG + '"'),

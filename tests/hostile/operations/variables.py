@@ -85,7 +85,7 @@ FILTERS = {
 }
 INPUTS = {
     "no input": None,
-    "an input that is a string": canary("input") + "x" * 900_000,
+    "an input that is a string": canary("input") + "x" * 90_000,
     "an input of no kind": {},
     "an input of an unknown kind": {"ftp": keys("ftp")},
     "an input of two kinds": {"local": {"label": "a"}, "amazonS3": {**_AMAZON, "credentials": keys("two")}},
@@ -103,9 +103,9 @@ INPUTS = {
 }  # fmt: skip
 MISSING = {"no variable at all": None, "an unknown variable for it": {"secretKey": canary("unknown variable")}}
 TOO_LARGE: dict[str, Any] = {
-    "100,000 nodes": {"ids": ["x"] * 100_000},
-    "200,000 lists": {"ids": [[]] * 200_000},
-    "60,000 unknown variables": {f"x{number}": 1 for number in range(60_000)},
+    "20,000 nodes": {"ids": ["x"] * 20_000},
+    "30,000 lists": {"ids": [[]] * 30_000},
+    "8,000 unknown variables": {f"x{number}": 1 for number in range(8_000)},
     "lists forty deep": {"ids": deep(40)},
 }
 

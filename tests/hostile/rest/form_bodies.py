@@ -45,8 +45,8 @@ BROKEN: dict[str, bytes] = {
     "a bare label beside a label": b"label&label=a&type=local",
     "an unknown field twice": b"x=1&x=2&label=a&type=local",
     "1,001 fields": b"label=a&type=local" + b"".join(b"&x%d=1" % number for number in range(999)),
-    "100,000 fields": b"label=a&type=local" + b"".join(b"&x%d=" % number for number in range(100_000)),
-    "100,000 fields of one letter": b"label=a&type=local" + b"&a" * 100_000,
+    "10,000 fields": b"label=a&type=local" + b"".join(b"&x%d=" % number for number in range(10_000)),
+    "50,000 fields of one letter": b"label=a&type=local" + b"&a" * 50_000,
 }
 
 NAMES: tuple[Case, ...] = (

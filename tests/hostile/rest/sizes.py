@@ -1,4 +1,4 @@
-"""Bodies over a mebibyte, honest and lying about it, and big ones that are just small enough."""
+"""Bodies over 128 KiB, honest and lying about it, and big ones that are just small enough."""
 
 from .case import Case
 from .drafts import (
@@ -29,6 +29,7 @@ from .expectations import (
     violating,
 )
 
+LIMIT = 131_072
 MEBIBYTE = 1_048_576
 CHUNKED = (*JSON, ("Transfer-Encoding", "chunked"))
 
@@ -50,13 +51,13 @@ def lying(name: str, length: str, body: bytes, expectation: Expectation) -> Case
 
 
 OVER: tuple[Case, ...] = (
-    sending("size: one byte too many", padded(MEBIBYTE + 1), TOO_LARGE),
-    sending("size: one byte too many in a change", padded(MEBIBYTE + 1), TOO_LARGE, UPDATE),
+    sending("size: one byte too many", padded(LIMIT + 1), TOO_LARGE),
+    sending("size: one byte too many in a change", padded(LIMIT + 1), TOO_LARGE, UPDATE),
     sending("size: ten megabytes of one label", {"label": "a" * 10_000_000, "type": "local"}, TOO_LARGE),
     sending("size: two megabytes that are not JSON", b"{" * (2 * MEBIBYTE), TOO_LARGE),
     sending("size: two megabytes of opening brackets in a change", b"[" * (2 * MEBIBYTE), TOO_LARGE, UPDATE),
     sending("size: two megabytes of secret", draft("s3", "size two megabytes", x="a" * 2 * MEBIBYTE), TOO_LARGE),
-    form("size: a form one byte too big", b"type=local&label=" + b"a" * (MEBIBYTE - 16), TOO_LARGE),
+    form("size: a form one byte too big", b"type=local&label=" + b"a" * (LIMIT - 16), TOO_LARGE),
     form("size: a form of ampersands", b"&" * (2 * MEBIBYTE), TOO_LARGE),
     sending(
         "size: two megabytes of text",
@@ -67,8 +68,8 @@ OVER: tuple[Case, ...] = (
     ),
     sending("size: two megabytes for nobody's row", padded(2 * MEBIBYTE), either(404, 413), UPDATE_MISSING),
     sending("size: two megabytes for a stranger's row", padded(2 * MEBIBYTE), either(403, 413), UPDATE_FOREIGN),
-    sending("size: in one chunk", chunked(padded(MEBIBYTE + 1), 2 * MEBIBYTE), TOO_LARGE, CREATE, CHUNKED),
-    sending("size: in many chunks", chunked(padded(MEBIBYTE + 1), 4_096), TOO_LARGE, CREATE, CHUNKED),
+    sending("size: in one chunk", chunked(padded(LIMIT + 1), 2 * MEBIBYTE), TOO_LARGE, CREATE, CHUNKED),
+    sending("size: in many chunks", chunked(padded(LIMIT + 1), 4_096), TOO_LARGE, CREATE, CHUNKED),
     sending("size: in many chunks of a change", chunked(padded(2 * MEBIBYTE), 65_536), TOO_LARGE, UPDATE, CHUNKED),
     sending(
         "size: a form in chunks", chunked(b"x=" + b"a" * MEBIBYTE, 65_536), TOO_LARGE, CREATE, (*FORM, CHUNKED[-1])
@@ -114,18 +115,20 @@ CHUNKS: tuple[Case, ...] = (
 )
 
 JUST_FINE: tuple[Case, ...] = (
-    sending("size: exactly a mebibyte", padded(MEBIBYTE), CREATED),
-    sending("size: a huge unknown field", {**draft("local", ""), "x": "a" * 900_000}, CREATED),
-    sending("size: a huge list in an unknown field", LOCAL[:-1] + b',"x":[' + b"1," * 200_000 + b"1]}", CREATED),
-    sending("size: 50,000 unknown fields", {**draft("local", ""), **{f"x{n}": n for n in range(50_000)}}, CREATED),
+    sending("size: exactly 128 KiB", padded(LIMIT), CREATED),
+    sending("size: a huge unknown field", {**draft("local", ""), "x": "a" * 60_000}, CREATED),
+    sending("size: a long list in an unknown field", LOCAL[:-1] + b',"x":[' + b"1," * 1_900 + b"1]}", CREATED),
+    sending("size: 1,900 unknown fields", {**draft("local", ""), **{f"x{n}": n for n in range(1_900)}}, CREATED),
+    sending("size: too long a list", LOCAL[:-1] + b',"x":[' + b"1," * 2_000 + b"1]}", BAD_REQUEST),
+    sending("size: too many fields", {**draft("local", ""), **{f"x{n}": n for n in range(2_000)}}, BAD_REQUEST),
     sending(
-        "size: a label of 900,000 characters",
-        {"type": "local", "label": "a" * 900_000},
+        "size: a label of 60,000 characters",
+        {"type": "local", "label": "a" * 60_000},
         violating({"label": too_long("label")}),
     ),
     sending(
-        "size: a secret key of 900,000 characters",
-        {"s3_secret_key": "a" * 900_000},
+        "size: a secret key of 60,000 characters",
+        {"s3_secret_key": "a" * 60_000},
         violating({"s3_secret_key": too_long("s3_secret_key")}),
         UPDATE_LOCAL,
     ),
