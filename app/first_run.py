@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shlex
+from pathlib import Path
 
 from app.database import migrate, open_database
 from app.secret_keys import open_vault
@@ -30,11 +32,11 @@ async def prepare(settings: Settings) -> str | None:
             logger.info("There is no user yet: `moorings user create`, then `moorings token create`, make one.")
             return None
         user = await create_user(email=FIRST_EMAIL, name="Admin")
-        return await issue_token(user, name="first start")
+        return await issue_token(user, name="first start", expires_in=settings.longest_token_lifetime)
 
 
 def welcome(url: str, token: str) -> str:
-    """What a person sees once, at the first start."""
+    """What a person sees once on a terminal, at the first start."""
     return f"""
   Welcome to Moorings. This database was empty, so there is a user now, {FIRST_EMAIL}, with this token.
   It is shown this once:
@@ -44,4 +46,16 @@ def welcome(url: str, token: str) -> str:
   Open {url} in a browser, or try it here:
 
     curl -H 'Authorization: Bearer {token}' {url}/api/backup-destinations
+"""
+
+
+def welcome_without_token(url: str, path: Path) -> str:
+    """What a log has of the first start; `path` is the file of the token."""
+    return f"""
+  Welcome to Moorings. This database was empty, so there is a user now, {FIRST_EMAIL}.
+  Its token is in {path}, for the owner of the file alone, and not in this log.
+
+  Open {url} in a browser, or try it here:
+
+    curl -H "Authorization: Bearer $(cat {shlex.quote(str(path))})" {url}/api/backup-destinations
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.database import parse_address
+from models.accounts.abilities import Ability
 from models.accounts.accounts import parse_duration
 from models.errors import AccountRefused
 from s3.address_policy import parse_allow_rules
@@ -103,6 +104,14 @@ def origins(text: str) -> tuple[str, ...]:
     found = _parts(text)
     if not all(re.fullmatch(r"https?://[^/?#@\s*]+", origin) for origin in found):
         raise ValueError("it wants origins such as https://app.example.com, separated by commas, never *")
+    return found
+
+
+def abilities(text: str) -> tuple[str, ...]:
+    """At least one ability of a token."""
+    found = _parts(text)
+    if not found or not set(found) <= set(Ability):
+        raise ValueError(f"it wants some of {', '.join(Ability)}, separated by commas")
     return found
 
 

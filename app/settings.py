@@ -89,6 +89,12 @@ class Settings:
     response_cache_bytes: int = _setting(
         67_108_864, "memory of each process for cached responses; 0 is off", types.integer(0, 1_099_511_627_776)
     )
+    token_max_lifetime: str = _setting(
+        "off", "how long a new token is valid at most, and without --expires-in, such as 90d, or off", types.interval
+    )
+    token_default_abilities: tuple[str, ...] = _setting(
+        ("*",), "what a new token allows without --ability, separated by commas", types.abilities
+    )
     security_contact: tuple[str, ...] = _setting(
         (), "where to report a weakness, mailto: or https:, shown in /.well-known/security.txt", types.contacts
     )
@@ -124,6 +130,12 @@ class Settings:
     def check_every(self) -> timedelta | None:
         """How often each destination is checked; None: only on request."""
         return None if self.check_interval == "off" else parse_duration(self.check_interval)
+
+    @property
+    def longest_token_lifetime(self) -> timedelta | None:
+        """How long a new token is valid at most; None: without end."""
+        longest = self.token_max_lifetime
+        return None if longest == "off" else parse_duration(longest)
 
     @property
     def graphql_limits(self) -> Limits:

@@ -1,14 +1,16 @@
-"""`moorings token create`, `list` and `revoke`."""
+"""`moorings token create`, `rotate`, `list` and `revoke`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 
 from app.cli.session import with_database
+from app.cli.token_output import may_print, token_file
 from app.cli.users import of_a_user
 from app.settings import Settings
 from models.accounts import accounts
@@ -18,20 +20,67 @@ from models.accounts.token_row import token_state
 commands = click.Group("token", help="API tokens.")
 
 
+_print_token = click.option(
+    "--print-token", is_flag=True, help="Print the token also where stdout is no terminal, such as in a pipe."
+)
+
+
 @commands.command("create")
 @of_a_user
 @click.option("--name", default="command line", show_default=True, help="What the token is for.")
-@click.option("--ability", multiple=True, help="What it allows; repeat for several; none is all.")
+@click.option(
+    "--ability", multiple=True, help="What it allows; repeat for several; none is the default of the settings."
+)
 @click.option("--expires-in", help="When it ends, such as 90d, 12h or 30m.")
-def create(email: str, name: str, ability: tuple[str, ...], expires_in: str | None) -> None:
-    """Make a token and print it. It cannot be shown again."""
+@_print_token
+def create(email: str, name: str, ability: tuple[str, ...], expires_in: str | None, *, print_token: bool) -> None:
+    """Make a token and print it. It cannot be shown again.
 
-    async def act(_settings: Settings) -> str:
-        duration = None if expires_in is None else accounts.parse_duration(expires_in)
+    Where stdout is no terminal it goes to a file instead, which its owner alone can read.
+    """
+
+    async def act(settings: Settings) -> str:
+        wanted = None if expires_in is None else accounts.parse_duration(expires_in)
         user = await accounts.find_user(email)
-        return await accounts.issue_token(user, name=name, abilities=ability, expires_in=duration)
+        return await accounts.issue_token(
+            user,
+            name=name,
+            abilities=ability or settings.token_default_abilities,
+            expires_in=accounts.lifetime(wanted, settings.longest_token_lifetime),
+        )
 
-    print(with_database(act))
+    _hand_over(act, print_token=print_token)
+
+
+@commands.command("rotate")
+@click.argument("token_id", metavar="ID", type=int)
+@click.option("--overlap", default="1h", show_default=True, help="How long the old one still works, or 0.")
+@_print_token
+def rotate(token_id: int, overlap: str, *, print_token: bool) -> None:
+    """Make a token like the one with this ID, and let that one end.
+
+    The new one has its name, its abilities and as long a life as it was given.
+    """
+
+    async def act(settings: Settings) -> str:
+        still = timedelta() if overlap == "0" else accounts.parse_duration(overlap)
+        return await accounts.rotate_token(token_id, overlap=still, longest=settings.longest_token_lifetime)
+
+    _hand_over(act, print_token=print_token)
+
+
+def _hand_over(act: Callable[[Settings], Awaitable[str]], *, print_token: bool) -> None:
+    """Make a token, and print it or write it to a file."""
+    if may_print(asked=print_token):
+        print(with_database(act))
+        return
+    with token_file(Path("moorings.token").absolute()) as file:
+        token = with_database(act)
+        path = file.write(token, f"moorings-{token.partition('|')[0]}.token")
+    print(
+        f"moorings: stdout is no terminal, so the token is in {path}, for its owner alone; --print-token prints it.",
+        file=sys.stderr,
+    )
 
 
 @commands.command("list")

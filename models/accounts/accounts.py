@@ -67,6 +67,46 @@ async def issue_token(
     return f"{token.id}|{secret}"
 
 
+def lifetime(wanted: timedelta | None, longest: timedelta | None) -> timedelta | None:
+    """How long a new token is valid: as wanted, or as long as is allowed; None is without end.
+
+    Raises `AccountRefused` for more than is allowed.
+    """
+    if longest is None or wanted is None:
+        return longest if wanted is None else wanted
+    if wanted > longest:
+        raise AccountRefused(f"A token may be valid for at most {longest} here (MOORINGS_TOKEN_MAX_LIFETIME).")
+    return wanted
+
+
+async def rotate_token(token_id: int, *, overlap: timedelta, longest: timedelta | None = None) -> str:
+    """Store a token like a valid one, with a new secret, and let the old one end after `overlap`.
+
+    The new one has as long a life as the old one was given, or `longest` if that is less. Returns its text. Raises
+    `AccountRefused` when there is no valid token with that id.
+    """
+    async with in_transaction():
+        old = await Token.filter(id=token_id).select_for_update().first() if 0 < token_id < 2**31 else None
+        now = current_second()
+        if old is None or old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+            raise AccountRefused(f"There is no valid token with the id {token_id}.")
+        life = None if old.expires_at is None else old.expires_at - old.created_at
+        life = min((each for each in (life, longest) if each is not None), default=None)
+        secret = new_secret()
+        new = await Token.create(
+            user_id=old.user_id,
+            name=old.name,
+            digest=digest_of(secret),
+            abilities=old.abilities,
+            created_at=now,
+            expires_at=None if life is None else now + life,
+        )
+        end = now + overlap
+        old.expires_at = end if old.expires_at is None else min(end, old.expires_at)
+        await old.save(update_fields=["expires_at"])
+    return f"{new.id}|{secret}"
+
+
 async def tokens_of(user: User) -> Sequence[Token]:
     """The user's tokens, the revoked and expired ones too, oldest first."""
     return await Token.filter(user_id=user.id).order_by("id")

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.gateway.gateway import MOORINGS, Gateway, environment
+from tests.support.gateway.gateway import MOORINGS, STOP_DEADLINE_S, Gateway, environment
 from tests.support.ports import free_port
 
 STOPS_WITHIN_S = 5.0
@@ -54,14 +54,41 @@ def test_the_first_start_makes_a_user_and_shows_a_request_that_works_when_pasted
     pasted = subprocess.run(["sh", "-c", f"{curl_of(shown)} --silent"], check=True, capture_output=True, text=True)
 
     assert json.loads(pasted.stdout)["data"] == []
-    (token,) = set(re.findall(r"\d+\|mrg_\w+", shown))
-    assert len(re.findall(re.escape(token), shown)) == 2, "once alone, once in the request"
+    assert "mrg_" not in shown, "a log is kept, and read by others"
+    assert re.fullmatch(r"\d+\|mrg_\w+\n", (fresh.directory / "moorings.token").read_text())
     assert "admin@localhost" in shown
     assert fresh.url in shown
 
     made = {path.name: path.stat().st_mode & 0o777 for path in fresh.directory.iterdir() if path != fresh.log_path}
-    assert made.keys() >= {"moorings.db", "moorings.key"}
+    assert made.keys() >= {"moorings.db", "moorings.key", "moorings.token"}
     assert set(made.values()) == {0o600}, "what it made is for its owner alone"
+
+
+@pytest.mark.parametrize("options", [(), ("--print-token",)])
+def test_the_first_start_shows_its_token_on_a_terminal_or_when_asked(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Once alone, once in the request; then no file has it."""
+    shown = b""
+    terminal, inside = os.openpty() if not options else os.pipe()
+    process = subprocess.Popen(
+        [MOORINGS, "serve", "--port", str(free_port()), *options],
+        env=environment(),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=inside,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(inside)
+    try:
+        while b"curl" not in shown:
+            shown += os.read(terminal, 4096)
+    finally:
+        process.terminate()
+        process.wait(STOP_DEADLINE_S)
+        os.close(terminal)
+
+    (token,) = set(re.findall(rb"\d+\|mrg_\w+", shown))
+    assert len(re.findall(re.escape(token), shown)) == 2
+    assert not (tmp_path / "moorings.token").exists()
 
 
 def test_a_second_start_shows_no_token(fresh: Gateway) -> None:

@@ -32,6 +32,8 @@ WRONG = [
     ("CORS_ORIGINS", "*", "https://app.example.com"),
     ("CORS_ORIGINS", "https://hunter22/path", "https://app.example.com"),
     ("TRUSTED_PROXIES", "hunter22", "10.0.0.0/8"),
+    ("TOKEN_MAX_LIFETIME", "hunter22", "90s"),
+    ("TOKEN_DEFAULT_ABILITIES", "hunter22", "view-backup-destinations"),
     ("SECURITY_CONTACT", "hunter22@example.com", "mailto:"),
     ("SECURITY_CONTACT", "mailto:a@example.com,mailto:hunter22@x\nContact: y", "mailto:"),
     ("HSTS_SECONDS", "hunter22", "integer"),

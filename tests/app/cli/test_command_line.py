@@ -54,6 +54,7 @@ MISTAKEN = [
     ("user create --email nobody --name A", "'nobody' is not an email address."),
     ("user create --email a@example.com --name=", "The name must be printable text of 1 to 255 characters."),
     ("token create --email {taken} --ability fly", "There is no ability fly; there are view-backup-destinations, "),
+    ("token rotate 2000000000", "There is no valid token with the id 2000000000."),
     ("token create --email {taken} --expires-in 3x", "'3x' is not a duration; write 90d, 12h, 30m or 45s."),
     ("check --stale 3x", "'3x' is not a duration; write 90d, 12h, 30m or 45s."),
     ("token create --email {taken} --expires-in 99999d", "'99999d' is not a duration; write 90d, 12h, 30m or 45s."),
@@ -85,7 +86,15 @@ def test_every_command_has_help_that_names_what_it_takes(command: str, elsewhere
 
 def test_the_program_has_the_commands_that_are_documented() -> None:
     documented = {"serve", "migrate", "schema", "check", "user create", "user disable", "user enable"}
-    documented |= {"token create", "token list", "token revoke", "keys generate", "keys status", "keys rotate"}
+    documented |= {
+        "token create",
+        "token rotate",
+        "token list",
+        "token revoke",
+        "keys generate",
+        "keys status",
+        "keys rotate",
+    }
 
     assert documented <= COMMANDS.keys()
 
@@ -132,7 +141,9 @@ async def test_a_user_and_a_token_made_beside_a_running_gateway_work_at_once(gat
     (row,) = await gateway.rows(f"SELECT id, name FROM users WHERE email = '{email.lower()}'")  # noqa: S608 - our own
     assert (created.stdout, row["name"]) == (f"{row['id']}\n", "Zoë")
 
-    issued = gateway.command("token", "create", "--email", email, "--ability", "view-backup-destinations")
+    issued = gateway.command(
+        "token", "create", "--email", email, "--ability", "view-backup-destinations", "--print-token"
+    )
     assert (issued.returncode, issued.stderr) == (0, "")
     assert re.fullmatch(r"[1-9][0-9]*\|mrg_[0-9A-Za-z]{46}\n", issued.stdout)
 

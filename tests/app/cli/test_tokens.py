@@ -1,0 +1,171 @@
+"""Tokens in operation: where a new one goes, how one is rotated, and what the settings allow."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.databases.databases import ENGINES, migrated
+from tests.support.databases.postgres import PostgresServer
+from tests.support.gateway.gateway import MOORINGS, STOP_DEADLINE_S, Gateway, environment
+
+EMAIL = "ada@example.com"
+TOKEN = re.compile(r"([1-9][0-9]*)\|mrg_[0-9A-Za-z]{46}")
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
+    """A database of each engine with a user, which no gateway serves."""
+    with migrated(request.param, postgres) as gateway:
+        assert gateway.command("user", "create", "--email", EMAIL, "--name", "Ada").returncode == 0
+        yield gateway
+
+
+def made(database: Gateway, *arguments: str, **settings: str) -> str:
+    """The token that a command prints when it is asked to."""
+    done = database.command("token", *arguments, "--print-token", **settings)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert TOKEN.fullmatch(done.stdout.strip())
+    return done.stdout.strip()
+
+
+async def row_of(database: Gateway, token: str) -> dict[str, Any]:
+    """What is stored of a token; its times without a zone."""
+    (row,) = await database.rows(f"SELECT * FROM tokens WHERE id = {int(token.partition('|')[0])}")  # noqa: S608 - an integer
+    return row | {name: _time(row[name]) for name in ("created_at", "expires_at")}
+
+
+def _time(value: Any) -> datetime | None:
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return None if time is None else time.replace(tzinfo=None)
+
+
+def test_without_a_terminal_a_token_goes_to_a_file_for_its_owner_alone(database: Gateway) -> None:
+    done = database.command("token", "create", "--email", EMAIL)
+
+    (path,) = re.findall(r"the token is in (\S+), for its owner alone", done.stderr)
+    written, mode = Path(path).read_text(), stat.S_IMODE(Path(path).stat().st_mode)
+    match = TOKEN.fullmatch(written.removesuffix("\n"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert match is not None
+    assert path == str(database.directory.resolve() / f"moorings-{match[1]}.token")
+    assert mode == 0o600
+    assert "mrg_" not in done.stderr
+
+
+def test_on_a_terminal_a_token_is_printed_and_not_written(database: Gateway) -> None:
+    before = sorted(database.directory.iterdir())
+    terminal, inside = os.openpty()
+    process = subprocess.Popen(
+        [MOORINGS, "token", "create", "--email", EMAIL],
+        env=environment(**database.settings),
+        cwd=database.directory,
+        stdout=inside,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(inside)
+    shown = b""
+    while b"\n" not in shown:
+        shown += os.read(terminal, 4096)
+    assert process.wait(STOP_DEADLINE_S) == 0
+    os.close(terminal)
+
+    assert TOKEN.fullmatch(shown.decode().strip())
+    assert [path for path in sorted(database.directory.iterdir()) if path not in before] == []
+
+
+async def test_a_refused_token_leaves_no_file(database: Gateway) -> None:
+    before = sorted(database.directory.iterdir())
+
+    assert database.command("token", "create", "--email", "nobody@example.com").returncode == 1
+
+    assert sorted(database.directory.iterdir()) == before
+
+
+async def test_a_token_that_cannot_be_kept_is_not_made(database: Gateway) -> None:
+    count = "SELECT count(*) AS n FROM tokens"
+    before = await database.rows(count)
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [MOORINGS, "token", "create", "--email", EMAIL],
+        env=environment(**database.settings),
+        cwd="/proc",  # where nobody, root included, can make a file
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("moorings: ")
+    assert "--print-token" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert await database.rows(count) == before
+
+
+async def test_a_rotated_token_is_like_the_old_one_which_ends_after_the_overlap(database: Gateway) -> None:
+    ability = "view-backup-destinations"
+    old = made(database, "create", "--email", EMAIL, "--name", "laptop", "--ability", ability, "--expires-in", "90d")
+    new = made(database, "rotate", old.partition("|")[0], "--overlap", "12h")
+    before, after = await row_of(database, old), await row_of(database, new)
+
+    assert old.partition("|")[2] != new.partition("|")[2]
+    assert [after[name] for name in ("user_id", "name", "abilities")] == [before["user_id"], "laptop", ability]
+    assert after["expires_at"] - after["created_at"] == timedelta(days=90)
+    assert before["expires_at"] - after["created_at"] == timedelta(hours=12)
+    assert after["revoked_at"] is None
+
+
+async def test_a_token_without_end_is_rotated_to_one_without_end(database: Gateway) -> None:
+    """And a token that ends before the overlap does keeps its end."""
+    endless = made(database, "create", "--email", EMAIL)
+    brief = made(database, "create", "--email", EMAIL, "--expires-in", "60s")
+    end = (await row_of(database, brief))["expires_at"]
+
+    assert (await row_of(database, made(database, "rotate", endless.partition("|")[0])))["expires_at"] is None
+    made(database, "rotate", brief.partition("|")[0])
+    assert (await row_of(database, brief))["expires_at"] == end
+
+
+def test_a_token_that_ended_cannot_be_rotated(database: Gateway) -> None:
+    """Revoked, or rotated without an overlap."""
+    revoked, rotated = made(database, "create", "--email", EMAIL), made(database, "create", "--email", EMAIL)
+    assert database.command("token", "revoke", revoked.partition("|")[0]).returncode == 0
+    made(database, "rotate", rotated.partition("|")[0], "--overlap", "0")
+
+    for token in (revoked, rotated):
+        refused = database.command("token", "rotate", token.partition("|")[0])
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == f"moorings: There is no valid token with the id {token.partition('|')[0]}.\n"
+
+
+async def test_the_longest_life_is_that_of_a_token_without_one_and_more_is_refused(database: Gateway) -> None:
+    plain = await row_of(database, made(database, "create", "--email", EMAIL, token_max_lifetime="30d"))
+    short = await row_of(
+        database, made(database, "create", "--email", EMAIL, "--expires-in", "1d", token_max_lifetime="30d")
+    )
+    endless = made(database, "create", "--email", EMAIL)
+    new = await row_of(database, made(database, "rotate", endless.partition("|")[0], token_max_lifetime="30d"))
+    refused = database.command("token", "create", "--email", EMAIL, "--expires-in", "31d", token_max_lifetime="30d")
+
+    lives = [(row["expires_at"] - row["created_at"]).days for row in (plain, short, new)]
+    assert lives == [30, 1, 30]
+    assert refused.returncode == 1
+    assert "MOORINGS_TOKEN_MAX_LIFETIME" in refused.stderr
+
+
+async def test_the_default_abilities_are_those_of_a_token_without_any(database: Gateway) -> None:
+    settings = {"token_default_abilities": "view-backup-destinations,create-backup-destinations"}
+    plain = await row_of(database, made(database, "create", "--email", EMAIL, **settings))
+    named = await row_of(database, made(database, "create", "--email", EMAIL, "--ability", "*", **settings))
+
+    assert plain["abilities"] == "create-backup-destinations view-backup-destinations"
+    assert named["abilities"] == "*"
