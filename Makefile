@@ -87,6 +87,12 @@ bench-growth: $(SETUP_TEST) ## measure how the cost grows with a user's destinat
 fuzz: $(SETUP_TEST) ## hold compiled queries against graphql-core for minutes; ARGS='CASES SEED'
 	@exec $(BIN)/python -m tests.support.fuzz.operation_fuzz $(ARGS)
 
+.PHONY: stores
+stores: $(SETUP_TEST) ## check against real stores: Debian's radosgw, which it installs as root where it is missing, and moto
+	@command -v radosgw >/dev/null && command -v ceph-osd >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends radosgw ceph-mon ceph-osd ceph-common; }
+	@$(BIN)/python -m pytest -n 2 tests/s3/test_prober_ceph.py tests/s3/test_prober_store.py $(ARGS)
+
 .PHONY: sbom
 sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, in CycloneDX
 	@mkdir -p build

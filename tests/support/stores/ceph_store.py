@@ -1,0 +1,151 @@
+"""A real Ceph for tests: a monitor, one OSD in memory and a RADOS gateway, from Debian's `radosgw` and `ceph-osd`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from botocore.session import get_session
+
+from models.vault.secret import Secret
+from tests.support.ports import free_port
+from tests.support.stores.moto_store import Keys
+
+PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "monmaptool")
+START_DEADLINE_S = 120
+STOP_DEADLINE_S = 30
+_CONFIGURATION = """
+[global]
+fsid = {fsid}
+mon host = v1:127.0.0.1:{mon_port}
+auth cluster required = none
+auth service required = none
+auth client required = none
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 1
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+mon allow pool size one = true
+mon data avail crit = 1
+mon data = {directory}/mon
+osd data = {directory}/osd
+osd objectstore = memstore
+memstore device bytes = 268435456
+run dir = {directory}
+admin socket =
+log file = {directory}/$name.log
+public addr = 127.0.0.1
+ms bind msgr2 = false
+rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw dns name = store.test
+rgw user quota bucket sync interval = 0
+rgw bucket quota ttl = 0
+"""
+
+
+def is_installed() -> bool:
+    """Whether all programs are on the PATH."""
+    return all(shutil.which(program) is not None for program in PROGRAMS)
+
+
+class CephStore:
+    """`radosgw` on a free port of 127.0.0.1, with all that it needs; everything is gone when it stops."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self._directory = directory
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def url(self) -> str:
+        """Its endpoint, in path style."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> CephStore:
+        """Start the three daemons, one after the other, and wait until the gateway responds."""
+        fsid, mon_port = str(uuid4()), free_port()
+        values = {"fsid": fsid, "mon_port": mon_port, "directory": self._directory, "port": self.port}
+        (self._directory / "ceph.conf").write_text(_CONFIGURATION.format(**values))
+        (self._directory / "mon").mkdir()
+        (self._directory / "osd").mkdir()
+        monmap = str(self._directory / "monmap")
+        self._run("monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v1:127.0.0.1:{mon_port}]", monmap)
+        self._run("ceph-mon", "-i", "a", "--mkfs", "--monmap", monmap)
+        self._serve("ceph-mon", "-i", "a")
+        self._run("ceph-osd", "-i", "0", "--mkfs")
+        self._run("ceph", "osd", "new", (self._directory / "osd/fsid").read_text().strip(), "0")
+        self._serve("ceph-osd", "-i", "0")
+        _until(lambda: json.loads(self._run("ceph", "osd", "stat", "--format=json"))["num_up_osds"] == 1)
+        self._serve("radosgw", "-n", "client.rgw")
+        _until(self._responds)
+        return self
+
+    def stop(self) -> None:
+        """Stop the daemons, the last one first."""
+        for process in reversed(self._processes):
+            process.kill()
+            process.wait(STOP_DEADLINE_S)
+
+    def new_keys(self) -> Keys:
+        """The keys of a new user, who may do everything with their own buckets."""
+        name = f"user-{uuid4().hex}"
+        made = json.loads(self.admin("user", "create", f"--uid={name}", "--display-name=A user"))
+        return Keys(Secret(made["keys"][0]["access_key"]), Secret(made["keys"][0]["secret_key"]))
+
+    def user_of(self, keys: Keys) -> str:
+        """The name of the user with these keys."""
+        shown = json.loads(self.admin("user", "info", f"--access-key={keys.access_key.reveal()}"))
+        return str(shown["user_id"])
+
+    def admin(self, *arguments: str) -> str:
+        """Run `radosgw-admin`."""
+        return self._run("radosgw-admin", *arguments)
+
+    def client(self, keys: Keys) -> Any:
+        """botocore's client of S3."""
+        return get_session().create_client(
+            "s3",
+            region_name="us-east-1",
+            endpoint_url=self.url,
+            aws_access_key_id=keys.access_key.reveal(),
+            aws_secret_access_key=keys.secret_key.reveal(),
+        )
+
+    def versions_in(self, keys: Keys, bucket: str) -> list[str]:
+        """The keys of all objects in a bucket, of every version and delete marker."""
+        listed = self.client(keys).list_object_versions(Bucket=bucket)
+        return [entry["Key"] for part in ("Versions", "DeleteMarkers") for entry in listed.get(part, [])]
+
+    def _responds(self) -> bool:
+        try:
+            return "ListAllMyBucketsResult" in httpx.get(self.url, timeout=5, trust_env=False).text
+        except httpx.TransportError:
+            return False
+
+    def _run(self, program: str, *arguments: str) -> str:
+        command = [program, *arguments]
+        if program != "monmaptool":
+            command += ["-c", str(self._directory / "ceph.conf")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=START_DEADLINE_S, check=False)
+        assert done.returncode == 0, (command, done.stderr[-2_000:])
+        return done.stdout
+
+    def _serve(self, program: str, *arguments: str) -> None:
+        command = [program, *arguments, "-f", "-c", str(self._directory / "ceph.conf")]
+        with (self._directory / f"{program}.out").open("wb") as out:
+            self._processes.append(subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL))
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_DEADLINE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
