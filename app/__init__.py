@@ -1,1 +1,1 @@
-"""The building: reads the settings, makes the long-lived parts, hangs the doors and opens."""
+"""Composition: reads the settings, makes the long-lived parts, and puts them together into an application."""

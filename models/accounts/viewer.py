@@ -1,4 +1,4 @@
-"""The user who asks, with what the token allows and the door that was used. First argument of every service call."""
+"""The user of a request, what the token allows, and the protocol that was used. First argument of service calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models.errors import AbilityMissing
 
 
 class Protocol(StrEnum):
-    """The door an act came through; stored with every event."""
+    """What a request came through; stored with every event."""
 
     GRAPHQL = "graphql"
     REST = "rest"
@@ -19,7 +19,7 @@ class Protocol(StrEnum):
 
 
 class Viewer(NamedTuple):
-    """A user as seen through one token at one moment.
+    """A user as seen through one token when it was looked up.
 
     `revision` and `destination_count` are the user row's own, read in the lookup that authenticated the request.
     `token_id` and `token_name` are None for the command line and the scheduler.

@@ -1,4 +1,4 @@
-"""PostgreSQL: the URL read by asyncpg itself, every wait bounded, and a lost connection told as what it is."""
+"""PostgreSQL: the URL read by asyncpg itself, every wait bounded, and a lost connection reported as one."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class _Transaction(TransactionWrapper):
 
 
 class _PooledContext(TransactionContextPooled):
-    """Gives the connection back also when the transaction does not come to begin, or somebody is cancelled at its end.
+    """Gives the connection back also when the transaction does not come to begin, or the task is cancelled at its end.
 
     Tortoise's own leaves a cancelled task in a transaction that is over: nothing it does afterwards would work.
     """

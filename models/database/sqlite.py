@@ -47,7 +47,7 @@ class _Turns(asyncio.Lock):
         self._progress = 0
 
     def note_progress(self) -> None:
-        """Somebody has got on."""
+        """A statement has succeeded."""
         self._progress += 1
 
     async def acquire(self) -> Literal[True]:

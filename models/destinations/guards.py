@@ -1,4 +1,4 @@
-"""The triggers, indexes and constraints that guard the table of destinations, whoever writes to it.
+"""The triggers, indexes and constraints that guard the table of destinations against any SQL.
 
 `restore_destination_guards` makes those that are missing or different. It ends every migration that touches the table:
 on SQLite the ORM makes a table anew to change a check constraint, and drops its triggers and indexes on the way.

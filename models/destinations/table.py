@@ -40,7 +40,7 @@ def _column(attribute: Attribute) -> Any:
 class BackupDestination(Model):
     """A destination. `uid` never changes and is bound into the seals of `access_key` and `secret_key`.
 
-    `last_check` is a `CheckReport` in JSON. Whoever checks it just now holds the `claim`, up to a moment at most.
+    `last_check` is a `CheckReport` in JSON. The process that checks it holds the lease, `claim`, until `claimed_until`.
     """
 
     id = fields.IntField(primary_key=True)

@@ -1,4 +1,4 @@
-"""The OpenAPI document of this door (3.1), made from its routes, tables and refusals rather than written beside them.
+"""The OpenAPI document (3.1) of the REST API, made from its routes, tables and refusals.
 
 A refusal is described by what its map answers when it is asked, an example is the document's own (`examples.json`).
 """

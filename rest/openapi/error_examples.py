@@ -1,4 +1,4 @@
-"""Every refusal an operation of this door can meet, as the code that refuses answers it, to be told beforehand."""
+"""Every refusal that an operation of the REST API can meet, answered by the code that refuses, for its document."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[s
         "database away": DatabaseUnavailable(),
     }
     if of_row:
-        refusals |= {"no such destination": DestinationNotFound(), "somebody else's": DestinationForbidden()}
+        refusals |= {"no such destination": DestinationNotFound(), "another user's": DestinationForbidden()}
     if takes_body:
         refusals["broken rules"] = _invalid()
         refused["not JSON"] = _refused_body(JSON_TYPE, b"{")

@@ -75,7 +75,7 @@ def requests(*, form: bool) -> dict[str, Schema]:
 
 def problems() -> dict[str, Schema]:
     """What a refusal looks like; one of the rules has sentences by field besides."""
-    told = {
+    properties = {
         "error": {"type": "string", "description": "The phrase of the status."},
         "message": {"type": "string", "description": "A sentence for the person."},
     }
@@ -87,7 +87,7 @@ def problems() -> dict[str, Schema]:
         "minProperties": 1,
         "additionalProperties": False,
     }
-    return {"Problem": _whole(told), "ValidationProblem": _whole({**told, "errors": errors})}
+    return {"Problem": _whole(properties), "ValidationProblem": _whole({**properties, "errors": errors})}
 
 
 def _shown(kind: DestinationKind) -> Schema:

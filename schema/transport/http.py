@@ -130,7 +130,7 @@ class GraphQLView:
         return prepared
 
     async def _streamed(self, prepared: Prepared, params: Params, context: Context) -> AsyncGenerator[Answer, None]:
-        """Every answer of an operation; one that does not begin is told in the stream, where clients look."""
+        """Every answer of an operation; one that does not begin is an error in the stream, where clients look."""
         try:
             if prepared.type is not OperationType.SUBSCRIPTION:
                 yield await self.engine.run(prepared, params.variables, context)

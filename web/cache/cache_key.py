@@ -23,7 +23,7 @@ Key = tuple[int, int, frozenset[Ability], Parts]
 
 
 class RequestKey(NamedTuple):
-    """What a request asks for, whoever its viewer is."""
+    """What a request asks for, without its viewer."""
 
     parts: Parts
     """Method, scheme, path, query, body, Host, Accept."""

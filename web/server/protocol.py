@@ -186,7 +186,7 @@ class HardenedProtocol(HttpToolsProtocol):
             self._raise(431, f"The trailers have more than {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} fields.")
 
     def on_headers_complete(self) -> None:
-        """Judge the whole head; raising is how httptools is told to stop."""
+        """Judge the whole head; an exception stops httptools."""
         self._head_open = False
         self._clear_deadline()
         method, version = self.parser.get_method(), self.parser.get_http_version()
