@@ -7,25 +7,9 @@ executes the operation from the start; the resolver then returns the result of t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from schema.context import Context
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ActResult:
-    """What the one act of an operation returned, or the exception it raised."""
-
-    value: Any = None
-    error: Exception | None = None
-
-    def get(self) -> Any:
-        """The returned value; raises the exception of an act that raised one."""
-        if self.error is not None:
-            raise self.error
-        return self.value
+from schema.context import ActResult, Context
 
 
 async def run_act(context: Context, act: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:

@@ -17,12 +17,25 @@ if TYPE_CHECKING:
     from models.destinations.row import DestinationRow
     from models.events.event import Event
     from models.events.event_stream import EventStreams
-    from schema.act_once import ActResult
 
 
 def context_of(state: Mapping[str, Any], viewer: Viewer | None) -> Context:
     """The context of one operation. `state` is the lifespan state; `viewer` is None for a request without a token."""
     return Context(service=state["service"], checks=state["checks"], streams=state["streams"], current_viewer=viewer)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActResult:
+    """What the one act of an operation returned, or the exception it raised."""
+
+    value: Any = None
+    error: Exception | None = None
+
+    def get(self) -> Any:
+        """The returned value; raises the exception of an act that raised one."""
+        if self.error is not None:
+            raise self.error
+        return self.value
 
 
 @dataclass(kw_only=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from models.destinations.attributes import (
     ATTRIBUTES,
@@ -24,9 +23,6 @@ from models.destinations.violations import Rule, Violation
 from models.errors import ValidationFailed
 from models.text import cleaned, is_text
 from models.vault.secret import Secret
-
-if TYPE_CHECKING:
-    from models.destinations.table import BackupDestination
 
 Raw = Mapping[Attribute, object]
 
@@ -68,9 +64,10 @@ _SEALED = object()
 """Stands for a secret that the row already has and that is not opened to be merged."""
 
 
-def parse(raw: Raw, *, current: BackupDestination | None = None, strict: bool = False) -> Attributes:
+def parse(raw: Raw, *, current: object = None, strict: bool = False) -> Attributes:
     """Check `raw` merged over `current` against the rules of the resulting kind.
 
+    `current` is a stored row, whose attributes are those of `ATTRIBUTES`; None for a new one.
     `strict` makes a well-formed attribute that the kind does not have a violation; otherwise it is left aside, so
     that a client may send back more than it needs. Malformed values are violations either way.
     Keys are required anew when the change would send the stored ones to another store.
@@ -163,7 +160,7 @@ def _malformed_text(attribute: Attribute, value: object) -> Rule | None:
     return None
 
 
-def _current_values(current: BackupDestination | None) -> dict[Attribute, object]:
+def _current_values(current: object) -> dict[Attribute, object]:
     if current is None:
         return {}
     values: dict[Attribute, object] = dict(zip(ATTRIBUTES, _STORED(current), strict=True))
