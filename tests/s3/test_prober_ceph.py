@@ -16,6 +16,8 @@ from tests.support.stores.moto_store import Keys
 from tests.support.stores.probing import TableResolver, failure, outcomes, prober, target
 
 AUTHENTICATE, BUCKET, LIST = CheckStepName.AUTHENTICATE, CheckStepName.BUCKET, CheckStepName.LIST
+AMPLE_S = 60.0
+"""No check here waits in vain, and the machine may be busy."""
 WRITE, DELETE, RESOLVE = CheckStepName.WRITE, CheckStepName.DELETE, CheckStepName.RESOLVE
 
 
@@ -55,7 +57,7 @@ async def test_good_keys_pass_every_step_and_leave_nothing(
     names = TableResolver(dict.fromkeys(("store.test", f"{bucket}.store.test"), ("127.0.0.1",)))
     there = at(ceph, bucket, keys, endpoint=f"http://store.test:{ceph.port}", path_style=path_style)
 
-    report = await prober(resolver=names).probe(there, CheckDepth.MULTIPART)
+    report = await prober(resolver=names, deadline_s=AMPLE_S).probe(there, CheckDepth.MULTIPART)
 
     assert outcomes(report) == "PPSPPPPPPP"
     assert (report.takes_backups, report.facts.can_delete, report.facts.keeps_versions) == (True, True, False)
@@ -102,7 +104,7 @@ async def test_a_bucket_that_takes_no_backups_fails_at_its_step(
     set_up, step, code = SET_UPS[name]
     set_up(ceph, keys, bucket)
 
-    reports = [await prober().probe(at(ceph, bucket, keys), CheckDepth.FULL) for _ in range(2)]
+    reports = [await prober(deadline_s=AMPLE_S).probe(at(ceph, bucket, keys), CheckDepth.FULL) for _ in range(2)]
 
     assert {failure(report) for report in reports} == {(step, code)}
 
@@ -126,20 +128,24 @@ async def test_a_target_with_a_wrong_value_fails_at_its_step(
 ) -> None:
     changes, step, code = CHANGES[name]
 
-    report = await prober().probe(at(ceph, bucket, keys, **changes), CheckDepth.FULL)
+    report = await prober(deadline_s=AMPLE_S).probe(at(ceph, bucket, keys, **changes), CheckDepth.FULL)
 
     assert failure(report) == (step, code)
     assert ceph.versions_in(keys, bucket) == []
 
 
 async def test_https_to_a_port_of_plain_http_fails_at_tls(ceph: CephStore, keys: Keys, bucket: str) -> None:
-    report = await prober().probe(at(ceph, bucket, keys, endpoint=f"https://127.0.0.1:{ceph.port}"), CheckDepth.FULL)
+    report = await prober(deadline_s=AMPLE_S).probe(
+        at(ceph, bucket, keys, endpoint=f"https://127.0.0.1:{ceph.port}"), CheckDepth.FULL
+    )
 
     assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
 
 
 async def test_the_endpoint_without_the_bucket_is_suggested(ceph: CephStore, keys: Keys, bucket: str) -> None:
-    report = await prober().probe(at(ceph, bucket, keys, endpoint=f"{ceph.url}/{bucket}"), CheckDepth.FULL)
+    report = await prober(deadline_s=AMPLE_S).probe(
+        at(ceph, bucket, keys, endpoint=f"{ceph.url}/{bucket}"), CheckDepth.FULL
+    )
 
     assert report.suggestion == CheckSuggestion(endpoint=ceph.url)
 
@@ -150,7 +156,7 @@ async def test_fifty_checks_without_the_right_to_delete_leave_one_object(
     denying("s3:DeleteObject")(ceph, keys, bucket)
 
     for _ in range(50):
-        report = await prober().probe(at(ceph, bucket, keys), CheckDepth.FULL)
+        report = await prober(deadline_s=AMPLE_S).probe(at(ceph, bucket, keys), CheckDepth.FULL)
 
     assert (report.takes_backups, report.facts.can_delete) == (True, False)
     assert len(ceph.versions_in(keys, bucket)) == 1
@@ -168,7 +174,9 @@ async def test_a_bucket_with_versions_is_left_empty_and_one_with_locks_is_recogn
     configuration = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
     client.put_object_lock_configuration(Bucket=locked, ObjectLockConfiguration=configuration)
 
-    first, second = [await prober().probe(at(ceph, name, keys), CheckDepth.FULL) for name in (versioned, locked)]
+    first, second = [
+        await prober(deadline_s=AMPLE_S).probe(at(ceph, name, keys), CheckDepth.FULL) for name in (versioned, locked)
+    ]
 
     assert (first.reachable, first.facts.keeps_versions, first.leaves_objects) == (True, True, False)
     assert ceph.versions_in(keys, versioned) == []

@@ -86,6 +86,7 @@ class CephStore:
         _until(lambda: json.loads(self._run("ceph", "osd", "stat", "--format=json"))["num_up_osds"] == 1)
         self._serve("radosgw", "-n", "client.rgw")
         _until(self._responds)
+        self._make_pools()
         return self
 
     def stop(self) -> None:
@@ -123,6 +124,16 @@ class CephStore:
         """The keys of all objects in a bucket, of every version and delete marker."""
         listed = self.client(keys).list_object_versions(Bucket=bucket)
         return [entry["Key"] for part in ("Versions", "DeleteMarkers") for entry in listed.get(part, [])]
+
+    def _make_pools(self) -> None:
+        """Use each kind of data once: Ceph makes a pool at its first use, which takes seconds."""
+        client, bucket = self.client(self.new_keys()), f"first-{uuid4().hex}"
+        client.create_bucket(Bucket=bucket)
+        client.put_object(Bucket=bucket, Key="first", Body=b"first")
+        upload = client.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+        client.upload_part(Bucket=bucket, Key="parts", PartNumber=1, UploadId=upload, Body=b"part")
+        client.abort_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload)
+        client.delete_object(Bucket=bucket, Key="first")
 
     def _responds(self) -> bool:
         try:
