@@ -59,7 +59,8 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     streams = EventStreams(reads)
     limiters = open_limiters(settings.rate_limit, settings.rate_limit_storage)
     for_rest, for_graphql = (_authenticator(api, limiters, usage, reads) for api in (Protocol.REST, Protocol.GRAPHQL))
-    cache = ResponseCache(settings.response_cache_bytes, EntityTags(public_url=settings.public_url))
+    tags = EntityTags(public_url=settings.public_url)
+    cache = ResponseCache(settings.response_cache_bytes, tags)
     checked: Counter[str] = Counter()
     metrics = Metrics(_external_metrics(cache, reads, checked), directory=metrics_directory())
 
@@ -68,6 +69,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.address))
             vault = await open_vault(settings)
+            tags.use_key(vault.derive("entity tags"))
             service = DestinationService(vault, streams, reads, Writes())
             prober = LazyProber(settings.address_policy, settings.s3_ca_file)
             checks = Checks(vault, prober, streams, count=count_in(limiters.checks), outcomes=checked)

@@ -16,10 +16,15 @@ _DIGEST_BYTES = 16
 
 
 class EntityTags:
-    """The tags of one version of the gateway, the same in all its processes and on every machine."""
+    """The tags of one version of the gateway, the same in all processes and on all machines that have one key."""
 
     def __init__(self, *, public_url: str | None) -> None:
+        self._key = b""
         self._prefix = repr((version("moorings"), public_url)).encode()
+
+    def use_key(self, key: bytes) -> None:
+        """Key the tags from now on, so that a client can compute none and learns nothing from one; at most 64 bytes."""
+        self._key = key
 
     def of(self, key: CacheKey) -> bytes:
         """The strong tag, quotes included, of the response to a key; computed once for each key object."""
@@ -28,7 +33,7 @@ class EntityTags:
         user_id, revision, abilities, _ = key.key
         viewer = b"%d %d%s" % (user_id, revision, _serialized(abilities))
         text = b"%s%s%s" % (self._prefix, viewer, key.request.serialized)
-        tag = b'"%s"' % blake2b(text, digest_size=_DIGEST_BYTES).hexdigest().encode()
+        tag = b'"%s"' % blake2b(text, digest_size=_DIGEST_BYTES, key=self._key).hexdigest().encode()
         key.tag = self, tag
         return tag
 

@@ -229,3 +229,13 @@ def test_a_proof_proves_its_own_key_and_no_other() -> None:
     assert not vault.proves(one, vault.prove(other))
     assert not vault.proves(other, vault.prove(one))
     assert not vault.proves(one, "nonsense")
+
+
+def test_a_derived_key_is_the_newest_keys_and_says_nothing_of_it() -> None:
+    derived = Vault(KEY).derive("tags")
+
+    assert derived == Vault(f"{KEY},{OTHER_KEY}").derive("tags")
+    assert derived != Vault(f"{OTHER_KEY},{KEY}").derive("tags")
+    assert derived != Vault(KEY).derive("other tags")
+    assert len(derived) == 32
+    assert derived != key_of(KEY)

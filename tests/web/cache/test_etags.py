@@ -69,3 +69,15 @@ def test_tags_are_those_of_one_version_and_one_public_address() -> None:
     assert len(tag) == 34
     assert tag.startswith(b'"')
     assert tag.endswith(b'"')
+
+
+def test_tags_of_another_key_are_others() -> None:
+    """A client that knows everything a tag is made of but the key cannot compute it."""
+    tags = []
+    for secret in (b"", b"one", b"another", b"one"):
+        entity_tags = EntityTags(public_url=None)
+        entity_tags.use_key(secret)
+        tags.append(entity_tags.of(key_of(ResponseCache(0, entity_tags))))
+
+    assert len(set(tags)) == 3
+    assert tags[1] == tags[3]
