@@ -118,11 +118,16 @@ def _graphql_routes(
     settings: Settings, authenticator: Authenticator, cache: ResponseCache, explorer: Explorer
 ) -> list[BaseRoute]:
     """GraphQL over HTTP and over WebSocket, on one path."""
-    engine = Engine(settings.graphql_limits, introspection=settings.introspection)
-    return [
-        Route("/graphql", GraphQLView(engine, authenticator, cache, page=explorer.graphiql), methods=None),
-        WebSocketRoute("/graphql", GraphQLSocket(engine, authenticator)),
-    ]
+    engine = Engine(
+        settings.graphql_limits,
+        introspection=settings.introspection,
+        persisted_queries=settings.graphql_persisted_queries,
+    )
+    over_http = GraphQLView(engine, authenticator, cache, page=explorer.graphiql)
+    over_websocket = GraphQLSocket(engine, authenticator)
+    paths = ("/graphql", "/graphql/")
+    routes: list[BaseRoute] = [Route(path, over_http, methods=None) for path in paths]
+    return routes + [WebSocketRoute(path, over_websocket) for path in paths]
 
 
 def _external_metrics(cache: ResponseCache, reads: Reads, checked: Counter[str]) -> list[ExternalMetric]:

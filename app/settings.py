@@ -109,6 +109,9 @@ class Settings:
     graphql_max_cost: int = _setting(5_000, "cost of one operation, a field being 1", types.integer(1, 10_000_000))
     graphql_execution_seconds: float = _setting(10.0, "time one operation may take", types.number_up_to(15))
     graphql_max_subscriptions: int = _setting(100, "operations open on one WebSocket", types.integer(1, 10_000))
+    graphql_persisted_queries: bool = _setting(
+        True, "whether a request may have the hash of a document in its place, true or false", types.truth
+    )
     graphql_max_user_sockets: int = _setting(20, "WebSockets of one user in a process", types.integer(1, 10_000))
     graphql_max_user_subscriptions: int = _setting(
         200, "subscriptions of one user in a process", types.integer(1, 100_000)

@@ -31,6 +31,8 @@ class Code(StrEnum):
     PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     LIMIT = "COST_LIMIT_EXCEEDED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
     TIMED_OUT = "TIMED_OUT"
     RATE_LIMITED = "RATE_LIMITED"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
@@ -72,6 +74,8 @@ def error_of(exception: Exception) -> dict[str, Any]:
     reason = REASONS.get(type(exception))
     if reason is not None:
         error["extensions"]["reason"] = reason
+    if isinstance(exception, TooManyAttempts):
+        error["extensions"]["retryAfter"] = exception.retry_after_s
     return error
 
 

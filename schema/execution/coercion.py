@@ -64,7 +64,13 @@ def sentence(place: str, message: str, type_: GraphQLInputType | None, path: lis
 
 
 def _check(place: str, value: Any, type_: GraphQLInputType, found: list[str], at_most: int) -> None:
+    one_of: list[list[str | int]] = []
+
     def complain(error: GraphQLError, path: list[str | int]) -> None:
+        if error.message.startswith(_ONE_OF):
+            if path[:-1] in one_of:
+                return  # of a field; the object it is in was reported before
+            one_of.append(path)
         found.append(sentence(place, error.message, type_, path))
         if len(found) >= at_most:
             raise _Enough

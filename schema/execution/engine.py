@@ -34,6 +34,8 @@ from schema.execution.bounded_memo import BoundedMemo
 from schema.execution.coercion import variable_errors
 from schema.execution.document_limits import LimitExceeded, check_size, selected_fields
 from schema.execution.executor import Executor
+from schema.execution.not_executed import Answer, NotExecuted
+from schema.execution.persisted_queries import PersistedQueries
 from schema.execution.prepared import DocumentKey, Prepared
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
@@ -51,15 +53,7 @@ EXPENSIVE = 500
 """The cost from which an operation is compiled for its first request: compiling takes less time than it saves."""
 CHECK_S = 4.0
 """Added to the time limit of an operation with a check, which has ten seconds of its own and may wait in a queue."""
-Answer = dict[str, Any]
-
-
-class NotExecuted(Exception):
-    """The request ended before execution began: it has no data, only errors."""
-
-    def __init__(self, *errors: dict[str, Any]) -> None:
-        super().__init__("not executed")
-        self.answer: Answer = {"errors": list(errors)}
+__all__ = ["Answer", "Engine", "NotExecuted", "ResponseText"]
 
 
 class ResponseText(NamedTuple):
@@ -77,22 +71,26 @@ class ResponseText(NamedTuple):
 class Engine:
     """The schema, the limits, and memos of what depends on a document alone, each bounded by bytes."""
 
-    def __init__(self, limits: Limits, *, introspection: bool = True) -> None:
+    def __init__(self, limits: Limits, *, introspection: bool = True, persisted_queries: bool = True) -> None:
         self.limits = limits
         self._introspection = introspection
         self._strawberry = make_schema()
         self._schema: GraphQLSchema = self._strawberry._schema
+        self._persisted = PersistedQueries(enabled=persisted_queries)
         self._subscriptions: Counter[int] = Counter()  # open ones of each user, in this process
         self._documents: BoundedMemo[DocumentKey, Prepared] = BoundedMemo(MAX_DOCUMENT_BYTES)
         self._refused: BoundedMemo[tuple[DocumentKey, bool], list[dict[str, Any]]] = BoundedMemo(MAX_REFUSED_BYTES)
         self._introspections: BoundedMemo[tuple[DocumentKey, bytes], bytes] = BoundedMemo(MAX_INTROSPECTION_BYTES)
 
-    def prepare(self, text: str, operation_name: str | None, *, is_anonymous: bool = False) -> Prepared:
-        """Parse, limit and validate a document, or find it in the memo.
+    def prepare(
+        self, text: str, operation_name: str | None, *, sha256: str | None = None, is_anonymous: bool = False
+    ) -> Prepared:
+        """Parse, limit and validate a document, or find it in the memo; `sha256` is its hash, for an empty text too.
 
         Raises `NotExecuted`, from a memo too where the document was refused before, and `Unauthenticated` for an
         anonymous request of more than introspection, before the document is validated.
         """
+        text = self._persisted.text_of(text, sha256)
         key = (text, operation_name)
         prepared = self._documents.get(key)
         if prepared is None:
@@ -108,6 +106,7 @@ class Engine:
             self._documents.put(key, prepared, BYTES_PER_CHARACTER * len(text))
         elif is_anonymous and not prepared.only_introspects:
             raise Unauthenticated
+        self._persisted.store(text, sha256)
         return prepared
 
     def introspection(self, text: str, operation_name: str | None, variables: Mapping[str, Any]) -> bytes | None:
@@ -174,6 +173,11 @@ class Engine:
         if text is not None:
             return ResponseText(text=text, is_whole=True)
         return ResponseText.of(await self.run(prepared, variables, context))
+
+    def with_cost(self, text: bytes, prepared: Prepared, variables: Mapping[str, Any]) -> bytes:
+        """A response in JSON with `extensions.cost`: what the operation costs, and what it may cost."""
+        cost = {"cost": {"requested": prepared.cost.of(variables), "limit": self.limits.cost}}
+        return b'%s,"extensions":%s}' % (text[:-1], orjson.dumps(cost))
 
     async def listen(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context

@@ -53,11 +53,21 @@ async def load_node(context: Context, id: str) -> Found | None:  # noqa: A002 - 
             return await context.event(number)
 
 
-async def load_nodes(context: Context, ids: Sequence[str]) -> list[Found | None]:
-    """The viewer's objects with these global IDs, in their order; raises `BadInput` for more than 100."""
+async def load_nodes(context: Context, ids: Sequence[str]) -> list[Found | BadInput | None]:
+    """The viewer's objects with these global IDs, in their order, and `BadInput` in the place of a malformed one.
+
+    Raises `BadInput` for more than 100 IDs.
+    """
     if len(ids) > MAX_SIZE:
         raise BadInput(f"`ids` must be at most {MAX_SIZE}.")
-    return await asyncio.gather(*(load_node(context, id_) for id_ in ids))
+    return await asyncio.gather(*(_load_or_refuse(context, id_) for id_ in ids))
+
+
+async def _load_or_refuse(context: Context, id_: str) -> Found | BadInput | None:
+    try:
+        return await load_node(context, id_)
+    except BadInput as error:
+        return error
 
 
 async def load_destination(context: Context, id: str) -> DestinationRow | None:  # noqa: A002 - the argument's name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import assert_never, cast
 
 import strawberry
 from strawberry import UNSET
@@ -13,6 +13,7 @@ from models.accounts.viewer import Viewer
 from models.destinations.row import DestinationRow
 from models.events.event import Event
 from schema.context import Context
+from schema.errors import BadInput
 from schema.resolvers.load import (
     Found,
     load_destination,
@@ -47,11 +48,12 @@ class Query:
         return _present(await load_node(info.context, id))
 
     @strawberry.field(
-        description="Several objects of the viewer's, in the order of the IDs, at most 100; null where there is none."
+        description="Several objects of the viewer's, in the order of the IDs, at most 100; null where there is none, "
+        "with an error where an ID is malformed."
     )
     async def nodes(self, info: Info[Context, None], ids: IdsArgument) -> list[Node | None]:
         """One statement for all destinations, and one for all events."""
-        return [_present(found) for found in await load_nodes(info.context, ids)]
+        return [_present_or_error(found) for found in await load_nodes(info.context, ids)]
 
     @strawberry.field(description="One of the viewer's destinations; null when there is none with this ID.")
     async def backup_destination(
@@ -95,6 +97,11 @@ class Query:
         info.context.viewer.require(Ability.VIEW)
         bounds = event_bounds(first, after, last, before)
         return event_connection(await info.context.service.events(info.context.viewer, bounds))
+
+
+def _present_or_error(found: Found | BadInput | None) -> Node | None:
+    # graphql-core takes an exception in a list for the error of that item.
+    return cast(Node, found) if isinstance(found, BadInput) else _present(found)
 
 
 def _present(found: Found | None) -> Node | None:

@@ -1,7 +1,7 @@
-"""`/graphql` over HTTP: negotiates, authenticates, reads, executes, answers in JSON or as server-sent events.
+"""`/graphql` over HTTP: negotiates, authenticates, reads, executes, responds in JSON or as server-sent events.
 
-Not strawberry's view: it fails 8 of the public GraphQL-over-HTTP audits, answers malformed bodies with 500, and
-streams whenever a client merely lists `text/event-stream`.
+In place of Strawberry's view, which fails 8 of the public GraphQL-over-HTTP audits, responds to malformed bodies with
+500, and streams whenever a client merely lists `text/event-stream`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from web.cache.response_cache import ResponseCache
 from web.request_state import request_state
 
 METHODS = "GET, POST"
+COST_HEADER = b"x-graphql-cost"
 
 
 class GraphQLView:
@@ -94,9 +95,11 @@ class GraphQLView:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
         bound = None if state.is_replayed else self.engine.bind(prepared, params.variables)
-        if prepared.type is not OperationType.QUERY or state.viewer is None:
+        shows_cost = _wants_cost(scope)
+        if prepared.type is not OperationType.QUERY or state.viewer is None or shows_cost:
             written = await self.engine.write(bound, prepared, params.variables, context)
-            return _text(written.text, media_type)
+            text = written.text
+            return _text(self.engine.with_cost(text, prepared, params.variables) if shows_cost else text, media_type)
         return await self._read(request, bound, prepared, params, context, (body, media_type))
 
     async def _read(
@@ -124,7 +127,9 @@ class GraphQLView:
         return _text(written.text, media_type)
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
-        prepared = self.engine.prepare(params.query, params.operation_name, is_anonymous=viewer is None)
+        prepared = self.engine.prepare(
+            params.query, params.operation_name, sha256=params.sha256, is_anonymous=viewer is None
+        )
         if request.method == "GET" and prepared.type is OperationType.MUTATION:
             raise BadRequest("A mutation must be sent by POST.", status=405, allow="POST")
         return prepared
@@ -154,7 +159,12 @@ def _refused(error: Refusal, media_type: MediaType | None) -> Response:
         status, headers = 401, {"WWW-Authenticate": "Bearer"}
     elif isinstance(error, TooManyAttempts):
         status = 429
-        headers = {"Retry-After": str(error.retry_after_s), "X-RateLimit-Reset": str(error.resets_at)}
+        headers = {
+            "Retry-After": str(error.retry_after_s),
+            "X-RateLimit-Limit": str(error.quota.limit),
+            "X-RateLimit-Remaining": str(error.quota.remaining),
+            "X-RateLimit-Reset": str(error.resets_at),
+        }
     else:
         headers = {"Retry-After": "1"}
     return _json({"errors": [error_of(error)]}, media_type, status, headers)
@@ -178,6 +188,11 @@ def _text(
     response = Response(text, status, headers)
     response.raw_headers += headers_of(media_type)
     return response
+
+
+def _wants_cost(scope: Scope) -> bool:
+    """Whether the response is to show the cost of its operation: such responses are not cached."""
+    return any(name == COST_HEADER and value == b"1" for name, value in scope["headers"])
 
 
 def _accept(scope: Scope) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -11,6 +12,9 @@ from starlette.types import Receive, Scope
 
 from web.http.json_body import JsonRefused, parse_json
 from web.http.media_type import JSON_TYPE, parse_media_type
+
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class BadRequest(Exception):
@@ -26,8 +30,11 @@ class Params(NamedTuple):
     """What a request asks for."""
 
     query: str
+    """The document; empty if the request has a hash in place of it."""
     operation_name: str | None
     variables: Mapping[str, Any]
+    sha256: str | None
+    """Of the document, in hex, from `extensions.persistedQuery`."""
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
@@ -64,14 +71,28 @@ def parse_params(given: object) -> Params:
         raise BadRequest("The request must be a JSON object; batches are not supported.")
     query, name = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
-    if not isinstance(query, str) or not query.strip():
+    hash_ = _persisted_hash(extensions)
+    if query is None and hash_ is not None:
+        query = ""
+    elif not isinstance(query, str) or not query.strip():
         raise BadRequest("`query` must be a string with a document.")
     if name is not None and not isinstance(name, str):
         raise BadRequest("`operationName` must be a string or null.")
     for label, value in (("variables", variables), ("extensions", extensions)):
         if value is not None and not isinstance(value, dict):
             raise BadRequest(f"`{label}` must be an object or null.")
-    return Params(query=query, operation_name=name or None, variables=variables or {})
+    return Params(query=query, operation_name=name or None, variables=variables or {}, sha256=hash_)
+
+
+def _persisted_hash(extensions: object) -> str | None:
+    """The hash of a persisted query (version 1); raises `BadRequest` for one that is malformed."""
+    persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+    if persisted is None:
+        return None
+    hash_ = persisted.get("sha256Hash") if isinstance(persisted, dict) and persisted.get("version") == 1 else None
+    if not isinstance(hash_, str) or _SHA256.fullmatch(hash_.lower()) is None:
+        raise BadRequest("`extensions.persistedQuery` must have `version` 1 and a `sha256Hash` in hex.")
+    return hash_.lower()
 
 
 def load_json(body: bytes | str) -> object:

@@ -221,7 +221,7 @@ class _Connection:
     async def _answers(self, params: Params) -> AsyncGenerator[Answer, None]:
         engine = self._api.engine
         context = context_of(self._socket.scope["state"], await self._authenticate(self._token or ""))
-        prepared = engine.prepare(params.query, params.operation_name)
+        prepared = engine.prepare(params.query, params.operation_name, sha256=params.sha256)
         if prepared.type is not OperationType.SUBSCRIPTION:
             yield await engine.run(prepared, params.variables, context)
             return

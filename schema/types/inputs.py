@@ -96,10 +96,11 @@ class UpdateBackupDestinationInput:
 @strawberry.input(description="Conditions that destinations must meet; a condition left out is met by all.")
 class BackupDestinationFilter:
     kinds: list[DestinationKind] | None = strawberry.field(
-        default=None, description="Only destinations of one of these kinds."
+        default=None, description="Only destinations of one of these kinds; none for an empty list."
     )
     reachability: list[Reachability] | None = strawberry.field(
-        default=None, description="Only destinations whose last check found one of these; never a local one."
+        default=None,
+        description="Only destinations whose last check found one of these; never a local one, none for an empty list.",
     )
     label_contains: str | None = strawberry.field(
         default=None, description="Only destinations with this in their label; the case of ASCII letters is ignored."

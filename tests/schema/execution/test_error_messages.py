@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from schema.execution.coercion import variable_errors
+from schema.execution.engine import Engine
+from schema.limits import Limits
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import ask
 
@@ -172,3 +175,23 @@ async def test_a_mistake_of_ours_is_told_as_a_number_that_the_log_has_too(fresh_
         assert "SELECT" not in text
         assert "Traceback" not in text
     assert answer["data"] is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"amazonS3": None, "local": {"label": "a"}},
+        {"amazonS3": None, "customS3": None, "local": None},
+        {"local": None},
+        {},
+        {"local": {"label": "a"}, "amazonS3": {"label": "a"}},
+    ],
+)
+def test_a_one_of_input_with_nulls_or_several_fields_gets_one_error(value: dict[str, Any]) -> None:
+    """Clients that set the other kinds to null are told so once."""
+    engine = Engine(Limits())
+    text = "mutation ($i: CreateBackupDestinationInput!) { createBackupDestination(input: $i) { __typename } }"
+
+    found = variable_errors(engine._schema, engine.prepare(text, None).operation, {"i": value}, at_most=10)
+
+    assert ["must have exactly one field, and that not null." in sentence for sentence in found].count(True) == 1

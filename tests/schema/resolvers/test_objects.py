@@ -97,7 +97,7 @@ async def test_a_local_destination_has_no_bucket_to_ask_for(gateway: Gateway) ->
     for type_, field in (
         ("BackupDestination", "bucketName"),
         ("LocalDestination", "reachability"),
-        ("S3CompatibleDestination", "region"),
+        ("S3CompatibleDestination", "endpoint"),
         ("AmazonS3Destination", "endpoint"),
         ("S3CompatibleDestination", "credentials { accessKey }"),
         ("CustomS3Destination", "secretKey"),
@@ -206,3 +206,30 @@ async def test_without_a_token_nothing_but_the_schema_is_shown(gateway: Gateway)
         headers = {"authorization": "Bearer nobody"}
         refused = await client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
         assert code_of(refused.json()) == "UNAUTHENTICATED"
+
+
+async def test_a_malformed_id_among_several_is_null_and_an_error_in_its_place(gateway: Gateway) -> None:
+    """As graphql-core executes it the first time, and as a compiled query leaves it to graphql-core later."""
+    account = await gateway.new_user()
+    id_ = f"User:{account.user_id}"
+    for _ in range(3):
+        answer = await ask(
+            account, "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [id_, "x", id_, "Row:1"]}
+        )
+
+        assert answer["data"] == {"nodes": [{"id": id_}, None, {"id": id_}, None]}
+        assert [error["path"] for error in answer["errors"]] == [["nodes", 1], ["nodes", 3]]
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+
+
+async def test_the_region_of_every_bucket_is_selected_without_naming_kinds(gateway: Gateway) -> None:
+    """Null where none is set; beside each other, `String!` of one kind and `String` of another would be refused."""
+    account = await gateway.new_user()
+    for type_ in ("s3", "custom_s3", "local"):
+        await account.create(type_)
+
+    query = "{ backupDestinations { edges { node { ... on S3CompatibleDestination { region } } } } }"
+    for _ in range(3):
+        edges = (await data_of(account, query))["backupDestinations"]["edges"]
+
+        assert [edge["node"] for edge in edges] == [{"region": "us-west-2"}, {"region": None}, {}]

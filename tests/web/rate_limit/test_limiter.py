@@ -191,6 +191,8 @@ async def test_what_anonymous_clients_make_the_gateway_compute_is_counted(limite
     for answer in (beyond, unknown):
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (429, "RATE_LIMITED")
         assert 1 <= int(answer.headers["retry-after"]) <= WINDOW_S
+        assert answer.json()["errors"][0]["extensions"]["retryAfter"] == int(answer.headers["retry-after"])
+        assert counted(answer) == (str(FAILURES), "0")
     assert [answer.status_code for answer in (again, elsewhere, valid)] == [200, 200, 200]
 
 
