@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope
 from web.http.json_body import JsonRefused, parse_json
 from web.http.media_type import JSON_TYPE, parse_media_type
 
-
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
