@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -23,6 +24,8 @@ logger = logging.getLogger("moorings.checking")
 
 SCHEDULED_AT_ONCE = 4
 """Scheduled checks that run at once: half of a process's slots, the other half is for users."""
+BATCH = 200
+"""Due destinations that a process works through before it looks again."""
 LOOK_S = 10.0
 """How often a process looks for expired leases and for destinations that are due."""
 
@@ -66,7 +69,7 @@ async def run_scheduled_checks(checks: Checks, every: timedelta | None) -> None:
 
 async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
     stale_since = leases.stale_before(every)
-    waiting = list(reversed(await leases.due(every, limit=50)))
+    waiting = list(reversed(fairly(await leases.due(every, limit=BATCH))))
 
     async def check_in_turn() -> None:
         while waiting:
@@ -77,6 +80,19 @@ async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
                 await checks.recheck(id_, viewer, stale_since=stale_since, every=every)
 
     await run_concurrently(check_in_turn, SCHEDULED_AT_ONCE)
+
+
+def fairly(due: Iterable[leases.Due]) -> list[leases.Due]:
+    """The destinations in turns of one for each user, those of a user in their order.
+
+    Otherwise a user with many destinations that are due would keep those of all others waiting.
+    """
+    turns: Counter[int] = Counter()
+    ordered: list[tuple[int, leases.Due]] = []
+    for destination in due:
+        ordered.append((turns[destination.user_id], destination))
+        turns[destination.user_id] += 1
+    return [destination for _, destination in sorted(ordered, key=lambda pair: pair[0])]
 
 
 @contextmanager
