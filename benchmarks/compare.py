@@ -64,7 +64,7 @@ def _chosen(given: argparse.Namespace) -> tuple[list[Scenario], list[Contender]]
     left = [one for one in CONTENDERS if one.name not in given.without and (not given.with_ or one.name in given.with_)]
     asked = {one.name for scenario in chosen for one in scenario.contenders(left)}
     if not asked:
-        raise BenchmarkRefused("Nobody is left to measure.")
+        raise BenchmarkRefused("No contender is left to measure.")
     return chosen, [one for one in left if one.name in asked]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from benchmarks.questions import FLAT, GATEWAY, GRAPHILE, Dialect, Rest
+from benchmarks.dialects import FLAT, GATEWAY, GRAPHILE, Dialect, Rest
 from tests.support.gateway.gateway import MOORINGS
 
 PEERS = Path(__file__).parent / "peers"

@@ -16,8 +16,8 @@ from uuid import uuid4
 
 import asyncpg
 
+from benchmarks.dialects import CREATED_LABEL, Caller
 from benchmarks.machine import BenchmarkRefused
-from benchmarks.questions import CREATED_LABEL, Caller
 from models.accounts.bearer import digest_of, new_secret
 from models.vault.secret import Secret
 from models.vault.vault import Place, Vault, generate_key
@@ -97,7 +97,7 @@ class Stage(ABC):
 
     @property
     def gateway_environment(self) -> Mapping[str, str]:
-        """What the gateway has to be told to serve this data."""
+        """The settings with which the gateway serves this data."""
         return environment(database_url=self.url, secret_keys=self.secret_keys)
 
     def migrate(self) -> None:
@@ -106,9 +106,9 @@ class Stage(ABC):
         subprocess.run(command, env=dict(self.gateway_environment), check=True, capture_output=True)
 
     def envelope(self) -> str:
-        """A value sealed by the gateway's key; nobody opens it, so that one will do for all rows."""
+        """A value sealed by the gateway's key; it is never opened, so that one will do for all rows."""
         place = Place(table="backup_destinations", column="access_key", user_id=0, row=uuid4())
-        return Vault(self.secret_keys).seal(Secret("a key that nobody opens"), place)
+        return Vault(self.secret_keys).seal(Secret("a key that is never opened"), place)
 
 
 class PostgresStage(Stage):

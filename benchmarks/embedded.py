@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks.data import FIRST_PAGE, Group, Stage
-from benchmarks.questions import Caller
+from benchmarks.dialects import Caller
 from models.accounts.bearer import digest_of, new_secret
 
 _MOMENT = "'2024-08-07 00:00:00+00:00'"

@@ -12,7 +12,7 @@ Results = Mapping[str, Mapping[str, Figures]]
 
 MAX_RESIDENT_MB = 90.0
 CACHE_MB = 64.0
-"""What MOORINGS_RESPONSE_CACHE_BYTES allows unless told otherwise; the scenarios fill it."""
+"""What MOORINGS_RESPONSE_CACHE_BYTES is by default; the scenarios fill it."""
 
 MAX_START_S = 1.5
 TWO_WORKERS = 1.6
@@ -73,7 +73,7 @@ def _beside_peers(results: Results) -> Iterator[Verdict]:
 
 
 def _of_two_workers(results: Results) -> Iterator[Verdict]:
-    """Two workers beside one: of two cores they have what the load generator leaves, told as if it were both."""
+    """Two workers beside one: of two cores they have what the load generator leaves, counted as if it were both."""
     measured = results.get("rest-15", {})
     if "moorings" in measured and "moorings-two" in measured:
         one, two = measured["moorings"], measured["moorings-two"]

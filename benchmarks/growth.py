@@ -1,6 +1,6 @@
 """`make bench-growth`: what a page costs a user with twenty destinations, and one with a million.
 
-Over HTTP, one connection, the cache off, each question again and again for a while.
+Over HTTP, one connection, the cache off, each request again and again for a while.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from benchmarks import packages
 from benchmarks.compare import PUBLISHED, stop_on_termination
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import READERS, Group, Stage, staged
+from benchmarks.dialects import LABEL, Caller, get, post
 from benchmarks.embedded import embedded
 from benchmarks.figures import Figures, medians, ratio
 from benchmarks.load import Expected, Request
 from benchmarks.machine import BenchmarkRefused, divide_cores, facts
-from benchmarks.questions import LABEL, Caller, get, post
 from benchmarks.report import table
 from benchmarks.rounds import Pace, measure_one
 from benchmarks.servers import Server, running
@@ -43,7 +43,7 @@ _CURSOR = """query Cursor($label: String!) {
 }"""
 
 Found = dict[str, dict[int, Figures]]
-"""The medians, by question and by size."""
+"""The medians, by request and by size."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument("--sizes", type=_numbers, default=list(SIZES), help="destinations, separated by commas")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.0, help="per question, size and round")
+    parser.add_argument("--seconds", type=float, default=1.0, help="per request, size and round")
     parser.add_argument("--output", type=Path, help="folder; docs/performance, or below .cache for other sizes")
     given = parser.parse_args(arguments)
     stop_on_termination()
@@ -82,7 +82,7 @@ def _grow(given: argparse.Namespace) -> None:
 
 
 def _measure(stage: Stage, server: Server, sizes: Sequence[int], pace: Pace) -> Found:
-    """Sizes take turns within a question, so that a change of the machine's mood meets all of them."""
+    """Sizes take turns within a request, so that a change of what else the machine does affects all of them."""
     asked = {size: dict(_questions(server, stage.callers[str(size)][0])) for size in sizes}
     found: Found = {}
     for title in asked[sizes[0]]:
@@ -113,10 +113,10 @@ def _questions(server: Server, caller: Caller) -> Iterator[tuple[str, Request]]:
 
 
 def _cursor(server: Server, caller: Caller, number: int) -> str:
-    """Where that destination is; its label is looked for, since a cursor is nobody's to make."""
+    """Where that destination is; its label is looked for, since clients do not make cursors."""
     label = f"project {number}"
-    question = post(caller, _CURSOR, {"label": label}, Expected(marker=LABEL, count=1))
-    (edge,) = orjson.loads(answer(server.port, question))["data"]["backupDestinations"]["edges"]
+    request = post(caller, _CURSOR, {"label": label}, Expected(marker=LABEL, count=1))
+    (edge,) = orjson.loads(answer(server.port, request))["data"]["backupDestinations"]["edges"]
     if not edge["node"]["label"].endswith(label):
         raise BenchmarkRefused(f"The gateway answers {edge['node']['label']!r} to a search for {label!r}.")
     return str(edge["cursor"])
@@ -124,12 +124,12 @@ def _cursor(server: Server, caller: Caller, number: int) -> str:
 
 def _write(found: Found, said: Mapping[str, str], directory: Path, engine: str) -> None:
     sizes = list(next(iter(found.values())))
-    columns = ("question", *(f"{size:,}" for size in sizes), f"{sizes[-1]:,} beside {sizes[0]:,}")
+    columns = ("request", *(f"{size:,}" for size in sizes), f"{sizes[-1]:,} beside {sizes[0]:,}")
     parts = [f"# Growth on {engine}", ", ".join(f"{name} {value}" for name, value in said.items()) + "."]
     for title, figure in (("median ms", "p50_ms"), ("server CPU µs", "server_us"), ("database CPU µs", "database_us")):
-        values = {question: [float(getattr(one, figure)) for one in by.values()] for question, by in found.items()}
+        values = {request: [float(getattr(one, figure)) for one in by.values()] for request, by in found.items()}
         if any(map(any, values.values())):
-            rows = [[question, *_cells(row)] for question, row in values.items()]
+            rows = [[request, *_cells(row)] for request, row in values.items()]
             parts += [f"## A user's destinations, {title}", table(columns, rows)]
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"growth-{engine}.md").write_text(text := "\n\n".join(parts) + "\n")

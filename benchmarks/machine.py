@@ -27,7 +27,7 @@ class Cores:
 
     @property
     def both(self) -> frozenset[int]:
-        """For a contender of several processes, which shares the second core with everybody else."""
+        """For a contender of several processes, which shares the second core with all others."""
         return self.server | self.rest
 
 

@@ -40,7 +40,7 @@ def peers_python() -> Path:
 
 @cache
 def node_program() -> Path:
-    """The Node of the wheel, so that everybody measures the same."""
+    """The Node of the wheel, so that every machine measures the same."""
     return _node_wheel() / "bin" / "node"
 
 

@@ -68,7 +68,7 @@ def _turned(names: Sequence[str], by: int) -> list[str]:
 def measure_one(stage: Stage, server: Server, requests: Sequence[Request], pace: Pace) -> Figures:
     """One round of one contender; raises `BenchmarkRefused` when it answers wrongly.
 
-    Each of several workers is asked over as many connections as one is, and everybody has the cores that they have.
+    Each of several workers is asked over as many connections as one is, and every contender has the same cores.
     """
     workers = server.contender.workers
     if workers > 1:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from benchmarks.contenders import CONTENDERS, Ask, Contender
 from benchmarks.data import HOARDERS, READERS, WRITERS, Group
+from benchmarks.dialects import Caller, Dialect
 from benchmarks.load import Request
-from benchmarks.questions import Caller, Dialect
 
 SIZE = 15
 _MIX = 20
 """Of so many requests of the mix one is a write."""
 
-Questions = Callable[[Dialect, Sequence[Caller]], Iterator[Request]]
+Requests = Callable[[Dialect, Sequence[Caller]], Iterator[Request]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +26,7 @@ class Scenario:
     protocol: str
     asks: frozenset[Ask]
     group: Group
-    questions: Questions
+    make_requests: Requests
     list_size: int | None = None
 
     @property
@@ -41,7 +41,7 @@ class Scenario:
 
     def requests(self, contender: Contender, callers: Sequence[Caller]) -> list[Request]:
         """The requests, rendered for a contender; they are sent in turn, again and again."""
-        return list(self.questions(contender.dialects[self.protocol], callers))
+        return list(self.make_requests(contender.dialects[self.protocol], callers))
 
 
 def scenarios() -> list[Scenario]:
@@ -57,10 +57,10 @@ def _of(protocol: str) -> Iterator[Scenario]:
             protocol=protocol,
             asks=frozenset({Ask.LIST}),
             group=group,
-            questions=_lists(size),
+            make_requests=_lists(size),
             list_size=size,
         )
-    for name, title, asks, group, questions in (
+    for name, title, asks, group, requests in (
         ("show", "one by its id", {Ask.SHOW}, READERS, _shows),
         ("create", "a new one with credentials", {Ask.WRITE}, WRITERS, _creations),
         ("update", "a new label", {Ask.WRITE}, WRITERS, _updates),
@@ -72,15 +72,15 @@ def _of(protocol: str) -> Iterator[Scenario]:
             protocol=protocol,
             asks=frozenset(asks),
             group=group,
-            questions=questions,
+            make_requests=requests,
         )
 
 
-def _lists(size: int) -> Questions:
-    def questions(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
+def _lists(size: int) -> Requests:
+    def requests(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
         return (dialect.listing(caller, size) for caller in callers)
 
-    return questions
+    return requests
 
 
 def _shows(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:

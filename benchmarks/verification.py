@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from benchmarks.dialects import LABEL, Caller
 from benchmarks.load import Request
 from benchmarks.machine import BenchmarkRefused
-from benchmarks.questions import LABEL, Caller
 from benchmarks.scenarios import Scenario
 from benchmarks.servers import Server
 

@@ -1,6 +1,6 @@
 /**
  * What the Node peers share: a pool of ten connections with prepared statements, the token looked up in the database
- * in every request, and the statements behind the four questions.
+ * in every request, and the statements behind the four requests.
  */
 import { createCipheriv, createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import pg from "pg";
@@ -39,7 +39,7 @@ export class Unauthenticated extends Error {
   statusCode = 401;
 }
 
-/** A pool and the questions on it; `protocol` is what events call the door. */
+/** A pool and the requests on it; `protocol` is what events call the API. */
 export function openDatabase(protocol) {
   const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: POOL_SIZE });
   const [keyId, key] = process.env.SECRET_KEYS.split(":");

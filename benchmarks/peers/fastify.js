@@ -6,7 +6,7 @@ const PATH = "/api/backup-destinations";
 const TYPES = { amazon_s3: "s3", custom_s3: "custom_s3", local: "local" };
 const text = { type: "string" };
 const integer = { type: "integer" };
-const moment = { type: "string", format: "date-time" };
+const timestamp = { type: "string", format: "date-time" };
 const object = (properties, required = []) => ({ type: "object", properties, required });
 const destination = object({
   id: integer,
@@ -18,8 +18,8 @@ const destination = object({
   path_style_endpoint: { type: "boolean" },
   s3_region: text,
   s3_endpoint: text,
-  created_at: moment,
-  updated_at: moment,
+  created_at: timestamp,
+  updated_at: timestamp,
 });
 const nullableText = { type: "string", nullable: true };
 const page = object({

@@ -68,7 +68,7 @@ HUMAN_NAMES = {"amazon_s3": "Amazon S3", "custom_s3": "Custom S3", "local": "Loc
 
 def make_sessions() -> async_sessionmaker[AsyncSession]:
     """Sessions on a pool of ten connections."""
-    # asyncpg reads the URL as everybody else does; a read needs no transaction of its own.
+    # asyncpg reads the URL as the others do; a read needs no transaction of its own.
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=partial(asyncpg.connect, os.environ["DATABASE_URL"]),

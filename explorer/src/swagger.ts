@@ -31,7 +31,7 @@ const oneTokenField = () => ({
 
 /**
  * An operation is unfolded before its parameters and its body are read, and "Execute" would be there at once: pressed in
- * that moment it refuses the body that is missing, and says nothing. It is offered together with what it sends.
+ * that time it refuses the body that is missing, and says nothing. It is offered together with what it sends.
  */
 const executeWhenReady = () => ({
   wrapComponents: {

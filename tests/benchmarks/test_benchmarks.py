@@ -17,10 +17,10 @@ import pytest
 
 from benchmarks.chart import Bar, Panel, draw
 from benchmarks.contenders import CONTENDERS
+from benchmarks.dialects import Caller
 from benchmarks.figures import Figures, median, medians, percentile
 from benchmarks.load import Expected, Request, Run, load
 from benchmarks.processes import cpu_seconds, resident_bytes
-from benchmarks.questions import Caller
 from benchmarks.quick import RECORDED, fallen
 from benchmarks.scenarios import Scenario, scenarios
 

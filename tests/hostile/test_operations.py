@@ -1,4 +1,4 @@
-"""Hostile operations, requests and conversations at the GraphQL door: each is refused, soon, briefly, without harm."""
+"""Hostile operations, requests and conversations at the GraphQL API: each is refused, soon, briefly, without harm."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Play = Callable[[Account, Any], Awaitable[list[str]]]
 
 @pytest.fixture
 async def account(gateway: Gateway) -> Account:
-    """Somebody who may do everything, and has nothing."""
+    """A user with all abilities and no destination."""
     return await gateway.new_user()
 
 
@@ -38,8 +38,8 @@ async def complaints_about(cases: Sequence[Any], play: Play, account: Account) -
 
     found = [complaint for complaints in await asyncio.gather(*map(take_turn, cases)) for complaint in complaints]
     log = account.gateway.log_text()[logged:]
-    told = set(CANARY.findall(log))
-    found += [f"the log tells the secret of {case.name}" for case in cases if case.canaries & told]
+    in_log = set(CANARY.findall(log))
+    found += [f"the log tells the secret of {case.name}" for case in cases if case.canaries & in_log]
     found += [f"the log has: {line[:300]}" for line in log.splitlines() if "Traceback" in line or "failed" in line]
     events = await account.gateway.rows(f"SELECT id FROM events WHERE user_id = {account.user_id}")  # noqa: S608 - our own integer
     return found + ([f"{len(events)} changes were made"] if events else [])
@@ -58,7 +58,7 @@ async def test_a_hostile_operation_is_refused_without_harm(theme: str, account: 
 
 
 async def test_a_hostile_request_is_refused_without_harm(account: Account) -> None:
-    """Malformed bodies, types and methods are told as such in GraphQL's own form, and never with a 5xx."""
+    """Malformed bodies, types and methods are refused as such in GraphQL's own form, and never with a 5xx."""
     refused(await complaints_about(REQUESTS, play_request, account))
 
 

@@ -1,4 +1,4 @@
-"""Hostile requests to the REST door: refused as the contract says, alike on both databases, and without a trace."""
+"""Hostile requests to the REST API: refused as the contract says, alike on both databases, and without a trace."""
 
 import asyncio
 from collections import Counter
@@ -40,9 +40,9 @@ async def verdict(case: Case, stages: Mapping[str, Stage]) -> list[str]:
 def leaks(stage: Stage) -> list[str]:
     """Say whose secrets the gateway wrote into its log so far, and whether it stumbled."""
     log = stage.gateway.log_text()
-    told = set(CANARY.findall(log))
-    cases = (case for cases in THEMES.values() for case in cases) if told else ()
-    found = [f"the log holds a secret of {case.name!r}" for case in cases if case.canaries & told]
+    logged = set(CANARY.findall(log))
+    cases = (case for cases in THEMES.values() for case in cases) if logged else ()
+    found = [f"the log holds a secret of {case.name!r}" for case in cases if case.canaries & logged]
     found += ["the log holds a live token"] if any(secret in log for secret in stage.secrets) else []
     return found + (["the log holds a stack trace"] if "Traceback" in log else [])
 

@@ -1,4 +1,4 @@
-"""The corpus of hostile requests to the REST door, by theme."""
+"""The corpus of hostile requests to the REST API, by theme."""
 
 from . import (
     authorization,

@@ -1,4 +1,4 @@
-"""Requests nobody may make: without a token, with one that is not, and with one that may not do this."""
+"""Requests that are not allowed: without a token, with an invalid one, and with one that lacks the ability."""
 
 from .case import Case, canary
 from .drafts import COLLECTION, CREATE, JSON, LOCAL, OWN, asking, draft, sending
@@ -80,7 +80,7 @@ def as_(
     )
 
 
-def nobody(name: str, method: str, path: str, *headers: tuple[str, str], body: bytes = b"") -> Case:
+def anonymous(name: str, method: str, path: str, *headers: tuple[str, str], body: bytes = b"") -> Case:
     """A request without Authorization."""
     return Case(
         name=f"authorization: {name}",
@@ -94,37 +94,37 @@ def nobody(name: str, method: str, path: str, *headers: tuple[str, str], body: b
 
 
 ELSEWHERE: tuple[Case, ...] = (
-    nobody("none", "GET", COLLECTION),
-    nobody("none on a row", "GET", OWN),
-    nobody("none on a stranger's row", "GET", COLLECTION + "/{foreign}"),
-    nobody("none without the prefix", "GET", "/backup-destinations"),
-    nobody("none, creating", "POST", COLLECTION, *JSON, body=LOCAL),
-    nobody("none, creating what does not parse", "POST", COLLECTION, *JSON, body=b"{"),
-    nobody("none, creating in text", "POST", COLLECTION, ("Content-Type", "text/plain"), body=b"a"),
-    nobody("none, changing", "PUT", OWN, *JSON, body=b'{"label":"Reached"}'),
-    nobody("none, changing what is wrong", "PUT", OWN, *JSON, body=b'{"label":1}'),
-    nobody("none, deleting", "DELETE", OWN),
-    nobody("a token in the query", "GET", f"{COLLECTION}?token={canary('query token')}"),
-    nobody("an access token in the query", "GET", f"{COLLECTION}?access_token=1|mrg_{canary('query access')}"),
-    nobody(
+    anonymous("none", "GET", COLLECTION),
+    anonymous("none on a row", "GET", OWN),
+    anonymous("none on a stranger's row", "GET", COLLECTION + "/{foreign}"),
+    anonymous("none without the prefix", "GET", "/backup-destinations"),
+    anonymous("none, creating", "POST", COLLECTION, *JSON, body=LOCAL),
+    anonymous("none, creating what does not parse", "POST", COLLECTION, *JSON, body=b"{"),
+    anonymous("none, creating in text", "POST", COLLECTION, ("Content-Type", "text/plain"), body=b"a"),
+    anonymous("none, changing", "PUT", OWN, *JSON, body=b'{"label":"Reached"}'),
+    anonymous("none, changing what is wrong", "PUT", OWN, *JSON, body=b'{"label":1}'),
+    anonymous("none, deleting", "DELETE", OWN),
+    anonymous("a token in the query", "GET", f"{COLLECTION}?token={canary('query token')}"),
+    anonymous("an access token in the query", "GET", f"{COLLECTION}?access_token=1|mrg_{canary('query access')}"),
+    anonymous(
         "an authorization in the query", "GET", f"{COLLECTION}?Authorization=Bearer%201|mrg_{canary('query bearer')}"
     ),
-    nobody("a live token in the query", "GET", COLLECTION + "?access_token={token}&api_token={token}&token={token}"),
-    nobody("a live token in a cookie", "GET", COLLECTION, ("Cookie", "token={token}; access_token={token}")),
-    nobody(
+    anonymous("a live token in the query", "GET", COLLECTION + "?access_token={token}&api_token={token}&token={token}"),
+    anonymous("a live token in a cookie", "GET", COLLECTION, ("Cookie", "token={token}; access_token={token}")),
+    anonymous(
         "a live token in a header of its own", "GET", COLLECTION, ("X-Api-Key", "{token}"), ("X-Auth-Token", "{token}")
     ),
-    nobody("a live token for a proxy", "GET", COLLECTION, ("Proxy-Authorization", "Bearer {token}")),
-    nobody("a live token forwarded", "GET", COLLECTION, ("X-Forwarded-Authorization", "Bearer {token}")),
-    nobody("a live token under an underscore", "GET", COLLECTION, ("Authorization_", "Bearer {token}")),
-    nobody(
+    anonymous("a live token for a proxy", "GET", COLLECTION, ("Proxy-Authorization", "Bearer {token}")),
+    anonymous("a live token forwarded", "GET", COLLECTION, ("X-Forwarded-Authorization", "Bearer {token}")),
+    anonymous("a live token under an underscore", "GET", COLLECTION, ("Authorization_", "Bearer {token}")),
+    anonymous(
         "a token in a form",
         "POST",
         COLLECTION,
         ("Content-Type", "application/x-www-form-urlencoded"),
         body=b"label=a&type=local&access_token=x",
     ),
-    nobody("a user in the target", "GET", "/api/backup-destinations?user=root&password=" + canary("query password")),
+    anonymous("a user in the target", "GET", "/api/backup-destinations?user=root&password=" + canary("query password")),
     Case(
         name="authorization: two, both live",
         method="GET",
@@ -169,10 +169,10 @@ ABILITIES: tuple[Case, ...] = (
     limited("creating in text", "create", CREATE, b"a", (("Content-Type", "text/plain"),)),
     limited("changing", "update", ("PUT", OWN), b'{"label":"Reached"}'),
     limited("changing what does not parse", "update", ("PUT", OWN), b"["),
-    limited("changing what nobody has", "update", ("PUT", COLLECTION + "/{missing}"), b"{}"),
+    limited("changing what does not exist", "update", ("PUT", COLLECTION + "/{missing}"), b"{}"),
     limited("changing a stranger's", "update", ("PUT", COLLECTION + "/{foreign}"), b"{}"),
     limited("deleting", "delete", ("DELETE", OWN)),
-    limited("deleting what nobody has", "delete", ("DELETE", COLLECTION + "/{missing}")),
+    limited("deleting what does not exist", "delete", ("DELETE", COLLECTION + "/{missing}")),
     limited("deleting a stranger's", "delete", ("DELETE", COLLECTION + "/{foreign}")),
     limited("creating with keys", "create", CREATE, draft("s3", "ability keys")),
 )

@@ -48,7 +48,7 @@ def either(*statuses: int) -> Expectation:
 
 
 def parser_or(*statuses: int) -> Expectation:
-    """Expect one of these statuses from the HTTP parser or from whoever comes after it."""
+    """Expect one of these statuses from the HTTP parser or from what comes after it."""
     return {"status": frozenset(statuses), "raw": True}
 
 

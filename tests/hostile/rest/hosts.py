@@ -1,4 +1,4 @@
-"""Host headers that name somebody else, nobody, or no host at all."""
+"""Host headers that name another host, an empty one, or none."""
 
 from .case import Case
 from .drafts import COLLECTION, CREATE, JSON, LOCAL, asking, sending

@@ -1,11 +1,11 @@
-"""Ids in paths that are not a plain positive integer, or are one nobody has."""
+"""Ids in paths that are not a plain positive integer, or are of no row."""
 
 from .case import Case
 from .drafts import COLLECTION, JSON, asking, sending
 from .expectations import NOT_FOUND, UNAUTHORIZED, either
 
 ODD: dict[str, str] = {
-    "nobody's": "{missing}",
+    "missing": "{missing}",
     "zero": "0",
     "minus zero": "-0",
     "minus one": "-1",
@@ -78,7 +78,7 @@ ODD: dict[str, str] = {
 }
 
 CHANGED = (
-    "nobody's",
+    "missing",
     "zero",
     "minus one",
     "with a leading zero",
@@ -97,7 +97,7 @@ CHANGED = (
     "with a path parameter",
 )
 UNKNOWN = (
-    "nobody's",
+    "missing",
     "zero",
     "a word",
     "2^63",
@@ -115,26 +115,26 @@ def at(id_: str) -> str:
 
 UNPREFIXED: tuple[Case, ...] = tuple(
     asking(f"id: {what}, without the prefix", at(ODD[what]).removeprefix("/api"), NOT_FOUND)
-    for what in ("nobody's", "a word", "2^63", "with a line feed after it")
+    for what in ("missing", "a word", "2^63", "with a line feed after it")
 )
 
 ESCAPED: tuple[Case, ...] = (
     asking("id: a digit that is escaped is a digit", at("%39%39%39%39%39%39%39%39%39"), NOT_FOUND),
-    asking("id: nobody's, with a query", at("{missing}?id={own}"), NOT_FOUND),
-    asking("id: nobody's, with an own id in the body's place", at("{missing}?page=1&per_page=1"), NOT_FOUND),
-    asking("id: nobody's, behind a slash", at("{missing}/"), either(301, 307, 308, 404)),
-    sending("id: nobody's, with a wrong body", {"label": 1}, NOT_FOUND, ("PUT", at("{missing}"))),
-    sending("id: nobody's, with an own id in the body", b'{"id":1,"label":"a"}', NOT_FOUND, ("PUT", at("{missing}"))),
-    sending("id: nobody's, with a body that does not parse", b"{", NOT_FOUND, ("PUT", at("{missing}"))),
+    asking("id: missing, with a query", at("{missing}?id={own}"), NOT_FOUND),
+    asking("id: missing, with an own id in the body's place", at("{missing}?page=1&per_page=1"), NOT_FOUND),
+    asking("id: missing, behind a slash", at("{missing}/"), either(301, 307, 308, 404)),
+    sending("id: missing, with a wrong body", {"label": 1}, NOT_FOUND, ("PUT", at("{missing}"))),
+    sending("id: missing, with an own id in the body", b'{"id":1,"label":"a"}', NOT_FOUND, ("PUT", at("{missing}"))),
+    sending("id: missing, with a body that does not parse", b"{", NOT_FOUND, ("PUT", at("{missing}"))),
     sending("id: a word, with a body that does not parse", b"{", NOT_FOUND, ("PUT", at("abc"))),
     sending(
-        "id: nobody's, with a body of text",
+        "id: missing, with a body of text",
         b"a",
         NOT_FOUND,
         ("PUT", at("{missing}")),
         (("Content-Type", "text/plain"),),
     ),
-    sending("id: nobody's, deleted with a body", {"id": 1}, NOT_FOUND, ("DELETE", at("{missing}"))),
+    sending("id: missing, deleted with a body", {"id": 1}, NOT_FOUND, ("DELETE", at("{missing}"))),
 )
 
 CASES: tuple[Case, ...] = (

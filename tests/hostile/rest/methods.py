@@ -1,4 +1,4 @@
-"""Methods a route does not know, methods nobody knows, and protocols that are not HTTP/1."""
+"""Methods a route does not support, unknown methods, and protocols that are not HTTP/1."""
 
 from .case import Case
 from .drafts import COLLECTION, FORM, JSON, LOCAL, OWN, form, sending
@@ -65,7 +65,7 @@ REFUSED: tuple[Case, ...] = (
         bare(f"{method} on a row without a token", method, OWN, NOT_ALLOWED, authenticated=False)
         for method in ("POST", "PATCH")
     ),
-    bare("POST on a row nobody has", "POST", MISSING, NOT_ALLOWED),
+    bare("POST on a missing row", "POST", MISSING, NOT_ALLOWED),
     bare("POST on a stranger's row", "POST", COLLECTION + "/{foreign}", NOT_ALLOWED),
     sending("method: POST on a row with a fine body", LOCAL, NOT_ALLOWED, ("POST", OWN)),
     sending("method: POST on a row with a broken body", b"{", NOT_ALLOWED, ("POST", OWN)),
@@ -111,7 +111,7 @@ STRANGE: tuple[Case, ...] = (
 HEADLESS: tuple[Case, ...] = (
     bare("HEAD on the list", "HEAD", COLLECTION, OK),
     bare("HEAD on a row", "HEAD", OWN, OK),
-    bare("HEAD on a row nobody has", "HEAD", MISSING, {"status": NOT_FOUND["status"]}),
+    bare("HEAD on a missing row", "HEAD", MISSING, {"status": NOT_FOUND["status"]}),
     bare("HEAD on a stranger's row", "HEAD", COLLECTION + "/{foreign}", {"status": 403}),
     bare("HEAD on a word", "HEAD", COLLECTION + "/abc", {"status": NOT_FOUND["status"]}),
     bare("HEAD without a token", "HEAD", COLLECTION, {"status": UNAUTHORIZED["status"]}, authenticated=False),

@@ -16,7 +16,7 @@ CHANGES: dict[str, object] = {
     "a null label": {"label": None},
     "a label too long": {"label": "a" * 256},
     "a label with a NUL": {"label": "a\0"},
-    "a kind nobody knows": {"type": "ftp"},
+    "an unknown kind": {"type": "ftp"},
     "a kind without what it needs": {"type": "s3"},
     "a wrong boolean": {"path_style_endpoint": "yes"},
     "a wrong endpoint": {"custom_s3_endpoint": "file:///etc/passwd"},

@@ -66,7 +66,7 @@ OVER: tuple[Case, ...] = (
         CREATE,
         (("Content-Type", "text/plain"),),
     ),
-    sending("size: two megabytes for nobody's row", padded(2 * MEBIBYTE), either(404, 413), UPDATE_MISSING),
+    sending("size: two megabytes for a missing row", padded(2 * MEBIBYTE), either(404, 413), UPDATE_MISSING),
     sending("size: two megabytes for a stranger's row", padded(2 * MEBIBYTE), either(403, 413), UPDATE_FOREIGN),
     sending("size: in one chunk", chunked(padded(LIMIT + 1), 2 * MEBIBYTE), TOO_LARGE, CREATE, CHUNKED),
     sending("size: in many chunks", chunked(padded(LIMIT + 1), 4_096), TOO_LARGE, CREATE, CHUNKED),

@@ -87,7 +87,7 @@ KINDS: tuple[Case, ...] = (
         violating({"custom_s3_region": required_when("custom_s3_region", "s3")}),
         UPDATE,
     ),
-    sending("update: a kind nobody knows", {"type": "ftp"}, violating({"type": TYPE_INVALID}), UPDATE),
+    sending("update: an unknown kind", {"type": "ftp"}, violating({"type": TYPE_INVALID}), UPDATE),
     sending("update: a kind in capitals", {"type": "LOCAL"}, violating({"type": TYPE_INVALID}), UPDATE_S3),
     sending("update: a kind as a list", {"type": ["local"]}, violating({"type": TYPE_INVALID}), UPDATE),
     sending(

@@ -1,4 +1,4 @@
-"""Values of the wrong type, kinds nobody knows, and what each kind cannot do without."""
+"""Values of the wrong type, unknown kinds, and what each kind requires."""
 
 from itertools import product
 

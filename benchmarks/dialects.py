@@ -1,6 +1,6 @@
 """How each contender is asked the same thing: the bytes of its requests, and what tells a good answer.
 
-A dialect knows four questions: a list of some size, one destination, a new one, a new label.
+A dialect has four requests: a list of some size, one destination, a new one, a new label.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import orjson
 from benchmarks.load import Expected, Request
 
 ACCESS_KEY = "AKIAEXAMPLEEXAMPLE00"
-SECRET_KEY = "a-secret-key-of-forty-characters-in-all."  # noqa: S105 - nobody's
+SECRET_KEY = "a-secret-key-of-forty-characters-in-all."  # noqa: S105 - made up
 CREATED_LABEL = "made by the load"
 LABEL = b'"label":"'
 BUCKET = "nightly-dumps"
@@ -80,7 +80,7 @@ class Rest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GraphQL:
-    """A GraphQL API: the documents of its four questions; the variables are the same everywhere."""
+    """A GraphQL API: the documents of its four requests; the variables are the same everywhere."""
 
     list_document: str
     show_document: str = ""
