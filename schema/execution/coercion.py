@@ -1,4 +1,4 @@
-"""What is wrong with a value that a client sent, said with the field and without the value: it may be a secret."""
+"""Errors of values that a client sent, with the names of fields and without the values, which may be secrets."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _ONE_OF = "Within OneOf"
 
 
 class _Enough(Exception):
-    """As many variable_errors as are wanted."""
+    """Ends the validation when there are `at_most` errors."""
 
 
 def variable_errors(
     schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any], *, at_most: int
 ) -> list[str]:
-    """A sentence for everything that keeps the variables from being coerced, `at_most` that many."""
+    """A sentence for each reason why the variables cannot be coerced, `at_most` so many."""
     found: list[str] = []
     for definition in operation.variable_definitions or ():
         name = definition.variable.name.value
@@ -53,7 +53,7 @@ def variable_errors(
 
 
 def sentence(place: str, message: str, type_: GraphQLInputType | None, path: list[str | int]) -> str:
-    """What graphql-core's `message` says of the value at `path` in `place`, with no more than names of fields."""
+    """graphql-core's `message` on the value at `path` in `place`, in a sentence with names of fields alone."""
     where = place + (f" at '{_dotted(path)}'" if path else "")
     field = _FIELD.match(message)
     if field is not None:

@@ -1,4 +1,4 @@
-"""How much one document may ask for, counted on its tree before anything expensive looks at it."""
+"""The limits of one document, counted on its syntax tree before it is validated."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from graphql import (
 from schema.limits import Limits
 
 MAX_ALIAS_LENGTH = 80
-"""A list repeats an alias in every item of the answer."""
+"""A list repeats an alias in every item of the response."""
 MAX_OPERATIONS = 30
 MAX_FRAGMENTS = 60
 MAX_SELECTIONS = 800
 MAX_SPREADS = 200
 MAX_VARIABLES = 100
 MAX_VALUES = 300
-"""Literals and uses of variables: the rules look at each about thirty times. More values than that are variables."""
+"""Literals and uses of variables, each of which about thirty validation rules visit."""
 
 
 CHECKS = frozenset({"checkBackupDestination", "testBackupDestination"})
 MAX_CHECKS = 1
-"""Each waits for a stranger, up to ten seconds."""
+"""Per operation: each waits for a store, up to ten seconds."""
 
 
 class LimitExceeded(Exception):
-    """A document asks for more than one may; `str()` says what and how much is allowed."""
+    """A document is over a limit; `str()` says which limit, and what it allows."""
 
 
 def check_size(document: DocumentNode, operation: OperationDefinitionNode, limits: Limits) -> None:
-    """Raise `LimitExceeded` for a document with too much of anything that costs before or while it is validated."""
+    """Raise `LimitExceeded` for a document over a limit of what makes checking and validating it expensive."""
     fragments = fragments_of(document)
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     nodes = [node for selections in _selection_sets(document) for node in selections.selections]
@@ -141,7 +141,7 @@ def _depth(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentD
 
 
 def _count(values: Iterable[ValueNode]) -> int:
-    """How many values these are, with those inside lists and objects."""
+    """The number of values, including those inside lists and objects."""
     counted, waiting = 0, deque(values)
     while waiting:
         value = waiting.pop()

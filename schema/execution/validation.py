@@ -1,4 +1,4 @@
-"""The rules a document is held against: those of the specification, two of them in a form fit for strangers."""
+"""The validation rules: those of the specification, two of them replaced by versions that are safe for any client."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from schema.execution.coercion import MAX_NAME_LENGTH, sentence
 
 MAX_ERRORS = 10
 MAX_COMPARISONS = 3_000
-"""How often two fields or fragments are held against each other; every pair of equal names is, and so on below them."""
+"""The number of comparisons of two fields or fragments: all pairs of one response key are compared, at each level."""
 _TOO_ENTANGLED = "The document is too entangled: it repeats fields, or spreads fragments, more often than one may."
 
 
 class _Wrong(Exception):
-    """The first thing that is wrong with a literal."""
+    """Ends the validation of a literal at its first error."""
 
 
 class _NamedValues(ValuesOfCorrectTypeRule):
-    """Says what is wrong with a literal as it is said of a variable: with the field, and without the value.
+    """Reports a literal as `coercion` reports a variable: with the field, and without the value.
 
     One sentence for each literal: the original prints the whole of it for every field that is wrong.
     """
@@ -45,15 +45,15 @@ class _NamedValues(ValuesOfCorrectTypeRule):
     _place = ""
 
     def enter_argument(self, node: ArgumentNode, *_args: Any) -> None:
-        """Remember which argument the values that follow are for."""
+        """Store the argument of the values that follow."""
         self._place = f"Argument '{node.name.value[:MAX_NAME_LENGTH]}'"
 
     def enter_variable_definition(self, node: VariableDefinitionNode, *_args: Any) -> None:
-        """Remember which variable the default that follows is for."""
+        """Store the variable of the default that follows."""
         self._place = f"The default of variable '${node.variable.name.value[:MAX_NAME_LENGTH]}'"
 
     def is_valid_value_node(self, node: ValueNode, input_type: GraphQLInputType | None) -> VisitorAction:
-        """Report what is wrong with a literal, and do not look inside it again."""
+        """Report the first error in a literal, and skip the values inside it."""
 
         def complain(error: GraphQLError, path: list[str | int]) -> None:
             message = sentence(self._place, error.message, input_type, path)
@@ -69,7 +69,7 @@ class _NamedValues(ValuesOfCorrectTypeRule):
 
 
 class _BoundedOverlap(OverlappingFieldsCanBeMergedRule):
-    """Gives up after so many comparisons; the original's own bound, half a million, takes a second to reach."""
+    """Ends after `MAX_COMPARISONS`; graphql-core's own limit, half a million, takes a second to reach."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
@@ -84,7 +84,7 @@ _RULES = tuple(_OURS.get(rule, rule) for rule in specified_rules)
 
 
 def errors_in(schema: GraphQLSchema, document: DocumentNode) -> list[dict[str, Any]]:
-    """What is wrong with a document, formatted; at most ten errors, none when it is valid."""
+    """The formatted validation errors of a document, at most ten."""
     errors = validate(schema, document, _RULES, max_errors=MAX_ERRORS, hide_suggestions=True)[:MAX_ERRORS]
     if errors and isinstance(errors[-1], ValidationAbortedError):
         return [refusal(_TOO_ENTANGLED, Code.LIMIT)]

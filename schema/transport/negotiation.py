@@ -1,4 +1,4 @@
-"""Which form an answer takes, by the order and q values of `Accept` (RFC 9110, 12.5.1; GraphQL over HTTP)."""
+"""The media type of a response, by the order and q values of `Accept` (RFC 9110, 12.5.1; GraphQL over HTTP)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 
 class MediaType(StrEnum):
-    """The forms of an answer."""
+    """The media types of responses."""
 
     JSON = "application/json"
     GRAPHQL = "application/graphql-response+json"
@@ -19,11 +19,10 @@ _PAGES = ("text/html", "application/xhtml+xml")
 
 @lru_cache(maxsize=256)
 def negotiate(accept: str | None) -> MediaType | None:
-    """The form the client likes best; JSON when it does not say, None when it takes none of ours.
+    """The media type with the highest q value; JSON without the header, None if the client accepts no supported type.
 
-    Of equally liked ones the first named counts; a stream is chosen only by its own name and only when it is liked
-    better than, or named before, every JSON, for some clients list it last on every request. Clients say the same all
-    the time, so what they said is remembered.
+    Of equal q values the first counts. A stream is chosen only by its own name, with a higher q value than, or named
+    before, every kind of JSON, since some clients list it last on every request. Cached, since clients send few values.
     """
     if accept is None or not accept.strip():
         return MediaType.JSON
@@ -36,7 +35,7 @@ def negotiate(accept: str | None) -> MediaType | None:
 
 
 def prefers_page(accept: str | None) -> bool:
-    """Whether the client likes a page better than, or names it before, every form of ours, as browsers do."""
+    """Whether HTML has a higher q value than, or is named before, every media type of GraphQL, as browsers send it."""
     best, page = 0.0, False
     for range_, quality in _ranges(accept or ""):
         if quality > best and (range_ in _PAGES or _match(range_) is not None):

@@ -1,4 +1,4 @@
-"""Answers as server-sent events, each operation on a connection of its own (GraphQL over SSE, distinct connections)."""
+"""Responses as server-sent events, one connection per operation (GraphQL over SSE, distinct connections mode)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEADERS = {
 
 
 class EventStream(Response):
-    """Sends every answer as a `next` event and `complete` at the end; a reader that does not read is cut off."""
+    """Sends every answer as a `next` event and `complete` at the end; ends if the client takes nothing for `SEND_S`."""
 
     def __init__(self, answers: AsyncGenerator[Any, None]) -> None:
         super().__init__(headers=_HEADERS)
@@ -51,7 +51,7 @@ class EventStream(Response):
 
 
 async def _with_pauses(answers: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-    """The answers, and None whenever none came for a while, so that nobody between takes the line for dead."""
+    """The answers, and None after each `KEEP_ALIVE_S` without one, so that proxies do not close an idle connection."""
     pending: asyncio.Task[Any] | None = None
     try:
         while True:
