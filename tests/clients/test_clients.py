@@ -156,3 +156,29 @@ async def test_graphql_sse_streams_queries_and_subscriptions_on_distinct_connect
     assert [event["backupDestination"]["label"] for event in seen["resumed"]["events"]] == ["While away"]
     [error] = seen["an error"]["answer"]["errors"]
     assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+@pytest.mark.parametrize("by_get", ["yes", "no"])
+async def test_apollo_s_persisted_queries_send_the_text_once(by_get: str, account: Account) -> None:
+    """A second client, with a cache of its own, sends the hash alone."""
+    lines = await run_script(
+        SCRIPTS / "persisted.mjs", account, BY_GET=by_get, NAME=f"Persisted{account.user_id}{by_get}"
+    )
+    method = "GET" if by_get == "yes" else "POST"
+
+    assert by_step(lines) == {
+        "first": {"name": "Test", "sent": [f"hash by {method}", "text"]},
+        "second": {"name": "Test", "sent": [f"hash by {method}"]},
+    }
+
+
+async def test_apollo_s_persisted_queries_fall_back_to_texts_where_they_are_off() -> None:
+    gateway = Gateway(graphql_persisted_queries="false").start()
+    try:
+        account = await gateway.new_user()
+        lines = await run_script(SCRIPTS / "persisted.mjs", account, BY_GET="no", NAME="NotPersisted")
+    finally:
+        gateway.close()
+
+    assert [line["name"] for line in lines] == ["Test", "Test"]
+    assert lines[0]["sent"] == ["hash by POST", "text"]

@@ -8,7 +8,7 @@ export function report(line) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-/** A request through the other door, as somebody else's program makes it. */
+/** A request to the REST API, as another program sends it. */
 export async function rest(method, path, body) {
   const headers = { authorization, 'content-type': 'application/json' };
   const answer = await fetch(`${url}/api/backup-destinations${path}`, { method, headers, body: JSON.stringify(body) });
