@@ -84,7 +84,13 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             if metrics.are_shared:
                 await stack.enter_async_context(in_background(metrics.publish_periodically(), name="metrics"))
             when_ready()
-            yield {"service": service, "checks": checks, "streams": streams, "public_url": settings.public_url}
+            yield {
+                "service": service,
+                "checks": checks,
+                "streams": streams,
+                "tags": tags,
+                "public_url": settings.public_url,
+            }
 
     explorer = Explorer(enabled=settings.explorer)
     graphql = _graphql_routes(settings, for_graphql, cache, explorer)
@@ -180,7 +186,7 @@ def _around_everything(settings: Settings, metrics: Metrics, hosts: Hosts) -> li
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "If-None-Match", "Prefer"],
+        allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Prefer"],
         expose_headers=_SHOWN_TO_PAGES,
     )
     return [

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from secrets import randbits
 from time import time
+
+_CHANCE_BITS = 21
 
 
 def current_second() -> datetime:
     """The current time in UTC, its fraction of a second cut off."""
     return datetime.fromtimestamp(int(time()), UTC)
+
+
+def unrepeatable(after: int) -> int:
+    """A number greater than another that no history gives twice: milliseconds since 1970 above 21 bits of chance.
+
+    A counter would go on from an earlier state after a restore, and number other changes the same.
+    """
+    return max(after, int(time() * 1000) << _CHANCE_BITS) + 1 + randbits(_CHANCE_BITS)

@@ -9,6 +9,7 @@ Refusal
 ├── DestinationNotCheckable    there is no store behind it that could be asked
 ├── ValidationFailed           every violated rule at once
 ├── EventUnknown               a position in the events that is not, or no longer, in the history
+├── VersionConflict            the row has changed (`models/destinations/version_conflict.py`)
 ├── AccountRefused             an account or a token cannot be made or changed as asked
 ├── KeyRefused                 the key ring and the data do not fit
 ├── SecretUnreadable           one sealed value does not open

@@ -15,6 +15,8 @@ from models.destinations.ownership import MAX_ID, own
 from models.destinations.row import DestinationRow, from_model
 from models.destinations.table import BackupDestination
 from models.destinations.validation import Raw, parse
+from models.destinations.version_conflict import VersionConflict
+from models.errors import Unauthenticated
 from models.events.event import Event
 from models.events.event_stream import EventStreams
 from models.events.history import events_of, events_slice, require_events
@@ -118,6 +120,13 @@ class DestinationService:
         viewer.require(Ability.VIEW)
         return await events_of(viewer.user_id, event_ids)
 
+    async def at_current_revision(self, viewer: Viewer) -> Viewer:
+        """The viewer as a fresh lookup of the token has it; raises `Unauthenticated`."""
+        token = None if viewer.token_id is None else await self._reads.token(viewer.token_id)
+        if token is None or not token.is_valid():
+            raise Unauthenticated
+        return viewer._replace(revision=token.revision, destination_count=token.destination_count)
+
     async def create(self, viewer: Viewer, raw: Raw, *, strict: bool = False) -> DestinationRow:
         """Store a new destination; raises `AbilityMissing` or `ValidationFailed`."""
         viewer.require(Ability.CREATE)
@@ -142,14 +151,18 @@ class DestinationService:
         *,
         strict: bool = False,
         snapshot: RowSnapshot | None = None,
+        expected_version: int | None = None,
     ) -> DestinationRow:
         """Change the attributes that are given; a change of nothing leaves `updated_at` and stores no event.
 
-        Raises as `get` does, and `ValidationFailed` for the merged row. `snapshot` comes from `snapshot()`.
+        Raises as `get` does, `VersionConflict`, and `ValidationFailed` for the merged row. `snapshot` comes from
+        `snapshot()`.
         """
         viewer.require(Ability.UPDATE)
 
         def change(row: BackupDestination) -> Sequence[Attribute]:
+            if expected_version not in (None, row.version):
+                raise VersionConflict(from_model(row))
             now = current_second()
             changed = row.assign(parse(raw, current=row, strict=strict), self._vault, now)
             if changed:
@@ -161,8 +174,8 @@ class DestinationService:
             self._streams.wake([viewer.user_id])
         return from_model(row)
 
-    async def delete(self, viewer: Viewer, destination_id: int) -> None:
-        """Remove a destination, its sealed credentials with it; raises as `get` does."""
+    async def delete(self, viewer: Viewer, destination_id: int, *, expected_version: int | None = None) -> None:
+        """Remove a destination, its sealed credentials with it; raises as `get` does, and `VersionConflict`."""
         viewer.require(Ability.DELETE)
-        await self._writes.remove(viewer, destination_id)
+        await self._writes.remove(viewer, destination_id, expected_version=expected_version)
         self._streams.wake([viewer.user_id])

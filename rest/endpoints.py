@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.accounts.abilities import Ability
+from models.destinations.version_conflict import VersionConflict
 from models.errors import DestinationNotFound
 from models.service import DestinationService
 from rest.bodies import parse_body
@@ -22,7 +23,7 @@ from rest.prepared_reads import DetailRead, ListRead
 from rest.wire import destination_id, page_number, page_size, raw_attributes, represent
 from web.auth.authenticator import Authenticator
 from web.auth.middleware import Authentication
-from web.cache.cache_key import READS, condition_of
+from web.cache.cache_key import READS, CacheKey, RequestKey, condition_of
 from web.cache.cached_response import CachedResponse
 from web.cache.response_cache import ResponseCache
 from web.request_state import request_state, viewer_of
@@ -62,14 +63,18 @@ def show_destination(scope: Scope) -> PreparedRead:
 async def update_destination(request: Request) -> Response:
     """Update Backup Destination. Whose row it is comes before what the body says."""
     service, viewer, id_ = _service(request.scope), viewer_of(request.scope), _id(request, Ability.UPDATE)
+    expected = await _expected_version(request, id_, Ability.UPDATE)
     snapshot = await service.snapshot(viewer, id_)
-    row = await service.update(viewer, id_, raw_attributes(await _fields(request)), snapshot=snapshot)
+    raw = raw_attributes(await _fields(request))
+    row = await service.update(viewer, id_, raw, snapshot=snapshot, expected_version=expected)
     return JSONAnswer(single(represent(row)))
 
 
 async def delete_destination(request: Request) -> Response:
     """Delete Backup Destination; `Prefer: return=minimal` (RFC 7240) spares the message."""
-    await _service(request.scope).delete(viewer_of(request.scope), _id(request, Ability.DELETE))
+    viewer, id_ = viewer_of(request.scope), _id(request, Ability.DELETE)
+    expected = await _expected_version(request, id_, Ability.DELETE)
+    await _service(request.scope).delete(viewer, id_, expected_version=expected)
     if "return=minimal" in _preferences(request):
         return Response(status_code=204, headers={"Preference-Applied": "return=minimal"})
     return JSONAnswer({"message": DELETED})
@@ -154,6 +159,27 @@ def _id(request: Request, ability: Ability) -> int:
     if id_ is None:
         raise DestinationNotFound
     return id_
+
+
+async def _expected_version(request: Request, id_: int, ability: Ability) -> int | None:
+    """The version of the row that `If-Match` names (RFC 9110, 13.1.1); None without a condition, and for `*`.
+
+    A tag is that of a response at one revision of the user. The row is read before the revision: if the tag is still
+    current then, nothing of the user has changed since the client got it, and the row is the one it saw.
+    Raises `VersionConflict` for a tag that is not current, and what `get` raises.
+    """
+    tags = [tag.strip() for value in request.headers.getlist("if-match") for tag in value.split(",")]
+    if not tags:
+        return None
+    service, viewer = _service(request.scope), viewer_of(request.scope)
+    row = await service.get(viewer, id_, ability=ability)
+    if tags == ["*"]:
+        return None
+    current = await service.at_current_revision(viewer)
+    key = CacheKey(current, RequestKey.of({**request.scope, "method": "GET"}, current.protocol))
+    if request.scope["state"]["tags"].of(key).decode() not in tags:
+        raise VersionConflict(row)
+    return row.version
 
 
 async def _fields(request: Request) -> dict[str, object]:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models.destinations.version_conflict import VersionConflict
 from models.destinations.violations import Violation
 from models.errors import (
     AbilityMissing,
@@ -33,6 +34,7 @@ _STATUSES: dict[type[Refusal], HTTPStatus] = {
     DestinationForbidden: HTTPStatus.FORBIDDEN,
     DestinationNotFound: HTTPStatus.NOT_FOUND,
     ValidationFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -24,7 +24,7 @@ class DestinationRow:
     """The columns by name and by position; timestamps are in UTC, `last_check` is a `CheckReport` in JSON.
 
     `kind` and `reachability` raise KeyError for a stored value that this version does not know. The columns up to
-    `updated_at` are those of lists: a stored report may be longer than all others together.
+    `version` are those of lists: a stored report may be longer than all others together.
     """
 
     __slots__ = ()
@@ -40,6 +40,7 @@ class DestinationRow:
     stored_reachability: str
     created_at: datetime
     updated_at: datetime
+    version: int
     credentials_set_at: datetime | None
     last_check: str | None
 
@@ -62,7 +63,7 @@ FIELDS = tuple(DestinationRow.__annotations__)
 """The columns as attributes of a row, each at its position: `row[0]` is `row.id`."""
 COLUMNS = tuple(name.removeprefix("stored_") for name in FIELDS)
 """Their names in the table."""
-LIST_COLUMNS = COLUMNS[: FIELDS.index("updated_at") + 1]
+LIST_COLUMNS = COLUMNS[: FIELDS.index("version") + 1]
 """Those that a list reads unless all are wanted."""
 
 

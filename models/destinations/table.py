@@ -11,7 +11,7 @@ from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
 from models.accounts.user import User
-from models.clock import current_second
+from models.clock import current_second, unrepeatable
 from models.destinations.attributes import (
     ATTRIBUTES,
     KINDS,
@@ -38,7 +38,9 @@ def _column(attribute: Attribute) -> Any:
 
 
 class BackupDestination(Model):
-    """A destination. `uid` never changes and is bound into the seals of `access_key` and `secret_key`.
+    """A destination. `version` is another after every change of its attributes.
+
+    `uid` never changes and is bound into the seals of `access_key` and `secret_key`.
 
     `last_check` is a `CheckReport` in JSON. The process that checks it holds the lease, `claim`, until `claimed_until`.
     """
@@ -69,6 +71,7 @@ class BackupDestination(Model):
     checked_at = fields.DatetimeField(null=True)
     claim = fields.CharField(max_length=32, null=True)
     claimed_until = fields.DatetimeField(null=True)
+    version = fields.BigIntField(default=0, db_default=0)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 
@@ -95,7 +98,7 @@ class BackupDestination(Model):
         now = current_second()
         columns: dict[str, Any] = dict.fromkeys(cls._meta.fields_db_projection.values())
         columns |= {"uid": uuid4(), "user_id": user_id, "created_at": now, "updated_at": now}
-        columns["reachability"] = Reachability.UNKNOWN
+        columns |= {"reachability": Reachability.UNKNOWN, "version": 0}
         row = cls._init_from_db(**columns)  # a third of what the ORM's own takes
         row._saved_in_db = False
         row.assign(attributes, vault, now)
@@ -117,6 +120,8 @@ class BackupDestination(Model):
             setattr(self, attribute, value)
         if SECRET_ATTRIBUTES.intersection(changed):
             self.credentials_set_at = now if KINDS[attributes.kind].has_credentials else None
+        if changed:
+            self.version = unrepeatable(self.version)
         if not {Attribute.LABEL}.issuperset(changed):
             self.forget_checks()
         return changed

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from secrets import randbits
-from time import time
 from typing import Any
 
 from tortoise.backends.sqlite.client import SqliteClient
 
 from models.accounts.viewer import Viewer
-from models.clock import current_second
+from models.clock import current_second, unrepeatable
 from models.database.postgresql import postgresql_behind
 from models.destinations.attributes import Attribute
 from models.destinations.table import BackupDestination
@@ -19,8 +17,6 @@ from models.events.event import Event, EventKind
 from models.pagination import Bounds, Slice
 
 MAX_EVENT_ID = 2**63 - 1
-CHANCE_BITS = 21
-"""The low bits of an id, which are by chance; above them are milliseconds since 1970."""
 
 
 def event_values(
@@ -59,7 +55,7 @@ async def _next_id() -> int:
     The transaction has the file to itself. A database restored from a backup never gives an id for the second time.
     """
     newest = await Event.all().order_by("-id").first()
-    return max(int(time() * 1000) << CHANCE_BITS, 0 if newest is None else newest.id) + 1 + randbits(CHANCE_BITS)
+    return unrepeatable(0 if newest is None else newest.id)
 
 
 async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:

@@ -25,7 +25,9 @@ from models.batcher import Batcher
 from models.database.postgresql import postgresql_behind
 from models.destinations.attributes import Attribute
 from models.destinations.ownership import MAX_ID, locked, own
+from models.destinations.row import from_model
 from models.destinations.table import BackupDestination
+from models.destinations.version_conflict import VersionConflict
 from models.errors import ValidationFailed
 from models.events.event import EventKind
 from models.events.history import event_values, record
@@ -36,7 +38,16 @@ Change = Callable[[BackupDestination], Sequence[Attribute]]
 """Applies a change to a row and returns the attributes it changed; may be called again with a fresher row."""
 
 BESIDE_ATTRIBUTES = (
-    *("credentials_set_at", "reachability", "last_check", "checked_at", "claim", "claimed_until", "updated_at"),
+    *(
+        "credentials_set_at",
+        "reachability",
+        "last_check",
+        "checked_at",
+        "claim",
+        "claimed_until",
+        "updated_at",
+        "version",
+    ),
 )
 """The columns that a change of attributes may change too."""
 
@@ -102,7 +113,7 @@ class Writes:
         """
         with suppress(_StaleRow):
             if snapshot is not None:
-                with suppress(ValidationFailed):
+                with suppress(ValidationFailed, VersionConflict):
                     row, has_changed = await self._rewrite(viewer, snapshot, change)
                     if has_changed:
                         return row, True
@@ -137,15 +148,17 @@ class Writes:
             return row, True
         raise _StaleRow
 
-    async def remove(self, viewer: Viewer, destination_id: int) -> None:
-        """Remove the viewer's destination; raises as `own` does."""
+    async def remove(self, viewer: Viewer, destination_id: int, *, expected_version: int | None = None) -> None:
+        """Remove the viewer's destination; raises as `own` does, and `VersionConflict`."""
         database = postgresql_behind(BackupDestination)
-        if database is not None and 0 < destination_id <= MAX_ID:
+        if database is not None and expected_version is None and 0 < destination_id <= MAX_ID:
             event = _EVENT_VALUES(event_values(viewer, EventKind.DELETED))
             if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *event):
                 return
         async with in_transaction():
             row = await locked(viewer, destination_id)
+            if expected_version not in (None, row.version):
+                raise VersionConflict(from_model(row))
             await row.delete()
             await record(viewer, EventKind.DELETED, row)
 

@@ -40,7 +40,7 @@ _HEADERS: dict[str, tuple[str, Schema]] = {
     "X-RateLimit-Remaining": ("How many are left in this window.", {"type": "integer"}),
     "X-RateLimit-Reset": ("The second (since 1970) at which the window ends.", {"type": "integer"}),
     "Retry-After": ("For how many seconds to wait.", {"type": "integer"}),
-    "ETag": ("Names this answer, for `If-None-Match`.", {"type": "string"}),
+    "ETag": ("Names this answer, for `If-None-Match` and `If-Match`.", {"type": "string"}),
     "WWW-Authenticate": ("How to authenticate.", {"const": "Bearer"}),
     "Location": ("The address of the new destination.", {"type": "string", "format": "uri"}),
     "Preference-Applied": ("Which preference was followed.", {"const": "return=minimal"}),
@@ -123,9 +123,13 @@ def _as_form(body: Mapping[str, object]) -> dict[str, object]:
 
 
 def _parameters(path: str, method: str) -> list[dict[str, Any]]:
+    text = "The `ETag` of the destination that the change is meant for; 412 if it is another by now (RFC 9110)."
+    expected = {"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}}
     if method == "DELETE":
         text = "`return=minimal` gets 204 without a body instead of the message (RFC 7240)."
-        return [{"name": "Prefer", "in": "header", "description": text, "schema": {"type": "string"}}]
+        return [{"name": "Prefer", "in": "header", "description": text, "schema": {"type": "string"}}, expected]
+    if method == "PUT":
+        return [expected]
     if method != "GET":
         return []
     text = "The `ETag` of an answer the client has; 304 without a body while it is still right (RFC 9110)."

@@ -7,7 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.accounts.abilities import Ability
+from models.destinations.row import PlainRow
 from models.destinations.validation import parse
+from models.destinations.version_conflict import VersionConflict
 from models.errors import (
     AbilityMissing,
     DatabaseUnavailable,
@@ -41,6 +43,8 @@ def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[s
     }
     if of_row:
         refusals |= {"no such destination": DestinationNotFound(), "another user's": DestinationForbidden()}
+        if ability is not Ability.VIEW:
+            refusals["changed meanwhile"] = VersionConflict(PlainRow.of())
     if takes_body:
         refusals["broken rules"] = _invalid()
         refused["not JSON"] = _refused_body(JSON_TYPE, b"{")

@@ -18,6 +18,7 @@ from graphql import (
     get_named_type,
 )
 
+from models.destinations.version_conflict import VersionConflict
 from models.errors import DestinationForbidden, DestinationNotFound, ValidationFailed
 from models.reads.listing import BY_ID
 from schema.act_once import run_only_act
@@ -37,6 +38,7 @@ _REFUSALS = {
     "ValidationProblem": ValidationFailed,
     "NotFoundProblem": DestinationNotFound,
     "ForbiddenProblem": DestinationForbidden,
+    "ConflictProblem": VersionConflict,
 }
 """The refusal that each problem is made from."""
 _VIOLATION_FIELDS = {"path": "b.path", "code": "b.code.name", "message": "b.message"}
@@ -97,6 +99,8 @@ class MutationSource(OperationSource):
             else:
                 test = f"type(x) is {refusal.__name__}"
                 prepare = f"p = invalid(x, {selected.name!r})" if refusal is ValidationFailed else "p = problem(x)"
+                if refusal is VersionConflict:
+                    prepare += "; require_known((x.row,))"
                 shown = self._object(type_.name, selected.below, self._problem)
             lines += [f"    if {test}:", f"        {prepare}", f"        return {shown}"]
         self._lines += [*lines, "    raise Fallback"]
@@ -117,5 +121,7 @@ class MutationSource(OperationSource):
     def _problem(self, field: Selected) -> str:
         if field.name == "message":
             return "p.message"
+        if field.name == "backupDestination":
+            return f"{self._node('BackupDestination', field.below)}(x.row)"
         shown = self._object("Violation", field.below, lambda each: _VIOLATION_FIELDS[each.name])
         return f"[{shown} for b in p.violations]"

@@ -13,7 +13,7 @@ from models.reads.listing import BY_ID
 from schema.act_once import run_act
 from schema.context import Context
 from schema.resolvers.act import create_destination, delete_destination, update_destination
-from schema.types.arguments import CreateInput, Depth, IdArgument, UpdateInput
+from schema.types.arguments import CreateInput, Depth, ExpectedVersion, IdArgument, UpdateInput
 from schema.types.checks import CheckDepth, present_report
 from schema.types.connections import destination_edge
 from schema.types.destinations import S3CompatibleDestination, present
@@ -50,9 +50,10 @@ class Mutation:
         info: Info[Context, None],
         id: IdArgument,  # noqa: A002 - the public name
         input: UpdateInput,  # noqa: A002 - the public name
+        expected_version: ExpectedVersion = None,
     ) -> UpdateBackupDestinationResult:
         """Needs `update-backup-destinations`, checked before the ID is read."""
-        row = await run_act(info.context, update_destination, id=id, input=input)
+        row = await run_act(info.context, update_destination, id=id, input=input, expected_version=expected_version)
         return UpdateBackupDestinationPayload(backup_destination=present(row))
 
     @strawberry.mutation(description="Remove a destination and its credentials; what it holds stays where it is.")
@@ -60,9 +61,11 @@ class Mutation:
         self,
         info: Info[Context, None],
         id: IdArgument,  # noqa: A002 - the public name
+        expected_version: ExpectedVersion = None,
     ) -> DeleteBackupDestinationResult:
         """Needs `delete-backup-destinations`, checked before the ID is read."""
-        return DeleteBackupDestinationPayload(deleted_id=await run_act(info.context, delete_destination, id=id))
+        deleted_id = await run_act(info.context, delete_destination, id=id, expected_version=expected_version)
+        return DeleteBackupDestinationPayload(deleted_id=deleted_id)
 
     @strawberry.mutation(
         description="Ask the store whether it takes backups, step by step, and wait for the result; 5 times a minute."

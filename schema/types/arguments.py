@@ -35,6 +35,10 @@ OrderBy = Annotated[
 AfterEvent = Annotated[strawberry.ID | None, strawberry.argument(description="The ID of the last event already seen.")]
 
 Depth = Annotated[CheckDepth, strawberry.argument(description="Which steps to run.")]
+ExpectedVersion = Annotated[
+    str | None,
+    strawberry.argument(description="The `version` that the change is meant for; any other is a `ConflictProblem`."),
+]
 CreateInput = Annotated[CreateBackupDestinationInput, strawberry.argument(description="The destination to create.")]
 UpdateInput = Annotated[
     UpdateBackupDestinationInput, strawberry.argument(description="The fields to change, with their new values.")

@@ -8,13 +8,19 @@ import strawberry
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
+from models.destinations.version_conflict import VersionConflict
 from models.destinations.violations import Rule
 from models.destinations.violations import Violation as BrokenRule
-from models.errors import DestinationForbidden, DestinationNotCheckable, DestinationNotFound, ValidationFailed
+from models.errors import (
+    DestinationForbidden,
+    DestinationNotCheckable,
+    DestinationNotFound,
+    ValidationFailed,
+)
 from schema.context import Context
 from schema.types.checks import CheckReport
 from schema.types.connections import BackupDestinationEdge
-from schema.types.destinations import BackupDestination, S3CompatibleDestination
+from schema.types.destinations import BackupDestination, S3CompatibleDestination, present
 from schema.types.enums import ViolationCode
 from schema.types.names import INPUTS, PATHS, WORDS
 
@@ -44,6 +50,11 @@ class NotFoundProblem(Problem):
 @strawberry.type(description="The destination belongs to another user.")
 class ForbiddenProblem(Problem):
     pass
+
+
+@strawberry.type(description="The destination has changed since the version that was expected.")
+class ConflictProblem(Problem):
+    backup_destination: BackupDestination = strawberry.field(description="The destination as it is now.")
 
 
 @strawberry.type(description="The destination was created.")
@@ -83,13 +94,13 @@ CreateBackupDestinationResult = Annotated[
     strawberry.union("CreateBackupDestinationResult", description="The new destination, or why there is none."),
 ]
 UpdateBackupDestinationResult = Annotated[
-    UpdateBackupDestinationPayload | ValidationProblem | NotFoundProblem | ForbiddenProblem,
+    UpdateBackupDestinationPayload | ValidationProblem | NotFoundProblem | ForbiddenProblem | ConflictProblem,
     strawberry.union(
         "UpdateBackupDestinationResult", description="The changed destination, or why it was not changed."
     ),
 ]
 DeleteBackupDestinationResult = Annotated[
-    DeleteBackupDestinationPayload | NotFoundProblem | ForbiddenProblem,
+    DeleteBackupDestinationPayload | NotFoundProblem | ForbiddenProblem | ConflictProblem,
     strawberry.union("DeleteBackupDestinationResult", description="The ID that is gone, or why it is not."),
 ]
 
@@ -139,7 +150,14 @@ class _NotCheckable(strawberry.ExceptionHandler[DestinationNotCheckable, NotChec
         return NotCheckableProblem(message=str(exception))
 
 
-EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable())
+class _Conflict(strawberry.ExceptionHandler[VersionConflict, ConflictProblem]):
+    def handle(
+        self, exception: VersionConflict, *, field: StrawberryField, info: Info[Context, None]
+    ) -> ConflictProblem:
+        return ConflictProblem(message=str(exception), backup_destination=present(exception.row))
+
+
+EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable(), _Conflict())
 
 
 def validation_problem(refusal: ValidationFailed, field_name: str) -> ValidationProblem:

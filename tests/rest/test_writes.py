@@ -80,7 +80,7 @@ async def test_a_whole_answer_put_back_with_another_label_changes_only_that(gate
         data_of(await client.put(at(id_), json=data_of(await client.get(at(id_))) | {"label": "Edited"}))
     after = await stored(gateway, id_)
 
-    assert {name for name in before if before[name] != after[name]} == {"label", "updated_at"}
+    assert {name for name in before if before[name] != after[name]} == {"label", "updated_at", "version"}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_put_keeps_every_field_that_it_leaves_out(gateway: Gateway) -> Non
         data_of(await client.put(at(id_), json={"s3_bucket_name": "weekly"}))
     after = await stored(gateway, id_)
 
-    assert {name for name in before if before[name] != after[name]} == {"bucket_name", "updated_at"}
+    assert {name for name in before if before[name] != after[name]} == {"bucket_name", "updated_at", "version"}
 
 
 @pytest.mark.parametrize("name", ["s3_access_key", "s3_secret_key"])

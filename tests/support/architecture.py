@@ -43,7 +43,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "migrations": "accounts destinations events",
         "pagination": "",
         "reads": "accounts batcher database destinations errors pagination text",
-        "service": "accounts clock destinations events pagination reads vault writes",
+        "service": "accounts clock destinations errors events pagination reads vault writes",
         "text": "",
         "timestamps": "",
         "vault": "errors",

@@ -87,7 +87,7 @@ async def test_a_change_leaves_every_other_column_as_it_was(viewer: Viewer, data
     for known in before:
         now = await BackupDestination.get(id=known.id)
         assert now.label == label[Attribute.LABEL]
-        now.label, now.updated_at = known.label, known.updated_at
+        now.label, now.updated_at, now.version = known.label, known.updated_at, known.version
         names = BackupDestination._meta.fields_db_projection
         assert {name: getattr(now, name) for name in names} == {name: getattr(known, name) for name in names}
 
