@@ -158,7 +158,7 @@ class Checks:
     def _ended(self, destination_id: int, task: asyncio.Task[CheckReport]) -> None:
         del self._running[destination_id]
         if not task.cancelled():
-            task.exception()  # every caller may have been cancelled, and asyncio warns of exceptions nobody retrieved
+            task.exception()  # every caller may be cancelled, and asyncio warns of unretrieved exceptions
 
     async def _leased(self, destination_id: int, depth: CheckDepth, viewer: Viewer) -> CheckReport:
         """Check once no other process does; a report another process stores meanwhile is returned if it is as deep.

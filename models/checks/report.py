@@ -248,7 +248,7 @@ HINTS: Mapping[CheckHint, Remedy] = {
         field=CheckField.CREDENTIALS,
     ),
     CheckHint.RETENTION: Remedy(
-        text="The bucket keeps objects for a time in which nobody can delete or overwrite them. Backups are stored; "
+        text="The bucket keeps objects for a time in which they cannot be deleted or overwritten. Backups are stored; "
         "let a lifecycle rule remove what is below .moorings-check/.",
     ),
     CheckHint.OBJECT_VANISHED: Remedy(

@@ -1,7 +1,7 @@
-"""Strangers cost the rest of the process next to nothing: its time is its event loop's, and they get little of that.
+"""Hostile servers take little of the process's time, which is that of its event loop.
 
 How long other requests wait on a machine that does much else besides says more of that machine. What is measured is the
-processor's time in the thread of the checks: what others have to wait for whoever else is busy.
+processor's time in the thread of the checks: what other requests have to wait for on an idle machine.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def steps_s(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-async def test_twenty_strangers_at_once_hold_up_nobody(name: str, steps_s: list[float]) -> None:
+async def test_twenty_hostile_servers_at_once_delay_no_request(name: str, steps_s: list[float]) -> None:
     """Neither all in all, nor with one long step."""
     script, expected = STREAMS[name]
     with aside(script) as url:

@@ -1,4 +1,4 @@
-"""What a check wrote is taken away, also when a step fails, the time is over or nobody waits for the check any more."""
+"""What a check wrote is deleted, also when a step fails, at the deadline, or when the check is cancelled."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def test_a_store_that_hangs_for_good_does_not_hold_a_cancelled_check_for_l
 async def test_a_refusal_fails_at_its_step_and_nothing_is_left(
     step: CheckStepName, said: bytes, code: CheckCode
 ) -> None:
-    """One that may be over a moment later fails it at the second time."""
+    """One that may be temporary fails it at the second time."""
     refused = [0]
     is_retried = not said.startswith((b"HTTP/1.1 3", b"HTTP/1.1 4"))
     expected = 2 if is_retried else 1
@@ -219,7 +219,7 @@ async def test_what_killed_checks_left_is_deleted_once_it_is_an_hour_old() -> No
 
 @pytest.mark.parametrize("status", ["500 Internal", "502 Bad Gateway", "503 Slow Down", "504 Timeout", "429 Too Many"])
 @pytest.mark.parametrize("step", [CheckStepName.LIST, *METHODS])
-async def test_a_failure_that_is_over_a_moment_later_fails_no_step(step: CheckStepName, status: str) -> None:
+async def test_a_failure_that_is_over_at_the_retry_fails_no_step(step: CheckStepName, status: str) -> None:
     refused: list[ReceivedRequest] = []
 
     async def override(asked: ReceivedRequest) -> bytes | None:
@@ -265,7 +265,7 @@ VERSION = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
 
 @pytest.mark.parametrize("is_locked", [True, False])
 async def test_where_versions_are_kept_the_version_is_deleted_or_else_hidden(is_locked: bool) -> None:
-    """Whoever may not delete a version, or not yet, leaves a marker in its place; the check passes."""
+    """Keys that may not delete a version, or not yet, leave a delete marker in its place; the check passes."""
 
     async def override(asked: ReceivedRequest) -> bytes | None:
         if asked.method == "PUT":

@@ -1,4 +1,4 @@
-"""Whatever a stranger answers, a check ends in time, at the right step, in little memory, and repeats no word of it."""
+"""Whatever a server responds, a check ends in time, at the right step, in little memory, and repeats none of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MEMORY_BYTES = 8 * 1024 * 1024
 
 
 @pytest.mark.parametrize(("script", "expected"), SCRIPTS.values(), ids=SCRIPTS)
-async def test_a_stranger_is_seen_through_at_the_right_step_in_time(script: Script, expected: Failure) -> None:
+async def test_a_hostile_response_fails_the_right_step_in_time(script: Script, expected: Failure) -> None:
     backend = Recorder()
     # Only where it is waited for in vain is the time short: a busy machine needs some for the rest.
     deadline_s = DEADLINE_S if expected[1] is CheckCode.TIMEOUT else AMPLE_S
@@ -43,7 +43,7 @@ async def test_a_stranger_is_seen_through_at_the_right_step_in_time(script: Scri
 
 
 @pytest.mark.parametrize("name", ["a huge page", "a huge error", "headers without end", "continue without end"])
-async def test_twenty_strangers_at_once_cost_little_memory(name: str) -> None:
+async def test_twenty_hostile_servers_at_once_cost_little_memory(name: str) -> None:
     script, expected = STREAMS[name]
     async with listening(script) as peer:
         checks = prober(deadline_s=AMPLE_S)
@@ -85,7 +85,7 @@ async def test_a_host_that_swallows_connections_fails_to_connect_in_time() -> No
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Whom the prober trusts in these tests."""
+    """The authority that the prober trusts in these tests."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 

@@ -33,14 +33,14 @@ def _debugging(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
 
 
 def repeating(asked: ReceivedRequest, status: str, code: str) -> bytes:
-    """An answer that repeats everything it was told wherever an answer has room."""
-    told = asked.headers["authorization"]
-    key = told.partition("Credential=")[2].partition("/")[0]
+    """A response that repeats the credentials of its request wherever a response has room."""
+    received = asked.headers["authorization"]
+    key = received.partition("Credential=")[2].partition("/")[0]
     inside = (
-        f"<AWSAccessKeyId>{key}</AWSAccessKeyId><Region>{key}</Region><Endpoint>{key}</Endpoint><x>{told}{WORD}</x>"
+        f"<AWSAccessKeyId>{key}</AWSAccessKeyId><Region>{key}</Region><Endpoint>{key}</Endpoint><x>{received}{WORD}</x>"
     )
     headers = {"location": f"http://{key}.example/{WORD}", "x_amz_bucket_region": key, "x_amz_version_id": key}
-    return error(status, code, inside, server=f"{told} {WORD}", x_amz_request_id=WORD, **headers)
+    return error(status, code, inside, server=f"{received} {WORD}", x_amz_request_id=WORD, **headers)
 
 
 STATUSES = [
@@ -56,17 +56,17 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "code"), STATUSES)
-@pytest.mark.parametrize("from_rung", ["LIST", "WRITE", "READ", "DELETE"])
+@pytest.mark.parametrize("from_step", ["LIST", "WRITE", "READ", "DELETE"])
 @pytest.mark.usefixtures("_debugging")
 async def test_what_a_peer_repeats_is_neither_reported_nor_logged(
-    status: str, code: str, from_rung: str, capsys: pytest.CaptureFixture[str]
+    status: str, code: str, from_step: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     order = ["LIST", "WRITE", "READ", "DELETE"]
     methods = {"PUT": "WRITE", "DELETE": "DELETE"}
 
     async def override(asked: ReceivedRequest) -> bytes | None:
         step = "LIST" if "list-type" in asked.target else methods.get(asked.method, "READ")
-        return repeating(asked, status, code) if order.index(step) >= order.index(from_rung) else None
+        return repeating(asked, status, code) if order.index(step) >= order.index(from_step) else None
 
     canaries = Canaries()
     access_key, secret_key = canaries.new().replace("/", "-").replace("+", "-"), canaries.new()

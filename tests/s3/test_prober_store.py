@@ -1,4 +1,4 @@
-"""Against a real S3-speaking server that verifies signatures and rights: every step is climbed, nothing is left."""
+"""Against a real S3-speaking server that verifies signatures and rights: every step runs, and nothing is left."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def test_a_store_that_denies_everything_proves_neither_the_keys_nor_the_bu
     assert outcomes(report) == "PPSSSFFSS"
 
 
-async def test_keys_that_may_not_delete_are_told_so(moto_store: MotoStore, bucket: str) -> None:
+async def test_keys_that_may_not_delete_fail_at_that_step(moto_store: MotoStore, bucket: str) -> None:
     there = at(moto_store, bucket, moto_store.new_keys(LIST, WRITE, READ))
 
     report = await prober().probe(there, CheckDepth.FULL)
@@ -147,7 +147,7 @@ async def test_an_unknown_key_fails_to_authenticate(moto_store: MotoStore, bucke
 
 
 @pytest.mark.parametrize("path_style", [True, False])
-async def test_a_bucket_that_is_missing_is_told_as_that(path_style: bool, moto_store: MotoStore) -> None:
+async def test_a_bucket_that_is_missing_is_reported_as_that(path_style: bool, moto_store: MotoStore) -> None:
     missing = f"missing-{uuid4().hex}"
     there = at(moto_store, missing, moto_store.new_keys("s3:*"), path_style=path_style)
 

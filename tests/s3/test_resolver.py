@@ -1,4 +1,4 @@
-"""The machine's resolver is asked in threads that nobody waits for in vain, and only so many."""
+"""The machine's resolver runs in a limited number of threads, which block nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MANY = 40
 
 
 class _Hanging:
-    """A name server that answers nobody, and the names it was asked for."""
+    """A name server that does not respond, and the names it was asked for."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -67,7 +67,7 @@ async def test_a_name_server_that_hangs_ends_the_check_in_time_and_takes_only_so
     assert len(hanging.asked) == 3
 
 
-async def test_a_look_up_nobody_waits_for_holds_its_place_until_it_ends(hanging: _Hanging) -> None:
+async def test_an_abandoned_look_up_holds_its_place_until_it_ends(hanging: _Hanging) -> None:
     resolver = SystemResolver(lookups=1)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):

@@ -62,7 +62,7 @@ def draw(chance: random.Random) -> Drawn:
 
 
 def botocores(drawn: Drawn) -> dict[str, str]:
-    """What botocore adds to the request, at the moment it chooses."""
+    """What botocore adds to the request, at a time it chooses."""
     request = AWSRequest(
         method=drawn.method,
         url=f"{drawn.scheme}://{drawn.authority}/{percent_encode(drawn.key, safe='/~')}",

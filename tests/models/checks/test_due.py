@@ -1,4 +1,4 @@
-"""Which destinations are due by the clock, and when: each at a moment of its own, found by an index."""
+"""Which destinations are due by the clock, and when: each at a time of its own, found by an index."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ MANY = 500
 
 @pytest.fixture(params=ENGINES)
 def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
-    """A migrated database that nobody serves."""
+    """A migrated database without a gateway."""
     with migrated(request.param, postgres) as gateway:
         yield gateway
 
 
-async def test_each_destination_is_due_at_a_moment_of_its_own_around_the_interval(database: Gateway) -> None:
+async def test_each_destination_is_due_at_a_time_of_its_own_around_the_interval(database: Gateway) -> None:
     """The same in every process; made counts until the first check, and a directory is never due."""
     async with on_stage(database) as stage:
         ids = {await stage.make() for _ in range(100)}
@@ -58,8 +58,8 @@ async def test_each_destination_is_due_at_a_moment_of_its_own_around_the_interva
         assert (await due(7))[0] == oldest
 
 
-async def test_what_is_not_due_yet_keeps_nobody_waiting_who_is(database: Gateway) -> None:
-    """Though all were checked in the same second, and whoever asks takes but a few at a time."""
+async def test_destinations_that_are_not_due_yet_do_not_delay_those_that_are(database: Gateway) -> None:
+    """Though all were checked in the same second, and the scheduler takes a few at a time."""
     user_id, every = (await database.new_user()).user_id, timedelta(days=1)
     await sealed.insert(database, database.settings["secret_keys"], user_id, MANY)
     await age(database, every.total_seconds(), "checked_at")

@@ -50,7 +50,7 @@ JUNK = [
     '{"at":0,"steps":7,"suggestion":[]}',
     "[" * 100_000,
 ]
-"""What somebody else may have written where a report belongs."""
+"""Texts that other software may have written into the column of the report."""
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def let_through(*, reachable: bool) -> HeldProber:
 
 @asynccontextmanager
 async def locked(gateway: Gateway, id_: int) -> AsyncIterator[None]:
-    """Somebody else keeps the row, or the whole file, from being written."""
+    """Another connection holds a lock on the row, or on the whole file."""
     if gateway.address.url is None:
         with closing(sqlite3.connect(str(gateway.address.path), isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -86,7 +86,9 @@ async def locked(gateway: Gateway, id_: int) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("protocol", [Protocol.SCHEDULER, Protocol.COMMAND_LINE])
-async def test_a_check_is_told_of_when_a_user_asked_or_its_outcome_is_another(stage: Stage, protocol: Protocol) -> None:
+async def test_a_check_records_an_event_when_a_user_asked_or_its_outcome_is_another(
+    stage: Stage, protocol: Protocol
+) -> None:
     """What the clock and the operator find again and again is stored, and no news."""
     id_, itself = await stage.make(), on_behalf_of(stage.viewer.user_id, protocol)
     up, down = (stage.checks(let_through(reachable=reachable)) for reachable in (True, False))
@@ -102,7 +104,7 @@ async def test_a_check_is_told_of_when_a_user_asked_or_its_outcome_is_another(st
     ]
 
 
-async def test_credentials_that_do_not_open_are_told_and_nobody_is_asked(stage: Stage) -> None:
+async def test_credentials_that_do_not_open_are_reported_and_no_store_is_asked(stage: Stage) -> None:
     """Those of another row do not; and the destination is as any other whose check failed."""
     id_, other, prober = await stage.make(), await stage.make(), let_through(reachable=True)
     for column in ("access_key", "secret_key"):
@@ -121,13 +123,13 @@ async def test_credentials_that_do_not_open_are_told_and_nobody_is_asked(stage: 
 
 
 @pytest.mark.parametrize("reachable", [None, True, False])
-async def test_a_check_that_is_called_off_leaves_what_was_found_before(stage: Stage, *, reachable: bool | None) -> None:
-    """As when the gateway stops; nobody is told of it."""
+async def test_a_check_that_is_cancelled_leaves_what_was_found_before(stage: Stage, *, reachable: bool | None) -> None:
+    """As when the gateway stops; no event is recorded."""
     id_ = await stage.make()
     if reachable is not None:
         itself = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER)
         await stage.checks(let_through(reachable=reachable)).recheck(id_, itself)
-    before, told = await stage.row(id_), await stage.checked()
+    before, events = await stage.row(id_), await stage.checked()
     prober = HeldProber()
     checks = stage.checks(prober)
     asking = asyncio.create_task(checks.check(stage.viewer, id_, FULL))
@@ -138,10 +140,10 @@ async def test_a_check_that_is_called_off_leaves_what_was_found_before(stage: St
     await asyncio.wait({asking})
     assert asking.cancelled()
     assert await stage.row(id_) == before
-    assert await stage.checked() == told
+    assert await stage.checked() == events
 
 
-async def test_a_check_that_is_called_off_at_any_moment_leaves_no_claim(stage: Stage) -> None:
+async def test_a_check_that_is_cancelled_at_any_time_leaves_no_lease(stage: Stage) -> None:
     """Also while it begins, or stores what it has found."""
     id_, ended = await stage.make(), set()
     checks = stage.checks(let_through(reachable=True))
@@ -159,8 +161,8 @@ async def test_a_check_that_is_called_off_at_any_moment_leaves_no_claim(stage: S
     assert True in ended
 
 
-async def test_a_database_that_is_away_when_a_check_is_stored_keeps_the_claim_until_it_ends(stage: Stage) -> None:
-    """The one who asked is told so; afterwards the destination is as it was, and can be checked."""
+async def test_a_database_that_is_away_when_a_check_is_stored_keeps_the_lease_until_it_expires(stage: Stage) -> None:
+    """The caller gets `DatabaseUnavailable`; after the lease the destination is as before, and can be checked."""
     id_, prober = await stage.make(), HeldProber()
     await stage.checks(let_through(reachable=False)).check(stage.viewer, id_, FULL)
     checks = stage.checks(prober)
@@ -184,7 +186,7 @@ async def test_a_database_that_is_away_when_a_check_is_stored_keeps_the_claim_un
     assert (await checks.check(stage.viewer, id_, FULL))[1].reachable
 
 
-async def test_a_claim_that_is_over_is_taken_over_and_its_former_holder_stores_nothing(stage: Stage) -> None:
+async def test_an_expired_lease_is_acquired_again_and_its_former_holder_stores_nothing(stage: Stage) -> None:
     """A process that was only asleep finds its place taken."""
     id_, slow, quick = await stage.make(), HeldProber(reachable=False), let_through(reachable=True)
     asking = asyncio.create_task(stage.checks(slow).check(stage.viewer, id_, FULL))
@@ -203,17 +205,17 @@ async def test_a_claim_that_is_over_is_taken_over_and_its_former_holder_stores_n
 async def test_what_was_checked_since_the_clock_looked_is_not_checked_again(stage: Stage) -> None:
     """Two processes work through the same list; what the first has done is nothing for the second to do."""
     id_, prober, every = await stage.make(), let_through(reachable=True), timedelta(seconds=1000)
-    itself, moment = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER), leases.stale_before(every)
+    itself, since = on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER), leases.stale_before(every)
     first, second = stage.checks(prober), stage.checks(prober)
 
-    assert await first.recheck(id_, itself, stale_since=moment)
-    assert await second.recheck(id_, itself, stale_since=moment) is None
-    await stage.gateway.rows(STORED.format(f"checked_at = '{moment}'", id_))
-    assert await second.recheck(id_, itself, stale_since=moment)
+    assert await first.recheck(id_, itself, stale_since=since)
+    assert await second.recheck(id_, itself, stale_since=since) is None
+    await stage.gateway.rows(STORED.format(f"checked_at = '{since}'", id_))
+    assert await second.recheck(id_, itself, stale_since=since)
     assert len(prober.probed) == 2
 
 
-async def test_junk_where_a_report_belongs_breaks_neither_a_check_nor_a_claim(stage: Stage) -> None:
+async def test_junk_where_a_report_belongs_breaks_neither_a_check_nor_a_lease(stage: Stage) -> None:
     id_ = await stage.make()
     checks = stage.checks(let_through(reachable=True))
     for junk in JUNK:
@@ -248,7 +250,7 @@ async def test_junk_where_a_report_belongs_spoils_that_report_alone(gateway: Gat
 
 
 async def test_by_the_clock_a_destination_becomes_unreachable_only_after_a_second_look(stage: Stage) -> None:
-    """And says since when; a user who asks is told at once."""
+    """And says since when. A check that a user asks for counts at once."""
     id_, itself = await stage.make(), on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER)
     up, down = (stage.checks(let_through(reachable=reachable)) for reachable in (True, False))
     every = timedelta(hours=6)

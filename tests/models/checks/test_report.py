@@ -1,4 +1,4 @@
-"""A check report says all nine rungs in order, keeps through the database, and is read across versions."""
+"""A report has its steps in order, is stored and read again, and is read across versions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_documentation_explains_every_step_and_every_code() -> None:
     assert rows == [*CheckStepName, *CheckCode]
 
 
-def test_rungs_that_were_not_reached_are_skipped_and_keep_their_place() -> None:
+def test_steps_that_were_not_reached_are_skipped_and_keep_their_place() -> None:
     steps = report(passed(CheckStepName.RESOLVE)).steps
 
     assert [step.name for step in steps] == list(CheckDepth.FULL.steps)
@@ -86,10 +86,10 @@ def test_what_is_stored_is_short_and_holds_no_remedy() -> None:
     assert " " not in text
 
 
-def test_only_a_failed_rung_has_a_remedy() -> None:
-    ladder = report(passed(CheckStepName.RESOLVE) | failed(CheckStepName.CONNECT, CheckCode.CONNECT_FAILED)).steps
+def test_only_a_failed_step_has_a_remedy() -> None:
+    steps = report(passed(CheckStepName.RESOLVE) | failed(CheckStepName.CONNECT, CheckCode.CONNECT_FAILED)).steps
 
-    assert [step.remedy for step in ladder[:3]] == [None, REMEDIES[CheckCode.CONNECT_FAILED].text, None]
+    assert [step.remedy for step in steps[:3]] == [None, REMEDIES[CheckCode.CONNECT_FAILED].text, None]
 
 
 def test_words_of_a_newer_version_are_read_as_the_least_they_say() -> None:

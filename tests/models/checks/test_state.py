@@ -87,11 +87,11 @@ async def test_another_process_waits_for_the_check_under_way_and_answers_what_it
     waited, _ = await asyncio.wait({second}, timeout=0.6)
     by_the_clock = await stage.checks(prober).recheck(id_, on_behalf_of(stage.viewer.user_id, Protocol.SCHEDULER))
     prober.release()
-    (_, told), (_, shared) = await asyncio.gather(first, second)
+    (_, reported), (_, shared) = await asyncio.gather(first, second)
 
     assert not waited
     assert by_the_clock is None
-    assert told == shared
+    assert reported == shared
     assert prober.probed == [("nightly", FULL)]
     assert await stage.checked() == [("graphql", False)]
 
@@ -99,7 +99,7 @@ async def test_another_process_waits_for_the_check_under_way_and_answers_what_it
 async def test_another_process_checks_again_when_the_one_under_way_is_not_so_deep_or_finds_nothing(
     stage: Stage,
 ) -> None:
-    """What was stored long ago is no answer to somebody who asks now."""
+    """A report stored before the request is not its response."""
     id_, prober, other = await stage.make(), HeldProber(), HeldProber(reachable=False)
     prober.release()
     await stage.checks(prober).check(stage.viewer, id_, FULL)
@@ -123,7 +123,7 @@ async def test_another_process_checks_again_when_the_one_under_way_is_not_so_dee
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_a_check_of_what_has_changed_meanwhile_is_told_and_not_stored(stage: Stage, change: str) -> None:
+async def test_a_check_of_what_has_changed_meanwhile_is_reported_and_not_stored(stage: Stage, change: str) -> None:
     """And the destination is as if it had never been checked; so it is when it changes afterwards."""
     id_, prober = await stage.make(), HeldProber()
     checks = stage.checks(prober)
@@ -200,13 +200,13 @@ async def test_a_check_that_nobody_waits_for_any_more_is_stored(stage: Stage) ->
     prober.release()
 
     async with asyncio.timeout(DEADLINE_S):
-        while (row := await stage.row(id_))["reachability"] == "checking":  # noqa: ASYNC110 - nobody tells when it is stored
+        while (row := await stage.row(id_))["reachability"] == "checking":  # noqa: ASYNC110 - no event announces it
             await asyncio.sleep(0.02)
     assert CheckReport.from_json(row["last_check"]).reachable
     assert await stage.checked() == [("graphql", True)]
 
 
-async def test_whoever_finds_no_free_turn_waits_and_is_refused_in_the_end(
+async def test_a_check_that_finds_no_free_slot_waits_and_is_refused_in_the_end(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Eight at once in a process; the operator and the clock wait as long as it takes."""

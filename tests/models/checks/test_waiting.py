@@ -1,4 +1,4 @@
-"""Whoever waits for another process to finish a check takes nobody's turn meanwhile, and does not wait without end."""
+"""A check that waits for another process holds no slot meanwhile, and does not wait without end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FULL = CheckDepth.FULL
 
 @pytest.fixture
 async def stage(gateway: Gateway) -> AsyncIterator[Stage]:
-    """A user on each database; what they leave behind nobody checks."""
+    """A user on each database; no leases are left at the end."""
     async with on_stage(gateway) as stage:
         yield stage
         await gateway.rows("UPDATE backup_destinations SET claim = NULL, claimed_until = NULL")
@@ -31,12 +31,12 @@ async def stage(gateway: Gateway) -> AsyncIterator[Stage]:
 
 async def claimed(stage: Stage, id_: int, until_s: float) -> None:
     """Let another process have the destination until so many seconds from now."""
-    moment = current_second() + timedelta(seconds=until_s)
-    change = f"claim = 'another', claimed_until = '{moment}', reachability = 'checking'"
-    await stage.gateway.rows(f"UPDATE backup_destinations SET {change} WHERE id = {id_}")  # noqa: S608 - our own moment
+    end = current_second() + timedelta(seconds=until_s)
+    change = f"claim = 'another', claimed_until = '{end}', reachability = 'checking'"
+    await stage.gateway.rows(f"UPDATE backup_destinations SET {change} WHERE id = {id_}")  # noqa: S608 - a datetime
 
 
-async def test_those_who_wait_for_another_process_take_no_turn_of_those_who_can_check(stage: Stage) -> None:
+async def test_checks_that_wait_for_another_process_hold_no_slot(stage: Stage) -> None:
     """As many as may check at once wait; one more checks all the same."""
     ids, prober = [await stage.make() for _ in range(MAX_RUNNING + 1)], HeldProber()
     prober.release()
@@ -55,10 +55,10 @@ async def test_those_who_wait_for_another_process_take_no_turn_of_those_who_can_
     await asyncio.wait(waiting)
 
 
-async def test_whoever_waits_for_another_process_is_refused_in_the_end(
+async def test_a_check_that_waits_for_another_process_is_refused_in_the_end(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And waits no longer in secret either: whoever asks next begins anew."""
+    """And does not go on waiting in the background: the next request begins a new check."""
     monkeypatch.setattr(module, "LEASE_WAIT_S", 0.3)
     id_, prober = await stage.make(), HeldProber()
     checks = stage.checks(prober)
@@ -72,7 +72,7 @@ async def test_whoever_waits_for_another_process_is_refused_in_the_end(
     assert (await checks.check(stage.viewer, id_, FULL))[1].reachable
 
 
-async def test_a_claim_that_a_wrong_clock_made_is_over_at_once(stage: Stage) -> None:
+async def test_a_lease_made_by_a_wrong_clock_expires_at_once(stage: Stage) -> None:
     """No honest one ends so much later than now: its holder's clock was put right since, or is wrong now."""
     id_, prober = await stage.make(), HeldProber()
     prober.release(2)

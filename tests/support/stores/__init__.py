@@ -1,1 +1,1 @@
-"""Stores and strangers for the check to connect to."""
+"""Stores and other servers for the check to connect to."""

@@ -1,4 +1,4 @@
-"""A real name server for tests, over UDP, and a resolver that asks it where the machine's own cannot be told to."""
+"""A real name server for tests, over UDP, and a resolver that asks it where the machine's own cannot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Answers = Callable[[str, int], Sequence[str] | None]
 
 
 class NameServer:
-    """Says of a name what it is told to, anew each time; nobody may keep it."""
+    """Answers from a function, called for each query; answers may not be cached."""
 
     def __init__(self, answers: Answers, port: int) -> None:
         self._answers = answers

@@ -124,10 +124,10 @@ async def played(scene: str, *, alone: bool) -> Seen:
         program = [sys.executable, "-m", __name__, scene]
         process = await asyncio.create_subprocess_exec(*program, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
         async with asyncio.timeout(_LONG_S):
-            told, _ = await process.communicate()
+            printed, _ = await process.communicate()
         if process.returncode != _NO_MACHINE:
             assert process.returncode == 0
-            return _read(told)
+            return _read(printed)
     return await _play(scene, _here)
 
 
@@ -180,8 +180,8 @@ def _prober(names: Resolver, backend: httpcore.AsyncNetworkBackend) -> S3Prober:
     return prober(allow=(), resolver=names, backend=backend, deadline_s=_LONG_S)
 
 
-def _read(told: bytes) -> Seen:
-    values = json.loads(told)
+def _read(printed: bytes) -> Seen:
+    values = json.loads(printed)
     return Seen(**values | {"ended": [(host, end) for host, end in values["ended"]]})
 
 
