@@ -9,7 +9,7 @@ import sys
 import click
 
 from app import database
-from app.cli.token_output import may_print, token_file
+from app.cli.token_output import private_file
 from app.logs import configure_logs
 from app.settings import load_settings
 
@@ -31,12 +31,15 @@ logger = logging.getLogger("moorings")
 )
 @click.option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate and its chain, in PEM.")
 @click.option("--tls-key", metavar="FILE", help="The certificate's private key, in PEM, without a password.")
-@click.option("--print-token", is_flag=True, help="Print the first token also where stdout is no terminal.")
+@click.option(
+    "--print-token", is_flag=True, help="Print the first token also into the log of a gateway that others can reach."
+)
 def serve(host: str, port: int, workers: int, tls_cert: str | None, tls_key: str | None, *, print_token: bool) -> None:
     """Migrate, then serve until SIGTERM or Ctrl-C.
 
-    The first start on an empty embedded database makes a user and prints its token once; where stdout is no terminal,
-    it writes the token to a file beside the database instead. SIGHUP reloads the certificate.
+    The first start on an empty embedded database makes a user and prints its token once; a gateway that others can
+    reach, and whose stdout is no terminal, writes it to a file beside the database instead. SIGHUP reloads the
+    certificate.
     """
     from app.first_run import prepare, welcome, welcome_without_token
     from app.server import run
@@ -57,10 +60,11 @@ def serve(host: str, port: int, workers: int, tls_cert: str | None, tls_key: str
     if certificate is None and not settings.trusted_proxies and not is_loopback(listeners[0]):
         logger.warning(PLAIN_HTTP, host)
     token, path = asyncio.run(prepare(settings)), settings.address.path
-    if token is not None and (path is None or may_print(asked=print_token)):
+    may_print = print_token or sys.stdout.isatty() or is_loopback(listeners[0])
+    if token is not None and (path is None or may_print):
         print(welcome(url, token), flush=True)
     elif token is not None and path is not None:
-        with token_file(path.with_suffix(".token")) as file:
+        with private_file(path.with_suffix(".token")) as file:
             print(welcome_without_token(url, file.write(token)), flush=True)
     logger.info("Moorings serves %s on %s", settings.address.origin, url)
     sys.exit(run(settings, listeners, workers=workers, certificate=certificate))

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from app.cli.session import with_database
-from app.cli.token_output import may_print, token_file
+from app.cli.token_output import private_file
 from app.cli.users import of_a_user
 from app.settings import Settings
 from models.accounts import accounts
@@ -20,8 +20,8 @@ from models.accounts.token_row import token_state
 commands = click.Group("token", help="API tokens.")
 
 
-_print_token = click.option(
-    "--print-token", is_flag=True, help="Print the token also where stdout is no terminal, such as in a pipe."
+_token_file = click.option(
+    "--token-file", metavar="FILE", help="Write the token to a file that its owner alone can read, and print none."
 )
 
 
@@ -32,12 +32,9 @@ _print_token = click.option(
     "--ability", multiple=True, help="What it allows; repeat for several; none is the default of the settings."
 )
 @click.option("--expires-in", help="When it ends, such as 90d, 12h or 30m.")
-@_print_token
-def create(email: str, name: str, ability: tuple[str, ...], expires_in: str | None, *, print_token: bool) -> None:
-    """Make a token and print it. It cannot be shown again.
-
-    Where stdout is no terminal it goes to a file instead, which its owner alone can read.
-    """
+@_token_file
+def create(email: str, name: str, ability: tuple[str, ...], expires_in: str | None, token_file: str | None) -> None:
+    """Make a token and print it. It cannot be shown again."""
 
     async def act(settings: Settings) -> str:
         wanted = None if expires_in is None else accounts.parse_duration(expires_in)
@@ -49,14 +46,14 @@ def create(email: str, name: str, ability: tuple[str, ...], expires_in: str | No
             expires_in=accounts.lifetime(wanted, settings.longest_token_lifetime),
         )
 
-    _hand_over(act, print_token=print_token)
+    _hand_over(act, token_file)
 
 
 @commands.command("rotate")
 @click.argument("token_id", metavar="ID", type=int)
 @click.option("--overlap", default="1h", show_default=True, help="How long the old one still works, or 0.")
-@_print_token
-def rotate(token_id: int, overlap: str, *, print_token: bool) -> None:
+@_token_file
+def rotate(token_id: int, overlap: str, token_file: str | None) -> None:
     """Make a token like the one with this ID, and let that one end.
 
     The new one has its name, its abilities and as long a life as it was given.
@@ -66,21 +63,17 @@ def rotate(token_id: int, overlap: str, *, print_token: bool) -> None:
         still = timedelta() if overlap == "0" else accounts.parse_duration(overlap)
         return await accounts.rotate_token(token_id, overlap=still, longest=settings.longest_token_lifetime)
 
-    _hand_over(act, print_token=print_token)
+    _hand_over(act, token_file)
 
 
-def _hand_over(act: Callable[[Settings], Awaitable[str]], *, print_token: bool) -> None:
+def _hand_over(act: Callable[[Settings], Awaitable[str]], path: str | None) -> None:
     """Make a token, and print it or write it to a file."""
-    if may_print(asked=print_token):
+    if path is None:
         print(with_database(act))
         return
-    with token_file(Path("moorings.token").absolute()) as file:
-        token = with_database(act)
-        path = file.write(token, f"moorings-{token.partition('|')[0]}.token")
-    print(
-        f"moorings: stdout is no terminal, so the token is in {path}, for its owner alone; --print-token prints it.",
-        file=sys.stderr,
-    )
+    with private_file(Path(path).absolute()) as file:
+        written = file.write(with_database(act))
+    print(f"moorings: the token is in {written}, for its owner alone.", file=sys.stderr)
 
 
 @commands.command("list")

@@ -98,7 +98,7 @@ async def test_what_the_command_line_did_is_true_at_the_next_request_of_every_pr
             connection.close()
         return [answer.status for answer in answers]
 
-    made = await run("token", "create", "--print-token", "--email", account.email)
+    made = await run("token", "create", "--email", account.email)
     assert await statuses(made) == [200] * 4
     await run("token", "revoke", made.partition("|")[0])
     assert await statuses(made) == [401] * 4
