@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from models.checks.report import REMEDIES, CheckCode, CheckStepName
+from models.checks.report import REMEDIES, CheckCode, CheckDepth
 from models.clock import current_second
 from tests.support.api.destinations import FORBIDDEN, MISSING, NOT_FOUND, events_of
 from tests.support.databases.databases import ENGINES, MOMENT, migrated
@@ -76,7 +76,7 @@ async def test_a_table_tells_people_and_json_tells_machines_what_was_found(gatew
 
     assert (alone.returncode, several.returncode) == (0, 1)
     assert machine == {"id": good, "userId": account.user_id, "label": "Fêted", "report": seen["lastCheck"]}
-    assert [step["name"] for step in machine["report"]["steps"]] == list(CheckStepName)
+    assert [step["name"] for step in machine["report"]["steps"]] == list(CheckDepth.FULL.steps)
     assert table_of(several) == [
         [str(good), "reachable", "", ""],
         [str(bad), "UNREACHABLE", "AUTHENTICATE", "INVALID_ACCESS_KEY"],
