@@ -64,6 +64,10 @@ class Authenticator:
         """Whether requests are counted in the memory of this process, so that `accept_now` may be used."""
         return self._requests.counts_here
 
+    def is_exhausted(self, viewer: Viewer) -> bool:
+        """Whether another request of the viewer would be beyond the limit, as far as this process counts."""
+        return self._requests.is_exhausted(*_request_of(viewer))
+
     def accept_now(self, viewer: Viewer, state: RequestState) -> None:
         """Synchronous `accept`, for counts in the memory of this process."""
         self._set_viewer(viewer, state)

@@ -73,7 +73,7 @@ class ReplayCycle:
         self._condition = condition
         self._started = perf_counter()
         self.disconnected = self.response_started = self.response_complete = False
-        self.keep_alive = True
+        self.keep_alive = request.keep_alive
         self.message_event = _NoEvent()
 
     def start(self, authorization: bytes) -> bool:
@@ -90,7 +90,7 @@ class ReplayCycle:
             key = CacheKey(known.viewer, prepared.request_key)
             if self._fast_path.cache.contains(key):
                 self._state.cache_key = key
-            elif self._may_read(known.viewer):
+            elif self._may_read(known.viewer) and not authenticator.is_exhausted(known.viewer):
                 self._run(self._read_beside(known, key, row))
                 return True
         row.add_done_callback(self._looked_up)
@@ -211,7 +211,7 @@ class ReplayCycle:
         connection = self._connection
         self._fast_path.metrics.count(head.counter, perf_counter() - self._started)
         self.response_complete = True
-        if not self.disconnected:
+        if not (self.disconnected or connection.transport.is_closing()):
             lines = head.lines(response, state.rate_limit)
             default_lines = _DEFAULT_LINES.of(connection.default_headers)
             if self.keep_alive:

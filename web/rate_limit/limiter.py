@@ -62,6 +62,10 @@ class Limiter:
         """Whether the counts are in the memory of this process, so that `count` may be used."""
         return self._shared is None
 
+    def is_exhausted(self, *identifiers: str) -> bool:
+        """Whether the next one would be refused, as far as the counts are in the memory of this process."""
+        return self._limit is not None and self._windows.hits(identifiers) >= self._limit.amount
+
     def count(self, *identifiers: str) -> Quota | None:
         """Count one in the memory of this process; returns where the count stands, or raises `TooManyAttempts`."""
         limit = self._limit

@@ -33,6 +33,11 @@ class FixedWindows:
         window.hits += 1
         return window.hits, window.ends_at - now
 
+    def hits(self, key: Hashable) -> int:
+        """The hits of the window so far, none of them counted now."""
+        window = self._windows.get(key)
+        return 0 if window is None or window.ends_at <= self._now() else window.hits
+
     def _forget_ended(self, now: float) -> None:
         ended = []
         for key, window in self._windows.items():

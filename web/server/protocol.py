@@ -31,6 +31,8 @@ UNREAD_S = 30.0
 """How long a client may take nothing of what was written for it, before the connection is aborted."""
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
+MAX_UNPARSED_BYTES = 64 * 1024
+"""Of what comes behind requests that wait; beyond it nothing more is read."""
 MAX_QUEUED = 32
 """Requests that are parsed before the response to the first of them is complete."""
 CHUNK_OVERHEAD_BYTES = 14
@@ -56,7 +58,8 @@ class HardenedProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
         self._idle_since: float | None = None  # since when no request is under way, on the loop's clock
-        self._unparsed = b""  # what came behind more requests than may be queued
+        self._unparsed = b""  # what came behind requests that wait for another
+        self._running: RequestResponseCycle | ReplayCycle | None = None  # the first of the requests under way
         self._refusal = (400, "This is not an HTTP request.")
         # The request that comes in
         self._head_open = True
@@ -95,6 +98,10 @@ class HardenedProtocol(HttpToolsProtocol):
         self._clear_write_deadline()
         if self._lease is not None:
             self._lease.close()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+        self._running = None
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
@@ -103,12 +110,17 @@ class HardenedProtocol(HttpToolsProtocol):
         self._unparsed = b""
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, as long as no more than `MAX_QUEUED` requests wait; keep the rest and stop reading."""
-        if self._unparsed:
-            self._unparsed += data
-            self.flow.pause_reading()
+        """Parse what came until requests have to wait for another; keep the rest unparsed.
+
+        Reading goes on, up to `MAX_UNPARSED_BYTES`, so that the end of the connection is noticed.
+        """
+        if self._late_refusal:
             return
-        if data.count(b"\n\r\n") + data.count(b"\n\n") <= MAX_QUEUED:
+        if self._unparsed or self.pipeline:
+            self._unparsed += data
+            if len(self._unparsed) > MAX_UNPARSED_BYTES:
+                self.flow.pause_reading()
+        elif data.count(b"\n\r\n") + data.count(b"\n\n") <= MAX_QUEUED:
             self._parse(data)
         else:
             self._unparsed = data
@@ -116,13 +128,12 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def _parse_unparsed(self) -> None:
         """Parse slice by slice until a request has to wait for another."""
-        while self._unparsed and not self.pipeline and not self.transport.is_closing():
-            piece, self._unparsed = self._unparsed[:_SLICE_BYTES], self._unparsed[_SLICE_BYTES:]
+        unparsed, self._unparsed = memoryview(self._unparsed), b""
+        while unparsed and not (self.pipeline or self._late_refusal or self.transport.is_closing()):
+            piece, unparsed = bytes(unparsed[:_SLICE_BYTES]), unparsed[_SLICE_BYTES:]
             self._parse(piece)
-        if self.transport.is_closing():
-            self._unparsed = b""
-        elif self._unparsed:
-            self.flow.pause_reading()
+        if not (self._late_refusal or self.transport.is_closing()):
+            self._unparsed = bytes(unparsed)
 
     def _parse(self, data: bytes) -> None:
         """Parse a piece; refuse a head or framing that grows beyond the limit; time what is not whole."""
@@ -214,6 +225,8 @@ class HardenedProtocol(HttpToolsProtocol):
             self._raise(505, "This gateway speaks HTTP/1.1.")
         elif names.count(b"host") != 1:
             self._raise(400, "The request must have exactly one Host header.")
+        elif b"#" in self.url:
+            self._raise(400, "The target of the request must have no fragment.")
         elif method == b"CONNECT":
             self._raise(501, "This gateway is no proxy.")
         elif self._lease is not None and self._is_beyond(self._lease):
@@ -299,6 +312,7 @@ class HardenedProtocol(HttpToolsProtocol):
         if prepared is not None:
             cycle = ReplayCycle(self, self._fast_path, prepared, request, head.condition)
             if cycle.start(head.authorization):
+                self._running = cycle
                 self.cycle = cycle  # type: ignore[assignment]  # it has what uvicorn's protocol reads
                 return
         self._start(request)
@@ -319,7 +333,7 @@ class HardenedProtocol(HttpToolsProtocol):
         cycle.keep_alive = replay.keep_alive
         if current is replay:
             self.cycle = cycle
-        self._start_asgi_task(cycle, self.app)
+        self._run(cycle)
 
     def _request(self, state: RequestState, body: bytes | None = None) -> IncomingRequest:
         """The request that comes in; `body` is None while it is not whole."""
@@ -331,10 +345,13 @@ class HardenedProtocol(HttpToolsProtocol):
         is_free = self._has_no_cycle()
         cycle = self.cycle = self._cycle_of(request)
         if is_free:
-            self._start_asgi_task(cycle, self.app)
+            self._run(cycle)
         else:
             self.pipeline.appendleft((cycle, self.app))
-            self.flow.pause_reading()
+
+    def _run(self, cycle: RequestResponseCycle) -> None:
+        self._running = cycle
+        self._start_asgi_task(cycle, self.app)
 
     def _cycle_of(self, request: IncomingRequest) -> RequestResponseCycle:
         url = httptools.parse_url(request.target)
@@ -392,18 +409,26 @@ class HardenedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._watch_writes()
             return
+        self._running = None
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-            return
-        if self._late_refusal:
+            cycle, _ = self.pipeline.pop()
+            self._run(cycle)
+        elif self._late_refusal:
             self._write_refusal(self._late_refusal)
             return
-        if self._unparsed:
+        if self._unparsed and not self.pipeline:
             self._parse_unparsed()
-        if not self._unparsed and not self.pipeline:
+        if len(self._unparsed) <= MAX_UNPARSED_BYTES:
             self.flow.resume_reading()
-        if self._is_free():
+        if self._has_no_cycle() and not (self._head_open or self._body_open):
             self._be_idle()
+
+    def shutdown(self) -> None:
+        """Stop gracefully: a request that the fast path holds until it is whole is answered like one under way."""
+        if self._plain_head is None:
+            super().shutdown()
+        else:
+            self._keep_alive = False
 
     def pause_writing(self) -> None:
         """The client is slow: from now on it has to take something now and then."""
@@ -476,7 +501,10 @@ class HardenedProtocol(HttpToolsProtocol):
         )
         self._unparsed = b""
         if self._has_no_cycle():
-            self._write_refusal(head + body)
+            if self._body_open and self._plain_head is None:
+                self.transport.close()  # the request of the open body was answered before it was whole
+            else:
+                self._write_refusal(head + body)
             return
         cycle = self.cycle
         if self._body_open and self.pipeline and self.pipeline[0][0] is cycle:
@@ -488,7 +516,6 @@ class HardenedProtocol(HttpToolsProtocol):
                 self._write_refusal(head + body)
             return
         self._late_refusal = head + body
-        self.flow.pause_reading()
 
     def _write_refusal(self, refusal: bytes) -> None:
         self.transport.write(refusal)
@@ -507,10 +534,16 @@ class HardenedProtocol(HttpToolsProtocol):
     def _set_deadline(self, seconds: float, message: str) -> None:
         def over() -> None:
             self._deadline = None
-            if not self.transport.is_closing():
+            if self._waits_for_responses():
+                self._set_deadline(seconds, message)
+            elif not self.transport.is_closing():
                 self._refuse(408, message)
 
         self._deadline = self.loop.call_later(seconds, over)
+
+    def _waits_for_responses(self) -> bool:
+        """Whether what is not whole comes behind requests under way, so that the client is not the one to wait for."""
+        return bool(self._unparsed or self.pipeline) or (self._head_open and not self._has_no_cycle())
 
     def _clear_deadline(self) -> None:
         if self._deadline is not None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import orjson
 import pytest
-from uvicorn import Config
-from uvicorn.server import ServerState
 
 from tests.api.document.reading import examples
+from tests.support.gateway.driven import answers_to
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.gateway.served import serving
-from tests.support.gateway.transport import MemoryTransport
 from tests.web.fast_path.test_fast_path import JSON, LIST, wire
-from web.server.protocol import HardenedProtocol
 
 OFFERS = {
     "Java's HttpClient": ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAA"),
@@ -41,37 +35,6 @@ def requests(*offer: str) -> Iterator[bytes]:
     yield wire("POST", LIST, "1|x", *JSON, *offer, body=SMUGGLED)
     chunked = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (create[:7], create[7:])) + b"0\r\n\r\n"
     yield wire("POST", LIST, "1|x", *JSON, *offer, "Transfer-Encoding: chunked") + chunked
-
-
-async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with what arrived of a request."""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message["body"]
-        more = message["more_body"]
-    names = sorted(name.decode() for name, _ in scope["headers"])
-    seen = json.dumps([scope["method"], scope["path"], body.decode(), names]).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(seen))]})
-    await send({"type": "http.response.body", "body": seen})
-
-
-async def answers_to(*pieces: bytes) -> list[Any]:
-    """What the echo saw of the requests in these pieces of one connection, each parsed when the one before is done."""
-    transport, state = MemoryTransport(), ServerState()
-    config = Config(app=echo, log_config=None, lifespan="off")
-    config.load()
-    protocol = HardenedProtocol(config=config, server_state=state, app_state={})
-    protocol.connection_made(transport)
-    for piece in pieces:
-        protocol.data_received(piece)
-        await asyncio.sleep(0)
-    async with asyncio.timeout(10):
-        while state.tasks:
-            await asyncio.gather(*state.tasks)
-    protocol.connection_lost(None)
-    bodies = [part.partition(b"\r\n\r\n")[2] for part in transport.written.split(b"HTTP/1.1 ")[1:]]
-    return [json.loads(body) for body in bodies]
 
 
 @pytest.mark.parametrize("offer", OFFERS)
