@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
@@ -107,16 +106,36 @@ async def test_what_the_command_line_did_is_true_at_the_next_request_of_every_pr
     assert await statuses(account.token) == [401] * 4
 
 
-async def test_raised_revisions_after_a_restore_match_no_tag_from_before(gateway: Gateway) -> None:
-    """The statement that the documentation tells an operator to run."""
-    (statement,) = re.findall(r"```sql\n(UPDATE users .*);\n```", OPERATING)
+async def test_after_a_restore_nothing_matches_a_tag_of_the_lost_history(gateway: Gateway) -> None:
+    """Not even the first write after it, which a counter would give the revision of the one that was lost."""
     account = await gateway.new_user()
+    row = await account.create("local", label="Restored")
+    of_user, of_row = f"FROM users WHERE id = {account.user_id}", f"WHERE id = {row}"
     async with account.client() as client:
-        tag = tagged(await client.get(LIST))
+        ((restored,),) = [each.values() for each in await gateway.rows(f"SELECT revision {of_user}")]
+        await client.put(f"{LIST}/{row}", json={"label": "Lost"})
+        lost = tagged(await client.get(LIST))
 
-        await gateway.rows(f"{statement} WHERE id = {account.user_id}")
+        await gateway.rows(f"UPDATE backup_destinations SET label = 'Restored' {of_row}")  # noqa: S608 - our own
+        await set_back(gateway, account.user_id, restored)
+        assert "Restored" in (await client.get(LIST, headers=having(lost))).text
+        await client.put(f"{LIST}/{row}", json={"label": "Written since"})
 
-        assert tagged(await client.get(LIST, headers=having(tag))) != tag
+        answer = await client.get(LIST, headers=having(lost))
+        assert tagged(answer) != lost
+        assert "Written since" in answer.text
+
+
+async def set_back(gateway: Gateway, user_id: int, revision: int) -> None:
+    """Write an earlier revision of a user past the trigger that refuses it, as a restore does."""
+    change = f"UPDATE users SET revision = {revision} WHERE id = {user_id}"  # noqa: S608 - our own
+    if gateway.engine == "postgresql":
+        for statement in ("ALTER TABLE users DISABLE TRIGGER USER", change, "ALTER TABLE users ENABLE TRIGGER USER"):
+            await gateway.rows(statement)
+        return
+    (refusing,) = await gateway.rows("SELECT sql FROM sqlite_master WHERE name = 'users_backwards'")
+    for statement in ("DROP TRIGGER users_backwards", change, refusing["sql"]):
+        await gateway.rows(statement)
 
 
 @pytest.mark.parametrize("act", ["revoke", "expire", "disable"])
