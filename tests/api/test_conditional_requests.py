@@ -68,7 +68,7 @@ async def test_every_read_of_rest_is_tagged_and_answered_304_to_who_has_it(gatew
     assert len(set(tags)) == len(tags), "each address has its own"
 
 
-async def test_a_change_through_either_door_makes_a_new_tag_and_a_new_answer(gateway: Gateway) -> None:
+async def test_a_change_through_either_api_makes_a_new_tag_and_a_new_answer(gateway: Gateway) -> None:
     """Of everything that is the user's, through both APIs."""
     account = await gateway.new_user()
     own = await account.create("local")

@@ -131,7 +131,7 @@ class Lives(RuleBasedStateMachine):
             assert (rest["created"], rest["updated"]) == (graphql["created"], graphql["updated"])
 
     @invariant()
-    def both_doors_show_what_there_is(self) -> None:
+    def both_apis_show_what_there_is(self) -> None:
         expected = self.model.listed(self.last)
         for api in self.apis[self.last]:
             shown = api.list()
@@ -155,7 +155,7 @@ def fitting(values: Values, kind: str | None) -> dict[str, Any]:
     return given
 
 
-def test_random_lives_through_either_door_are_what_both_doors_show(gateway: Gateway) -> None:
+def test_random_lives_through_either_api_are_what_both_apis_show(gateway: Gateway) -> None:
     """What one API stores or refuses, the other would have too, and shows."""
 
     async def three_users() -> list[Account]:
@@ -190,7 +190,7 @@ REFUSED: list[tuple[str, Values]] = [
 
 
 @pytest.mark.parametrize(("kind", "values"), REFUSED)
-async def test_both_doors_refuse_an_act_in_the_same_words(gateway: Gateway, kind: str, values: Values) -> None:
+async def test_both_apis_refuse_an_act_in_the_same_words(gateway: Gateway, kind: str, values: Values) -> None:
     """Create and update, of one's own; a foreign and a missing row are refused before the values are looked at."""
     account, stranger = await gateway.new_user(), await gateway.new_user()
     own = await account.create({"amazon_s3": "s3"}.get(kind, kind))
@@ -208,7 +208,7 @@ async def test_both_doors_refuse_an_act_in_the_same_words(gateway: Gateway, kind
         assert "" in refused[0]
 
 
-async def test_both_doors_refuse_a_token_in_the_same_words(gateway: Gateway) -> None:
+async def test_both_apis_refuse_a_token_in_the_same_words(gateway: Gateway) -> None:
     """One that lacks the ability, and one that is none."""
     account = await gateway.new_user(abilities=[Ability.VIEW])
     stranger = replace(account, token="nobody")

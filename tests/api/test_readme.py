@@ -66,7 +66,7 @@ def test_the_curl_lines_give_the_documents_json(first_start: tuple[Gateway, str]
     assert deleted == {"message": "Backup destination successfully deleted"}
 
 
-def test_one_act_through_both_doors_gives_the_same_row(first_start: tuple[Gateway, str]) -> None:
+def test_one_act_through_both_apis_gives_the_same_row(first_start: tuple[Gateway, str]) -> None:
     gateway, token = first_start
     document = re.search(r"```graphql\n(.*?)```", README, re.DOTALL)
     body = re.search(r"```http\nPOST (\S+)\n\n(.*?)```", README, re.DOTALL)

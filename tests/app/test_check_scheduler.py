@@ -19,7 +19,7 @@ from models.checks.leases import Due
 from models.checks.report import CheckDepth, CheckReport, ProbeTarget
 from models.clock import current_second
 from tests.support.api.destinations import events_of, stored
-from tests.support.databases.databases import ENGINES, MOMENT, migrated
+from tests.support.databases.databases import ENGINES, TIMESTAMP, migrated
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.in_process import running
@@ -123,7 +123,7 @@ async def test_a_destination_whose_checker_was_killed_shows_again_what_was_found
         async with running(gateway, check_interval="20s"):
             during = await stored(gateway, number)
             assert (during["reachability"], during["last_check"]) == ("checking", before["last_check"])
-            await gateway.rows(f"UPDATE backup_destinations SET claimed_until = {MOMENT} WHERE id = {number}")  # noqa: S608
+            await gateway.rows(f"UPDATE backup_destinations SET claimed_until = {TIMESTAMP} WHERE id = {number}")  # noqa: S608
             async with asyncio.timeout(DEADLINE_S):
                 while (await stored(gateway, number))["claim"] is not None:  # noqa: ASYNC110 - there is nothing to wait on
                     await asyncio.sleep(0.05)
@@ -149,7 +149,7 @@ async def test_a_clock_that_is_off_checks_nothing_and_settles_all_the_same(
     prober.release(9)
     async with on_stage(database) as stage:
         id_ = await stage.make()
-        late = f"created_at = {MOMENT}, claim = 'dead', claimed_until = {MOMENT}, reachability = 'checking'"
+        late = f"created_at = {TIMESTAMP}, claim = 'dead', claimed_until = {TIMESTAMP}, reachability = 'checking'"
         async with ticking(stage, prober, None):
             for _ in range(3):
                 await database.rows(f"UPDATE backup_destinations SET {late} WHERE id = {id_}")  # noqa: S608

@@ -110,7 +110,7 @@ async def test_a_subscription_shows_what_happens_through_rest(page: Page, accoun
     await open_tab(page, "Listen")
     await execute(page)
 
-    shown = await cause_until_shown(page, account, "From the other door")
+    shown = await cause_until_shown(page, account, "From the other API")
 
     assert '"__typename": "BackupDestinationCreated"' in shown
     assert '"protocol": "REST"' in shown

@@ -1,4 +1,4 @@
-"""Random requests against the REST door on both databases: never a 5xx, always JSON, never a secret, always alike."""
+"""Random requests against the REST API on both databases: never a 5xx, always JSON, never a secret, always alike."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import pytest
 from app.database import migrate
 from models.vault.vault import generate_key
 from tests.recipe.recipe import ATTRIBUTE, KIND, MOST_FILES, apply
-from tests.support.databases.databases import ENGINES, MOMENT, Literals, database_url, insert, unserved, user
+from tests.support.databases.databases import ENGINES, TIMESTAMP, Literals, database_url, insert, unserved, user
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway, environment
 from tests.support.paths import ROOT
@@ -42,9 +42,9 @@ BUCKET: Literals = {
     "path_style_endpoint": "TRUE",
     "access_key": SEALED,
     "secret_key": SEALED,
-    "credentials_set_at": MOMENT,
-    "created_at": MOMENT,
-    "updated_at": MOMENT,
+    "credentials_set_at": TIMESTAMP,
+    "created_at": TIMESTAMP,
+    "updated_at": TIMESTAMP,
 }
 ADDED = '''"""A destination of the new kind, and a prefix, through both APIs."""
 

@@ -14,7 +14,7 @@ import pytest
 from models.checks.report import REMEDIES, CheckCode, CheckDepth
 from models.clock import current_second
 from tests.support.api.destinations import FORBIDDEN, MISSING, NOT_FOUND, events_of
-from tests.support.databases.databases import ENGINES, MOMENT, migrated
+from tests.support.databases.databases import ENGINES, TIMESTAMP, migrated
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import data_of
@@ -121,7 +121,7 @@ async def test_all_are_checked_or_those_that_were_not_for_so_long(database: Gate
     await database.rows(f"UPDATE backup_destinations SET {claim} WHERE id = {ids[0]}")  # noqa: S608 - our own integer
 
     everything = await check(database, "--all", "--json")
-    await database.rows(f"UPDATE backup_destinations SET checked_at = {MOMENT} WHERE id = {ids[1]}")  # noqa: S608
+    await database.rows(f"UPDATE backup_destinations SET checked_at = {TIMESTAMP} WHERE id = {ids[1]}")  # noqa: S608
     stale = await check(database, "--stale", "6h")
 
     reports = {row["id"]: row["report"] for row in json.loads(everything.stdout)}

@@ -1,4 +1,4 @@
-"""The corpus of hostile operations, requests and conversations at the GraphQL door, by theme."""
+"""The corpus of hostile operations, requests and conversations at the GraphQL API, by theme."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_junk_is_refused_without_asking_the_database() -> None:
     assert outcome(f"7|{new_secret()}") != "Unauthenticated"
 
 
-async def test_a_token_opens_the_door_with_and_without_its_id_and_with_no_other(gateway: Gateway) -> None:
+async def test_a_token_authenticates_with_and_without_its_id_and_with_no_other(gateway: Gateway) -> None:
     account, stranger = await gateway.new_user(), await gateway.new_user()
     token_id, _, secret = account.token.partition("|")
     strangers_id = stranger.token.partition("|")[0]

@@ -15,7 +15,7 @@ from models.checks import leases
 from models.clock import current_second
 from models.destinations.attributes import Attribute, DestinationKind
 from tests.support.databases import sealed
-from tests.support.databases.databases import ENGINES, MOMENT, migrated
+from tests.support.databases.databases import ENGINES, TIMESTAMP, migrated
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
 from tests.support.stores.checking import age, on_stage
@@ -53,7 +53,7 @@ async def test_each_destination_is_due_at_a_time_of_its_own_around_the_interval(
             await age(database, 0, "checked_at")
         await age(database, 1200, "checked_at")
         oldest = max(ids)
-        await database.rows(f"UPDATE backup_destinations SET checked_at = {MOMENT} WHERE id = {oldest}")  # noqa: S608
+        await database.rows(f"UPDATE backup_destinations SET checked_at = {TIMESTAMP} WHERE id = {oldest}")  # noqa: S608
         assert len(await due(7)) == 7
         assert (await due(7))[0] == oldest
 

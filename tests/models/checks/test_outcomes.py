@@ -24,7 +24,7 @@ from models.checks.report import (
     CheckStepName,
 )
 from models.errors import DatabaseUnavailable
-from tests.support.databases.databases import MOMENT
+from tests.support.databases.databases import TIMESTAMP
 from tests.support.gateway.gateway import Gateway
 from tests.support.graphql.graphql_client import ask
 from tests.support.graphql.graphql_documents import CHECKED
@@ -175,7 +175,7 @@ async def test_a_database_that_is_away_when_a_check_is_stored_keeps_the_lease_un
             await asking
     claimed = await stage.row(id_)
     early = await leases.release_expired()
-    await stage.gateway.rows(STORED.format(f"claimed_until = {MOMENT}", id_))
+    await stage.gateway.rows(STORED.format(f"claimed_until = {TIMESTAMP}", id_))
     late = await leases.release_expired()
 
     assert (claimed["reachability"], claimed["claim"] is None, early, late) == ("checking", False, 0, 1)
@@ -191,7 +191,7 @@ async def test_an_expired_lease_is_acquired_again_and_its_former_holder_stores_n
     id_, slow, quick = await stage.make(), HeldProber(reachable=False), let_through(reachable=True)
     asking = asyncio.create_task(stage.checks(slow).check(stage.viewer, id_, FULL))
     await until(lambda: slow.under_way == 1)
-    await stage.gateway.rows(STORED.format(f"claimed_until = {MOMENT}", id_))
+    await stage.gateway.rows(STORED.format(f"claimed_until = {TIMESTAMP}", id_))
 
     _, second = await stage.checks(quick).check(stage.viewer, id_, FULL)
     slow.release()
@@ -219,7 +219,7 @@ async def test_junk_where_a_report_belongs_breaks_neither_a_check_nor_a_lease(st
     id_ = await stage.make()
     checks = stage.checks(let_through(reachable=True))
     for junk in JUNK:
-        await stage.gateway.rows(STORED.format(f"last_check = '{junk}', checked_at = {MOMENT}", id_))
+        await stage.gateway.rows(STORED.format(f"last_check = '{junk}', checked_at = {TIMESTAMP}", id_))
         lease = await leases.acquire(id_)
         assert lease is not None
         await leases.release(lease)

@@ -14,7 +14,7 @@ from models.checks.report import CheckDepth, CheckReport
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.validation import Raw
 from models.errors import DestinationNotCheckable, DestinationNotFound, TooManyAttempts
-from tests.support.databases.databases import MOMENT
+from tests.support.databases.databases import TIMESTAMP
 from tests.support.gateway.gateway import Gateway
 from tests.support.stores.checking import DEADLINE_S, HeldProber, Stage, on_stage, until
 
@@ -104,7 +104,7 @@ async def test_another_process_checks_again_when_the_one_under_way_is_not_so_dee
     prober.release()
     await stage.checks(prober).check(stage.viewer, id_, FULL)
     for leave in ("shallow", "called off"):
-        await stage.gateway.rows(f"UPDATE backup_destinations SET checked_at = {MOMENT} WHERE id = {id_}")  # noqa: S608
+        await stage.gateway.rows(f"UPDATE backup_destinations SET checked_at = {TIMESTAMP} WHERE id = {id_}")  # noqa: S608
         dying = stage.checks(prober)
         first = asyncio.create_task(dying.check(stage.viewer, id_, READ_ONLY))
         await until(lambda: prober.under_way == 1)

@@ -96,7 +96,7 @@ def test_nothing_at_all_lacks_a_label_and_a_kind_only() -> None:
 
 @pytest.mark.parametrize("kind", ["", "amazon_s3", "s3", "nonsense", 1, True, [], {}])
 def test_a_kind_that_is_not_one_is_unknown_and_hides_no_other_violation(kind: object) -> None:
-    """The doors translate names to kinds; a name that comes through is not known."""
+    """The APIs translate names to kinds; a name that comes through is not known."""
     raw = raw_of(CUSTOM_S3) | {Attribute.KIND: kind, Attribute.REGION: 5}
 
     assert broken_by(raw) == [(Attribute.KIND, Rule.UNKNOWN_KIND), (Attribute.REGION, Rule.NOT_A_STRING)]

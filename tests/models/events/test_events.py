@@ -53,9 +53,9 @@ async def test_the_life_of_a_destination_is_told_in_three_events(gateway: Gatewa
     assert {event["token_id"] for event in events} == {token_id(account)}
     assert all(earlier["id"] < later["id"] for earlier, later in pairwise(events))
     for event in events:
-        moment = datetime.fromisoformat(str(event["occurred_at"]))
-        assert before <= moment <= datetime.now(UTC)
-        assert moment.microsecond == 0
+        timestamp = datetime.fromisoformat(str(event["occurred_at"]))
+        assert before <= timestamp <= datetime.now(UTC)
+        assert timestamp.microsecond == 0
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,19 @@ from models.accounts.user import User
 from models.clock import current_second
 from models.destinations.attributes import DestinationKind
 from models.destinations.table import BackupDestination
-from tests.support.databases.databases import ENGINES, MOMENT, Literals, insert, migrated, update, user
+from tests.support.databases.databases import ENGINES, TIMESTAMP, Literals, insert, migrated, update, user
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
 
 TABLE = "backup_destinations"
 SEALED = "'s1:0123456789ab:c2VhbGVk'"
-HEAD = {"label": "'Nightly'", "created_at": MOMENT, "updated_at": MOMENT}
+HEAD = {"label": "'Nightly'", "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
 BUCKET = {
     "bucket_name": "'bucket'",
     "path_style_endpoint": "TRUE",
     "access_key": SEALED,
     "secret_key": SEALED,
-    "credentials_set_at": MOMENT,
+    "credentials_set_at": TIMESTAMP,
 }
 GOOD: dict[str, Literals] = {
     "amazon_s3": {**HEAD, "kind": "'amazon_s3'", **BUCKET, "region": "'eu-north-1'"},

@@ -16,7 +16,7 @@ from tortoise.transactions import in_transaction
 from app.database import migrate
 from models.destinations.guards import restore_destination_guards
 from models.destinations.table import BackupDestination
-from tests.support.databases.databases import MOMENT, insert, unserved, user
+from tests.support.databases.databases import TIMESTAMP, insert, unserved, user
 from tests.support.gateway.gateway import Gateway
 
 GUARDS = {
@@ -127,11 +127,11 @@ async def test_a_changed_check_constraint_drops_no_guard_and_gives_no_id_again(g
     await migrate(gateway.address)
     await gateway.rows(insert("users", user("ada")))
     for number in (1, 2):
-        row = {"user_id": "1", "label": "'x'", "kind": "'local'", "created_at": MOMENT, "updated_at": MOMENT}
+        row = {"user_id": "1", "label": "'x'", "kind": "'local'", "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
         uid = f"'{number:08}-0000-4000-8000-000000000000'"
         await gateway.rows(insert("backup_destinations", row | {"uid": uid}))
     event = {"user_id": "1", "kind": "'deleted'", "destination_id": "2", "label": "'x'", "protocol": "'rest'"}
-    await gateway.rows(insert("events", event | {"occurred_at": MOMENT}))
+    await gateway.rows(insert("events", event | {"occurred_at": TIMESTAMP}))
     await gateway.rows("DELETE FROM backup_destinations WHERE id = 2")
     migrated = await guards(gateway)
 
@@ -144,7 +144,7 @@ async def test_a_changed_check_constraint_drops_no_guard_and_gives_no_id_again(g
         await restore_destination_guards(Tortoise.apps, changing)
 
     assert await guards(gateway) == migrated
-    row = {"user_id": "1", "label": "'x'", "kind": "'local'", "created_at": MOMENT, "updated_at": MOMENT}
+    row = {"user_id": "1", "label": "'x'", "kind": "'local'", "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
     await gateway.rows(insert("backup_destinations", row | {"uid": "'00000003-0000-4000-8000-000000000000'"}))
     assert await gateway.rows("SELECT max(id) AS id FROM backup_destinations") == [{"id": 3}]
     assert await gateway.rows("SELECT destination_count AS n FROM users") == [{"n": 2}]

@@ -17,7 +17,7 @@ from app.database import migrate, orm_config
 from models.accounts.user import User
 from models.destinations.table import BackupDestination
 from tests.support.databases import migrating
-from tests.support.databases.databases import MOMENT, insert, unserved, user
+from tests.support.databases.databases import TIMESTAMP, insert, unserved, user
 from tests.support.gateway.gateway import Gateway
 
 MIGRATIONS = sorted(path.stem for path in Path(models.migrations.__path__[0]).glob("0*.py"))
@@ -158,7 +158,7 @@ async def test_the_migrated_database_has_its_indexes_constraints_and_triggers(ga
 async def test_the_id_of_a_deleted_last_row_does_not_come_back(gateway: Gateway) -> None:
     """An old link must not lead to somebody else's new destination; SQLite would give the number again."""
     await migrate(gateway.address)
-    row = {"label": "'x'", "kind": "'local'", "created_at": MOMENT, "updated_at": MOMENT}
+    row = {"label": "'x'", "kind": "'local'", "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
     seen: list[tuple[int, int]] = []
     for name in ("ada", "bob"):
         await gateway.rows(insert("users", user(name)))

@@ -13,7 +13,7 @@ import pytest
 
 from models.reads import statements
 from models.reads.reads import ID_LIMIT
-from tests.support.databases.databases import MOMENT, insert, migrated, user
+from tests.support.databases.databases import TIMESTAMP, insert, migrated, user
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
 
@@ -24,7 +24,7 @@ MOST_BUFFERS = 80
 MOST_STEPS = 2_000
 """Of SQLite's machine: some tens for each row and column."""
 _COLUMNS = "uid, user_id, label, kind, created_at, updated_at"
-_FROM_ALL = f"1, 'A', 'local', {MOMENT}, {MOMENT}"
+_FROM_ALL = f"1, 'A', 'local', {TIMESTAMP}, {TIMESTAMP}"
 MANY = {
     "sqlite": f"INSERT INTO backup_destinations ({_COLUMNS}) WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 "  # noqa: S608
     f"FROM s WHERE n < {ROWS}) SELECT printf('%08x-0000-0000-0000-000000000000', n), {_FROM_ALL} FROM s",

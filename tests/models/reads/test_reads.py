@@ -23,7 +23,7 @@ from models.reads.reads import ID_LIMIT, CountedRows, KeyRange, NumberedPage, Re
 from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from tests.support.databases import databases
-from tests.support.databases.databases import ENGINES, MOMENT, migrated
+from tests.support.databases.databases import ENGINES, TIMESTAMP, migrated
 from tests.support.databases.odd_destinations import SEAL, plant_odd
 from tests.support.databases.postgres import PostgresServer
 from tests.support.databases.services import service_of, viewer_of_token
@@ -60,7 +60,7 @@ def service_with(reads: Reads) -> DestinationService:
 async def new_users(database: Gateway, count: int) -> list[int]:
     """The ids of users nobody else knows."""
     names = [uuid4().hex for _ in range(count)]
-    values = ", ".join(f"('{name}@example.com', '{name}', {MOMENT})" for name in names)
+    values = ", ".join(f"('{name}@example.com', '{name}', {TIMESTAMP})" for name in names)
     await database.rows(f"INSERT INTO users (email, name, created_at) VALUES {values}")  # noqa: S608 - our own values
     return [user.id for user in await User.filter(name__in=names)]
 
@@ -195,7 +195,7 @@ async def test_two_hundred_users_who_ask_at_once_are_each_shown_their_own(databa
     """By token, by page, by key_range and by id, unknown ones in between; in a few statements."""
     users = await new_users(database, USERS)
     rows = ", ".join(
-        f"('{uuid4()}', {user}, 'of {user}', 'local', {MOMENT}, {MOMENT})" for _ in range(3) for user in users
+        f"('{uuid4()}', {user}, 'of {user}', 'local', {TIMESTAMP}, {TIMESTAMP})" for _ in range(3) for user in users
     )
     columns = "uid, user_id, label, kind, created_at, updated_at"
     await database.rows(f"INSERT INTO backup_destinations ({columns}) VALUES {rows}")  # noqa: S608 - our own values

@@ -1,4 +1,4 @@
-"""What happened, as an audit log and live: in order, the viewer's own alone, through whichever door it came."""
+"""What happened, as an audit log and live: in order, the viewer's own alone, through whichever API it came."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def told(event: Mapping[str, Any]) -> Told:
     return event["__typename"], event["backupDestinationId"], event["protocol"], event["tokenName"], about
 
 
-async def act_through_both_doors(account: Account) -> list[Told]:
+async def act_through_both_apis(account: Account) -> list[Told]:
     """A life through GraphQL and one through REST; returns what must be told of them, oldest first."""
     made = (await data_of(account, CREATE, {"input": draft("customS3", label="One")}))["result"]["backupDestination"]
     keys = {"accessKey": "canary-1", "secretKey": "canary-2"}
@@ -71,9 +71,9 @@ async def start_of(account: Account) -> str:
 
 
 async def test_the_audit_log_tells_what_happened_newest_first(gateway: Gateway) -> None:
-    """When, what, by which token and through which door, and which fields changed; never a secret."""
+    """When, what, by which token and through which protocol, and which fields changed; never a secret."""
     account, stranger = await gateway.new_user(), await gateway.new_user()
-    expected = await act_through_both_doors(account)
+    expected = await act_through_both_apis(account)
     await stranger.create("local")
 
     events = await log_of(account)
@@ -130,14 +130,14 @@ async def test_the_audit_log_is_paged_by_key_from_either_end(gateway: Gateway) -
 
 @pytest.mark.parametrize("listen", LISTENS.values(), ids=LISTENS)
 async def test_a_subscriber_hears_what_happens_in_order_and_of_its_own_alone(gateway: Gateway, listen: Listen) -> None:
-    """Through either door, and past both; the same events as in the audit log."""
+    """Through either API, and past both; the same events as in the audit log."""
     account, stranger = await gateway.new_user(), await gateway.new_user()
     start = await start_of(account)
 
     async with listen(account, LISTEN, {"after": start}) as listener:
         await stranger.create("local")
-        expected = await act_through_both_doors(account)
-        await act_through_both_doors(stranger)
+        expected = await act_through_both_apis(account)
+        await act_through_both_apis(stranger)
         heard = await listener.events(len(expected))
         await act_past_the_gateway(account)
         (beside,) = await listener.events(1)

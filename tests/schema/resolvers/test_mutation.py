@@ -188,7 +188,7 @@ async def test_a_deleted_destination_is_gone(gateway: Gateway) -> None:
     assert await shown(account, number) is None
 
 
-async def test_every_write_leaves_an_event_of_this_door_and_token(gateway: Gateway) -> None:
+async def test_every_write_leaves_an_event_of_this_api_and_token(gateway: Gateway) -> None:
     """Created, updated, deleted."""
     account = await gateway.new_user()
 

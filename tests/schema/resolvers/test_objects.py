@@ -46,17 +46,17 @@ async def test_every_field_of_a_destination_is_shown_by_every_way_to_it(gateway:
     node = (await data_of(account, NODE, {"id": id_}))["node"]
     (edge,) = (await data_of(account, LIST))["backupDestinations"]["edges"]
 
-    moments = {name: shown.pop(name) for name in ("createdAt", "updatedAt", "credentialsSetAt") if name in shown}
+    timestamps = {name: shown.pop(name) for name in ("createdAt", "updatedAt", "credentialsSetAt") if name in shown}
     bucket = {} if type_ == "local" else {"reachability": "UNKNOWN"}
     shared = {"__typename": TYPES[type_], "id": id_, "databaseId": number, "label": "Zürich ☃"}
     assert shown == shared | bucket | OWN_FIELDS[type_]
-    assert all(TIMESTAMP.fullmatch(moment) for moment in moments.values())
-    assert len(moments) == (2 if type_ == "local" else 3)
-    assert node == edge["node"] == shown | moments
+    assert all(TIMESTAMP.fullmatch(timestamp) for timestamp in timestamps.values())
+    assert len(timestamps) == (2 if type_ == "local" else 3)
+    assert node == edge["node"] == shown | timestamps
 
 
 @pytest.mark.parametrize("type_", TYPES)
-async def test_both_doors_show_the_same_moments_numbers_and_names(gateway: Gateway, type_: str) -> None:
+async def test_both_apis_show_the_same_moments_numbers_and_names(gateway: Gateway, type_: str) -> None:
     """Whole seconds in UTC, whenever it was; `databaseId` is REST's `id`, and `kindName` its `type_human`."""
     account = await gateway.new_user()
     recent, old = await account.create(type_), await account.create(type_)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.api.destinations import LIST, at, draft
-from tests.support.databases.many_rows import moment, plant_destinations
+from tests.support.databases.many_rows import plant_destinations, timestamp
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import ask, code_of, data_of, http_client, post
 
@@ -66,8 +66,8 @@ async def pages(client: httpx.AsyncClient, *, size: int, backwards: bool, **argu
 async def planted(gateway: Gateway) -> Account:
     """A user with a destination for each of the labels, some of the same moment."""
     account = await gateway.new_user()
-    moments = [(moment(n % 3), moment(n % 5)) for n in range(len(LABELS))]
-    await plant_destinations(gateway, account.user_id, LABELS, moments)
+    timestamps = [(timestamp(n % 3), timestamp(n % 5)) for n in range(len(LABELS))]
+    await plant_destinations(gateway, account.user_id, LABELS, timestamps)
     return account
 
 
@@ -204,9 +204,9 @@ async def test_moments_with_fractions_of_a_second_are_paged_once(gateways: Mappi
 async def test_every_old_row_comes_once_while_four_writers_insert_and_delete(gateway: Gateway) -> None:
     """A thousand rows, in every order, forwards and backwards."""
     account = await gateway.new_user()
-    moments = [(moment(n * 7 % 60), moment(n * 11 % 60)) for n in range(1_000)]
+    timestamps = [(timestamp(n * 7 % 60), timestamp(n * 11 % 60)) for n in range(1_000)]
     labels = [f"{'bad'[n % 3]} {n % 13}" for n in range(1_000)]
-    old = set(await plant_destinations(gateway, account.user_id, labels, moments))
+    old = set(await plant_destinations(gateway, account.user_id, labels, timestamps))
     finished = asyncio.Event()
 
     async def write(label: str) -> int:

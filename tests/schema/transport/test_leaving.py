@@ -11,7 +11,7 @@ from models.reads.reads import Reads
 from schema.execution.engine import Engine
 from schema.limits import Limits
 from schema.transport import sse
-from schema.transport import websocket as door
+from schema.transport import websocket as transport
 from schema.transport.websocket import GraphQLSocket
 from tests.support.api.destinations import events_of
 from tests.support.gateway.gateway import Account, Gateway
@@ -68,7 +68,7 @@ async def test_a_stream_that_is_not_read_is_cut_off(account: Account, monkeypatc
 
 async def test_a_socket_that_is_not_read_is_closed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its subscriptions end first; the reason follows as soon as it reads again."""
-    monkeypatch.setattr(door, "SEND_S", 0.5)
+    monkeypatch.setattr(transport, "SEND_S", 0.5)
     query = await something_happened(account)
     async with running(account.gateway) as (open_connection, streams):
         connection = open_connection("websocket", account.token, {}, scheme="ws", subprotocols=[PROTOCOL], unread=2)
@@ -81,7 +81,7 @@ async def test_a_socket_that_is_not_read_is_closed(account: Account, monkeypatch
         await readers_of(streams, 0)
         await connection.take("websocket.accept")
         await connection.take("websocket.send")
-        assert (await connection.take("websocket.close"))["code"] == door.TRY_AGAIN_LATER
+        assert (await connection.take("websocket.close"))["code"] == transport.TRY_AGAIN_LATER
         connection.put("websocket.disconnect", code=1013)
         await connection.ended()
 
@@ -110,7 +110,7 @@ async def test_a_socket_that_closes_ends_its_subscriptions(account: Account) -> 
 @pytest.mark.parametrize("said", [[], ['{"type": "ping"}', '{"type": "pong"}']], ids=["nothing", "only pings"])
 async def test_a_socket_on_which_nothing_starts_is_closed(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while; pings do not put it off."""
-    monkeypatch.setattr(door, "INIT_S", 0.05)
+    monkeypatch.setattr(transport, "INIT_S", 0.05)
     off = Limiter(None, None)
     authenticator = Authenticator(
         protocol=Protocol.GRAPHQL, failures=off, requests=off, usage=TokenUsage(), reads=Reads()

@@ -12,7 +12,7 @@ from schema.types.ids import NodeType, global_id
 from tests.support.api.destinations import LIST, at, draft
 from tests.support.api.ledger import Person, writing
 from tests.support.api.writes import COLUMNS, NEW_UID
-from tests.support.databases.databases import MOMENT, update
+from tests.support.databases.databases import TIMESTAMP, update
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.keep_alive import Answer, KeepAlive
 
@@ -163,6 +163,6 @@ def insert_rows(engine: str, users: list[int], copies: int) -> str:
     uid = NEW_UID["sqlite" if engine == "sqlite" else "postgres"]
     values = " UNION ALL ".join(["SELECT 1"] * copies)
     return (
-        f"INSERT INTO backup_destinations ({COLUMNS}) SELECT {uid}, id, 'spare', 'local', {MOMENT}, {MOMENT} "  # noqa: S608
+        f"INSERT INTO backup_destinations ({COLUMNS}) SELECT {uid}, id, 'spare', 'local', {TIMESTAMP}, {TIMESTAMP} "  # noqa: S608
         f"FROM users CROSS JOIN ({values}) AS copies WHERE id IN ({', '.join(map(str, users))})"
     )

@@ -12,7 +12,7 @@ from uuid import uuid4
 from models.accounts.user import User
 from models.destinations.attributes import Attribute, DestinationKind
 from models.vault.vault import Vault, generate_key
-from tests.support.databases.databases import MOMENT, insert, update, user, viewer_of
+from tests.support.databases.databases import TIMESTAMP, insert, update, user, viewer_of
 from tests.support.databases.services import service_of
 
 SERVICE = service_of(Vault(generate_key()))
@@ -99,7 +99,7 @@ async def remove(ids: Ids) -> None:
 
 def event(ids: Ids) -> dict[str, str]:
     """A row of `events`."""
-    columns = {"kind": "'created'", "label": "'x'", "protocol": "'rest'", "occurred_at": MOMENT}
+    columns = {"kind": "'created'", "label": "'x'", "protocol": "'rest'", "occurred_at": TIMESTAMP}
     return {**columns, "user_id": str(ids.user), "destination_id": str(ids.destination[0])}
 
 
@@ -108,8 +108,8 @@ def rows_for(users: str, copies: int = 1) -> str:
     values = " UNION ALL ".join(["SELECT 1"] * copies)
     return (
         f"INSERT INTO backup_destinations ({COLUMNS}) "  # noqa: S608 - our own values
-        f"SELECT {{NEW_UID}}, users.id, 'Bulk', 'local', {MOMENT}, {MOMENT} FROM users CROSS JOIN ({values}) AS copies "
-        f"WHERE {users}"
+        f"SELECT {{NEW_UID}}, users.id, 'Bulk', 'local', {TIMESTAMP}, {TIMESTAMP} "
+        f"FROM users CROSS JOIN ({values}) AS copies WHERE {users}"
     )
 
 
@@ -165,7 +165,8 @@ def upsert(ids: Ids) -> str:
     """The statement that stores one destination, or gives the one that is there to another user."""
     return (
         f"INSERT INTO backup_destinations (id, {COLUMNS}) VALUES ({ids.destination[0]}, {{NEW_UID}}, "  # noqa: S608
-        f"{ids.user}, 'Upserted', 'local', {MOMENT}, {MOMENT}) ON CONFLICT (id) DO UPDATE SET user_id = {ids.other}"
+        f"{ids.user}, 'Upserted', 'local', {TIMESTAMP}, {TIMESTAMP}) "
+        f"ON CONFLICT (id) DO UPDATE SET user_id = {ids.other}"
     )
 
 
@@ -182,7 +183,7 @@ def replace(ids: Ids, key: str) -> str:
     """The statement that puts a new destination in the place of one with the same key."""
     row = {"uid": "{NEW_UID}", "user_id": str(ids.other), "label": "'x'", "kind": "'local'"}
     same = f"(SELECT {key} FROM backup_destinations WHERE id = {ids.destination[0]})"  # noqa: S608 - our own values
-    timestamps = {"created_at": MOMENT, "updated_at": MOMENT}
+    timestamps = {"created_at": TIMESTAMP, "updated_at": TIMESTAMP}
     return insert(
         "backup_destinations", {**row, **timestamps, key: f"coalesce({same}, {row.get(key, 'NULL')})"}, "REPLACE"
     )

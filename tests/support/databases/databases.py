@@ -16,7 +16,7 @@ from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
 
 ENGINES = ("sqlite", "postgresql")
-MOMENT = "'2024-08-07 00:00:00+00:00'"
+TIMESTAMP = "'2024-08-07 00:00:00+00:00'"
 
 Literals = dict[str, str]
 """Columns and what a statement writes into them, as SQL."""
@@ -62,7 +62,7 @@ def update(table: str, changes: Literals, where: str) -> str:
 
 def user(name: str) -> Literals:
     """A good row of `users`."""
-    return {"email": f"'{name}@example.com'", "name": f"'{name}'", "created_at": MOMENT}
+    return {"email": f"'{name}@example.com'", "name": f"'{name}'", "created_at": TIMESTAMP}
 
 
 def viewer_of(row: User) -> Viewer:

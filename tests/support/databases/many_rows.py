@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid4
 
-from tests.support.databases.databases import MOMENT
+from tests.support.databases.databases import TIMESTAMP
 from tests.support.gateway.gateway import Gateway
 
 _COLUMNS = "uid, user_id, label, kind, created_at, updated_at"
@@ -16,16 +16,16 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def moment(second: int) -> str:
-    """A moment as SQL: that second of an hour long ago."""
+def timestamp(second: int) -> str:
+    """A timestamp as SQL: that second of an hour long ago."""
     return f"'2024-08-07 00:{second // 60:02}:{second % 60:02}+00:00'"
 
 
 async def plant_destinations(
-    gateway: Gateway, user_id: int, labels: Sequence[str], moments: Sequence[tuple[str, str]] = ()
+    gateway: Gateway, user_id: int, labels: Sequence[str], timestamps: Sequence[tuple[str, str]] = ()
 ) -> list[int]:
-    """Local destinations with these labels, created and updated at these moments; returns their ids in that order."""
-    pairs = moments or [(MOMENT, MOMENT)] * len(labels)
+    """Local destinations with these labels, created and updated at these timestamps; their ids, in that order."""
+    pairs = timestamps or [(TIMESTAMP, TIMESTAMP)] * len(labels)
     values = (
         f"('{uuid4()}', {user_id}, {quoted(label)}, 'local', {created}, {updated})"
         for label, (created, updated) in zip(labels, pairs, strict=True)
@@ -37,6 +37,6 @@ async def plant_destinations(
 
 async def plant_events(gateway: Gateway, user_id: int, labels: Sequence[str]) -> None:
     """Events of a deletion each, with these labels."""
-    values = (f"({user_id}, 'deleted', 1, {quoted(label)}, 'command_line', {MOMENT})" for label in labels)
+    values = (f"({user_id}, 'deleted', 1, {quoted(label)}, 'command_line', {TIMESTAMP})" for label in labels)
     columns = "user_id, kind, destination_id, label, protocol, occurred_at"
     await gateway.rows(f"INSERT INTO events ({columns}) VALUES {', '.join(values)}")  # noqa: S608 - our own values

@@ -13,7 +13,7 @@ from models.destinations.row import FIELDS, DestinationRow, PlainRow
 from models.errors import AbilityMissing, DatabaseUnavailable
 from models.reads.reads import ID_LIMIT, CountedRows, KeyRange, NumberedPage, Reads
 from schema.errors import BadInput
-from tests.support.databases.many_rows import moment, quoted
+from tests.support.databases.many_rows import quoted, timestamp
 from tests.support.gateway.gateway import Gateway
 
 LABELS = (
@@ -40,8 +40,8 @@ SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
 """A kind, and the columns that it needs beside the bucket and the credentials."""
 REACHABILITIES = ("unknown", "checking", "reachable", "unreachable")
 MOMENTS = (
-    moment(0),
-    moment(59),
+    timestamp(0),
+    timestamp(59),
     "'0001-01-01 00:00:00+00:00'",
     "'9999-12-31 23:59:59+00:00'",
     "'1969-12-31 23:59:59+00:00'",

@@ -58,7 +58,7 @@ def key_ids(row: Mapping[str, Any]) -> set[str]:
     return {key_id_of(row[column]) for column in COLUMNS}
 
 
-def is_old(moment: object) -> bool:
+def is_old(timestamp: object) -> bool:
     """Whether a moment of a row is the one that `insert` wrote."""
-    read = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
+    read = timestamp if isinstance(timestamp, datetime) else datetime.fromisoformat(str(timestamp))
     return read == datetime.fromisoformat(LONG_AGO)

@@ -1,4 +1,4 @@
-"""Random requests to the REST door: the right names with hostile values, in bodies that are whole, bent or broken."""
+"""Random requests to the REST API: the right names with hostile values, in bodies that are whole, bent or broken."""
 
 from __future__ import annotations
 

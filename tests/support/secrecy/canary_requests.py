@@ -1,4 +1,4 @@
-"""Every way of sending a secret to the REST door that we can think of; most of them are refused."""
+"""Every way of sending a secret to the REST API that we can think of; most of them are refused."""
 
 from __future__ import annotations
 

@@ -141,5 +141,5 @@ async def on_stage(gateway: Gateway) -> AsyncIterator[Stage]:
 
 async def age(gateway: Gateway, seconds: float, column: str = "created_at") -> None:
     """Set the time of creation, or of the last check, of every destination to so long ago."""
-    moment = current_second() - timedelta(seconds=seconds)
-    await gateway.rows(f"UPDATE backup_destinations SET {column} = '{moment}'")  # noqa: S608 - a datetime
+    timestamp = current_second() - timedelta(seconds=seconds)
+    await gateway.rows(f"UPDATE backup_destinations SET {column} = '{timestamp}'")  # noqa: S608 - a datetime
