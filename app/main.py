@@ -104,7 +104,9 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
     app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
-    app.fast_path = FastPath(cache=cache, metrics=metrics, trusted_proxies=settings.trusted_proxies)
+    app.fast_path = FastPath(
+        [for_rest, for_graphql], cache=cache, metrics=metrics, trusted_proxies=settings.trusted_proxies
+    )
     return app
 
 

@@ -11,7 +11,6 @@ from models.accounts.viewer import Viewer
 from models.errors import Quota
 
 if TYPE_CHECKING:
-    from web.auth.authenticator import Authenticator
     from web.cache.cache_key import CacheKey, RequestKey
     from web.cache.cached_response import CachedResponse
     from web.fast_path.preparation_key import PreparationKey
@@ -47,7 +46,6 @@ class RequestState:
     """Filled in by the server, the fast path, authentication and the endpoint, each reading what came before."""
 
     __slots__ = (
-        "authenticator",
         "cache_key",
         "error",
         "is_replayed",
@@ -64,8 +62,6 @@ class RequestState:
         self.preparation_key = preparation_key
         self.viewer: Viewer | None = None
         """Set by authentication."""
-        self.authenticator: Authenticator | None = None
-        """The one that authenticated the viewer."""
         self.rate_limit: Quota | None = None
         """Where the viewer's count stands, shown in the headers of every response."""
         self.error: Exception | None = None

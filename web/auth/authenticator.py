@@ -26,7 +26,7 @@ class Authenticator:
     ) -> None:
         """`failures` counts failed authentications per client address, `requests` requests per user."""
         self._reads = reads
-        self._protocol = protocol
+        self.protocol = protocol
         self._failures = failures
         self._requests = requests
         self._usage = usage
@@ -52,7 +52,7 @@ class Authenticator:
 
     def viewer_behind(self, token: TokenRow | None, bearer: Bearer) -> Viewer:
         """The viewer of a token that was looked up; raises `Unauthenticated`."""
-        return viewer_behind(token, bearer, self._protocol)
+        return viewer_behind(token, bearer, self.protocol)
 
     async def accept(self, viewer: Viewer, state: RequestState) -> None:
         """Count a request of an authenticated viewer; raises `TooManyAttempts`."""
@@ -82,7 +82,6 @@ class Authenticator:
         if viewer.token_id is not None:
             self._usage.note(viewer.token_id)
         state.viewer = viewer
-        state.authenticator = self
 
 
 def _request_of(viewer: Viewer) -> tuple[str, str]:

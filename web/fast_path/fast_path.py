@@ -7,12 +7,13 @@ viewer it has authenticated.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from http import HTTPStatus
 
 from starlette.types import Message, Scope, Send
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
+from web.auth.authenticator import Authenticator
 from web.cache.response_cache import ResponseCache
 from web.fast_path.preparation_key import PlainHead, PreparationKey
 from web.fast_path.prepared_request import PreparedRequest, PreparedRequests, ResponseHead
@@ -25,7 +26,16 @@ _REPLAYED = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED)
 class FastPath:
     """The memo of one application, and the parts that replays share."""
 
-    def __init__(self, *, cache: ResponseCache, metrics: Metrics, trusted_proxies: Sequence[str]) -> None:
+    def __init__(
+        self,
+        authenticators: Iterable[Authenticator],
+        *,
+        cache: ResponseCache,
+        metrics: Metrics,
+        trusted_proxies: Sequence[str],
+    ) -> None:
+        """`authenticators` has the one of each API."""
+        self._authenticators = {each.protocol: each for each in authenticators}
         self.cache = cache
         self.metrics = metrics
         self.prepared_requests = PreparedRequests()
@@ -55,8 +65,8 @@ class FastPath:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if state.prepared_read is None:
-                    if state.viewer is not None and state.authenticator is not None and status < HTTPStatus.BAD_REQUEST:
-                        state.authenticator.known_tokens.forget(state.viewer.user_id)
+                    if state.viewer is not None and status < HTTPStatus.BAD_REQUEST:
+                        self._authenticators[state.viewer.protocol].known_tokens.forget(state.viewer.user_id)
                 elif status in _REPLAYED:
                     self._record(scope, state, status, message["headers"])
             return send(message)
@@ -65,12 +75,12 @@ class FastPath:
 
     def _record(self, scope: Scope, state: RequestState, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         key, read, request_key = state.preparation_key, state.prepared_read, state.request_key
-        if key is None or read is None or request_key is None or state.authenticator is None:
+        if key is None or read is None or request_key is None or state.viewer is None:
             return
         prepared = self.prepared_requests.get(key)
         if prepared is None or prepared.read is not read:
             heads = {} if prepared is None else prepared.heads
-            prepared = PreparedRequest(read, request_key, state.authenticator)
+            prepared = PreparedRequest(read, request_key, self._authenticators[state.viewer.protocol])
             prepared.heads = heads
             self.prepared_requests.put(key, prepared)
         kind = status, state.rate_limit is not None
