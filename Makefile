@@ -93,6 +93,14 @@ stores: $(SETUP_TEST) ## check against real stores: Debian's radosgw, which it i
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends radosgw ceph-mon ceph-osd ceph-common; }
 	@$(BIN)/python -m pytest -n 2 tests/s3/test_prober_ceph.py tests/s3/test_prober_store.py $(ARGS)
 
+.PHONY: hostile
+hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and print their figures
+	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile $(ARGS)
+
+.PHONY: reliability
+reliability: $(SETUP_TEST) ## run the promises of docs/reliability.md in full, in about half an hour, and print their figures
+	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/reliability $(ARGS)
+
 .PHONY: sbom
 sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, in CycloneDX
 	@mkdir -p build

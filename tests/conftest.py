@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from uuid import uuid4
 
 import pytest
 
+from tests.support import figures
 from tests.support.browser import explorer
 from tests.support.browser.browser import Browser
 from tests.support.browser.page import Page
@@ -77,6 +78,19 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
         yield page
         assert page.faults == []
         assert {host.partition(":")[0] for host in page.hosts()} <= {"127.0.0.1"}
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes what a test measured, with its unit and load; the report of a run in full shows it."""
+    return lambda text: record_property(figures.PROPERTY, text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures after a run in full."""
+    rows = [*figures.lines(terminalreporter.getreports("passed"))] if figures.FULL else []
+    if rows:
+        terminalreporter.write_line("\n".join(["", "| test | figure |", "|---|---|", *rows]))
 
 
 @pytest.fixture(params=ENGINES)
