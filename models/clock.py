@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from secrets import randbits
+from secrets import randbelow, randbits
 from time import time
 
 _CHANCE_BITS = 21
+_VERSION_BITS = 31
 
 
 def current_second() -> datetime:
@@ -20,3 +21,11 @@ def unrepeatable(after: int) -> int:
     A counter would go on from an earlier state after a restore, and number other changes the same.
     """
     return max(after, int(time() * 1000) << _CHANCE_BITS) + 1 + randbits(_CHANCE_BITS)
+
+
+def another_version(than: int) -> int:
+    """A positive number of 31 bits, as GraphQL's `Int` holds, other than the given one, and by chance: one that a row
+    had before, in this history or in one that was lost, comes again once in two thousand million changes.
+    """
+    version = randbelow((1 << _VERSION_BITS) - 1) + 1
+    return another_version(than) if version == than else version

@@ -11,7 +11,7 @@ from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
 from models.accounts.user import User
-from models.clock import current_second, unrepeatable
+from models.clock import another_version, current_second
 from models.destinations.attributes import (
     ATTRIBUTES,
     KINDS,
@@ -38,7 +38,7 @@ def _column(attribute: Attribute) -> Any:
 
 
 class BackupDestination(Model):
-    """A destination. `version` is another after every change of its attributes.
+    """A destination. `version` is another after every change of its attributes, a number of 31 bits.
 
     `uid` never changes and is bound into the seals of `access_key` and `secret_key`.
 
@@ -121,7 +121,7 @@ class BackupDestination(Model):
         if SECRET_ATTRIBUTES.intersection(changed):
             self.credentials_set_at = now if KINDS[attributes.kind].has_credentials else None
         if changed:
-            self.version = unrepeatable(self.version)
+            self.version = another_version(self.version)
         if not {Attribute.LABEL}.issuperset(changed):
             self.forget_checks()
         return changed

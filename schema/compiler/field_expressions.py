@@ -100,8 +100,6 @@ def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> Ro
             return RowField(source=repr(KINDS[kind].human_name))
         case "reachability":
             return RowField(source=REACHABILITY)
-        case "version":
-            return RowField(source="str(version)", never_null=("version", _column("version")))
         case column if column not in FIELDS:
             raise NotCompilable("a field that no column holds")
         case column if not _is_required(schema, definition.name, name):

@@ -36,7 +36,7 @@ AfterEvent = Annotated[strawberry.ID | None, strawberry.argument(description="Th
 
 Depth = Annotated[CheckDepth, strawberry.argument(description="Which steps to run.")]
 ExpectedVersion = Annotated[
-    str | None,
+    int | None,
     strawberry.argument(description="The `version` that the change is meant for; any other is a `ConflictProblem`."),
 ]
 CreateInput = Annotated[CreateBackupDestinationInput, strawberry.argument(description="The destination to create.")]

@@ -40,7 +40,7 @@ class BackupDestination(Node):
     kind_name: str = strawberry.field(description="The kind in words, such as `Amazon S3`; REST calls it `type_human`.")
     created_at: datetime = strawberry.field(description="When it was created.")
     updated_at: datetime = strawberry.field(description="When one of its attributes last changed; checks do not count.")
-    version: str = strawberry.field(
+    version: int = strawberry.field(
         description="Another after every change of its attributes; opaque, for `expectedVersion` of a mutation."
     )
 
@@ -121,7 +121,7 @@ def _node(row: Row) -> dict[str, Any]:
         "kind_name": KINDS[row.kind].human_name,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
-        "version": _text(row.version),
+        "version": row.version,
     }
 
 
@@ -133,7 +133,3 @@ def _bucket(row: Row) -> dict[str, Any]:
         "reachability": Reachability(row.reachability),
         "stored_check": row.last_check,
     }
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)

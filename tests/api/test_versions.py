@@ -12,13 +12,13 @@ from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import ask, code_of, data_of
 from tests.support.graphql.graphql_documents import destination_id
 
-ROUNDS, WRITERS = 3, 8
+ROUNDS, WRITERS = 3, 25
 VERSION = "query ($id: ID!) { backupDestination(id: $id) { version label } }"
-UPDATE = """mutation ($id: ID!, $input: UpdateBackupDestinationInput!, $version: String) {
+UPDATE = """mutation ($id: ID!, $input: UpdateBackupDestinationInput!, $version: Int) {
   result: updateBackupDestination(id: $id, input: $input, expectedVersion: $version) { __typename
     ... on UpdateBackupDestinationPayload { backupDestination { version label } }
     ... on ConflictProblem { message backupDestination { version label } } } }"""
-DELETE = """mutation ($id: ID!, $version: String) {
+DELETE = """mutation ($id: ID!, $version: Int) {
   result: deleteBackupDestination(id: $id, expectedVersion: $version) { __typename
     ... on ConflictProblem { backupDestination { label } } } }"""
 WON, LOST = "UpdateBackupDestinationPayload", "ConflictProblem"
@@ -30,7 +30,7 @@ async def shown(account: Account, number: int) -> dict[str, Any]:
     return found
 
 
-async def change(account: Account, number: int, label: str, version: str | None) -> dict[str, Any]:
+async def change(account: Account, number: int, label: str, version: int | None) -> dict[str, Any]:
     """The result of an update by GraphQL."""
     variables = {"id": destination_id(number), "input": {"label": label}, "version": version}
     result: dict[str, Any] = (await data_of(account, UPDATE, variables))["result"]
@@ -57,8 +57,8 @@ async def test_a_change_of_another_version_is_a_conflict_with_the_current_row(ga
     assert [event["kind"] for event in await events_of(gateway, account.user_id)] == ["created", "updated", "updated"]
 
 
-@pytest.mark.parametrize("version", ["", "-1", "1.5", "x", "9" * 20])
-async def test_a_version_that_can_be_none_is_bad_input(gateway: Gateway, version: str) -> None:
+@pytest.mark.parametrize("version", ["", "1", 1.5, True, 2**31])
+async def test_a_version_that_can_be_none_is_bad_input(gateway: Gateway, version: object) -> None:
     account = await gateway.new_user()
     number = await account.create("local")
     variables = {"id": destination_id(number), "input": {"label": "x"}, "version": version}
@@ -97,7 +97,7 @@ async def test_of_racing_writers_exactly_one_wins_for_each_version(gateway: Gate
             assert answer.status_code in (200, 412)
             return answer.status_code == 200
 
-        async def by_graphql(version: str, label: str) -> bool:
+        async def by_graphql(version: int, label: str) -> bool:
             return bool((await change(account, number, label, version))["__typename"] == WON)
 
         for turn in range(ROUNDS):

@@ -172,6 +172,21 @@ async def test_the_id_of_a_deleted_last_row_does_not_come_back(gateway: Gateway)
     assert (first[0] < second[0], first[1] < second[1]) == (True, True)
 
 
+async def test_versions_of_more_than_31_bits_are_cut(gateway: Gateway) -> None:
+    """`Int` of GraphQL holds 31 bits; versions were longer before it was their type."""
+    await migrate(gateway.address)
+    await gateway.rows(insert("users", user("ada")))
+    (owner,) = await gateway.rows("SELECT id FROM users")
+    row = {"label": "'x'", "kind": "'local'", "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
+    row |= {"uid": f"'{uuid4()}'", "user_id": str(owner["id"]), "version": str((7 << 31) + 5)}
+    await gateway.rows(insert("backup_destinations", row))
+    await gateway.rows("DELETE FROM tortoise_migrations WHERE name = '0008_versions_of_31_bits'")
+
+    await migrate(gateway.address)
+
+    assert await gateway.rows("SELECT version FROM backup_destinations") == [{"version": 5}]
+
+
 async def test_every_connection_is_durable_and_bounded(gateway: Gateway) -> None:
     """An acknowledged write is on disk, and no statement or lock is waited for longer than promised."""
     show = {"sqlite": "PRAGMA", "postgresql": "SHOW"}[gateway.engine]
