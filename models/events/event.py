@@ -46,4 +46,4 @@ class Event(Model):
     class Meta:
         table = "events"
         table_description = "What happened to backup destinations"
-        indexes = (("user_id", "id"),)
+        indexes = (("user_id", "id"), ("user_id", "destination_id", "id"), ("occurred_at",))
