@@ -28,6 +28,7 @@ _MODEL_MODULES = [
     "models.destinations.table",
     "models.events.event",
     "models.vault.vault_key",
+    "models.writes.idempotency_key",
 ]
 
 
