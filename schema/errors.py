@@ -100,11 +100,18 @@ def formatted_failure(error: GraphQLError) -> dict[str, Any]:
 
 def _place(error: GraphQLError) -> dict[str, Any]:
     place: dict[str, Any] = {}
-    if error.locations:
-        place["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:1]]
+    if error.source is not None and error.positions:
+        place["locations"] = [_location(error.source.body, next(iter(error.positions)))]
     if error.path:
         place["path"] = error.path
     return place
+
+
+def _location(body: str, position: int) -> dict[str, int]:
+    """The line and column of a position, by counting: graphql-core makes an object for each line before it."""
+    start = max(body.rfind("\n", 0, position), body.rfind("\r", 0, position)) + 1
+    ends = body.count("\n", 0, position) + body.count("\r", 0, position) - body.count("\r\n", 0, position)
+    return {"line": ends + 1, "column": position - start + 1}
 
 
 def _harmless(message: str) -> str:

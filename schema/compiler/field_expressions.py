@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import strawberry
 from graphql import GraphQLObjectType, is_non_null_type
@@ -86,6 +87,7 @@ def require_known(rows: Iterable[DestinationRow]) -> None:
             _ = row.reachability
 
 
+@lru_cache(maxsize=256)
 def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> RowField:
     """The expression of a field of a destination of that kind; raises `NotCompilable`."""
     definition = DESTINATION_TYPES[kind].__strawberry_definition__  # type: ignore[attr-defined] # strawberry puts it there

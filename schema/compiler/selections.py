@@ -18,7 +18,7 @@ from graphql import (
     VariableNode,
 )
 
-MAX_COLLECTED = 1_500
+MAX_COLLECTED = 1_000
 """Selections that are visited for one operation, each time a fragment is spread. Fragments that spread each other make
 millions of them from a short document; an operation beyond this is executed by graphql-core, which visits only what the
 response has."""

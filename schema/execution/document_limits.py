@@ -51,22 +51,22 @@ def check_size(document: DocumentNode, operation: OperationDefinitionNode, limit
     variables = [variable for each in operations for variable in each.variable_definitions or ()]
     annotated: list[Any] = [*nodes, *variables, *operations, *fragments.values()]
     directives: list[DirectiveNode] = [directive for node in annotated for directive in node.directives or ()]
-    _require(len(aliases), limits.aliases, "aliases")
-    _require(max(map(len, aliases), default=0), MAX_ALIAS_LENGTH, "letters in an alias")
-    _require(len(directives), limits.directives, "directives")
-    _require(len(operations), MAX_OPERATIONS, "operations")
-    _require(len(document.definitions) - len(operations), MAX_FRAGMENTS, "fragments")
-    _require(len(nodes), MAX_SELECTIONS, "fields")
-    _require(sum(isinstance(node, FragmentSpreadNode) for node in nodes), MAX_SPREADS, "spreads of fragments")
-    _require(len(variables), MAX_VARIABLES, "variables")
+    require_at_most(len(aliases), limits.aliases, "aliases")
+    require_at_most(max(map(len, aliases), default=0), MAX_ALIAS_LENGTH, "letters in an alias")
+    require_at_most(len(directives), limits.directives, "directives")
+    require_at_most(len(operations), MAX_OPERATIONS, "operations")
+    require_at_most(len(document.definitions) - len(operations), MAX_FRAGMENTS, "fragments")
+    require_at_most(len(nodes), MAX_SELECTIONS, "fields")
+    require_at_most(sum(isinstance(node, FragmentSpreadNode) for node in nodes), MAX_SPREADS, "spreads of fragments")
+    require_at_most(len(variables), MAX_VARIABLES, "variables")
     values = [variable.default_value for variable in variables if variable.default_value is not None]
     arguments = [argument for node in (*nodes, *directives) for argument in getattr(node, "arguments", None) or ()]
     values += [argument.value for argument in arguments]
-    _require(_count(values), MAX_VALUES, "values; use variables")
-    _require(_depth(operation, fragments, limits.depth), limits.depth, "levels of fields")
+    require_at_most(_count(values), MAX_VALUES, "values; use variables")
+    require_at_most(_depth(operation, fragments, limits.depth), limits.depth, "levels of fields")
     fields = root_fields(operation, fragments)
-    _require(len(fields), limits.root_fields, "root fields")
-    _require(sum(field.name.value in CHECKS for field in fields), MAX_CHECKS, "check in one operation")
+    require_at_most(len(fields), limits.root_fields, "root fields")
+    require_at_most(sum(field.name.value in CHECKS for field in fields), MAX_CHECKS, "check in one operation")
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
@@ -97,7 +97,8 @@ def root_fields(operation: OperationDefinitionNode, fragments: Mapping[str, Frag
     return found
 
 
-def _require(count: int, allowed: int, what: str) -> None:
+def require_at_most(count: int, allowed: int, what: str) -> None:
+    """Raise `LimitExceeded` for a count over what is allowed."""
     if count > allowed:
         raise LimitExceeded(f"The document has more than {allowed} {what}.")
 

@@ -10,6 +10,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from hashlib import blake2b
+from secrets import token_bytes
 from sys import getsizeof
 from typing import Any, NamedTuple
 
@@ -22,7 +24,6 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     execute,
-    parse,
     subscribe,
 )
 
@@ -37,6 +38,7 @@ from schema.execution.executor import Executor
 from schema.execution.not_executed import Answer, NotExecuted
 from schema.execution.persisted_queries import PersistedQueries
 from schema.execution.prepared import DocumentKey, Prepared
+from schema.execution.tokens import parse_document, scan
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
@@ -44,6 +46,9 @@ from schema.resolvers.definition import make_schema
 MAX_DOCUMENT_BYTES = 96 * 2**20
 BYTES_PER_CHARACTER = 200
 """The memory of a prepared document, at most, for each character of its text."""
+MAX_ANONYMOUS_CHARACTERS = 8_192
+MAX_ANONYMOUS_TOKENS = 800
+"""Of a document without a token: the introspection query of the usual tools has some 400."""
 MAX_REFUSED_BYTES = 2 * 2**20
 ERROR_BYTES = 1_000
 """The memory of one formatted error, at most."""
@@ -79,7 +84,8 @@ class Engine:
         self._persisted = PersistedQueries(enabled=persisted_queries)
         self._subscriptions: Counter[int] = Counter()  # open ones of each user, in this process
         self._documents: BoundedMemo[DocumentKey, Prepared] = BoundedMemo(MAX_DOCUMENT_BYTES)
-        self._refused: BoundedMemo[tuple[DocumentKey, bool], list[dict[str, Any]]] = BoundedMemo(MAX_REFUSED_BYTES)
+        self._refused: BoundedMemo[bytes, list[dict[str, Any]]] = BoundedMemo(MAX_REFUSED_BYTES)
+        self._digest_key = token_bytes(16)  # so that nobody can make two documents of one digest
         self._introspections: BoundedMemo[tuple[DocumentKey, bytes], bytes] = BoundedMemo(MAX_INTROSPECTION_BYTES)
 
     def prepare(
@@ -94,14 +100,17 @@ class Engine:
         key = (text, operation_name)
         prepared = self._documents.get(key)
         if prepared is None:
-            errors = self._refused.get((key, is_anonymous))
+            if is_anonymous and (len(text) > MAX_ANONYMOUS_CHARACTERS or "__" not in text):
+                raise Unauthenticated
+            digest = self._digest(key)
+            errors = self._refused.get(digest)
             if errors is not None:
                 raise NotExecuted(*errors)
             try:
                 prepared = self._prepare(key, is_anonymous=is_anonymous)
             except NotExecuted as refused:
                 errors = refused.answer["errors"]
-                self._refused.put((key, is_anonymous), errors, getsizeof(text) + ERROR_BYTES * len(errors))
+                self._refused.put(digest, errors, ERROR_BYTES * len(errors))
                 raise
             self._documents.put(key, prepared, BYTES_PER_CHARACTER * len(text))
         elif is_anonymous and not prepared.only_introspects:
@@ -219,9 +228,14 @@ class Engine:
         if len(text.encode("utf-8", "surrogatepass")) > self.limits.document_bytes:
             raise NotExecuted(refusal(f"The document is larger than {self.limits.document_bytes} bytes.", Code.LIMIT))
         try:
-            document = parse(text, max_tokens=self.limits.tokens, max_lexical_tokens=2 * self.limits.tokens)
+            tokens = scan(text, self.limits)
+            if is_anonymous and tokens.total() > MAX_ANONYMOUS_TOKENS:
+                raise Unauthenticated
+            document = parse_document(text)
         except GraphQLError as error:
             raise NotExecuted(formatted(error, Code.PARSE_FAILED)) from None
+        except LimitExceeded as error:
+            raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
         except (RecursionError, UnicodeError):
             raise NotExecuted(refusal("The document is not readable.", Code.PARSE_FAILED)) from None
         operation = _operation(document, operation_name)
@@ -232,12 +246,17 @@ class Engine:
             check_size(document, operation, self.limits)
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
-        errors = errors_in(self._schema, document)
+        errors = errors_in(self._schema, document, tokens)
         if errors:
             raise NotExecuted(*errors)
         if not self._introspection and _asks_for_schema(document):
             raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
         return prepared
+
+    def _digest(self, key: DocumentKey) -> bytes:
+        text, operation_name = key
+        named = text if operation_name is None else f"{len(operation_name)} {operation_name} {text}"
+        return blake2b(named.encode("utf-8", "surrogatepass"), key=self._digest_key, digest_size=16).digest()
 
     def _require_fit(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
         wrong = variable_errors(self._schema, prepared.operation, variables, at_most=MAX_ERRORS)

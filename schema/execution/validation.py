@@ -2,34 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
+    SKIP,
     ArgumentNode,
     ASTValidationRule,
+    DeferStreamDirectiveLabel,
+    DeferStreamDirectiveOnRootField,
+    DeferStreamDirectiveOnValidOperationsRule,
     DocumentNode,
+    FragmentsOnCompositeTypesRule,
     GraphQLError,
     GraphQLInputType,
     GraphQLSchema,
+    KnownArgumentNamesRule,
+    KnownDirectivesRule,
+    KnownFragmentNamesRule,
+    KnownTypeNamesRule,
+    MaxIntrospectionDepthRule,
+    Node,
+    NoFragmentCyclesRule,
+    NoUndefinedVariablesRule,
+    NoUnusedFragmentsRule,
+    NoUnusedVariablesRule,
     OverlappingFieldsCanBeMergedRule,
+    ParallelVisitor,
+    PossibleFragmentSpreadsRule,
+    SingleFieldSubscriptionsRule,
+    StreamDirectiveOnListField,
+    TypeInfo,
+    TypeInfoVisitor,
+    UniqueArgumentNamesRule,
+    UniqueDirectivesPerLocationRule,
+    UniqueFragmentNamesRule,
+    UniqueInputFieldNamesRule,
+    UniqueVariableNamesRule,
     ValidationContext,
     ValueNode,
     ValuesOfCorrectTypeRule,
     VariableDefinitionNode,
+    VariablesAreInputTypesRule,
+    VariablesInAllowedPositionRule,
     VisitorAction,
     specified_rules,
-    validate,
+    visit,
 )
+from graphql.language.visitor import EnterLeaveVisitor
+from graphql.pyutils import RefMap
 from graphql.utilities.validate_input_value import validate_input_literal
-from graphql.validation.validate import ValidationAbortedError
+from graphql.validation.validate import ValidationAbortedError, query_document_keys_to_validate
 
 from schema.errors import Code, formatted, refusal
 from schema.execution.coercion import MAX_NAME_LENGTH, sentence
 
 MAX_ERRORS = 10
+MAX_FRAGMENT_WORK = 3_000
+"""The number of fragments and variables that all operations use, each time one of them uses it."""
 MAX_COMPARISONS = 3_000
 """The number of comparisons of two fields or fragments: all pairs of one response key are compared, at each level."""
 _TOO_ENTANGLED = "The document is too entangled: it repeats fields, or spreads fragments, more often than one may."
+
+
+class _Enough(Exception):
+    """Ends the validation when there are `MAX_ERRORS` errors."""
 
 
 class _Wrong(Exception):
@@ -80,12 +117,88 @@ _OURS: dict[type[ASTValidationRule], type[ASTValidationRule]] = {
     ValuesOfCorrectTypeRule: _NamedValues,
     OverlappingFieldsCanBeMergedRule: _BoundedOverlap,
 }
-_RULES = tuple(_OURS.get(rule, rule) for rule in specified_rules)
+_ONLY_WITH: Mapping[type[ASTValidationRule], frozenset[str]] = {
+    rule: frozenset(tokens.split())
+    for tokens, rules in (
+        ("subscription", (SingleFieldSubscriptionsRule,)),
+        ("fragment ... $", (KnownTypeNamesRule,)),
+        ("fragment", (UniqueFragmentNamesRule, NoUnusedFragmentsRule, NoFragmentCyclesRule)),
+        ("fragment ...", (FragmentsOnCompositeTypesRule,)),
+        ("...", (KnownFragmentNamesRule, PossibleFragmentSpreadsRule)),
+        ("$", (UniqueVariableNamesRule, NoUndefinedVariablesRule, NoUnusedVariablesRule, VariablesAreInputTypesRule)),
+        ("$", (VariablesInAllowedPositionRule,)),
+        ("@", (KnownDirectivesRule, UniqueDirectivesPerLocationRule, DeferStreamDirectiveOnRootField)),
+        ("@", (DeferStreamDirectiveOnValidOperationsRule, DeferStreamDirectiveLabel, StreamDirectiveOnListField)),
+        ("(", (KnownArgumentNamesRule, UniqueArgumentNamesRule, ValuesOfCorrectTypeRule, UniqueInputFieldNamesRule)),
+        ("__schema __type", (MaxIntrospectionDepthRule,)),
+    )
+    for rule in rules
+}
+"""The tokens without which a document cannot break a rule: only rules that it can break visit it."""
 
 
-def errors_in(schema: GraphQLSchema, document: DocumentNode) -> list[dict[str, Any]]:
-    """The formatted validation errors of a document, at most ten."""
-    errors = validate(schema, document, _RULES, max_errors=MAX_ERRORS, hide_suggestions=True)[:MAX_ERRORS]
-    if errors and isinstance(errors[-1], ValidationAbortedError):
+class _Context(ValidationContext):
+    """Finds what it knows of a node by the node's identity: graphql-core hashes, and compares, all that is in it."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, types: TypeInfo, errors: _Errors) -> None:
+        super().__init__(schema, document, types, errors.add, hide_suggestions=True)
+        self._variable_usages, self._recursive_variable_usages, self._fragment_spreads = RefMap(), RefMap(), RefMap()  # type: ignore[assignment]  # it has what is asked of a dict
+        self._remaining_fragment_work = MAX_FRAGMENT_WORK
+
+
+class _Errors(list[GraphQLError]):
+    def add(self, error: GraphQLError) -> None:
+        """Append an error, or end the validation when there are enough."""
+        self.append(error)
+        if len(self) >= MAX_ERRORS:
+            raise _Enough
+
+
+class _Visitors(ParallelVisitor):
+    """Asks those rules alone that have a method for a node, of thirty that there are; rules go on, or skip a node."""
+
+    def get_enter_leave_for_kind(self, kind: str) -> EnterLeaveVisitor:
+        """What enters and leaves a node of this kind in all rules."""
+        known = self.enter_leave_map.get(kind)
+        if known is not None:
+            return known
+        methods = [(at, *rule.get_enter_leave_for_kind(kind)) for at, rule in enumerate(self.visitors)]
+        enters = tuple((at, enter) for at, enter, _ in methods if enter is not None)
+        leaves = tuple((at, leave) for at, enter, leave in methods if (enter or leave) is not None)
+        skipping = self.skipping
+
+        def enter_all(node: Node, *args: Any) -> None:
+            for at, enter in enters:
+                if skipping[at] is None and enter(node, *args) is SKIP:
+                    skipping[at] = node
+
+        def leave_all(node: Node, *args: Any) -> None:
+            for at, leave in leaves:
+                if skipping[at] is None:
+                    if leave is not None:
+                        leave(node, *args)
+                elif skipping[at] is node:
+                    skipping[at] = None
+
+        both = EnterLeaveVisitor(enter_all if enters else None, leave_all if leaves else None)
+        self.enter_leave_map[kind] = both
+        return both
+
+
+def errors_in(schema: GraphQLSchema, document: DocumentNode, tokens: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The formatted validation errors of a document with these tokens, at most ten."""
+    errors, types = _Errors(), TypeInfo(schema)
+    context = _Context(schema, document, types, errors)
+    rules = [_OURS.get(rule, rule)(context) for rule in specified_rules if _can_break(rule, tokens)]
+    try:
+        visit(document, TypeInfoVisitor(types, _Visitors(rules)), query_document_keys_to_validate)
+    except _Enough:
+        pass
+    except (ValidationAbortedError, RecursionError):
         return [refusal(_TOO_ENTANGLED, Code.LIMIT)]
     return [formatted(error, Code.VALIDATION_FAILED) for error in errors]
+
+
+def _can_break(rule: type[ASTValidationRule], tokens: Mapping[str, int]) -> bool:
+    only_with = _ONLY_WITH.get(rule)
+    return only_with is None or any(token in tokens for token in only_with)

@@ -53,7 +53,7 @@ UNREADABLY_DEEP = {
     "inline fragments nested 300 deep": nested("{ ... ", "{ viewer { id } }", 300),
     "lists nested 900 deep": "{ nodes(ids: " + "[" * 900 + "]" * 900 + ") { id } }",
     "lists that never end": "{ nodes(ids: " + "[" * 1_900,
-    "objects nested 300 deep": "{ backupDestinations(filter: " + nested("{ a: ", "1", 300) + ") { totalCount } }",
+    "objects nested 250 deep": "{ backupDestinations(filter: " + nested("{ a: ", "1", 250) + ") { totalCount } }",
     "types nested 900 deep": "query($a: " + "[" * 900 + "Int" + "]" * 900 + ") { viewer { id } }",
     "braces alone": "{" * 1_900,
 }

@@ -40,10 +40,8 @@ UNREADABLE = {
 NOTHING_TO_DO = {
     "no operation": "fragment F on User { id }",
     "a schema": "type Query { a: Int }",
-    "three hundred types": " ".join(f"type T{number} {{ a: Int }}" for number in range(240)),
     "an extension of the schema": "extend type Query { a: Int }",
     "several operations and no name": "query A { viewer { id } } query B { viewer { id } }",
-    "280 operations without names": _VIEWER * 280,
     "two operations of one name": "query A { viewer { id } } query A { viewer { id } }",
     "a field of 65,000 letters": "{ " + "a" * 65_000 + " }",
     "a fragment of 60,000 letters": "{ ..." + "a" * 60_000 + " }",
@@ -53,20 +51,27 @@ NOTHING_TO_DO = {
     "an object without fields": "{ viewer }",
     "an operation and a type": "type A { a: Int } " + _VIEWER,
 }
+TOO_MANY = {
+    "three hundred types": " ".join(f"type T{number} {{ a: Int }}" for number in range(240)),
+    "280 operations without names": _VIEWER * 280,
+}
 TOO_LONG = {
     "65,537 bytes": _VIEWER + " " * (65_537 - len(_VIEWER)),
     "61,000 letters, 5,000 of them of two bytes": "# " + "é" * 5_000 + "a" * 56_000 + "\n" + _VIEWER,
     "a hundred kilobytes": "{ " + "a " * 50_000 + "}",
 }
-NO_ID = {
-    "an ID of 64,000 letters": _NODE % ('"' + "x" * _LONG + '"'),
-    "an ID of 64,000 digits": _NODE % ("9" * _LONG),
-    "an ID of 10,000 escapes": _NODE % ('"' + "\\u0041" * 10_000 + '"'),
+STRANGE = {
     "an ID of 64,000 empty lines": _NODE % ('"""' + "\n" * _LONG + '"""'),
     "an ID of 2,000 indented lines": _NODE % ('"""' + ("\n" + " " * 25 + "x") * 2_000 + '"""'),
     "an ID of 16,000 quotes": _NODE % ('"""' + '\\"""' * 16_000 + '"""'),
     "an ID of 30,000 astral letters in escapes": _NODE % ('"' + "\\u{1F600}" * 7_000 + '"'),
+}
+NO_ID = {
+    "an ID of 64,000 letters": _NODE % ('"' + "x" * _LONG + '"'),
+    "an ID of 64,000 digits": _NODE % ("9" * _LONG),
+    "an ID of 10,000 escapes": _NODE % ('"' + "\\u0041" * 10_000 + '"'),
     "an ID of a control character": _NODE % '"\x07"',
+    "an ID of 5,000 astral letters in escapes": _NODE % ('"' + "\\ud83d\\ude00" * 5_000 + '"'),
     "a secret for an ID": _NODE % f'"{canary("id")}"',
 }
 
@@ -75,5 +80,7 @@ CASES = (
     *operations(INVALID, NOTHING_TO_DO),
     *operations(INVALID, {"an operation of another name": "query A { viewer { id } }"}, operation_name="B" * 10_000),
     *operations(LIMIT, TOO_LONG),
+    *operations(LIMIT, TOO_MANY),
+    *operations(LIMIT, STRANGE),
     *operations(INPUT, NO_ID, executed=True),
 )
