@@ -109,8 +109,8 @@ sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, 
 
 .PHONY: lock
 lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions
-	@$(LOCK) --extra redis --group build --output-file requirements.txt pyproject.toml
-	@$(LOCK) --extra redis --group test --constraint requirements.txt --output-file requirements-test.txt pyproject.toml
+	@$(LOCK) --extra redis --extra aws-kms --group build --output-file requirements.txt pyproject.toml
+	@$(LOCK) --extra redis --extra aws-kms --group test --constraint requirements.txt --output-file requirements-test.txt pyproject.toml
 	@$(LOCK) --group benchmarks --constraint requirements.txt --output-file benchmarks/requirements.txt
 
 .PHONY: clean

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("redis",)
+EXTRAS = ("redis", "aws-kms")
 """Of the gateway, in `requirements.txt`."""
 Component = dict[str, Any]
 

@@ -16,7 +16,7 @@ from models.checks import leases
 from models.checks.checks import Checks
 from models.checks.report import CheckDepth, CheckReport, Prober, ProbeTarget
 from models.error_report import report_unexpected
-from models.errors import DatabaseUnavailable, DestinationNotFound
+from models.errors import DatabaseUnavailable, DestinationNotFound, KeysUnavailable
 from s3.address_policy import AddressPolicy
 from web.rate_limit.limiter import Limiter
 
@@ -75,7 +75,7 @@ async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
         while waiting:
             id_, user_id = waiting.pop()
             # A destination whose check raises is the first one due the next time: the others must not wait for it.
-            with _logged_mistakes(), suppress(DestinationNotFound):
+            with _logged_mistakes(), suppress(DestinationNotFound, KeysUnavailable):
                 viewer = on_behalf_of(user_id, Protocol.SCHEDULER)
                 await checks.recheck(id_, viewer, stale_since=stale_since, every=every)
 

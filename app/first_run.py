@@ -7,8 +7,9 @@ import shlex
 from pathlib import Path
 
 from app.database import migrate, open_database
-from app.secret_keys import open_vault
-from app.settings import Settings, unknown_variables
+from app.file_permissions import check_permissions
+from app.secret_keys import KEY_FILE_NAME, open_vault
+from app.settings import Settings, secret_files, unknown_variables
 from models.accounts.accounts import create_user, issue_token
 from models.accounts.user import User
 
@@ -19,13 +20,14 @@ logger = logging.getLogger("moorings")
 async def prepare(settings: Settings) -> str | None:
     """Migrate, hold the keys against the data, and make the first user; returns its token if one was made.
 
-    Raises `DatabaseUnavailable`, `KeyRefused`.
+    Raises `DatabaseUnavailable`, `KeyRefused`, `KeysUnavailable`, `FilesOpenToOthers`.
     """
     for name in unknown_variables():
         logger.warning("%s is not a setting; is it misspelt?", name)
     await migrate(settings.address)
     async with open_database(settings.address):
         await open_vault(settings)
+        check_permissions([*_own_files(settings), *secret_files()], settings.file_permissions)
         if await User.exists():
             return None
         if settings.address.engine == "postgresql":
@@ -33,6 +35,12 @@ async def prepare(settings: Settings) -> str | None:
             return None
         user = await create_user(email=FIRST_EMAIL, name="Admin")
         return await issue_token(user, name="first start", expires_in=settings.longest_token_lifetime)
+
+
+def _own_files(settings: Settings) -> list[Path]:
+    """The embedded database and its key file."""
+    path = settings.address.path
+    return [] if path is None else [path, path.with_name(KEY_FILE_NAME)]
 
 
 def welcome(url: str, token: str) -> str:

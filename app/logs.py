@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 
 from models.error_report import where
 
-QUIET = ("tortoise", "tortoise.db_client", "aiosqlite", "asyncio", "asyncpg", "httpx", "httpcore", "hpack", "limits")
+QUIET = (
+    *("tortoise", "tortoise.db_client", "aiosqlite", "asyncio", "asyncpg", "httpx", "httpcore", "hpack", "limits"),
+    *("botocore", "urllib3"),
+)
 """Their DEBUG lines carry statements with values or whole requests, and their INFO lines do not help an operator."""
 
 

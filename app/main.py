@@ -20,7 +20,7 @@ from app.pages import health
 from app.pages.explorer import Explorer
 from app.pages.routes import with_pages
 from app.postgres_listener import listen
-from app.secret_keys import open_vault
+from app.secret_keys import vault_in_use
 from app.settings import Settings, load_settings, metrics_directory
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.address))
-            vault = await open_vault(settings)
+            vault = await stack.enter_async_context(vault_in_use(settings))
             tags.use_key(vault.derive("entity tags"))
             service = DestinationService(vault, streams, reads, Writes())
             prober = LazyProber(settings.address_policy, settings.s3_ca_file)

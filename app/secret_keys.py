@@ -4,27 +4,52 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from app.key_service.ring import has_wrapped_keys, keep_unwrapped, new_key, unwrapped
+from app.key_service.service import open_key_service
 from app.settings import Settings
+from models.background import in_background
 from models.destinations.key_rotation import key_ids, prove
 from models.errors import KeyRefused
-from models.vault.vault import Vault, generate_key
+from models.vault.vault import Vault
 
 KEY_FILE_NAME = "moorings.key"
 
 
 async def open_vault(settings: Settings) -> Vault:
-    """The vault, held against the data of the open database; raises `KeyRefused` when the two do not fit."""
-    if settings.secret_keys is not None:
-        vault = Vault(settings.secret_keys.reveal())
-    else:
-        path = _key_file(settings)
-        vault = Vault(_embedded_keys(path, await key_ids()))
+    """The vault, held against the data of the open database; raises `KeyRefused` when the two do not fit.
+
+    Raises `KeysUnavailable` when a key service has to be asked and does not answer.
+    """
+    vault = Vault(await unwrapped(await _ring(settings), open_key_service(settings.key_service)))
     await prove(vault)
     return vault
+
+
+@asynccontextmanager
+async def vault_in_use(settings: Settings) -> AsyncIterator[Vault]:
+    """As `open_vault`, and while it is used, keys that a key service wraps are unwrapped again and again."""
+    vault, ring = await open_vault(settings), await _ring(settings)
+    service = open_key_service(settings.key_service)
+    if service is None or not has_wrapped_keys(ring):
+        yield vault
+        return
+    kept = keep_unwrapped(vault, ring, service, settings.keys_used_for.total_seconds())
+    async with in_background(kept, name="key service"):
+        yield vault
+
+
+async def _ring(settings: Settings) -> str:
+    """The keys as they are kept, some or all of them wrapped."""
+    if settings.secret_keys is not None:
+        return settings.secret_keys.reveal()
+    path = _key_file(settings)
+    if _is_missing(path, await key_ids()):
+        _create(path, await new_key(open_key_service(settings.key_service)) + "\n")
+    return _read(path)
 
 
 def _key_file(settings: Settings) -> Path:
@@ -34,15 +59,18 @@ def _key_file(settings: Settings) -> Path:
     return path.with_name(KEY_FILE_NAME)
 
 
-def _embedded_keys(path: Path, used: Collection[str]) -> str:
-    """Read the key file; make it when there is none and nothing has been sealed yet."""
-    if not path.exists():
-        if used:
-            raise KeyRefused(
-                f"{path} is missing, and the stored credentials need its key {', '.join(sorted(used))}; "
-                "put the file back."
-            )
-        _create(path, generate_key() + "\n")
+def _is_missing(path: Path, used: Collection[str]) -> bool:
+    """Whether a key file is still to be made; raises `KeyRefused` when there was one, for something was sealed."""
+    if path.exists():
+        return False
+    if used:
+        raise KeyRefused(
+            f"{path} is missing, and the stored credentials need its key {', '.join(sorted(used))}; put the file back."
+        )
+    return True
+
+
+def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeError) as error:

@@ -174,6 +174,29 @@ def interval(text: str) -> str:
     return text
 
 
+def duration(text: str) -> str:
+    """A duration."""
+    try:
+        parse_duration(text)
+    except AccountRefused as error:
+        raise ValueError("it wants a duration such as 5m or 90s") from error
+    return text
+
+
+def key_service(text: str) -> str:
+    """A kind of key service and the name of its key."""
+    if not re.fullmatch(r"aws-kms:[A-Za-z0-9:/_-]{1,2048}", text):
+        raise ValueError("it wants aws-kms: and the id, alias or ARN of a key, such as aws-kms:alias/moorings")
+    return text
+
+
+def permission_rule(text: str) -> str:
+    """What a file that is open to everybody leads to."""
+    if text not in ("warn", "refuse", "ignore"):
+        raise ValueError("it wants warn, refuse or ignore")
+    return text
+
+
 def secret_file(path: str) -> str:
     """The text of a file that holds the value of a setting, without white space around it; never shown in an error."""
     wanted = "it wants the path of a readable, small text file that is not empty"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from app import setting_types as types
@@ -46,6 +47,17 @@ class Settings:
         "id:base64,… newest first; made beside the SQLite file when unset, required with PostgreSQL",
         Secret,
         is_secret=True,
+    )
+    key_service: str | None = _setting(
+        None, "what unwraps MOORINGS_SECRET_KEYS, such as aws-kms:alias/moorings", types.key_service
+    )
+    key_service_cache: str = _setting(
+        "5m", "how long unwrapped keys are used without the key service, such as 5m", types.duration
+    )
+    file_permissions: str = _setting(
+        "warn",
+        "what happens when every user may read a file of keys or data: warn, refuse or ignore",
+        types.permission_rule,
     )
     public_url: str | None = _setting(None, "the base of links, such as https://backups.example.com", types.base_url)
     allowed_hosts: tuple[str, ...] = _setting(
@@ -135,6 +147,11 @@ class Settings:
         return None if self.check_interval == "off" else parse_duration(self.check_interval)
 
     @property
+    def keys_used_for(self) -> timedelta:
+        """How long unwrapped keys are used without asking the key service again."""
+        return parse_duration(self.key_service_cache)
+
+    @property
     def longest_token_lifetime(self) -> timedelta | None:
         """How long a new token is valid at most; None: without end."""
         longest = self.token_max_lifetime
@@ -160,28 +177,11 @@ class Settings:
 
 def load_settings() -> Settings:
     """Read the environment; raises `SettingsRefused` with one sentence per variable that is wrong, never its value."""
-    texts = {name.upper(): text for name, text in os.environ.items()}
-    values: dict[str, Any] = {}
-    errors: list[str] = []
-    for each in fields(Settings):
-        variable = PREFIX + each.name.upper()
-        text, path = texts.get(variable), texts.get(variable + FILE) if each.metadata["is_secret"] else None
-        if text and path:
-            errors.append(f"{variable} and {variable}{FILE} are both set; unset one of them.")
-            continue
-        if path:
-            try:
-                text = types.secret_file(path)
-            except ValueError as error:
-                errors.append(f"{variable}{FILE} is not right: {error}.")
-        if text:  # an empty one counts as unset
-            try:
-                values[each.name] = each.metadata["read"](text)
-            except ValueError as error:
-                errors.append(f"{variable} is not right: {error}.")
+    texts, errors = _texts(), list[str]()
+    values = {each.name: _value(each, texts, errors) for each in fields(Settings)}
     if errors:
         raise SettingsRefused(" ".join(errors))
-    settings = Settings(**values)
+    settings = Settings(**{name: value for name, value in values.items() if value is not None})
     if settings.address.engine == "postgresql" and settings.secret_keys is None:
         raise SettingsRefused(
             "MOORINGS_SECRET_KEYS is required with PostgreSQL, or MOORINGS_SECRET_KEYS_FILE: it wants id:base64, and "
@@ -190,11 +190,50 @@ def load_settings() -> Settings:
     return settings
 
 
+def load_setting(name: str) -> Any:
+    """One setting, for commands that need no others; None when it is unset. Raises `SettingsRefused`."""
+    errors: list[str] = []
+    value = _value(next(each for each in fields(Settings) if each.name == name), _texts(), errors)
+    if errors:
+        raise SettingsRefused(" ".join(errors))
+    return value
+
+
+def _texts() -> dict[str, str]:
+    return {name.upper(): text for name, text in os.environ.items()}
+
+
+def _value(each: Field[Any], texts: Mapping[str, str], errors: list[str]) -> Any:
+    """What a variable holds, None when it is unset or empty, or malformed; then there is a sentence in `errors`."""
+    variable = PREFIX + each.name.upper()
+    text, path = texts.get(variable), texts.get(variable + FILE) if each.metadata["is_secret"] else None
+    if text and path:
+        errors.append(f"{variable} and {variable}{FILE} are both set; unset one of them.")
+        return None
+    if path:
+        try:
+            text = types.secret_file(path)
+        except ValueError as error:
+            errors.append(f"{variable}{FILE} is not right: {error}.")
+    try:
+        return each.metadata["read"](text) if text else None
+    except ValueError as error:
+        errors.append(f"{variable} is not right: {error}.")
+        return None
+
+
 def unknown_variables() -> list[str]:
     """Variables with the prefix that no setting reads: probably misspelt."""
     known = {PREFIX + each.name.upper() for each in fields(Settings)} | TEST_ONLY
     known |= {PREFIX + each.name.upper() + FILE for each in fields(Settings) if each.metadata["is_secret"]}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def secret_files() -> list[Path]:
+    """The files that secret settings are read from."""
+    texts = _texts()
+    paths = (texts.get(PREFIX + each.name.upper() + FILE) for each in fields(Settings) if each.metadata["is_secret"])
+    return [Path(path) for path in paths if path]
 
 
 def share_metrics(directory: str | None) -> None:

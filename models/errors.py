@@ -12,6 +12,7 @@ Refusal
 ├── VersionConflict            the row has changed (`models/destinations/version_conflict.py`)
 ├── AccountRefused             an account or a token cannot be made or changed as asked
 ├── KeyRefused                 the key ring and the data do not fit
+├── KeysUnavailable            the key service does not answer, and the time its keys may be used without it is over
 ├── SecretUnreadable           one sealed value does not open
 └── DatabaseUnavailable        the database cannot be asked just now; nothing was changed, or it is unknown
 """
@@ -119,6 +120,13 @@ class AccountRefused(Refusal):
 
 class KeyRefused(Refusal):
     """The configured secret keys are malformed, do not prove themselves, or lack one that the data needs."""
+
+
+class KeysUnavailable(Refusal):
+    """The keys of the vault are with a key service that cannot be asked just now; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("The key service is not available just now; try again in a moment.")
 
 
 class SecretUnreadable(Refusal):

@@ -18,6 +18,7 @@ from models.errors import (
     DatabaseUnavailable,
     DestinationForbidden,
     DestinationNotFound,
+    KeysUnavailable,
     Refusal,
     TooManyAttempts,
     Unauthenticated,
@@ -37,6 +38,7 @@ _STATUSES: dict[type[Refusal], HTTPStatus] = {
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 _SENTENCES = {
@@ -74,7 +76,7 @@ def _headers(refusal: Refusal) -> dict[str, str]:
     match refusal:
         case Unauthenticated():
             return {"WWW-Authenticate": "Bearer"}
-        case DatabaseUnavailable():
+        case DatabaseUnavailable() | KeysUnavailable():
             return {"Retry-After": str(RETRY_AFTER_S)}
         case TooManyAttempts(quota=quota, retry_after_s=wait_s, resets_at=resets_at):
             return {

@@ -14,7 +14,14 @@ from typing import Any
 from graphql import GraphQLError
 
 from models.error_report import report_unexpected
-from models.errors import AbilityMissing, DatabaseUnavailable, EventUnknown, TooManyAttempts, Unauthenticated
+from models.errors import (
+    AbilityMissing,
+    DatabaseUnavailable,
+    EventUnknown,
+    KeysUnavailable,
+    TooManyAttempts,
+    Unauthenticated,
+)
 
 logger = logging.getLogger("moorings.graphql")
 
@@ -53,6 +60,7 @@ _CODES: dict[type[Exception], Code] = {
     EventUnknown: Code.BAD_USER_INPUT,
     TooManyAttempts: Code.RATE_LIMITED,
     DatabaseUnavailable: Code.SERVICE_UNAVAILABLE,
+    KeysUnavailable: Code.SERVICE_UNAVAILABLE,
 }
 
 # A syntax error quotes the token it found. Only a short name is repeated: any other token may be part of a secret.

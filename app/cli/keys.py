@@ -1,23 +1,38 @@
-"""`moorings keys generate`, `status` and `rotate`."""
+"""`moorings keys generate`, `wrap`, `status` and `rotate`."""
 
 from __future__ import annotations
+
+import asyncio
 
 import click
 
 from app.cli.session import with_database
+from app.key_service.ring import new_key, wrapped
+from app.key_service.service import open_key_service
 from app.secret_keys import open_vault
-from app.settings import Settings
+from app.settings import Settings, load_setting
 from models.destinations.key_rotation import key_usage, rotate, sealed_rows
 from models.errors import KeyRefused
-from models.vault.vault import generate_key
 
 commands = click.Group("keys", help="The keys that seal credentials.")
 
 
 @commands.command("generate")
 def generate() -> None:
-    """Print one new key, `id:base64`; needs no database."""
-    print(generate_key())
+    """Print one new key, wrapped when MOORINGS_KEY_SERVICE is set; needs no database."""
+    print(asyncio.run(new_key(open_key_service(load_setting("key_service")))))
+
+
+@commands.command("wrap")
+def wrap() -> None:
+    """Print the keys of MOORINGS_SECRET_KEYS, each wrapped anew by the key service; needs no database.
+
+    For keys that were not wrapped so far, and after the service's own key was replaced. The data stays as it is.
+    """
+    service, keys = open_key_service(load_setting("key_service")), load_setting("secret_keys")
+    if service is None or keys is None:
+        raise KeyRefused("MOORINGS_KEY_SERVICE and MOORINGS_SECRET_KEYS must be set.")
+    print(asyncio.run(wrapped(keys.reveal(), service)))
 
 
 @commands.command("status")

@@ -7,8 +7,9 @@ import sys
 import click
 
 from app.cli import checks, keys, printing, serving, tokens, users
+from app.file_permissions import FilesOpenToOthers
 from app.settings import SettingsRefused
-from models.errors import DatabaseUnavailable, Refusal
+from models.errors import DatabaseUnavailable, KeysUnavailable, Refusal
 from web.server.sockets import AddressTaken
 from web.server.tls import CertificateRefused
 
@@ -45,7 +46,9 @@ def run() -> None:
         sys.exit(mistake.exit_code)
     except DatabaseUnavailable:
         refuse("The database cannot be reached, or is not one; MOORINGS_DATABASE_URL says where it is.")
-    except (Refusal, SettingsRefused, AddressTaken, CertificateRefused) as refusal:
+    except KeysUnavailable:
+        refuse("The key service that MOORINGS_KEY_SERVICE names does not answer.")
+    except (Refusal, SettingsRefused, AddressTaken, CertificateRefused, FilesOpenToOthers) as refusal:
         refuse(str(refusal))
     except click.Abort:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""Seals and opens secrets; the only file that sees a key.
+"""Seals and opens secrets. Besides it, only what gives it its keys (`app/secret_keys.py`, `app/key_service`) sees one.
 
 An envelope is `s1:<key id>:<base64url(nonce ‖ ciphertext ‖ tag)>`, AES-256-GCM (NIST SP 800-38D) with a random
 96-bit nonce. The additional data binds it to its place, so an envelope copied elsewhere does not open.
@@ -18,7 +18,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from models.errors import KeyRefused, SecretUnreadable
+from models.errors import KeyRefused, KeysUnavailable, SecretUnreadable
 from models.vault.secret import Secret
 
 VERSION = "s1"
@@ -76,6 +76,17 @@ class Vault:
             raise KeyRefused("MOORINGS_SECRET_KEYS holds no key; `moorings keys generate` prints one.")
         self.key_ids: Sequence[str] = tuple(self._ciphers)
 
+    def renew(self, keys: str) -> None:
+        """Have the keys again, the same ones in the same form; raises `KeyRefused` for others."""
+        renewed = Vault(keys)
+        if renewed.key_ids != self.key_ids:
+            raise KeyRefused("The keys are not those that the vault began with.")
+        self._ciphers = renewed._ciphers
+
+    def forget(self) -> None:
+        """Have no key until `renew`: whatever needs one raises `KeysUnavailable`."""
+        self._ciphers = {}
+
     @property
     def sealing_key_id(self) -> str:
         """The id of the key that seals."""
@@ -86,16 +97,19 @@ class Vault:
         return hmac.digest(self._root, purpose.encode(), "sha256")
 
     def seal(self, secret: Secret, place: Place, *, key_id: str | None = None) -> str:
-        """Seal `secret` for `place` with the newest key, or with the one named."""
+        """Seal `secret` for `place` with the newest key, or with the one named; raises `KeysUnavailable`."""
         chosen = key_id or self.sealing_key_id
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[chosen].encrypt(nonce, secret.reveal().encode(), place.additional_data(chosen))
+        sealed = self._held()[chosen].encrypt(nonce, secret.reveal().encode(), place.additional_data(chosen))
         return f"{VERSION}:{chosen}:{_encode(nonce + sealed)}"
 
     def open(self, envelope: str, place: Place) -> Secret:
-        """Open what was sealed for exactly this place; raises `SecretUnreadable` for anything else."""
+        """Open what was sealed for exactly this place.
+
+        Raises `SecretUnreadable` for anything else, `KeysUnavailable`.
+        """
         key_id = key_id_of(envelope)
-        cipher = self._ciphers.get(key_id)
+        cipher = self._held().get(key_id)
         if cipher is None:
             raise SecretUnreadable
         try:
@@ -104,6 +118,11 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise SecretUnreadable from error
         return Secret(text)
+
+    def _held(self) -> dict[str, AESGCM]:
+        if not self._ciphers:
+            raise KeysUnavailable
+        return self._ciphers
 
     def prove(self, key_id: str) -> str:
         """A proof that this key was here once, to be stored."""

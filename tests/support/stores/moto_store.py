@@ -69,6 +69,15 @@ class MotoStore:
             self._process.terminate()
             self._process.wait(START_DEADLINE_S)
 
+    def signal(self, sent: int) -> None:
+        """Send a signal to the server."""
+        assert self._process is not None
+        self._process.send_signal(sent)
+
+    def allow_everything(self) -> None:
+        """Verify no signature from now on."""
+        self._verify(_MANY)
+
     def new_bucket(self, name: str) -> str:
         """Make an empty bucket."""
         with self._unguarded():
