@@ -121,12 +121,15 @@ def licences(declared: str | None) -> dict[str, Any]:
     """An SPDX identifier or expression; a text that is neither is a name."""
     if not declared:
         return {}
-    declared = {"MIT License": "MIT"}.get(declared, declared)
+    declared = _NAMES.get(declared, declared)
     if re.search(r" (?:AND|OR|WITH) ", declared):
         return {"licenses": [{"expression": declared}]}
     kind = "id" if re.fullmatch(r"[A-Za-z0-9.+-]+", declared) and declared in SPDX else "name"
     return {"licenses": [{"license": {kind: declared}}]}
 
+
+_NAMES = {"MIT License": "MIT", "Dual License": "Apache-2.0 OR BSD-3-Clause"}
+"""Names that stand for an expression; the dual licence is that of python-dateutil, said in its LICENSE file."""
 
 SPDX = frozenset(
     {

@@ -94,9 +94,19 @@ def base_url(text: str) -> str:
 def host_names(text: str) -> tuple[str, ...]:
     """At least one host name, lower-cased."""
     hosts = _parts(text)
-    if not hosts or not all(re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host) for host in hosts):
+    if not hosts or not all(re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9._-]+", host) or _is_bracketed(host) for host in hosts):
         raise ValueError("it wants host names or addresses without port, separated by commas")
     return tuple(host.lower() for host in hosts)
+
+
+def _is_bracketed(host: str) -> bool:
+    """Whether a text is an IPv6 address in brackets."""
+    try:
+        return (
+            host[:1] == "[" and host[-1:] == "]" and "%" not in host and ipaddress.IPv6Address(host[1:-1]) is not None
+        )
+    except ValueError:
+        return False
 
 
 def origins(text: str) -> tuple[str, ...]:

@@ -12,6 +12,18 @@ import pytest
 
 from tests.support.paths import ROOT
 
+PERMISSIVE = {
+    "MIT",
+    "MIT-0",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "0BSD",
+    "ISC",
+    "PSF-2.0",
+    "OFL-1.1",
+    "MPL-2.0",
+}
 PURL = re.compile(r"pkg:(pypi|npm)/(?:%40[a-z0-9.-]+/)?[A-Za-z0-9._-]+@[0-9][\w.+-]*")
 
 
@@ -76,6 +88,18 @@ def test_every_part_has_a_package_url_a_licence_and_a_place_in_the_graph(bill: d
             reached.add(ref)
             waiting += graph[ref]
     assert reached - {"moorings"} == set(parts), "nothing is listed that nothing needs"
+
+
+def test_every_licence_lets_the_gateway_be_used_and_passed_on_without_giving_away_what_is_built_on_it(
+    bill: dict[str, Any],
+) -> None:
+    licences = {
+        part["bom-ref"]: next(iter(part["licenses"][0].get("license", part["licenses"][0]).values()))
+        for part in bill["components"]
+    }
+    words = {ref: set(re.split(r" (?:AND|OR|WITH) |[()]", text)) - {""} for ref, text in licences.items()}
+
+    assert {ref: found for ref, found in words.items() if not found <= PERMISSIVE} == {}
 
 
 def test_the_same_commit_gives_the_same_bytes(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from ipaddress import IPv6Address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,6 +11,9 @@ from web.problem import problem
 
 CALLED_BY_ADDRESS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that probes and Prometheus ask for by the address of the machine."""
+
+
+MAX_PORT_DIGITS, MAX_PORT = 5, 65_535
 
 
 class Hosts:
@@ -47,11 +51,20 @@ class AllowedHosts:
 
 
 def _without_port(host: str) -> str:
-    """`name:port` or `[v6]:port` without its port; "" for anything that is neither."""
+    """`name:port` or `[v6]:port` without its port; "" for anything that is neither (RFC 3986, 3.2.2)."""
     name, separator, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     if not separator:
         name = host
-    elif not (port.isascii() and port.isdigit()):
+    elif not (port.isascii() and port.isdigit() and len(port) <= MAX_PORT_DIGITS and int(port) <= MAX_PORT):
         return ""
-    ok = name.startswith("[") if ":" in name else all(c.isalnum() or c in ".-_" for c in name)
-    return name if ok and name.isascii() else ""
+    if name.startswith("["):
+        return name if name.endswith("]") and _is_ipv6(name[1:-1]) else ""
+    return name if name.isascii() and all(c.isalnum() or c in ".-_" for c in name) else ""
+
+
+def _is_ipv6(text: str) -> bool:
+    """Whether a text is an address as it may stand in brackets: without a zone."""
+    try:
+        return "%" not in text and IPv6Address(text) is not None
+    except ValueError:
+        return False
