@@ -25,6 +25,7 @@ MIGRATION_LOCK = 0x6D6F6F72696E6773
 _MODEL_MODULES = [
     "models.accounts.user",
     "models.accounts.token",
+    "models.audit.entry",
     "models.destinations.table",
     "models.events.event",
     "models.vault.vault_key",

@@ -12,6 +12,9 @@ from app.secret_keys import KEY_FILE_NAME, open_vault
 from app.settings import Settings, secret_files, unknown_variables
 from models.accounts.accounts import create_user, issue_token
 from models.accounts.user import User
+from models.audit.entry import AuditKind
+from models.audit.operator import operator
+from models.audit.recording import record
 
 FIRST_EMAIL = "admin@localhost"
 logger = logging.getLogger("moorings")
@@ -28,6 +31,7 @@ async def prepare(settings: Settings) -> str | None:
     async with open_database(settings.address):
         await open_vault(settings)
         check_permissions([*_own_files(settings), *secret_files()], settings.file_permissions)
+        await record(operator(), AuditKind.COMMAND_RUN, "moorings serve")
         if await User.exists():
             return None
         if settings.address.engine == "postgresql":

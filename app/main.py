@@ -24,6 +24,7 @@ from app.secret_keys import vault_in_use
 from app.settings import Settings, load_settings, metrics_directory
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
+from models.audit.retention import prune_repeatedly
 from models.background import in_background
 from models.checks.checks import Checks
 from models.errors import DatabaseUnavailable
@@ -78,6 +79,9 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))
             await stack.enter_async_context(_written_behind(usage))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
+            if settings.audit_kept_for is not None:
+                pruning = prune_repeatedly(settings.audit_kept_for)
+                await stack.enter_async_context(in_background(pruning, name="audit retention"))
             if settings.address.url is not None:
                 listener = listen(settings.address.url, streams)
                 await stack.enter_async_context(in_background(listener, name="event listener"))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from app.database import parse_address
 from models.accounts.abilities import Ability
 from models.accounts.accounts import parse_duration
+from models.audit.retention import MIN_RETENTION
 from models.errors import AccountRefused
 from s3.address_policy import parse_allow_rules
 from web.rate_limit.rate import parse_rate
@@ -204,6 +205,19 @@ def permission_rule(text: str) -> str:
     """What a file that is open to everybody leads to."""
     if text not in ("warn", "refuse", "ignore"):
         raise ValueError("it wants warn, refuse or ignore")
+    return text
+
+
+def retention(text: str) -> str:
+    """A duration of at least a day, or `off`."""
+    wanted = "it wants a time of at least 1d, such as 365d, or off"
+    if text != "off":
+        try:
+            duration = parse_duration(text)
+        except AccountRefused as error:
+            raise ValueError(wanted) from error
+        if duration < MIN_RETENTION:
+            raise ValueError(wanted)
     return text
 
 

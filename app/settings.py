@@ -107,6 +107,9 @@ class Settings:
     token_default_abilities: tuple[str, ...] = _setting(
         ("*",), "what a new token allows without --ability, separated by commas", types.abilities
     )
+    audit_retention: str = _setting(
+        "365d", "how long entries of the audit are kept, at least 1d, or off for all of them", types.retention
+    )
     security_contact: tuple[str, ...] = _setting(
         (), "where to report a weakness, mailto: or https:, shown in /.well-known/security.txt", types.contacts
     )
@@ -156,6 +159,11 @@ class Settings:
         """How long a new token is valid at most; None: without end."""
         longest = self.token_max_lifetime
         return None if longest == "off" else parse_duration(longest)
+
+    @property
+    def audit_kept_for(self) -> timedelta | None:
+        """How long entries of the audit are kept; None: without end."""
+        return None if self.audit_retention == "off" else parse_duration(self.audit_retention)
 
     @property
     def graphql_limits(self) -> Limits:

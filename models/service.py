@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
+from models.audit.entry import AuditKind
+from models.audit.recording import entry_of, log
 from models.clock import current_second
 from models.destinations.attributes import Attribute
 from models.destinations.ownership import MAX_ID, own
@@ -132,6 +134,7 @@ class DestinationService:
         viewer.require(Ability.CREATE)
         row = BackupDestination.new(viewer.user_id, parse(raw, strict=strict), self._vault)
         await self._writes.add(viewer, row)
+        _log(viewer, AuditKind.DESTINATION_CREATED, row.id)
         self._streams.wake([viewer.user_id])
         return from_model(row)
 
@@ -169,8 +172,11 @@ class DestinationService:
                 row.updated_at = now
             return changed
 
-        row, has_changed = await self._writes.change(viewer, destination_id, change, snapshot)
-        if has_changed:
+        row, changed = await self._writes.change(viewer, destination_id, change, snapshot)
+        if changed:
+            is_elsewhere = {Attribute.ENDPOINT, Attribute.KIND}.intersection(changed)
+            kind = AuditKind.DESTINATION_ENDPOINT_CHANGED if is_elsewhere else AuditKind.DESTINATION_UPDATED
+            _log(viewer, kind, row.id, changed=" ".join(changed))
             self._streams.wake([viewer.user_id])
         return from_model(row)
 
@@ -178,4 +184,10 @@ class DestinationService:
         """Remove a destination, its sealed credentials with it; raises as `get` does, and `VersionConflict`."""
         viewer.require(Ability.DELETE)
         await self._writes.remove(viewer, destination_id, expected_version=expected_version)
+        _log(viewer, AuditKind.DESTINATION_DELETED, destination_id)
         self._streams.wake([viewer.user_id])
+
+
+def _log(viewer: Viewer, kind: AuditKind, destination_id: int, **detail: str) -> None:
+    """Write the line of an entry of the audit, which the database has stored together with the event."""
+    log(entry_of(viewer.origin, kind, f"destination {destination_id}", **detail))

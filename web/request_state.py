@@ -9,6 +9,7 @@ from starlette.types import Scope
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
 from models.errors import Quota
+from web.request_id import new_request_id
 
 if TYPE_CHECKING:
     from web.cache.cache_key import CacheKey, RequestKey
@@ -52,13 +53,18 @@ class RequestState:
         "preparation_key",
         "prepared_read",
         "rate_limit",
+        "request_id",
         "request_key",
         "response",
         "viewer",
     )
 
-    def __init__(self, preparation_key: PreparationKey | None = None) -> None:
-        """`preparation_key` is where the fast path may keep what the request is prepared to; None: nowhere."""
+    def __init__(self, preparation_key: PreparationKey | None = None, request_id: bytes | None = None) -> None:
+        """`preparation_key` is where the fast path may keep what the request is prepared to; None: nowhere.
+
+        `request_id` is the one of a trusted proxy; without it the request gets a fresh one.
+        """
+        self.request_id = new_request_id() if request_id is None else request_id
         self.preparation_key = preparation_key
         self.viewer: Viewer | None = None
         """Set by authentication."""

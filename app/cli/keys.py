@@ -11,6 +11,9 @@ from app.key_service.ring import new_key, wrapped
 from app.key_service.service import open_key_service
 from app.secret_keys import open_vault
 from app.settings import Settings, load_setting
+from models.audit.entry import AuditKind
+from models.audit.operator import operator
+from models.audit.recording import record
 from models.destinations.key_rotation import key_usage, rotate, sealed_rows
 from models.errors import KeyRefused
 
@@ -74,4 +77,5 @@ async def _rotate(settings: Settings) -> int:
         async for done, unreadable in rotate(vault):
             failed = unreadable
             progress.update(task, completed=done, total=max(total, done))
+    await record(operator(), AuditKind.KEYS_ROTATED, "keys", key=vault.sealing_key_id, unreadable=failed)
     return failed

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from app.cli import checks, keys, printing, serving, tokens, users
+from app.cli import audit, checks, keys, printing, serving, tokens, users
 from app.file_permissions import FilesOpenToOthers
 from app.settings import SettingsRefused
 from models.errors import DatabaseUnavailable, KeysUnavailable, Refusal
@@ -33,6 +33,7 @@ program = _Program(
         users.commands,
         tokens.commands,
         keys.commands,
+        audit.audit,
     ],
 )
 

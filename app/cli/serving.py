@@ -12,6 +12,9 @@ from app import database
 from app.cli.token_output import private_file
 from app.logs import configure_logs
 from app.settings import load_settings
+from models.audit.entry import AuditKind
+from models.audit.operator import operator
+from models.audit.recording import record
 
 MAX_WORKERS = 256
 PLAIN_HTTP = (
@@ -75,5 +78,11 @@ def migrate() -> None:
     """Apply the migrations that are missing, and exit."""
     settings = load_settings()
     configure_logs("WARNING", settings.log_format)
-    asyncio.run(database.migrate(settings.address))
+    asyncio.run(_migrate(settings.address))
     print(f"moorings: {settings.address.origin} is up to date.", file=sys.stderr)
+
+
+async def _migrate(address: database.DatabaseAddress) -> None:
+    await database.migrate(address)
+    async with database.open_database(address):
+        await record(operator(), AuditKind.COMMAND_RUN, "moorings migrate")

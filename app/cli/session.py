@@ -1,4 +1,4 @@
-"""What every command that needs the database does first: read the settings, migrate, open."""
+"""What every command that needs the database does first: read the settings, migrate, open, and say so in the audit."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import click
+
 from app import database
 from app.logs import configure_logs
 from app.settings import Settings, load_settings
+from models.audit.entry import AuditKind
+from models.audit.operator import operator
+from models.audit.recording import record
 
 Result = TypeVar("Result")
 
 
-def with_database(act: Callable[[Settings], Awaitable[Result]]) -> Result:
-    """Run `act` on the open, migrated database; works beside a running server."""
+def with_database(act: Callable[[Settings], Awaitable[Result]], *, is_audited: bool = True) -> Result:
+    """Run `act` on the open, migrated database; works beside a running server.
+
+    The audit names the command before it begins, without its arguments.
+    """
 
     async def run() -> Result:
         await database.migrate(settings.address)
         async with database.open_database(settings.address):
+            if is_audited:
+                await record(operator(), AuditKind.COMMAND_RUN, command)
             return await act(settings)
 
-    settings = load_settings()
+    settings, command = load_settings(), click.get_current_context().command_path
     configure_logs("WARNING", settings.log_format)
     return asyncio.run(run())

@@ -13,6 +13,9 @@ from models.accounts.abilities import Ability, store_abilities
 from models.accounts.bearer import digest_of, new_secret
 from models.accounts.token import Token
 from models.accounts.user import User
+from models.audit.entry import AuditEntry, AuditKind
+from models.audit.operator import operator
+from models.audit.recording import entry_of, log
 from models.clock import current_second
 from models.errors import AccountRefused
 from models.text import cleaned
@@ -27,10 +30,15 @@ async def create_user(*, email: str, name: str) -> User:
     email = _text(email, "email").lower()
     if not _EMAIL.fullmatch(email):
         raise AccountRefused(f"{email!r} is not an email address.")
+    name = _text(name, "name")
     try:
-        return await User.create(email=email, name=_text(name, "name"), created_at=current_second())
+        async with in_transaction():
+            user = await User.create(email=email, name=name, created_at=current_second())
+            entry = await _audited(AuditKind.USER_CREATED, user, email=email)
     except IntegrityError as error:
         raise AccountRefused(f"There is a user with the email {email} already.") from error
+    log(entry)
+    return user
 
 
 async def find_user(email: str) -> User:
@@ -45,7 +53,10 @@ async def disable_user(email: str, *, disabled: bool) -> User:
     """Disable or enable a user; a disabled one's tokens are refused at once and work again afterwards."""
     user = await find_user(email)
     user.disabled_at = current_second() if disabled else None
-    await user.save(update_fields=["disabled_at"])
+    async with in_transaction():
+        await user.save(update_fields=["disabled_at"])
+        entry = await _audited(AuditKind.USER_DISABLED if disabled else AuditKind.USER_ENABLED, user)
+    log(entry)
     return user
 
 
@@ -56,14 +67,18 @@ async def issue_token(
     now = current_second()
     secret = new_secret()
     expires_at = None if expires_in is None else now + expires_in
-    token = await Token.create(
-        user_id=user.id,
-        name=_text(name, "name"),
-        digest=digest_of(secret),
-        abilities=store_abilities(_abilities(abilities)),
-        created_at=now,
-        expires_at=expires_at,
-    )
+    name, stored = _text(name, "name"), store_abilities(_abilities(abilities))
+    async with in_transaction():
+        token = await Token.create(
+            user_id=user.id,
+            name=name,
+            digest=digest_of(secret),
+            abilities=stored,
+            created_at=now,
+            expires_at=expires_at,
+        )
+        entry = await _audited_token(AuditKind.TOKEN_CREATED, token)
+    log(entry)
     return f"{token.id}|{secret}"
 
 
@@ -104,6 +119,10 @@ async def rotate_token(token_id: int, *, overlap: timedelta, longest: timedelta 
         end = now + overlap
         old.expires_at = end if old.expires_at is None else min(end, old.expires_at)
         await old.save(update_fields=["expires_at"])
+        entry = await _audited_token(
+            AuditKind.TOKEN_ROTATED, new, rotated_token_id=old.id, rotated_expires_at=old.expires_at.isoformat()
+        )
+    log(entry)
     return f"{new.id}|{secret}"
 
 
@@ -114,6 +133,7 @@ async def tokens_of(user: User) -> Sequence[Token]:
 
 async def revoke_token(token_id: int) -> Token:
     """Revoke a token at once; a second time changes nothing. Raises `AccountRefused` when there is none."""
+    entry = None
     async with in_transaction():
         token = await Token.filter(id=token_id).first() if 0 < token_id < 2**31 else None
         if token is None:
@@ -121,6 +141,9 @@ async def revoke_token(token_id: int) -> Token:
         if token.revoked_at is None:
             token.revoked_at = current_second()
             await token.save(update_fields=["revoked_at"])
+            entry = await _audited_token(AuditKind.TOKEN_REVOKED, token)
+    if entry is not None:
+        log(entry)
     return token
 
 
@@ -142,6 +165,27 @@ def _abilities(names: Iterable[str]) -> frozenset[Ability]:
         known = ", ".join(Ability)
         raise AccountRefused(f"There is no ability {', '.join(sorted(unknown))}; there are {known}.")
     return frozenset(Ability(name) for name in wanted)
+
+
+async def _audited(kind: AuditKind, user: User, **detail: str) -> AuditEntry:
+    """Store the audit's entry of an operator's act upon a user, in the transaction of the act."""
+    entry = entry_of(operator(user_id=user.id), kind, f"user {user.id}", **detail)
+    await entry.save(force_create=True)
+    return entry
+
+
+async def _audited_token(kind: AuditKind, token: Token, **detail: str | int) -> AuditEntry:
+    """Store the audit's entry of an operator's act upon a token, in the transaction of the act."""
+    shown = {
+        "name": token.name,
+        "abilities": token.abilities,
+        "networks": token.networks or None,
+        "expires_at": None if token.expires_at is None else token.expires_at.isoformat(),
+    }
+    origin = operator(user_id=token.user_id, token_id=token.id)
+    entry = entry_of(origin, kind, f"token {token.id}", **shown, **detail)
+    await entry.save(force_create=True)
+    return entry
 
 
 def _text(value: str, what: str) -> str:

@@ -9,7 +9,10 @@ from models.accounts.user import User
 
 
 class Token(Model):
-    """A token. `digest` is the SHA-256 of the secret in hex; `abilities` are names separated by spaces."""
+    """A token. `digest` is the SHA-256 of the secret in hex; `abilities` are names separated by spaces.
+
+    `networks` are those that it may be used from, separated by spaces; without any it may be used from everywhere.
+    """
 
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
@@ -23,6 +26,8 @@ class Token(Model):
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
     last_used_at = fields.DatetimeField(null=True)
+    last_address = fields.CharField(max_length=64, null=True)
+    networks = fields.CharField(max_length=1024, default="", db_default="")
 
     class Meta:
         table = "tokens"

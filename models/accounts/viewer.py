@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from models.accounts.abilities import Ability
+from models.audit.entry import Actor, Origin
+from models.audit.operator import operator
 from models.errors import AbilityMissing
 
 
@@ -34,6 +36,23 @@ class Viewer(NamedTuple):
     destination_count: int
     token_id: int | None = None
     token_name: str | None = None
+    address: str | None = None
+    """The client's; None for the command line and the scheduler, as the request's id."""
+    request_id: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Where an act of the viewer comes from, for the audit."""
+        if self.protocol is Protocol.COMMAND_LINE:
+            return operator(user_id=self.user_id)
+        return Origin(
+            actor=Actor.GATEWAY if self.protocol is Protocol.SCHEDULER else Actor.USER,
+            user_id=self.user_id,
+            token_id=self.token_id,
+            address=self.address,
+            protocol=self.protocol.value,
+            request_id=self.request_id,
+        )
 
     def allows(self, ability: Ability) -> bool:
         """Whether the token has `ability`."""

@@ -17,6 +17,8 @@ from datetime import datetime, timedelta
 
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
+from models.audit.entry import AuditKind
+from models.audit.recording import record
 from models.checks import leases
 from models.checks.report import (
     CheckCode,
@@ -190,6 +192,7 @@ class Checks:
                 raise DestinationNotFound
             try:
                 last = leases.stored_report(row)
+                await record(viewer.origin, AuditKind.SECRETS_OPENED, f"destination {row.id}", depth=depth.value)
                 if every is not None and last is not None and last.leaves_objects:
                     report = (await self._prober.probe(self._target(row), CheckDepth.READ_ONLY)).continuing(last)
                 else:

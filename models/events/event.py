@@ -25,7 +25,8 @@ class Event(Model):
 
     Ids of one user's events are in commit order: the change before it took the lock on the user's row.
     `changed_fields` are attribute names separated by spaces; a changed secret is named, its value is not stored.
-    `reachable` is the result of a check, None for other events.
+    `reachable` is the result of a check, None for other events. `new_endpoint` is the one that a new
+    destination has, or that it was changed to. A trigger copies events into the audit.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -41,6 +42,9 @@ class Event(Model):
     reachable = fields.BooleanField(null=True)
     token_id = fields.IntField(null=True)
     token_name = fields.CharField(max_length=255, null=True)
+    new_endpoint = fields.CharField(max_length=2048, null=True)
+    address = fields.CharField(max_length=64, null=True)
+    request_id = fields.CharField(max_length=128, null=True)
     occurred_at = fields.DatetimeField()
 
     class Meta:

@@ -20,9 +20,18 @@ MAX_EVENT_ID = 2**63 - 1
 
 
 def event_values(
-    viewer: Viewer, kind: EventKind, changed: Sequence[Attribute] = (), *, reachable: bool | None = None
+    viewer: Viewer,
+    kind: EventKind,
+    changed: Sequence[Attribute] = (),
+    *,
+    endpoint: str | None = None,
+    reachable: bool | None = None,
 ) -> dict[str, Any]:
-    """The columns of an event, without those taken from the row that it happened to."""
+    """The columns of an event, without those taken from the row that it happened to.
+
+    `endpoint` is the row's after the change; the event has it when it is new.
+    """
+    is_new = kind is EventKind.CREATED or Attribute.ENDPOINT in changed
     return {
         "kind": kind,
         "changed_fields": " ".join(changed),
@@ -30,6 +39,9 @@ def event_values(
         "protocol": viewer.protocol,
         "token_id": viewer.token_id,
         "token_name": viewer.token_name,
+        "new_endpoint": endpoint if is_new else None,
+        "address": viewer.address,
+        "request_id": viewer.request_id,
         "occurred_at": current_second(),
     }
 
@@ -43,7 +55,7 @@ async def record(
     reachable: bool | None = None,
 ) -> None:
     """Store an event, after the change itself, whose trigger has locked the user's row: see `Event`."""
-    values = event_values(viewer, kind, changed, reachable=reachable)
+    values = event_values(viewer, kind, changed, endpoint=row.endpoint, reachable=reachable)
     if isinstance(Event._meta.db, SqliteClient):
         values["id"] = await _next_id()
     await Event.create(user_id=row.user_id, destination_id=row.id, label=row.label, **values)

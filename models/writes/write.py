@@ -92,7 +92,7 @@ class Writes:
                 await row.save(force_create=True)
                 await record(viewer, EventKind.CREATED, row)
             return
-        event, stored = event_values(viewer, EventKind.CREATED), _STORED(row)
+        event, stored = event_values(viewer, EventKind.CREATED, endpoint=row.endpoint), _STORED(row)
         id_ = await self._added.execute(event | dict(zip(statements.STORED, stored, strict=True)))
         if id_ is None:
             ((id_,),) = await database.fetch(statements.INSERT, *stored, *_EVENT_VALUES(event))
@@ -106,17 +106,17 @@ class Writes:
 
     async def change(
         self, viewer: Viewer, destination_id: int, change: Change, snapshot: RowSnapshot | None = None
-    ) -> tuple[BackupDestination, bool]:
-        """The viewer's destination after a change, and whether anything changed; raises as `own` does.
+    ) -> tuple[BackupDestination, Sequence[Attribute]]:
+        """The viewer's destination after a change, and the attributes that changed; raises as `own` does.
 
         The row may differ from the snapshot by now: a refusal, or a change of nothing, is decided on a fresh one.
         """
         with suppress(_StaleRow):
             if snapshot is not None:
                 with suppress(ValidationFailed, VersionConflict):
-                    row, has_changed = await self._rewrite(viewer, snapshot, change)
-                    if has_changed:
-                        return row, True
+                    row, changed = await self._rewrite(viewer, snapshot, change)
+                    if changed:
+                        return row, changed
             fresh = await self.snapshot(viewer, destination_id)
             if fresh is not None:
                 return await self._rewrite(viewer, fresh, change)
@@ -126,26 +126,29 @@ class Writes:
             if changed:
                 await row.save(update_fields=[*(a.value for a in changed), *BESIDE_ATTRIBUTES])
                 await record(viewer, EventKind.UPDATED, row, changed)
-        return row, bool(changed)
+        return row, changed
 
-    async def _rewrite(self, viewer: Viewer, snapshot: RowSnapshot, change: Change) -> tuple[BackupDestination, bool]:
-        """The row after a change of the snapshot, and whether anything changed; raises `_StaleRow`."""
+    async def _rewrite(
+        self, viewer: Viewer, snapshot: RowSnapshot, change: Change
+    ) -> tuple[BackupDestination, Sequence[Attribute]]:
+        """The row after a change of the snapshot, and the attributes that changed; raises `_StaleRow`."""
         row = snapshot.row()
         changed = change(row)
         if not changed:
-            return row, False
-        event, values, written_by = event_values(viewer, EventKind.UPDATED, changed), _CHANGED(row), snapshot["xmin"]
+            return row, ()
+        event = event_values(viewer, EventKind.UPDATED, changed, endpoint=row.endpoint)
+        values, written_by = _CHANGED(row), snapshot["xmin"]
         if row.id not in self._being_changed:  # a statement changes each row once; the next change goes alone
             self._being_changed.add(row.id)
             try:
                 columns = dict(zip(statements.CHANGED, values, strict=True))
                 if await self._changed.execute({**event, **columns, "id": row.id, "snapshot": written_by}) is not None:
-                    return row, True
+                    return row, changed
             finally:
                 self._being_changed.discard(row.id)
         database = postgresql_behind(BackupDestination)
         if database and await database.fetch(statements.UPDATE, row.id, written_by, *values, *_EVENT_VALUES(event)):
-            return row, True
+            return row, changed
         raise _StaleRow
 
     async def remove(self, viewer: Viewer, destination_id: int, *, expected_version: int | None = None) -> None:

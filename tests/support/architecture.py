@@ -23,27 +23,28 @@ ARROWS: Mapping[str, frozenset[str]] = {
 """The rooms each room may import."""
 
 PARTS_OF_MODELS: Mapping[str, str] = {
-    "web": "accounts error_report errors reads",
+    "web": "accounts audit error_report errors reads",
     "s3": "checks clock destinations.endpoint_url vault",
 }
 """For rooms that import a few parts of `models` only: HTTP knows no backups, and the store check no rows."""
 
 WITHIN: Mapping[str, Mapping[str, str]] = {
     "models": {
-        "accounts": "clock errors text",
+        "accounts": "audit clock errors text",
+        "audit": "clock database errors",
         "background": "",
         "batcher": "errors",
-        "checks": "accounts clock destinations errors events vault",
+        "checks": "accounts audit clock destinations errors events vault",
         "clock": "",
         "database": "errors",
         "destinations": "accounts clock errors text vault",
         "error_report": "",
         "errors": "",
         "events": "accounts clock database destinations errors pagination reads",
-        "migrations": "accounts destinations events",
+        "migrations": "accounts audit destinations events",
         "pagination": "",
         "reads": "accounts batcher database destinations errors pagination text",
-        "service": "accounts clock destinations errors events pagination reads vault writes",
+        "service": "accounts audit clock destinations errors events pagination reads vault writes",
         "text": "",
         "timestamps": "",
         "vault": "errors",
@@ -60,7 +61,8 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "middleware": "problem request_state",
         "problem": "",
         "rate_limit": "",
-        "request_state": "",
+        "request_id": "",
+        "request_state": "request_id",
         "server": "application connections fast_path request_state",
     },
     "s3": {

@@ -43,7 +43,9 @@ class Authenticator:
         except Unauthenticated:
             await self.count_failure(scope)
             raise
-        await self.accept(viewer, request_state(scope))
+        state = request_state(scope)
+        viewer = viewer._replace(address=address_of(scope), request_id=state.request_id.decode("ascii"))
+        await self.accept(viewer, state)
         return viewer
 
     def look_up(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
@@ -75,13 +77,18 @@ class Authenticator:
 
     async def count_failure(self, scope: Scope) -> Quota | None:
         """Count a failed authentication of the client's address; raises `TooManyAttempts` beyond the limit."""
-        client = scope.get("client")
-        return await self._failures.hit("failed authentication", client[0] if client else "unknown")
+        return await self._failures.hit("failed authentication", address_of(scope))
 
     def _set_viewer(self, viewer: Viewer, state: RequestState) -> None:
         if viewer.token_id is not None:
             self._usage.note(viewer.token_id)
         state.viewer = viewer
+
+
+def address_of(scope: Scope) -> str:
+    """The address of the request's client, behind trusted proxies too."""
+    client = scope.get("client")
+    return client[0] if client else "unknown"
 
 
 def _request_of(viewer: Viewer) -> tuple[str, str]:

@@ -1,0 +1,1 @@
+"""The audit: who did what, when and from where, in a table to which rows are only added."""
