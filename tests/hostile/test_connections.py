@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import pytest
 
+from tests.support.figures import amount
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.gateway.served import Served, serving
+from tests.support.gateway.unharmed import MEBIBYTE, Figure, unharmed
 from tests.web.fast_path.test_fast_path import DRAFT, JSON, LIST, wire
 from web.connections import SPARE_PER_ADDRESS
 from web.server import protocol
 from web.server.protocol import MAX_QUEUED, HardenedProtocol
-
-MEBIBYTE = 1_048_576
-MAX_GROWTH_BYTES = 30 * MEBIBYTE
-MAX_WAIT_S = 0.25
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="module")
@@ -32,42 +26,11 @@ def attacked() -> Iterator[Gateway]:
     gateway.close()
 
 
-def resident_bytes(gateway: Gateway) -> int:
-    """The memory of its process."""
-    return int(Path(f"/proc/{gateway.pid}/statm").read_text().split()[1]) * PAGE_BYTES
-
-
-@asynccontextmanager
-async def unharmed(gateway: Gateway) -> AsyncIterator[None]:
-    """Another client is answered in time all along, and the memory hardly grows, afterwards as well."""
-    waits: list[float] = []
-    is_over = False
-
-    async def ask() -> None:
-        while not is_over:
-            started = time.perf_counter()
-            reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
-            writer.write(wire("GET", "/healthz", "", "Connection: close"))
-            assert (await reader.read()).startswith(b"HTTP/1.1 200")
-            writer.close()
-            await writer.wait_closed()
-            waits.append(time.perf_counter() - started)
-
-    before = resident_bytes(gateway)
-    asking = asyncio.create_task(ask())
-    try:
-        yield
-        grown = resident_bytes(gateway) - before
-        async with asyncio.timeout(30):
-            while len(waits) < 20:  # noqa: ASYNC110 - an attack may be over before the other client has asked
-                await asyncio.sleep(0.01)
-    finally:
-        is_over = True
-        await asking
-    waits.sort()
-    assert waits[int(len(waits) * 0.99)] < MAX_WAIT_S
-    assert grown < MAX_GROWTH_BYTES
-    assert resident_bytes(gateway) - before < MAX_GROWTH_BYTES
+@pytest.fixture
+async def listed(attacked: Gateway) -> bytes:
+    """The well-behaved client's request: its list of destinations."""
+    account = await attacked.new_user()
+    return wire("GET", LIST, account.token, "Connection: close")
 
 
 async def send_unread(gateway: Gateway, data: bytes, *, repeat: int, seconds: float) -> int:
@@ -94,11 +57,13 @@ async def abort(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def test_pipelined_requests_whose_responses_nobody_reads_are_not_queued(attacked: Gateway) -> None:
-    """Eight megabytes of small requests, three times over."""
+async def test_pipelined_requests_whose_responses_nobody_reads_are_not_queued(
+    attacked: Gateway, listed: bytes, figure: Figure
+) -> None:
+    """Eight megabytes of small requests, again and again."""
     requests = wire("GET", "/x", "") * 2_000
-    async with unharmed(attacked):
-        for _ in range(3):
+    async with unharmed(attacked, listed, figure):
+        for _ in range(amount(3, 20)):
             taken = await send_unread(attacked, requests, repeat=8 * MEBIBYTE // len(requests), seconds=1.5)
             assert taken < 8 * MEBIBYTE
 
@@ -125,7 +90,9 @@ async def test_pipelined_requests_are_answered_in_order_and_a_bounded_number_wai
 
 
 @pytest.mark.parametrize("part", ["trailer", "many trailers", "chunk extension"])
-async def test_the_framing_of_a_chunked_body_is_bounded(attacked: Gateway, part: str) -> None:
+async def test_the_framing_of_a_chunked_body_is_bounded(
+    attacked: Gateway, listed: bytes, figure: Figure, part: str
+) -> None:
     """Trailers without end, and chunks that are nothing but extensions."""
     head = wire("POST", LIST, "", *JSON, "Transfer-Encoding: chunked") + b"2\r\n{}\r\n"
     start, rest = {
@@ -133,7 +100,7 @@ async def test_the_framing_of_a_chunked_body_is_bounded(attacked: Gateway, part:
         "many trailers": (b"0\r\n", b"x: a\r\n" * 10_000),
         "chunk extension": (b"", b"1;" + b"a" * 60_000 + b"\r\n \r\n"),
     }[part]
-    async with unharmed(attacked):
+    async with unharmed(attacked, listed, figure):
         reader, writer = await asyncio.open_connection(attacked.host, attacked.port)
         writer.write(head + start)
         sent = 0

@@ -1,0 +1,69 @@
+"""What a well-behaved client and the memory of a gateway notice of an attack; the figures of a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.support.gateway.gateway import Gateway
+
+MEBIBYTE = 1_048_576
+MAX_GROWTH_BYTES = 30 * MEBIBYTE
+MAX_WAIT_S = 0.25
+AT_LEAST = 20
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+Figure = Callable[[str], None]
+
+
+def resident_bytes(gateway: Gateway) -> int:
+    """The memory of its process."""
+    return int(Path(f"/proc/{gateway.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+
+
+@asynccontextmanager
+async def unharmed(
+    gateway: Gateway, request: bytes, figure: Figure, *, max_wait_s: float = MAX_WAIT_S, source: str = "127.0.9.1"
+) -> AsyncIterator[None]:
+    """Another client, who sends `request` on a new connection each time, gets 200 all along.
+
+    99 % of its requests are answered within `max_wait_s`, and the memory grows by less than `MAX_GROWTH_BYTES`, during
+    the attack and afterwards. `request` has `Connection: close`. `source` is the client's address.
+    """
+    waits: list[float] = []
+    is_over = False
+
+    async def ask() -> None:
+        while not is_over:
+            started = time.perf_counter()
+            reader, writer = await asyncio.open_connection(gateway.host, gateway.port, local_addr=(source, 0))
+            writer.write(request)
+            answer = await reader.read()
+            waits.append(time.perf_counter() - started)
+            writer.close()
+            await writer.wait_closed()
+            assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
+
+    before = resident_bytes(gateway)
+    asking = asyncio.create_task(ask())
+    try:
+        yield
+        grown = resident_bytes(gateway) - before
+        async with asyncio.timeout(30):
+            while len(waits) < AT_LEAST and not asking.done():  # noqa: ASYNC110 - an attack may be over before
+                await asyncio.sleep(0.01)
+    finally:
+        is_over = True
+        await asking
+    waits.sort()
+    slowest = waits[int(len(waits) * 0.99)]
+    afterwards = resident_bytes(gateway) - before
+    figure(
+        f"another client's p99 {slowest * 1000:.0f} ms of {len(waits)} requests; memory {grown / MEBIBYTE:+.1f} MiB, "
+        f"afterwards {afterwards / MEBIBYTE:+.1f} MiB"
+    )
+    assert slowest < max_wait_s
+    assert max(grown, afterwards) < MAX_GROWTH_BYTES
