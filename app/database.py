@@ -28,6 +28,8 @@ _MODEL_MODULES = [
     "models.audit.entry",
     "models.destinations.table",
     "models.events.event",
+    "models.checks.past_check",
+    "models.checks.store_host",
     "models.vault.vault_key",
     "models.writes.idempotency_key",
 ]

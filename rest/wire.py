@@ -56,7 +56,7 @@ def _raw(attribute: Attribute, value: object) -> object:
             return _KINDS.get(value, value) if isinstance(value, str) else value
         case ValueType.BOOLEAN:
             return _boolean(cleaned(value))
-        case ValueType.TEXT | ValueType.URL:
+        case ValueType.TEXT | ValueType.URL | ValueType.OBJECT_PREFIX | ValueType.CERTIFICATES:
             return value
 
 

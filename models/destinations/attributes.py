@@ -29,6 +29,8 @@ class ValueType(Enum):
     TEXT = auto()
     URL = auto()
     BOOLEAN = auto()
+    OBJECT_PREFIX = auto()
+    CERTIFICATES = auto()
     KIND = auto()
 
 
@@ -46,6 +48,8 @@ class AttributeRules:
     required_by: frozenset[DestinationKind] = frozenset()
     allowed_by: frozenset[DestinationKind] = frozenset()
     """The kinds that may have it but need not."""
+    is_documented: bool = True
+    """Whether the legacy document has it. REST neither takes nor shows an attribute that it has not."""
 
 
 class Attribute(StrEnum):
@@ -109,15 +113,35 @@ class Attribute(StrEnum):
             required_by=_S3,
         ),
     )
+    CHECK_PREFIX = (
+        "check_prefix",
+        AttributeRules(
+            description="What all objects of a check begin their names with, for keys that may use no others.",
+            type=ValueType.OBJECT_PREFIX,
+            allowed_by=_S3,
+            is_documented=False,
+        ),
+    )
+    CERTIFICATE_AUTHORITIES = (
+        "certificate_authorities",
+        AttributeRules(
+            description="Certificates in PEM, by which the store's own is trusted too: public ones, never a key.",
+            type=ValueType.CERTIFICATES,
+            max_length=8_192,
+            column_length=8_192,
+            allowed_by=_S3,
+            is_documented=False,
+        ),
+    )
 
 
 ATTRIBUTES = tuple(Attribute)
 """All of them; iterating over the class itself takes four times as long."""
 SECRET_ATTRIBUTES = frozenset(attribute for attribute in ATTRIBUTES if attribute.rules.is_secret)
+TEXTS = frozenset({ValueType.TEXT, ValueType.URL, ValueType.OBJECT_PREFIX, ValueType.CERTIFICATES})
+"""The types whose values are text."""
 MAX_LENGTHS: Mapping[Attribute, int] = {
-    attribute: attribute.rules.max_length
-    for attribute in ATTRIBUTES
-    if attribute.rules.type in (ValueType.TEXT, ValueType.URL)
+    attribute: attribute.rules.max_length for attribute in ATTRIBUTES if attribute.rules.type in TEXTS
 }
 """Characters, not bytes."""
 

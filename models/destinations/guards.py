@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from models.destinations.attributes import ATTRIBUTES, SECRET_ATTRIBUTES, Attribute, Reachability, ValueType
+from models.destinations.attributes import ATTRIBUTES, SECRET_ATTRIBUTES, TEXTS, Attribute, Reachability, ValueType
 from models.destinations.table import BackupDestination
 
 TABLE = "backup_destinations"
 TIMESTAMPS = ("created_at", "updated_at", "credentials_set_at")
 CHECK_TIMESTAMPS = ("checked_at", "claimed_until")
+_WITH_PAST_CHECKS = frozenset({"check_prefix"})
+"""Columns that came with the table of past checks."""
 _REACHABILITIES = ", ".join(f"'{found.value}'" for found in Reachability)
 _WRONG_TYPE = "a column of backup_destinations holds a value of the wrong type"
 
@@ -49,12 +51,16 @@ async def restore_destination_guards(_apps: object, editor: Any) -> None:
         )
         return
     columns = {row["name"] for row in await client.execute_query_dict(_POSTGRESQL_COLUMNS)}
-    for function in _FUNCTIONS:
+    functions, wanted = list(_FUNCTIONS), dict(_TRIGGERS)
+    if columns.issuperset(_WITH_PAST_CHECKS):
+        functions.append(_FORGET_CHECKS)
+        wanted["destinations_checks_forgotten"] = _CHECKS_FORGOTTEN
+    for function in functions:
         await client.execute_query(function)
     triggers = await client.execute_query_dict(_POSTGRESQL_TRIGGERS)
-    for name in {row["name"] for row in triggers} - _TRIGGERS.keys():
+    for name in {row["name"] for row in triggers} - wanted.keys():
         await client.execute_query(f"DROP TRIGGER {name} ON {TABLE}")
-    for trigger in _TRIGGERS.values():
+    for trigger in wanted.values():
         await client.execute_query(trigger)
     found = {row["name"] for row in await client.execute_query_dict(_POSTGRESQL_CONSTRAINTS)}
     for name, check in _postgresql_constraints(columns).items():
@@ -174,6 +180,17 @@ _FUNCTIONS = (
     END $$
     """,
 )
+_FORGET_CHECKS = """
+    CREATE OR REPLACE FUNCTION moorings_forget_checks() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM past_checks USING removed WHERE past_checks.destination_id = removed.id;
+        RETURN NULL;
+    END $$
+    """
+_CHECKS_FORGOTTEN = f"""
+    CREATE OR REPLACE TRIGGER destinations_checks_forgotten AFTER DELETE ON {TABLE}
+    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION moorings_forget_checks()
+    """
 _TRIGGERS = {
     "destinations_added": f"""
     CREATE OR REPLACE TRIGGER destinations_added AFTER INSERT ON {TABLE}
@@ -245,6 +262,10 @@ def _sqlite_guards(columns: set[str]) -> dict[str, str]:
             no_text = [f"typeof(NEW.{c}) NOT IN ('text', 'null')" for c in ("last_check", "claim")]
             malformed = " OR ".join((*map(_no_timestamp, CHECK_TIMESTAMPS), *no_text))
             triggers[f"destinations_{act}_check"] = _refusal(when, malformed, _WRONG_TYPE)
+    if columns.issuperset(_WITH_PAST_CHECKS):
+        triggers["destinations_checks_forgotten"] = f"""AFTER DELETE ON {TABLE} BEGIN
+            DELETE FROM past_checks WHERE destination_id = OLD.id;
+        END"""  # noqa: S608 - our own
     return {name: f"CREATE TRIGGER {name} {body}" for name, body in triggers.items()}
 
 
@@ -255,7 +276,7 @@ def _refusal(when: str, condition: str, sentence: str) -> str:
 def _malformed(columns: set[str]) -> str:
     """SQLite stores any value in any column; PostgreSQL's types refuse these by themselves."""
     there = [attribute for attribute in ATTRIBUTES if attribute in columns]
-    texts = [a for a in there if a.rules.type in (ValueType.TEXT, ValueType.URL)]
+    texts = [a for a in there if a.rules.type in TEXTS]
     conditions = [f"typeof(NEW.{c}) NOT IN ('text', 'null') OR instr(NEW.{c}, char(0)) > 0" for c in ("uid", *texts)]
     conditions += map(_no_timestamp, TIMESTAMPS)
     conditions.append(

@@ -42,6 +42,8 @@ class DestinationRow:
     updated_at: datetime
     version: int
     credentials_set_at: datetime | None
+    check_prefix: str | None
+    certificate_authorities: str | None
     last_check: str | None
 
     if TYPE_CHECKING:

@@ -59,6 +59,8 @@ class BackupDestination(Model):
     path_style_endpoint: bool | None = _column(Attribute.PATH_STYLE_ENDPOINT)
     access_key: str | None = _column(Attribute.ACCESS_KEY)
     secret_key: str | None = _column(Attribute.SECRET_KEY)
+    check_prefix: str | None = _column(Attribute.CHECK_PREFIX)
+    certificate_authorities: str | None = _column(Attribute.CERTIFICATE_AUTHORITIES)
     credentials_set_at = fields.DatetimeField(null=True)
     reachability = fields.CharEnumField(
         Reachability,

@@ -5,7 +5,7 @@ Raw: a mapping of `Attribute` to what a client sent; left out means "not given",
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -18,7 +18,9 @@ from models.destinations.attributes import (
     DestinationKind,
     ValueType,
 )
+from models.destinations.certificates import are_certificates
 from models.destinations.endpoint_url import is_endpoint_url, parse_endpoint_url
+from models.destinations.object_prefix import is_object_prefix
 from models.destinations.violations import Rule, Violation
 from models.errors import ValidationFailed
 from models.text import cleaned, is_text
@@ -142,7 +144,7 @@ def _malformed(attribute: Attribute, value: object, stored: object) -> Violation
             rule = None if isinstance(value, DestinationKind) else Rule.UNKNOWN_KIND
         case ValueType.BOOLEAN:
             rule = None if isinstance(value, bool) else Rule.NOT_A_BOOLEAN
-        case ValueType.TEXT | ValueType.URL:
+        case ValueType.TEXT | ValueType.URL | ValueType.OBJECT_PREFIX | ValueType.CERTIFICATES:
             rule = None if value == stored else _malformed_text(attribute, value)
     limit = MAX_LENGTHS[attribute] if rule is Rule.TOO_LONG else None
     return None if rule is None else Violation(attribute=attribute, rule=rule, limit=limit)
@@ -155,9 +157,16 @@ def _malformed_text(attribute: Attribute, value: object) -> Rule | None:
         return Rule.NOT_TEXT
     if len(value) > MAX_LENGTHS[attribute]:
         return Rule.TOO_LONG
-    if attribute.rules.type is ValueType.URL and not is_endpoint_url(value):
-        return Rule.NOT_A_URL
-    return None
+    is_right, rule = _FORMS.get(attribute.rules.type, (is_text, Rule.NOT_TEXT))
+    return None if is_right(value) else rule
+
+
+_FORMS: Mapping[ValueType, tuple[Callable[[str], bool], Rule]] = {
+    ValueType.URL: (is_endpoint_url, Rule.NOT_A_URL),
+    ValueType.OBJECT_PREFIX: (is_object_prefix, Rule.NOT_AN_OBJECT_PREFIX),
+    ValueType.CERTIFICATES: (are_certificates, Rule.NOT_CERTIFICATES),
+}
+"""What a text of each type must be beyond text, and the rule that says so."""
 
 
 def _current_values(current: object) -> dict[Attribute, object]:

@@ -21,6 +21,8 @@ class Rule(StrEnum):
     UNKNOWN_KIND = "unknown_kind"
     NOT_A_BOOLEAN = "not_a_boolean"
     NOT_A_URL = "not_a_url"
+    NOT_AN_OBJECT_PREFIX = "not_an_object_prefix"
+    NOT_CERTIFICATES = "not_certificates"
     NOT_APPLICABLE = "not_applicable"
 
 
@@ -48,5 +50,8 @@ _SENTENCES: Mapping[Rule, str] = {
     Rule.UNKNOWN_KIND: "selected {field} is invalid.",
     Rule.NOT_A_BOOLEAN: "{field} field must be true or false.",
     Rule.NOT_A_URL: "{field} field must be a valid URL.",
+    Rule.NOT_AN_OBJECT_PREFIX: "{field} field must be printable, with no slash at its start and no empty, `.` or `..` "
+    "part between slashes, at most 900 bytes in UTF-8.",
+    Rule.NOT_CERTIFICATES: "{field} field must be certificates in PEM and nothing else, never a private key.",
     Rule.NOT_APPLICABLE: "{field} field does not apply when type is {kind}.",
 }

@@ -56,6 +56,12 @@ class S3CompatibleDestination(BackupDestination):
     )
     credentials_set_at: datetime = strawberry.field(description="When the credentials were last set.")
     reachability: Reachability = strawberry.field(description="The outcome of the last check.")
+    check_prefix: str | None = strawberry.field(
+        description="What the names of all objects begin with that a check touches; null means no prefix."
+    )
+    certificate_authorities: str | None = strawberry.field(
+        description="Certificates in PEM by which the store's own is trusted beside the gateway's authorities."
+    )
     stored_check: strawberry.Private[str | None]
 
     @strawberry.field(description="The last check, step by step; null before the first.")
@@ -131,5 +137,7 @@ def _bucket(row: Row) -> dict[str, Any]:
         "path_style_endpoint": row.path_style_endpoint,
         "credentials_set_at": row.credentials_set_at,
         "reachability": Reachability(row.reachability),
+        "check_prefix": row.check_prefix,
+        "certificate_authorities": row.certificate_authorities,
         "stored_check": row.last_check,
     }

@@ -27,6 +27,16 @@ class AmazonS3DestinationInput:
     path_style_endpoint: bool = strawberry.field(
         default=False, description="Whether the bucket goes in the path instead of the host name."
     )
+    check_prefix: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What the names of all objects begin with that a check touches, such as `team-a/`: for keys that "
+        "may use no others.",
+    )
+    certificate_authorities: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Certificates in PEM by which the store's own is trusted too, at most 8,192 characters: public "
+        "ones, never a key.",
+    )
 
 
 @strawberry.input(description="A bucket at any other S3-compatible store.")
@@ -40,6 +50,16 @@ class CustomS3DestinationInput:
     credentials: S3CredentialsInput = strawberry.field(description="The keys the backup uses.")
     path_style_endpoint: bool = strawberry.field(
         default=False, description="Whether the bucket goes in the path instead of the host name."
+    )
+    check_prefix: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What the names of all objects begin with that a check touches, such as `team-a/`: for keys that "
+        "may use no others.",
+    )
+    certificate_authorities: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Certificates in PEM by which the store's own is trusted too, at most 8,192 characters: public "
+        "ones, never a key.",
     )
 
 
@@ -79,6 +99,12 @@ class UpdateBackupDestinationInput:
     )
     path_style_endpoint: strawberry.Maybe[bool | None] = strawberry.field(
         description="Whether the bucket goes in the path instead of the host name."
+    )
+    check_prefix: strawberry.Maybe[str | None] = strawberry.field(
+        description="What the names of all objects begin with that a check touches; null clears it."
+    )
+    certificate_authorities: strawberry.Maybe[str | None] = strawberry.field(
+        description="Certificates in PEM by which the store's own is trusted too; null clears them."
     )
     credentials: strawberry.Maybe[S3CredentialsInput | None] = strawberry.field(description="The keys the backup uses.")
 

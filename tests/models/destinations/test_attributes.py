@@ -11,6 +11,7 @@ from models.destinations.attributes import (
     ATTRIBUTES,
     KINDS,
     SECRET_ATTRIBUTES,
+    TEXTS,
     Attribute,
     DestinationKind,
     ValueType,
@@ -26,6 +27,8 @@ from schema.types.names import PATHS
 COLUMN_TYPES: Mapping[ValueType, tuple[type, ...]] = {
     ValueType.TEXT: (fields.CharField,),
     ValueType.URL: (fields.CharField,),
+    ValueType.OBJECT_PREFIX: (fields.CharField,),
+    ValueType.CERTIFICATES: (fields.CharField,),
     ValueType.BOOLEAN: (fields.BooleanField,),
     ValueType.KIND: (type(BackupDestination._meta.fields_map["kind"]),),
 }
@@ -36,7 +39,7 @@ def missing() -> Iterator[str]:
     columns = BackupDestination._meta.fields_map
     for attribute in ATTRIBUTES:
         yield from _lacks_column(attribute, columns)
-        if attribute not in FIELDS:
+        if attribute.rules.is_documented is not (attribute in FIELDS):
             yield f"rest.wire.FIELDS has no name for {attribute}"
         if attribute not in SECRET_ATTRIBUTES and attribute is not Attribute.KIND and attribute not in ROW_FIELDS:
             yield f"models.destinations.row.DestinationRow has no column {attribute}"
@@ -53,7 +56,7 @@ def _lacks_column(attribute: Attribute, columns: Mapping[str, object]) -> Iterat
         yield f"models.destinations.table.BackupDestination has no column {attribute}"
     elif type(column) not in ((fields.TextField,) if rules.is_secret else COLUMN_TYPES[rules.type]):
         yield f"models.destinations.table.BackupDestination.{attribute} is no {rules.type}"
-    elif not rules.is_secret and rules.type in (ValueType.TEXT, ValueType.URL):
+    elif not rules.is_secret and rules.type in TEXTS:
         length = getattr(column, "max_length", None)
         if length != rules.column_length:
             yield f"models.destinations.table.BackupDestination.{attribute} takes {length} characters"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from models.destinations.attributes import KINDS, MAX_LENGTHS, SECRET_ATTRIBUTES, Attribute, DestinationKind
+from models.destinations.attributes import KINDS, MAX_LENGTHS, SECRET_ATTRIBUTES, Attribute, DestinationKind, ValueType
 from models.destinations.table import BackupDestination
 from models.destinations.validation import Attributes, Raw, parse
 from models.destinations.violations import Rule
 from models.errors import ValidationFailed
 from models.text import cleaned
 from models.vault.secret import Secret
+from tests.support.stores.certificates import EXAMPLE_PEM, Authority
 
 AMAZON_S3, CUSTOM_S3, LOCAL = DestinationKind
 FULL: Mapping[Attribute, object] = {
@@ -24,6 +26,8 @@ FULL: Mapping[Attribute, object] = {
     Attribute.REGION: "eu-north-1",
     Attribute.ENDPOINT: "https://s3.example.com",
     Attribute.PATH_STYLE_ENDPOINT: False,
+    Attribute.CHECK_PREFIX: "team-a/",
+    Attribute.CERTIFICATE_AUTHORITIES: EXAMPLE_PEM.strip(),
 }
 """A value for every attribute that any kind has, but the kind."""
 
@@ -115,7 +119,7 @@ def test_a_kind_that_is_not_one_is_unknown_and_hides_no_other_violation(kind: ob
         ("https://nul.example.com/\x00", Rule.NOT_TEXT),
         ("https://surrogate.example.com/\ud83d", Rule.NOT_TEXT),
         ("\x00" * 5_000, Rule.NOT_TEXT),
-        ("https://s3.example.com/" + "x" * 3_000, Rule.TOO_LONG),
+        ("https://s3.example.com/" + "x" * 9_000, Rule.TOO_LONG),
     ],
     ids=ascii,
 )
@@ -124,7 +128,7 @@ def test_a_value_that_is_no_text_or_too_long_breaks_one_rule(attribute: Attribut
     assert broken_by(raw_of(AMAZON_S3) | {attribute: value}) == [(attribute, rule)]
 
 
-@pytest.mark.parametrize("attribute", [a for a in MAX_LENGTHS if a is not Attribute.ENDPOINT])
+@pytest.mark.parametrize("attribute", [a for a in MAX_LENGTHS if a.rules.type is ValueType.TEXT])
 def test_lengths_count_characters_after_trimming(attribute: Attribute) -> None:
     """255 characters of four bytes each are 255."""
     assert broken_by(raw_of(AMAZON_S3) | {attribute: " " + "🛟" * 255 + "\n"}) == []
@@ -152,6 +156,8 @@ def test_every_attribute_broken_at_once_is_told_at_once_and_in_order() -> None:
         (Attribute.REGION, Rule.NOT_A_STRING),
         (Attribute.ENDPOINT, Rule.NOT_A_STRING),
         (Attribute.PATH_STYLE_ENDPOINT, Rule.NOT_A_BOOLEAN),
+        (Attribute.CHECK_PREFIX, Rule.NOT_A_STRING),
+        (Attribute.CERTIFICATE_AUTHORITIES, Rule.NOT_A_STRING),
     ]
 
 
@@ -287,3 +293,54 @@ def test_the_same_store_in_another_spelling_needs_no_keys(spelling: str) -> None
 
     assert parse({Attribute.ENDPOINT: endpoint, Attribute.LABEL: "New"}, current=row)[Attribute.LABEL] == "New"
     assert parse({Attribute.BUCKET_NAME: "another"}, current=row)[Attribute.BUCKET_NAME] == "another"
+
+
+@pytest.mark.parametrize("prefix", ["team-a", "team-a/", "a/b.c/ d", "ümlaut/", "...", ".hidden/", "x" * 255])
+def test_a_prefix_is_what_object_names_begin_with(prefix: str) -> None:
+    """As it was given: a slash at its end is added when it is used."""
+    kept = parse(raw_of(CUSTOM_S3, check_prefix=f" {prefix} "))
+
+    assert kept[Attribute.CHECK_PREFIX] == prefix
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "/",
+        "/a",
+        "a//b",
+        "a//",
+        "..",
+        "../a",
+        "a/../b",
+        "a/..",
+        "./a",
+        "a/.",
+        "a\nb",
+        "a\x7f",
+        "a\u202eb",
+        "\U0001f6df" * 255,
+    ],
+)
+def test_a_prefix_that_stores_or_proxies_would_read_as_another_is_refused(prefix: str) -> None:
+    """The last one has 1,020 bytes, and with the check's own name more than a key may have."""
+    assert broken_by(raw_of(CUSTOM_S3, check_prefix=prefix)) == [(Attribute.CHECK_PREFIX, Rule.NOT_AN_OBJECT_PREFIX)]
+
+
+def test_certificates_are_one_or_several_in_pem_with_comments(tmp_path: Path) -> None:
+    one, other = Authority(tmp_path).pem, Authority(tmp_path).pem
+
+    for text in (one, one + other, f"# ours\n\n{one}\r\n# theirs\n{other}"):
+        assert broken_by(raw_of(CUSTOM_S3, certificate_authorities=text)) == []
+
+
+def test_what_is_no_certificate_or_holds_a_key_is_refused(tmp_path: Path) -> None:
+    """A key beside its certificate too: nothing of it may be stored or shown."""
+    authority = Authority(tmp_path)
+    pem = authority.pem
+    with_key = authority.file("localhost").read_text()
+
+    for text in ("MIIB", pem[:-40], pem.replace("A", "!"), with_key, f"{pem}junk", pem[:60] + pem[90:]):
+        assert broken_by(raw_of(CUSTOM_S3, certificate_authorities=text)) == [
+            (Attribute.CERTIFICATE_AUTHORITIES, Rule.NOT_CERTIFICATES)
+        ], text

@@ -12,6 +12,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+EXAMPLE_PEM = """\
+-----BEGIN CERTIFICATE-----
+MIIBjTCCATOgAwIBAgIUGnmdPxK2SqazB3kdloAQLNvse+gwCgYIKoZIzj0EAwIw
+GzEZMBcGA1UEAwwQTW9vcmluZ3MgZXhhbXBsZTAgFw0yNjExMjcwNDU1NTNaGA8y
+MTI2MTEwMzA0NTU1M1owGzEZMBcGA1UEAwwQTW9vcmluZ3MgZXhhbXBsZTBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABHogBgFLp6PE41ItwG0ZmzDit5kaw1vPk0qW
+nGRMzn9hP/HDkZGuPHJe0kxjweOVc0RCYQe8ItbrKrdOzQNsB52jUzBRMB0GA1Ud
+DgQWBBSX2TK6uC4ya4kB9kDdmh+pCWiVZjAfBgNVHSMEGDAWgBSX2TK6uC4ya4kB
+9kDdmh+pCWiVZjAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQDr
+NaS3uZnLesPy/HjSDCpXjES6nTVeQ60PS05cv1ectAIgX/HgU3qJnX4DRuDbR0ij
+Z+ck7Bj4avijLQ7akY7vfzQ=
+-----END CERTIFICATE-----
+"""
+"""A certificate whose key was thrown away."""
+
 _NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Moorings tests")])
 
 
