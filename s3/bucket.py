@@ -19,10 +19,12 @@ from s3.signature_v4 import Request, Signer, encoded_query
 from s3.steps import StepFailed
 
 PREFIX = ".moorings-check/"
-"""Below it a check writes, so that the keys need no rights to any other object."""
+"""Below it, and the target's own prefix, a check writes, so that the keys need no rights to any other object."""
 
 MAX_ENTRIES = 50
 """Objects below the prefix that one listing returns."""
+MAX_ENTRIES_BESIDE = 20
+"""The same where the listing may reach beyond the check's objects, to keys of any length."""
 RETRY_AFTER_S = 0.25
 """Before the one retry of a request that failed for the moment."""
 
@@ -31,6 +33,16 @@ _TEMPORARY_KEY = ("ASIA", "STS.")
 _ACCESS_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 _UPLOAD_ID = re.compile(rb"<(?:\w{1,16}:)?UploadId>\s*([^<\s]{1,1024})\s*</")
 _VERSION = re.compile(r"[A-Za-z0-9._-]{5,256}")
+
+
+def object_prefix(target: ProbeTarget) -> str:
+    """What the keys of all objects of a check begin with."""
+    return own_prefix(target) + PREFIX
+
+
+def own_prefix(target: ProbeTarget) -> str:
+    """The prefix that the target's keys are confined to, with a slash at its end; empty where there is none."""
+    return "" if target.check_prefix is None else f"{target.check_prefix.removesuffix('/')}/"
 
 
 def signer_for(target: ProbeTarget) -> Signer:
@@ -51,23 +63,37 @@ class WrittenObject:
 class Bucket:
     """One bucket, over one connection at a time; every failure is raised as `StepFailed`."""
 
-    def __init__(self, connection: StoreConnection, endpoint: BucketEndpoint, signer: Signer) -> None:
+    def __init__(
+        self, connection: StoreConnection, endpoint: BucketEndpoint, signer: Signer, *, own_prefix: str = ""
+    ) -> None:
+        """`own_prefix` is the one that the keys are confined to, with a slash at its end."""
         self._connection = connection
         self._endpoint = endpoint
         self._signer = signer
+        self._own_prefix = own_prefix
 
     def reconnected(self) -> Bucket:
         """The same bucket over a new connection, opened with the first request."""
-        return Bucket(self._connection.renewed(), self._endpoint, self._signer)
+        return Bucket(self._connection.renewed(), self._endpoint, self._signer, own_prefix=self._own_prefix)
 
     async def list(self) -> Sequence[Entry]:
-        """List the check's prefix. One response decides AUTHENTICATE, BUCKET and LIST."""
+        """List the check's prefix. One response decides AUTHENTICATE, BUCKET and LIST.
+
+        A policy may allow to list exactly the prefix that the keys are confined to: then that one is asked for, from
+        the check's objects on.
+        """
+        prefix, most = ("prefix", PREFIX), ("max-keys", str(MAX_ENTRIES))
+        begin: list[tuple[str, str]] = []
+        if self._own_prefix:
+            prefix, most = ("prefix", self._own_prefix), ("max-keys", str(MAX_ENTRIES_BESIDE))
+            begin = [("start-after", self._own_prefix + PREFIX)]
         try:
             try:
-                return await self._listed(("list-type", "2"), ("max-keys", str(MAX_ENTRIES)), ("prefix", PREFIX))
+                return await self._listed(("list-type", "2"), most, prefix, *begin)
             except ListingUnknown:
                 # ListObjects, which stores had before ListObjectsV2.
-                return await self._listed(("max-keys", str(MAX_ENTRIES)), ("prefix", PREFIX), ("delimiter", ""))
+                marker = [("marker", value) for _, value in begin]
+                return await self._listed(most, prefix, *marker, ("delimiter", ""))
         except StepFailed as failure:
             if failure.code is CheckCode.INVALID_ACCESS_KEY and self._has_temporary_key:
                 failure.code = CheckCode.TEMPORARY_CREDENTIALS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from s3.address_policy import Address
 from s3.dialer import Dialer
 from s3.signature_v4 import Request
 from s3.steps import StepFailed
+from s3.tls.faults import chain_sent, reading_the_chain
 
 MAX_HEAD_BYTES = 16_384
 """Of the head of a response."""
@@ -73,16 +75,24 @@ class _LimitedStream(httpcore.AsyncNetworkStream):
 class StoreConnection:
     """The connection of one check to one store, at addresses the policy allows; failures are `StepFailed`."""
 
-    def __init__(self, dialer: Dialer, server: EndpointUrl, addresses: Sequence[Address]) -> None:
+    def __init__(
+        self,
+        dialer: Dialer,
+        server: EndpointUrl,
+        addresses: Sequence[Address],
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        """`trust` is a client whose authorities are trusted beside the dialer's."""
         self._dialer = dialer
         self._server = server
         self._addresses = addresses
+        self._trust = trust
         self._stream: httpcore.AsyncNetworkStream | None = None
         self._idle: tuple[httpcore.AsyncHTTP11Connection, _LimitedStream] | None = None
 
     def renewed(self) -> StoreConnection:
         """A new one, not opened yet, to the same store at the same addresses."""
-        return StoreConnection(self._dialer, self._server, self._addresses)
+        return StoreConnection(self._dialer, self._server, self._addresses, self._trust)
 
     async def connect(self) -> httpcore.AsyncNetworkStream:
         """Open a connection, in place of the one that is open."""
@@ -91,9 +101,22 @@ class StoreConnection:
         return self._stream
 
     async def encrypt(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
-        """Start TLS on the stream that `connect` returned."""
-        self._stream = await self._dialer.encrypt(stream, self._server.host)
+        """Start TLS on the stream that `connect` returned, or on a new one by the dialer's own authorities."""
+        try:
+            self._stream = await self._dialer.encrypt(stream, self._server.host, self._trust)
+        except StepFailed as failure:
+            if self._trust is None or failure.code is not CheckCode.CERTIFICATE_UNTRUSTED:
+                raise
+            self._trust = None
+            self._stream = await self._dialer.encrypt(await self.connect(), self._server.host)
         return self._stream
+
+    async def chain_sent(self) -> list[bytes]:
+        """The certificates that the store sends, in DER: of a connection of their own, on which nothing is sent."""
+        stream = await self._dialer.encrypt(await self.connect(), self._server.host, reading_the_chain())
+        self._stream = stream
+        connection = stream.get_extra_info("ssl_object")
+        return chain_sent(connection) if isinstance(connection, ssl.SSLObject) else []
 
     async def send(self, request: Request, headers: Mapping[str, str]) -> Response:
         """Send a request with these headers and read the response.

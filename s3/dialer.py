@@ -6,16 +6,16 @@ No proxy of the environment and no connection pool: a connection belongs to one 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
-from types import MappingProxyType
 
 import httpcore
 
-from models.checks.report import CheckCode, CheckHint
+from models.checks.report import CheckCode
 from s3.address_policy import Address, AddressPolicy, read_address
 from s3.resolver import Resolver
 from s3.steps import StepFailed
+from s3.tls.faults import certificate_fault
 
 CONNECT_S = 3.0
 MAX_TRIED = 4
@@ -62,37 +62,22 @@ class Dialer:
                 continue
         raise StepFailed(code)
 
-    async def encrypt(self, stream: httpcore.AsyncNetworkStream, host: str) -> httpcore.AsyncNetworkStream:
-        """TLS over the connection, the certificate verified for `host`; closes the connection when that fails."""
+    async def encrypt(
+        self, stream: httpcore.AsyncNetworkStream, host: str, trust: ssl.SSLContext | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """TLS over the connection, the certificate verified for `host`; closes the connection when that fails.
+
+        `trust` is the client that verifies, in place of the dialer's own.
+        """
         try:
-            return await stream.start_tls(self._tls, server_hostname=host)
+            return await stream.start_tls(trust or self._tls, server_hostname=host)
         except httpcore.ConnectError as error:
-            raise _certificate_fault(error.__cause__) from None
+            raise certificate_fault(error.__cause__) from None
         except (httpcore.NetworkError, OSError):
             raise StepFailed(CheckCode.TLS_FAILED) from None
         except BaseException:
             await stream.aclose()
             raise
-
-
-_FAULTS: Mapping[int, tuple[CheckCode, CheckHint | None]] = MappingProxyType(
-    {
-        9: (CheckCode.CERTIFICATE_EXPIRED, None),  # X509_V_ERR_CERT_NOT_YET_VALID
-        10: (CheckCode.CERTIFICATE_EXPIRED, None),  # X509_V_ERR_CERT_HAS_EXPIRED
-        62: (CheckCode.CERTIFICATE_NAME_MISMATCH, None),  # X509_V_ERR_HOSTNAME_MISMATCH
-        64: (CheckCode.CERTIFICATE_NAME_MISMATCH, None),  # X509_V_ERR_IP_ADDRESS_MISMATCH
-        18: (CheckCode.CERTIFICATE_UNTRUSTED, CheckHint.CERTIFICATE_SELF_SIGNED),  # DEPTH_ZERO_SELF_SIGNED_CERT
-        19: (CheckCode.CERTIFICATE_UNTRUSTED, CheckHint.CERTIFICATE_SELF_SIGNED),  # SELF_SIGNED_CERT_IN_CHAIN
-    }
-)
-"""Verification errors of OpenSSL (x509_vfy.h); the others are of an authority that is not trusted or not sent."""
-
-
-def _certificate_fault(cause: BaseException | None) -> StepFailed:
-    if not isinstance(cause, ssl.SSLCertVerificationError):
-        return StepFailed(CheckCode.TLS_FAILED)
-    code, hint = _FAULTS.get(cause.verify_code, (CheckCode.CERTIFICATE_UNTRUSTED, None))
-    return StepFailed(code, hint=hint)
 
 
 def _alternating(addresses: Sequence[Address]) -> list[Address]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from models.checks.report import (
 )
 from models.clock import current_second
 from s3.address_policy import AddressPolicy
-from s3.bucket import PREFIX, Bucket, signer_for
+from s3.bucket import Bucket, object_prefix, own_prefix, signer_for
 from s3.connection import StoreConnection
 from s3.dialer import Dialer
 from s3.endpoint import bucket_endpoint
@@ -35,18 +36,22 @@ from s3.resolver import SystemResolver
 from s3.responses import Entry
 from s3.steps import StepFailed, Steps
 from s3.suggestions import corrections, difference
+from s3.tls.faults import hint_of_chain
+from s3.tls.trust import trusting
 
 DEADLINE_S = 10.0
 _CLEANUP_SHARE = 0.15
 """Of the deadline: reserved for deleting what was written."""
 
+CHAIN_S = 1.5
+"""For the handshake that shows which certificates a store sends."""
 _MAX_TRIALS = 4
 """Corrections that are tried for a suggestion."""
 LEFTOVER_AGE = timedelta(hours=1)
 """From this age on an object below the prefix is a leftover of a check that was killed: none takes that long."""
 _MAX_LEFTOVERS = 20
 """Deleted by one check."""
-_OBJECT_OF_A_CHECK = re.compile(re.escape(PREFIX) + "[0-9a-f]{32}")
+_NAME_OF_A_CHECK = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -171,7 +176,7 @@ class _Run:
             return await bucket.list()
 
     async def _write_read_delete(self, bucket: Bucket) -> None:
-        key, body = f"{PREFIX}{self._target.object_name}", token_hex(16).encode()
+        key, body = self._key, token_hex(16).encode()
         with self.steps.run(CheckStepName.WRITE):
             # From here on there may be an object, whether or not the store's response arrives.
             self.written.bucket, self.written.key = bucket, key
@@ -199,7 +204,7 @@ class _Run:
 
     async def _upload_in_parts(self, bucket: Bucket) -> None:
         """Begin an upload in parts, send one part and abort, so that no object comes about."""
-        key, body = f"{PREFIX}{self._target.object_name}", token_hex(16).encode()
+        key, body = self._key, token_hex(16).encode()
         with self.steps.run(CheckStepName.MULTIPART):
             upload_id = await bucket.begin_upload(key)
             self.written.bucket, self.written.key, self.written.upload_id = bucket, key, upload_id
@@ -209,12 +214,24 @@ class _Run:
 
     async def _delete_leftovers(self, bucket: Bucket, entries: Sequence[Entry]) -> None:
         """Delete what checks left that were killed, an hour ago or longer; no failure of that fails the check."""
-        before = current_second() - LEFTOVER_AGE
-        old = [e.key for e in entries if e.modified_at < before and _OBJECT_OF_A_CHECK.fullmatch(e.key)]
-        own = f"{PREFIX}{self._target.object_name}"
+        before, prefix = current_second() - LEFTOVER_AGE, object_prefix(self._target)
+        old = [e.key for e in entries if e.modified_at < before and e.key != self._key and e.key.startswith(prefix)]
         with suppress(StepFailed):
-            for key in [key for key in old if key != own][:_MAX_LEFTOVERS]:
+            for key in [key for key in old if _NAME_OF_A_CHECK.fullmatch(key.removeprefix(prefix))][:_MAX_LEFTOVERS]:
                 await bucket.delete(key, None)
+
+    def _trust(self) -> ssl.SSLContext | None:
+        """A client that trusts the target's own authorities."""
+        given = self._target.certificate_authorities
+        try:
+            return None if given is None else trusting(given)
+        except (ssl.SSLError, ValueError):
+            return None
+
+    @property
+    def _key(self) -> str:
+        """The key of the object that the check writes."""
+        return object_prefix(self._target) + self._target.object_name
 
     @asynccontextmanager
     async def _open_bucket(self) -> AsyncIterator[Bucket]:
@@ -222,19 +239,31 @@ class _Run:
         with self.steps.run(CheckStepName.RESOLVE):
             endpoint, signer = bucket_endpoint(self._target), signer_for(self._target)
             addresses = await self._dialer.addresses(endpoint.server.host, endpoint.server.port)
-        connection = StoreConnection(self._dialer, endpoint.server, addresses)
-        bucket = Bucket(connection, endpoint, signer)
+        connection = StoreConnection(self._dialer, endpoint.server, addresses, self._trust())
+        bucket = Bucket(connection, endpoint, signer, own_prefix=own_prefix(self._target))
         try:
             with self.steps.run(CheckStepName.CONNECT):
                 stream = await connection.connect()
             if endpoint.server.scheme == "https":
                 with self.steps.run(CheckStepName.TLS):
-                    await connection.encrypt(stream)
+                    await _encrypt(connection, stream)
             else:
                 self.steps.skip(CheckStepName.TLS)
             yield bucket
         finally:
             await bucket.aclose()
+
+
+async def _encrypt(connection: StoreConnection, stream: httpcore.AsyncNetworkStream) -> None:
+    """Start TLS; a failure says what is missing in the chain that the store sends."""
+    try:
+        await connection.encrypt(stream)
+    except StepFailed as failure:
+        if failure.code is CheckCode.CERTIFICATE_UNTRUSTED and failure.hint is None:
+            with suppress(StepFailed, TimeoutError):
+                async with asyncio.timeout(CHAIN_S):
+                    failure.hint = hint_of_chain(await connection.chain_sent())
+        raise
 
 
 def system_prober(policy: AddressPolicy, ca_file: str | None) -> S3Prober:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from types import MappingProxyType
+from xml.sax.saxutils import unescape
 
 from models.checks.report import CheckCode, CheckHint, CheckStepName
 from s3.connection import Response
@@ -36,6 +37,8 @@ _ENTRY = re.compile(
     rb"<(?:\w{1,16}:)?LastModified>([0-9T:.Z+-]{1,40})</",
     re.DOTALL,
 )
+_ENTITIES = {"&quot;": '"', "&apos;": "'", "&#34;": '"', "&#39;": "'"}
+"""Beside `&amp;`, `&lt;` and `&gt;`."""
 _ONLY_WITH_REGION = ("TemporaryRedirect", "Redirect")
 
 _REDIRECTS = range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)
@@ -118,7 +121,7 @@ def _entries(body: bytes) -> Iterator[Entry]:
             continue
         if modified_at.tzinfo is None:
             modified_at = modified_at.replace(tzinfo=UTC)
-        yield Entry(key=key.decode("utf-8", "replace"), modified_at=modified_at)
+        yield Entry(key=unescape(key.decode("utf-8", "replace"), _ENTITIES), modified_at=modified_at)
 
 
 def _listing_refused(response: Response, region: str) -> StepFailed:

@@ -115,6 +115,8 @@ class Checks:
             access_key=access_key,
             secret_key=secret_key,
             object_name=_object_name(viewer.user_id, attributes),
+            check_prefix=attributes.text(Attribute.CHECK_PREFIX),
+            certificate_authorities=attributes.text(Attribute.CERTIFICATE_AUTHORITIES),
         )
         async with self._slot(SLOT_WAIT_S):
             return self._counted(await self._prober.probe(target, depth))
@@ -217,6 +219,8 @@ class Checks:
             access_key=self._vault.open(row.access_key or "", row.place(access_key)),
             secret_key=self._vault.open(row.secret_key or "", row.place(secret_key)),
             object_name=row.uid.hex,
+            check_prefix=row.check_prefix,
+            certificate_authorities=row.certificate_authorities,
         )
 
     @asynccontextmanager

@@ -71,6 +71,8 @@ class CheckHint(StrEnum):
     """A cause that is narrower than the code of the step, and has a remedy of its own."""
 
     CERTIFICATE_SELF_SIGNED = "CERTIFICATE_SELF_SIGNED"
+    INTERMEDIATE_MISSING = "INTERMEDIATE_MISSING"
+    ISSUER_NOT_SENT = "ISSUER_NOT_SENT"
     HTTPS_NEEDED = "HTTPS_NEEDED"
     HOME_REGION = "HOME_REGION"
     ENCRYPTION_KEY = "ENCRYPTION_KEY"
@@ -114,6 +116,8 @@ class CheckField(StrEnum):
     BUCKET_NAME = "bucketName"
     PATH_STYLE_ENDPOINT = "pathStyleEndpoint"
     CREDENTIALS = "credentials"
+    CHECK_PREFIX = "checkPrefix"
+    CERTIFICATE_AUTHORITIES = "certificateAuthorities"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,9 +163,10 @@ REMEDIES: Mapping[CheckCode, Remedy] = {
         field=CheckField.ENDPOINT,
     ),
     CheckCode.CERTIFICATE_UNTRUSTED: Remedy(
-        text="This gateway does not trust the authority that issued the store's certificate. If it is a public one, "
-        "let the store send the intermediate certificates too; if it is your own, ask the operator to add it with "
-        "MOORINGS_S3_CA_FILE or SSL_CERT_FILE.",
+        text="This gateway does not trust the authority that issued the store's certificate. If it is your own, set "
+        "certificateAuthorities to its certificate, or ask the operator to add it with MOORINGS_S3_CA_FILE or "
+        "SSL_CERT_FILE; otherwise give the store a certificate of a public authority.",
+        field=CheckField.CERTIFICATE_AUTHORITIES,
     ),
     CheckCode.TIMEOUT: Remedy(
         text="The store did not respond in time. See whether it is up and not behind a firewall; try again.",
@@ -195,7 +200,7 @@ REMEDIES: Mapping[CheckCode, Remedy] = {
     ),
     CheckCode.ACCESS_DENIED: Remedy(
         text="The credentials do not allow this step. Grant them s3:ListBucket on the bucket and s3:PutObject, "
-        "s3:GetObject and s3:DeleteObject on its objects.",
+        "s3:GetObject and s3:DeleteObject on its objects; if they may use one prefix only, set checkPrefix to it.",
         field=CheckField.CREDENTIALS,
     ),
     CheckCode.NO_SUCH_BUCKET: Remedy(
@@ -230,8 +235,21 @@ REMEDIES: Mapping[CheckCode, Remedy] = {
 
 HINTS: Mapping[CheckHint, Remedy] = {
     CheckHint.CERTIFICATE_SELF_SIGNED: Remedy(
-        text="The store's certificate is signed by itself, or by an authority of your own. Give it one of a public "
-        "authority, or ask the operator to add yours with MOORINGS_S3_CA_FILE or SSL_CERT_FILE.",
+        text="The store's certificate is signed by itself, or by an authority of your own. Set certificateAuthorities "
+        "to that certificate, ask the operator to add it with MOORINGS_S3_CA_FILE or SSL_CERT_FILE, or give the store "
+        "one of a public authority.",
+        field=CheckField.CERTIFICATE_AUTHORITIES,
+    ),
+    CheckHint.INTERMEDIATE_MISSING: Remedy(
+        text="The store sends its certificate without the intermediate certificate of the authority that issued it. "
+        "Let the store send the whole chain, which is often a file named fullchain.",
+    ),
+    CheckHint.ISSUER_NOT_SENT: Remedy(
+        text="The store sends its certificate alone, and this gateway does not trust the authority that issued it. "
+        "If it is an authority of your own, set certificateAuthorities to its certificate, or ask the operator to add "
+        "it with MOORINGS_S3_CA_FILE; if it is an intermediate one, let the store send the whole chain, which is often "
+        "a file named fullchain.",
+        field=CheckField.CERTIFICATE_AUTHORITIES,
     ),
     CheckHint.HTTPS_NEEDED: Remedy(
         text="The store wants encrypted connections. Give the endpoint with https:// instead of http://.",
@@ -463,6 +481,8 @@ class ProbeTarget:
 
     `object_name` is the name of the object the check writes below its prefix: the same at every check of a destination,
     so that keys that may not delete leave one object and not one for each check. 32 hexadecimal digits.
+    `check_prefix` is what all its objects and its listing begin with (`models.destinations.object_prefix`).
+    `certificate_authorities` are certificates in PEM that are trusted for this target beside those of the prober.
     """
 
     endpoint: str | None
@@ -472,6 +492,8 @@ class ProbeTarget:
     access_key: Secret
     secret_key: Secret
     object_name: str
+    check_prefix: str | None = None
+    certificate_authorities: str | None = None
 
 
 class Prober(Protocol):

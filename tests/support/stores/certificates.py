@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 EXAMPLE_PEM = """\
 -----BEGIN CERTIFICATE-----
@@ -28,15 +28,27 @@ Z+ck7Bj4avijLQ7akY7vfzQ=
 """A certificate whose key was thrown away."""
 
 _NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Moorings tests")])
+_INTERMEDIATE_NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Moorings tests, intermediate")])
+_ISSUERS = x509.AuthorityInformationAccess(
+    [
+        x509.AccessDescription(
+            AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://ca.test/ca.der")
+        )
+    ]
+)
 
 
 class Authority:
     """Signs certificates; `trusting` is a client that trusts it alone."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, issuer: Authority | None = None) -> None:
+        """`issuer` has signed the certificate of an intermediate authority; a root signs its own."""
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._certificate = self._sign(_NAME, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=0))
+        self._name = _NAME if issuer is None else _INTERMEDIATE_NAME
+        self._certificate = (issuer or self)._sign(
+            self._name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=None)
+        )
 
     @property
     def pem(self) -> str:
@@ -47,9 +59,17 @@ class Authority:
         """What a client trusts."""
         return ssl.create_default_context(cadata=self.pem)
 
-    def serving(self, *hosts: str, days: int = 1) -> ssl.SSLContext:
-        """The context of a server with these names or addresses; its certificate expires after so many days."""
-        return _serving(self.file(*hosts, days=days))
+    def serving(
+        self, *hosts: str, days: int = 1, with_issuer: bool = False, tells_issuer: bool = False
+    ) -> ssl.SSLContext:
+        """The context of a server with these names or addresses; its certificate expires after so many days.
+
+        `with_issuer` sends the authority's certificate too, and `tells_issuer` says where it is, as public ones do.
+        """
+        file = self.file(*hosts, days=days, tells_issuer=tells_issuer)
+        if with_issuer:
+            file.write_text(file.read_text() + self.pem)
+        return _serving(file)
 
     def serving_itself(self) -> ssl.SSLContext:
         """The context of a server whose certificate is the authority's own, signed by itself."""
@@ -57,14 +77,15 @@ class Authority:
         _write(file, self._key, self._certificate, serialization.NoEncryption())
         return _serving(file)
 
-    def file(self, *hosts: str, password: bytes | None = None, days: int = 1) -> Path:
+    def file(self, *hosts: str, password: bytes | None = None, days: int = 1, tells_issuer: bool = False) -> Path:
         """A new key and certificate for these names or addresses in one PEM file, which is named for the first."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [
             x509.IPAddress(ip_address(host)) if host[-1].isdigit() else x509.DNSName(host) for host in hosts
         ]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
-        certificate = self._sign(subject, key.public_key(), x509.SubjectAlternativeName(names), days=days)
+        more = [_ISSUERS] if tells_issuer else []
+        certificate = self._sign(subject, key.public_key(), x509.SubjectAlternativeName(names), *more, days=days)
         file = self._directory / f"{hosts[0]}.pem"
         encryption = (
             serialization.NoEncryption() if password is None else serialization.BestAvailableEncryption(password)
@@ -73,20 +94,21 @@ class Authority:
         return file
 
     def _sign(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, extension: x509.ExtensionType, *, days: int = 1
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *extensions: x509.ExtensionType, days: int = 1
     ) -> x509.Certificate:
         now = datetime.now(UTC)
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(_NAME)
+            .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=2))
             .not_valid_after(now + timedelta(days=days))
-            .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
-            .sign(self._key, hashes.SHA256())
         )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        return builder.sign(self._key, hashes.SHA256())
 
 
 def _write(

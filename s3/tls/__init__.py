@@ -1,0 +1,1 @@
+"""Which certificates of a store are trusted, and why one is not."""
