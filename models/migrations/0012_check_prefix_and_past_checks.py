@@ -9,7 +9,7 @@ from models.destinations.guards import restore_destination_guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0007_versions")]
+    dependencies = [("models", "0011_audit")]
 
     initial = False
 
