@@ -21,7 +21,7 @@ from models.destinations.version_conflict import VersionConflict
 from models.errors import Unauthenticated
 from models.events.event import Event
 from models.events.event_stream import EventStreams
-from models.events.history import events_of, events_slice, require_events
+from models.events.history import EVERY_EVENT, EventFilter, events_of, events_slice, newest_position, require_events
 from models.pagination import Bounds, Page, Slice
 from models.reads.listing import (
     BY_ID,
@@ -111,11 +111,19 @@ class DestinationService:
         row = await self._reads.destination(destination_id) if 0 < destination_id <= MAX_ID else None
         return None if row is None or row.user_id != viewer.user_id else row
 
-    async def events(self, viewer: Viewer, bounds: Bounds[int]) -> Slice[Event]:
-        """A part of the viewer's events, newest first; positions are event ids. Raises `EventUnknown`."""
+    async def events(self, viewer: Viewer, bounds: Bounds[int], *, chosen: EventFilter = EVERY_EVENT) -> Slice[Event]:
+        """A part of the viewer's events that match `chosen`, newest first; positions are event ids.
+
+        Raises `EventUnknown`.
+        """
         viewer.require(Ability.VIEW)
         await require_events(viewer.user_id, [id_ for id_ in (bounds.after, bounds.before) if id_ is not None])
-        return await events_slice(viewer.user_id, bounds)
+        return await events_slice(viewer.user_id, bounds, chosen)
+
+    async def newest_position(self, viewer: Viewer) -> int:
+        """The end of the viewer's events, for a stream that goes on from there."""
+        viewer.require(Ability.VIEW)
+        return await newest_position(viewer.user_id)
 
     async def find_events(self, viewer: Viewer, event_ids: Iterable[int]) -> dict[int, Event]:
         """The events with these ids that belong to the viewer, by id."""

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from models.events.event_stream import EventStreams
 
 
-def context_of(state: Mapping[str, Any], viewer: Viewer | None) -> Context:
+def context_of(state: Mapping[str, Any], viewer: Viewer | None, *, last_event_id: str | None = None) -> Context:
     """The context of one operation. `state` is the lifespan state; `viewer` is None for a request without a token."""
-    return Context(service=state["service"], checks=state["checks"], streams=state["streams"], current_viewer=viewer)
+    return Context(
+        service=state["service"],
+        checks=state["checks"],
+        streams=state["streams"],
+        current_viewer=viewer,
+        last_event_id=last_event_id,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +52,10 @@ class Context:
     checks: Checks
     streams: EventStreams
     current_viewer: Viewer | None
+    last_event_id: str | None = None
+    """The ID of the last event that a client has seen, from the header with which it resumes a stream."""
+    latest_position: int | None = field(default=None, init=False)
+    """The end of the viewer's events, read before anything else of an operation that shows it."""
     act_result: ActResult | None = field(default=None, init=False)
     """The result of the act of a compiled mutation; graphql-core's execution of the same operation reuses it."""
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)

@@ -1,38 +1,150 @@
-"""Live events: each stream reads the stored events at its own pace; a signal only says that there may be new ones.
+"""Live events: the streams of one user read the stored events together; a signal only says that there may be new ones.
 
 So a stream holds no queue, a slow one costs no memory, and no writer waits for it. The signals - from the service of
 this process, from PostgreSQL's NOTIFY, or from the poll behind both - may be lost or doubled without harm.
+
+Streams of one user that are at the same position share one read. They are woken some at a time, and the less often the
+more there are: a thousand streams cost what fifty would cost per event, and other requests are answered in between.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 from models.accounts.abilities import Ability, parse_abilities
 from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthenticated
 from models.events.event import Event
-from models.events.history import events_after, newest_event_id, require_events
+from models.events.history import events_after, newest_position
 from models.reads.reads import Reads
 
-BATCH = 100
+BATCH = 32
+"""Events of one read, and so what a stream holds at most while its client does not read."""
 POLL_S = 1.0
+WOKEN_AT_ONCE = 16
+"""Streams that are woken in one turn of the event loop."""
+TURN_S = 0.001
+"""Between two such turns: what other requests get of the event loop."""
+PACE_S = 0.0001
+"""For each stream of a user, the least time between two times that they are woken."""
+MAX_PACE_S = 0.1
+MAX_POSITIONS = 8
+"""Positions of one user's streams whose reads are shared; more of them are read anew."""
 
 
-class _Reader:
-    """One open stream: its user and token, the flag that wakes it, and the refusal that ends it."""
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class EventBatch:
+    """Events that follow one another, of one read. Streams at the same position get the same batch.
+
+    `shared` is what they have made of it: the first puts it there, and it goes with the batch.
+    """
+
+    events: Sequence[Event]
+    shared: dict[Hashable, Any] = field(default_factory=dict)
+
+
+class _Stream:
+    """One open stream: its user and token, the future that it waits for, and the refusal that ends it."""
 
     __slots__ = ("end", "news", "token_id", "user_id")
 
     def __init__(self, viewer: Viewer) -> None:
         self.user_id = viewer.user_id
         self.token_id = viewer.token_id
-        self.news = asyncio.Event()
+        self.news: asyncio.Future[None] | None = None
         self.end: Refusal | None = None
+
+    def wake(self) -> None:
+        """Let the stream read on, if it waits."""
+        if self.news is not None and not self.news.done():
+            self.news.set_result(None)
+
+
+class _Feed:
+    """The streams of one user, and the reads that they share.
+
+    `generation` is increased when the streams are to read again: a read is shared within one generation only, so that
+    none is older than the signal that woke its streams.
+    """
+
+    def __init__(self, user_id: int) -> None:
+        self.streams: set[_Stream] = set()
+        self.generation = 0
+        self._user_id = user_id
+        self._loop = asyncio.get_running_loop()
+        self._reads: dict[int, asyncio.Task[EventBatch]] = {}
+        self._has_news = False
+        self._turn: asyncio.TimerHandle | None = None
+        self._woken_at = self._loop.time() - MAX_PACE_S
+
+    def wake(self) -> None:
+        """Wake all streams, at once or when those that wait are woken the next time."""
+        self._has_news = True
+        if self._turn is None:
+            self._wake_in_time()
+
+    async def wait(self, stream: _Stream, generation: int) -> None:
+        """Wait until there is a later generation, or the stream has to end."""
+        if self.generation == generation and stream.end is None:
+            stream.news = self._loop.create_future()
+            try:
+                await stream.news
+            finally:
+                stream.news = None
+
+    async def after(self, position: int) -> EventBatch:
+        """The events after a position, from a read of this generation; raises `EventUnknown`."""
+        read = self._reads.get(position)
+        if read is None:
+            if len(self._reads) >= MAX_POSITIONS:
+                del self._reads[next(iter(self._reads))]
+            read = self._reads[position] = asyncio.create_task(self._read(position), name="read of events")
+            read.add_done_callback(lambda done: self._let_go_of_failed(position, done))
+        return await asyncio.shield(read)
+
+    def close(self) -> None:
+        """Wake nothing any more."""
+        if self._turn is not None:
+            self._turn.cancel()
+
+    async def _read(self, position: int) -> EventBatch:
+        return EventBatch(events=await events_after(self._user_id, position, limit=BATCH))
+
+    def _let_go_of_failed(self, position: int, read: asyncio.Task[EventBatch]) -> None:
+        """A stream that begins after a failure reads anew. Retrieves the exception: its streams may be cancelled."""
+        if (read.cancelled() or read.exception() is not None) and self._reads.get(position) is read:
+            del self._reads[position]
+
+    def _wake_in_time(self) -> None:
+        pace_s = min(MAX_PACE_S, PACE_S * len(self.streams))
+        wait_s = self._woken_at + pace_s - self._loop.time()
+        if wait_s > 0:
+            self._turn = self._loop.call_later(wait_s, self._begin)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._has_news = False
+        self._woken_at = self._loop.time()
+        self.generation += 1
+        self._reads.clear()
+        self._wake_some([stream for stream in self.streams if stream.news is not None])
+
+    def _wake_some(self, waiting: list[_Stream]) -> None:
+        for stream in waiting[-WOKEN_AT_ONCE:]:
+            stream.wake()
+        del waiting[-WOKEN_AT_ONCE:]
+        if waiting:
+            self._turn = self._loop.call_later(TURN_S, self._wake_some, waiting)
+            return
+        self._turn = None
+        if self._has_news:
+            self._wake_in_time()
 
 
 class EventStreams:
@@ -41,68 +153,73 @@ class EventStreams:
     def __init__(self, reads: Reads) -> None:
         """The tokens of open streams are looked up by `reads`."""
         self._reads = reads
-        self._readers: dict[int, set[_Reader]] = defaultdict(set)
+        self._feeds: dict[int, _Feed] = {}
         self._revisions: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        """The number of open streams."""
+        return sum(len(feed.streams) for feed in self._feeds.values())
 
     def wake(self, user_ids: Iterable[int] | None = None) -> None:
         """Wake the streams of these users, or all: there may be new events."""
-        for user_id in list(self._readers) if user_ids is None else user_ids:
-            for reader in self._readers.get(user_id, ()):
-                reader.news.set()
+        for user_id in list(self._feeds) if user_ids is None else user_ids:
+            feed = self._feeds.get(user_id)
+            if feed is not None:
+                feed.wake()
 
-    async def events(self, viewer: Viewer, *, after: int | None) -> AsyncIterator[Event]:
-        """The viewer's events after that id, then live ones, in commit order, without end.
+    async def batches(self, viewer: Viewer, *, after: int | None) -> AsyncIterator[EventBatch]:
+        """The viewer's events after that position, then live ones, in commit order, without end.
 
-        Raises `AbilityMissing` and `EventUnknown` at once, and `AbilityMissing` or `Unauthenticated` when the token
-        stops allowing it.
+        Positions are those of `events_after`; None is the end of the history. Raises `AbilityMissing` and
+        `EventUnknown` at once, `EventUnknown` when the history is another than the stream has read, and
+        `AbilityMissing` or `Unauthenticated` when the token stops allowing it.
         """
         viewer.require(Ability.VIEW)
-        reader = _Reader(viewer)
-        self._readers[viewer.user_id].add(reader)
+        feed = self._feeds.get(viewer.user_id)
+        if feed is None:
+            feed = self._feeds[viewer.user_id] = _Feed(viewer.user_id)
+        stream = _Stream(viewer)
+        feed.streams.add(stream)
         try:
-            if after is None:
-                position = await newest_event_id(viewer.user_id)
-            else:
-                await require_events(viewer.user_id, [after])
-                position = after
+            position = await newest_position(viewer.user_id) if after is None else after
             while True:
-                reader.news.clear()
-                batch = await events_after(viewer.user_id, position, limit=BATCH)
-                for event in batch:
-                    position = event.id
-                    yield event
-                    if reader.end is not None:
-                        raise reader.end
-                if len(batch) < BATCH:
-                    await reader.news.wait()
-                if reader.end is not None:
-                    raise reader.end
+                generation = feed.generation
+                batch = await feed.after(position)
+                if batch.events:
+                    position = batch.events[-1].id
+                    yield batch
+                if stream.end is None and len(batch.events) < BATCH:
+                    await feed.wait(stream, generation)
+                if stream.end is not None:
+                    raise stream.end
         finally:
-            self._readers[viewer.user_id].discard(reader)
-            if not self._readers[viewer.user_id]:
-                del self._readers[viewer.user_id]
+            feed.streams.discard(stream)
+            if not feed.streams and self._feeds.get(viewer.user_id) is feed:
+                feed.close()
+                del self._feeds[viewer.user_id]
 
     async def watch(self) -> None:
         """Poll for new events and for tokens that ended, while there are streams; never returns."""
         while True:
             await asyncio.sleep(POLL_S)
-            if self._readers:
+            if self._feeds:
                 with suppress(DatabaseUnavailable):
                     await self.poll()
 
     async def poll(self) -> None:
         """One lookup for all streams: wake those whose revision changed, end those whose token is no longer valid."""
-        readers = [reader for of_user in self._readers.values() for reader in of_user]
-        token_ids = {reader.token_id for reader in readers if reader.token_id is not None}
+        streams = [stream for feed in self._feeds.values() for stream in feed.streams]
+        token_ids = list({stream.token_id for stream in streams if stream.token_id is not None})
         found = await asyncio.gather(*map(self._reads.token, token_ids))
-        valid = {token.id: token for token in found if token is not None}
-        for reader in readers:
-            token = valid.get(reader.token_id) if reader.token_id is not None else None
-            reader.end = _why_ended(token)
-            revision = None if token is None else token.revision
-            if reader.end is not None or self._revisions.get(reader.user_id) != revision:
-                reader.news.set()
-        self._revisions = {token.user_id: token.revision for token in valid.values()}
+        tokens = dict(zip(token_ids, found, strict=True))
+        ends = {token_id: _why_ended(token) for token_id, token in tokens.items()}
+        for stream in streams:
+            stream.end = Unauthenticated() if stream.token_id is None else ends[stream.token_id]
+            if stream.end is not None:
+                stream.wake()
+        revisions = {token.user_id: token.revision for token in found if token is not None}
+        self.wake([user_id for user_id, revision in revisions.items() if self._revisions.get(user_id) != revision])
+        self._revisions = revisions
 
 
 def _why_ended(token: TokenRow | None) -> Refusal | None:

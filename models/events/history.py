@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tortoise.backends.sqlite.client import SqliteClient
 
-from models.accounts.viewer import Viewer
+from models.accounts.user import User
+from models.accounts.viewer import Protocol, Viewer
 from models.clock import current_second, unrepeatable
 from models.database.postgresql import postgresql_behind
 from models.destinations.attributes import Attribute
@@ -17,6 +20,31 @@ from models.events.event import Event, EventKind
 from models.pagination import Bounds, Slice
 
 MAX_EVENT_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventFilter:
+    """Conditions on events; one that is None is met by all. `since` is included, `until` is not."""
+
+    destination_id: int | None = None
+    kinds: frozenset[EventKind] | None = None
+    protocols: frozenset[Protocol] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> dict[str, Any]:
+        """The conditions as the ORM takes them."""
+        given: dict[str, Any] = {
+            "destination_id": self.destination_id,
+            "kind__in": None if self.kinds is None else sorted(self.kinds),
+            "protocol__in": None if self.protocols is None else sorted(self.protocols),
+            "occurred_at__gte": self.since,
+            "occurred_at__lt": self.until,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+EVERY_EVENT = EventFilter()
 
 
 def event_values(
@@ -70,9 +98,9 @@ async def _next_id() -> int:
     return unrepeatable(0 if newest is None else newest.id)
 
 
-async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:
-    """A slice of the events, newest first; positions are event ids."""
-    query = Event.filter(user_id=user_id)
+async def events_slice(user_id: int, bounds: Bounds[int], chosen: EventFilter) -> Slice[Event]:
+    """A slice of the events that match `chosen`, newest first; positions are event ids."""
+    query = Event.filter(user_id=user_id, **chosen.conditions())
     if bounds.after is not None:
         query = query.filter(id__lt=bounds.after)
     if bounds.before is not None:
@@ -81,11 +109,19 @@ async def events_slice(user_id: int, bounds: Bounds[int]) -> Slice[Event]:
     return Slice.of(rows, bounds)
 
 
-async def events_after(user_id: int, event_id: int, *, limit: int) -> Sequence[Event]:
-    """The oldest `limit` events after that id, oldest first; none after an id that no event can have."""
-    if event_id > MAX_EVENT_ID:
-        return ()
-    return await Event.filter(user_id=user_id, id__gt=event_id).order_by("id").limit(limit)
+async def events_after(user_id: int, position: int, *, limit: int) -> Sequence[Event]:
+    """The oldest `limit` events after a position in the user's history, oldest first.
+
+    A position is the id of an event, or 0 before the first; once events were pruned the history begins with the last
+    of them. Raises `EventUnknown` for any other: one of a lost history, pruned, of the future, or another user's. The
+    position is looked up in the statement that reads the events, so that nothing is lost between the two.
+    """
+    if position > MAX_EVENT_ID:
+        raise EventUnknown
+    rows = await _fetch(_AFTER, [user_id, position, limit])
+    if rows and not _is_known(position, rows[0]):
+        raise EventUnknown
+    return [Event._init_from_db(**{column: row[column] for column in _COLUMNS}) for row in rows if row["id"]]
 
 
 async def require_events(user_id: int, event_ids: Iterable[int]) -> None:
@@ -100,17 +136,13 @@ async def require_events(user_id: int, event_ids: Iterable[int]) -> None:
         raise EventUnknown
 
 
-async def newest_event_id(user_id: int) -> int:
-    """The id of the user's last event; 0 when there is none.
+async def newest_position(user_id: int) -> int:
+    """The end of the user's history, for `events_after`: the id of the newest event, also if it was pruned since.
 
-    On PostgreSQL over an idle connection: a stream begins only once the id is known, and misses events before that.
+    On PostgreSQL over an idle connection: a stream begins only once the position is known, and misses what is before.
     """
-    database = postgresql_behind(Event)
-    if database is not None:
-        rows = await database.fetch(f"SELECT max(id) FROM {Event._meta.db_table} WHERE user_id = $1", user_id)  # noqa: S608 - the model's own name
-        return int(rows[0][0] or 0)
-    newest = await Event.filter(user_id=user_id).order_by("-id").first()
-    return 0 if newest is None else newest.id
+    rows = await _fetch(_NEWEST, [user_id])
+    return int(rows[0]["newest"]) if rows else 0
 
 
 async def events_of(user_id: int, event_ids: Iterable[int]) -> dict[int, Event]:
@@ -118,3 +150,38 @@ async def events_of(user_id: int, event_ids: Iterable[int]) -> dict[int, Event]:
     wanted = sorted({id_ for id_ in event_ids if 0 < id_ <= MAX_EVENT_ID})
     rows = await Event.filter(id__in=wanted, user_id=user_id) if wanted else ()
     return {event.id: event for event in rows}
+
+
+_EVENTS, _USERS = Event._meta.db_table, User._meta.db_table
+_COLUMNS = tuple(dict.fromkeys(("id", "user_id", *Event._meta.fields_db_projection.values())))
+_AFTER = (
+    f"SELECT {', '.join(f'e.{column}' for column in _COLUMNS)}, u.pruned_event_id, "  # noqa: S608 - names of our own
+    f"EXISTS (SELECT 1 FROM {_EVENTS} AS p WHERE p.id = $2 AND p.user_id = $1) AS is_stored FROM {_USERS} AS u "
+    f"LEFT JOIN (SELECT * FROM {_EVENTS} WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS e ON e.user_id = u.id "
+    "WHERE u.id = $1 ORDER BY e.id"
+)
+"""The events after a position: user, position, limit. A row without an event where there is none."""
+_NEWEST = (
+    f"SELECT CASE WHEN newest > pruned_event_id THEN newest ELSE pruned_event_id END AS newest FROM {_USERS} "  # noqa: S608 - names of our own
+    f"CROSS JOIN (SELECT coalesce(max(id), 0) AS newest FROM {_EVENTS} WHERE user_id = $1) AS e WHERE {_USERS}.id = $1"
+)
+
+
+def _is_known(position: int, row: Mapping[str, Any]) -> bool:
+    """Whether all that came after the position is stored still."""
+    pruned: int = row["pruned_event_id"]
+    return position == pruned or (bool(row["is_stored"]) and position > pruned)
+
+
+async def _fetch(sql: str, parameters: Sequence[int]) -> Sequence[Mapping[str, Any]]:
+    """The rows of a statement whose parameters are `$1`, `$2`, …"""
+    database = postgresql_behind(Event)
+    if database is not None:
+        records: Sequence[Any] = await database.fetch(sql, *parameters)
+        return records
+    client = Event._meta.db
+    is_sqlite = isinstance(client, SqliteClient)
+    rows: Sequence[Mapping[str, Any]] = await client.execute_query_dict(
+        sql.replace("$", "?") if is_sqlite else sql, list(parameters)
+    )
+    return rows

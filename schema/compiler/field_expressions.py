@@ -87,6 +87,13 @@ def require_known(rows: Iterable[DestinationRow]) -> None:
             _ = row.reachability
 
 
+def user_field(name: str) -> str:
+    """The expression of a field of the viewer; raises `NotCompilable`."""
+    if name not in USER_FIELDS:
+        raise NotCompilable("a field of the viewer that is read from the database")
+    return USER_FIELDS[name]
+
+
 @lru_cache(maxsize=256)
 def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> RowField:
     """The expression of a field of a destination of that kind; raises `NotCompilable`."""

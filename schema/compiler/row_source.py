@@ -23,9 +23,9 @@ from schema.compiler.field_expressions import (
     REPORT_FIELDS,
     STEP_FIELDS,
     SUGGESTION_FIELDS,
-    USER_FIELDS,
     Fallback,
     row_field,
+    user_field,
 )
 from schema.compiler.selections import Condition, Selected, Selections
 from schema.types.destinations import DESTINATION_TYPES
@@ -63,7 +63,7 @@ class RowSource:
             )
             lines += [f"    if isinstance(x, Row): return {name}_of[{KIND}](x)", "    if x is None: return None"]
         if type_name != "BackupDestination":
-            user = self._object("User", sets, lambda field: USER_FIELDS[field.name])
+            user = self._object("User", sets, lambda field: user_field(field.name))
             lines.append(f"    if type(x) is Viewer: return {user}")
         self._lines += [*lines, "    raise Fallback"]
         return name

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from functools import partial
 from hashlib import blake2b
 from secrets import token_bytes
 from sys import getsizeof
@@ -23,11 +24,13 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    create_source_event_stream,
     execute,
-    subscribe,
+    execute_subscription_event,
 )
 
-from models.errors import Unauthenticated
+from models.errors import AbilityMissing, Unauthenticated
+from models.events.event_stream import EventBatch
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
@@ -38,10 +41,12 @@ from schema.execution.executor import Executor
 from schema.execution.not_executed import Answer, NotExecuted
 from schema.execution.persisted_queries import PersistedQueries
 from schema.execution.prepared import DocumentKey, Prepared
+from schema.execution.shared_responses import Responses, SelectionKey, selection_key, shared_responses
 from schema.execution.tokens import parse_document, scan
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
+from schema.types.events import present_event
 
 MAX_DOCUMENT_BYTES = 96 * 2**20
 BYTES_PER_CHARACTER = 200
@@ -144,10 +149,14 @@ class Engine:
 
     async def _execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
         self._require_fit(prepared, variables)
+        if prepared.shows_position and context.current_viewer is not None:
+            with suppress(AbilityMissing):  # the field raises it
+                context.latest_position = await context.service.newest_position(context.viewer)
         allowed_s = self.limits.execution_s + (CHECK_S if prepared.checks else 0)
         try:
             async with asyncio.timeout(allowed_s):
-                result: Any = execute(self._schema, prepared.document, **self._options(prepared, variables, context))
+                values = self._values(prepared, variables, context)
+                result: Any = execute(self._schema, prepared.document, executor_class=Executor, **values)
                 return _answer(result if isinstance(result, ExecutionResult) else await result)
         except TimeoutError:
             return _timed_out(allowed_s)
@@ -190,34 +199,45 @@ class Engine:
 
     async def listen(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context
-    ) -> AsyncGenerator[Answer, None]:
+    ) -> AsyncGenerator[Responses, None]:
         """Execute a subscription; raises `NotExecuted` when it does not begin."""
         self._require_fit(prepared, variables)
-        user_id = context.viewer.user_id
-        options = self._options(prepared, variables, context)
-        result: Any = subscribe(self._schema, prepared.document, **options)
-        if not isinstance(result, ExecutionResult) and not hasattr(result, "__aiter__"):
-            result = await result
-        if isinstance(result, ExecutionResult):
-            raise NotExecuted(*_answer(result)["errors"])
-        return self._subscribed(user_id, result)
+        values = self._values(prepared, variables, context)
+        built: Any = Executor.build(
+            self._schema,
+            prepared.document,
+            context_value=values["context_value"],
+            raw_variable_values=values["variable_values"],
+            operation_name=values["operation_name"],
+        )
+        if isinstance(built, list):
+            raise NotExecuted(*map(formatted_failure, built))
+        source: Any = create_source_event_stream(built)
+        if not isinstance(source, ExecutionResult) and not hasattr(source, "__aiter__"):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            raise NotExecuted(*_answer(source)["errors"])
+        return self._subscribed(context.viewer.user_id, source, built, selection_key(prepared, variables))
 
-    async def _subscribed(self, user_id: int, results: Any) -> AsyncGenerator[Answer, None]:
+    async def _subscribed(
+        self, user_id: int, source: Any, executor: Executor, selection: SelectionKey
+    ) -> AsyncGenerator[Responses, None]:
         """The responses of a stream, which counts as one of its user's.
 
         Raises `NotExecuted` if it is one too many, and before an event that cannot be shown while the database is away.
         """
-        async with aclosing(_answers(results)) as answers:
+        async with aclosing(_batches(source)) as batches:
             if self._subscriptions[user_id] >= self.limits.user_subscriptions:
                 message = f"At most {self.limits.user_subscriptions} subscriptions of one user may be open."
                 raise NotExecuted(refusal(message, Code.LIMIT))
             self._subscriptions[user_id] += 1
             try:
-                async for answer in answers:
-                    unavailable = [error for error in answer.get("errors", ()) if _is_unavailable(error)]
-                    if unavailable:  # before the event, so that the client resumes with it: null would mean "gone"
-                        raise NotExecuted(*unavailable)
-                    yield answer
+                async for batch in batches:
+                    responses = await shared_responses(batch, selection, partial(_responses, executor))
+                    if responses.texts:
+                        yield responses
+                    if responses.errors:  # before the event, so that the client resumes with it: null would mean "gone"
+                        raise NotExecuted(*responses.errors)
             finally:
                 self._subscriptions[user_id] -= 1
                 if not self._subscriptions[user_id]:
@@ -267,13 +287,13 @@ class Engine:
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
 
-    def _options(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    @staticmethod
+    def _values(prepared: Prepared, variables: Mapping[str, Any], context: Context) -> dict[str, Any]:
         name = prepared.operation.name
         return {
             "context_value": context,
             "variable_values": dict(variables),
             "operation_name": None if name is None else name.value,
-            "executor_class": Executor,
         }
 
 
@@ -314,14 +334,32 @@ def _answer(result: ExecutionResult) -> Answer:
     return answer
 
 
-async def _answers(results: Any) -> AsyncGenerator[Answer, None]:
-    """Each result of a source; raises `NotExecuted` for whatever ends it, which is an error of this operation alone."""
+async def _batches(source: Any) -> AsyncGenerator[EventBatch, None]:
+    """Each batch of a source; raises `NotExecuted` for whatever ends it, which is an error of this operation alone."""
     try:
-        async with aclosing(results):
-            async for result in results:
-                yield _answer(result)
+        async with aclosing(source):
+            async for batch in source:
+                yield batch
     except Exception as error:  # noqa: BLE001 - a source is a resolver too, and no other error of one reaches a caller
         raise NotExecuted(error_of(error)) from None
+
+
+async def _responses(executor: Executor, batch: EventBatch) -> Responses:
+    """Execute a subscription for each event of a batch, up to one that cannot be shown."""
+    events = [present_event(event) for event in batch.events]
+    results: list[Any] = [execute_subscription_event(executor.build_per_event_executor(event)) for event in events]
+    pending = [result for result in results if not isinstance(result, ExecutionResult)]
+    awaited = iter(await asyncio.gather(*pending))
+    texts: list[bytes] = []
+    for result in results:
+        answer = _answer(result if isinstance(result, ExecutionResult) else next(awaited))
+        unavailable = tuple(error for error in answer.get("errors", ()) if _is_unavailable(error))
+        if unavailable:
+            break
+        texts.append(orjson.dumps(answer))
+    else:
+        unavailable = ()
+    return Responses(texts=tuple(texts), ids=tuple(event.id for event in events[: len(texts)]), errors=unavailable)
 
 
 def _is_unavailable(error: Mapping[str, Any]) -> bool:

@@ -10,9 +10,10 @@ from graphql import DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionN
 from schema.compiler.compiler import CompiledOperation, compile_mutation, compile_query
 from schema.compiler.selections import NotCompilable
 from schema.execution.cost import OperationCost
-from schema.execution.document_limits import CHECKS, fragments_of, root_fields
+from schema.execution.document_limits import CHECKS, fragments_of, root_fields, selected_fields
 
 _COMPILERS = {OperationType.QUERY: compile_query, OperationType.MUTATION: compile_mutation}
+POSITION = "latestEventId"
 DocumentKey = tuple[str, str | None]
 """The text of a document and the name of the operation."""
 logger = logging.getLogger("moorings.graphql")
@@ -31,6 +32,7 @@ class Prepared:
         "key",
         "only_introspects",
         "operation",
+        "shows_position",
         "type",
     )
 
@@ -49,6 +51,8 @@ class Prepared:
         )
         # A check waits for a store, and has a longer deadline.
         self.checks = any(field.name.value in CHECKS for field in root_fields(operation, fragments_of(document)))
+        # The position in the events is read before what is shown beside it, so that a stream from there misses nothing.
+        self.shows_position = any(field.name.value == POSITION for field in selected_fields(document))
         self._compiled: CompiledOperation | None = None
         self._is_compiled = False
         self._times_asked = 0

@@ -9,22 +9,28 @@ from strawberry import UNSET
 from strawberry.types import Info
 
 from models.accounts.abilities import Ability
+from models.events.event_stream import EventBatch
 from schema.context import Context
 from schema.types.arguments import AfterEvent
-from schema.types.events import BackupDestinationEvent, present_event
-from schema.types.ids import NodeType, parse_id_of
+from schema.types.events import BackupDestinationEvent
+from schema.types.ids import parse_event_position
 
 
 @strawberry.type(description="Subscriptions. All report on the viewer's own destinations.")
 class Subscription:
     @strawberry.subscription(
-        description="Events of the viewer's destinations, in order; `after` resumes after an event already seen."
+        graphql_type=BackupDestinationEvent,
+        description="Events of the viewer's destinations, in order; `after` resumes after an event already seen.",
     )
     async def backup_destination_events(
         self, info: Info[Context, None], after: AfterEvent = UNSET
-    ) -> AsyncGenerator[BackupDestinationEvent, None]:
-        """Needs `view-backup-destinations`; ends with an error when the token stops being valid."""
+    ) -> AsyncGenerator[EventBatch, None]:
+        """Needs `view-backup-destinations`; ends with an error when the token stops being valid.
+
+        Yields batches, which `Engine.listen` takes apart: the streams of one user share what is made of a batch.
+        """
         info.context.viewer.require(Ability.VIEW)
-        position = parse_id_of(NodeType.EVENT, after) if isinstance(after, str) else None
-        async for event in info.context.streams.events(info.context.viewer, after=position):
-            yield present_event(event)
+        given = info.context.last_event_id or after
+        position = parse_event_position(given) if isinstance(given, str) else None
+        async for batch in info.context.streams.batches(info.context.viewer, after=position):
+            yield batch

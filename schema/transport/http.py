@@ -7,6 +7,7 @@ In place of Strawberry's view, which fails 8 of the public GraphQL-over-HTTP aud
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import orjson
 from graphql import OperationType
@@ -22,6 +23,7 @@ from schema.context import Context, context_of
 from schema.errors import Code, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
 from schema.execution.prepared import Prepared
+from schema.execution.shared_responses import Responses
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
 from schema.transport.prepared_query import PreparedQuery, headers_of
 from schema.transport.requests import BadRequest, Params, read_body, read_params
@@ -88,7 +90,7 @@ class GraphQLView:
             if media_type is not MediaType.EVENTS:
                 raise
             return EventStream(_only(error.answer))
-        context = context_of(scope["state"], state.viewer)
+        context = context_of(scope["state"], state.viewer, last_event_id=request.headers.get("last-event-id"))
         if media_type is MediaType.EVENTS:
             return EventStream(self._streamed(prepared, params, context))
         if prepared.type is OperationType.SUBSCRIPTION:
@@ -134,22 +136,23 @@ class GraphQLView:
             raise BadRequest("A mutation must be sent by POST.", status=405, allow="POST")
         return prepared
 
-    async def _streamed(self, prepared: Prepared, params: Params, context: Context) -> AsyncGenerator[Answer, None]:
-        """Every answer of an operation; one that does not begin is an error in the stream, where clients look."""
+    async def _streamed(self, prepared: Prepared, params: Params, context: Context) -> AsyncGenerator[Responses, None]:
+        """Every response of an operation; one that does not begin is an error in the stream, where clients look."""
         try:
             if prepared.type is not OperationType.SUBSCRIPTION:
-                yield await self.engine.run(prepared, params.variables, context)
+                yield Responses.of(await self.engine.run(prepared, params.variables, context))
                 return
-            async for answer in await self.engine.listen(prepared, params.variables, context):
-                yield answer
+            async with aclosing(await self.engine.listen(prepared, params.variables, context)) as source:
+                async for responses in source:
+                    yield responses
         except NotExecuted as error:
-            yield error.answer
+            yield Responses.of(error.answer)
         except Refusal as error:
-            yield {"errors": [error_of(error)]}
+            yield Responses.of({"errors": [error_of(error)]})
 
 
-async def _only(answer: Answer) -> AsyncGenerator[Answer, None]:
-    yield answer
+async def _only(answer: Answer) -> AsyncGenerator[Responses, None]:
+    yield Responses.of(answer)
 
 
 def _refused(error: Refusal, media_type: MediaType | None) -> Response:

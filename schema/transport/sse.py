@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from schema.execution.shared_responses import Responses
 
 KEEP_ALIVE_S = 12.0
 SEND_S = 30.0
@@ -21,60 +21,53 @@ _HEADERS = {
 
 
 class EventStream(Response):
-    """Sends every answer as a `next` event and `complete` at the end; ends if the client takes nothing for `SEND_S`."""
+    """Sends every response as a `next` event, with the ID of what it tells of, and `complete` at the end.
 
-    def __init__(self, answers: AsyncGenerator[Any, None]) -> None:
+    Ends if the client takes nothing for `SEND_S`.
+    """
+
+    def __init__(self, responses: AsyncGenerator[Responses, None]) -> None:
         super().__init__(headers=_HEADERS)
-        self._answers = answers
+        self._responses = responses
+        self._is_quiet = True  # since the last pause
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sending = asyncio.create_task(self._send_all(send))
-        leaving = asyncio.create_task(_until_gone(receive))
+        others = [asyncio.create_task(_until_gone(receive)), asyncio.create_task(self._keep_alive(send))]
         try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((sending, *others), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, leaving):
+            for task in (sending, *others):
                 task.cancel()
-            results = await asyncio.gather(sending, leaving, return_exceptions=True)
+            results = await asyncio.gather(sending, *others, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, TimeoutError):
                 raise result
 
     async def _send_all(self, send: Send) -> None:
-        async with aclosing(_with_pauses(self._answers)) as answers:
-            async for answer in answers:
-                await _send_in_time(send, b":\n\n" if answer is None else b"event: next\ndata: %s\n\n" % _text(answer))
+        async with aclosing(self._responses) as all_responses:
+            async for responses in all_responses:
+                self._is_quiet = False
+                await _send_in_time(send, _text(responses))
         await _send_in_time(send, b"event: complete\ndata: \n\n")
         await send({"type": "http.response.body", "body": b""})
 
-
-async def _with_pauses(answers: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-    """The answers, and None after each `KEEP_ALIVE_S` without one, so that proxies do not close an idle connection."""
-    pending: asyncio.Task[Any] | None = None
-    try:
+    async def _keep_alive(self, send: Send) -> None:
+        """Send a comment after a pause, so that proxies do not close an idle connection."""
         while True:
-            pending = pending or asyncio.ensure_future(anext(answers))
-            done, _ = await asyncio.wait((pending,), timeout=KEEP_ALIVE_S)
-            if not done:
-                yield None
-                continue
-            finished, pending = pending, None
-            try:
-                answer = finished.result()
-            except StopAsyncIteration:
-                return
-            yield answer
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.gather(pending, return_exceptions=True)
-        await answers.aclose()
+            self._is_quiet = True
+            await asyncio.sleep(KEEP_ALIVE_S)
+            if self._is_quiet:
+                await _send_in_time(send, b":\n\n")
 
 
-def _text(answer: Any) -> bytes:
-    return orjson.dumps(answer)
+def _text(responses: Responses) -> bytes:
+    if not responses.ids:
+        return b"".join(b"event: next\ndata: %s\n\n" % text for text in responses.texts)
+    pairs = zip(responses.ids, responses.texts, strict=True)
+    return b"".join(b"id: %s\nevent: next\ndata: %s\n\n" % (id_.encode(), text) for id_, text in pairs)
 
 
 async def _send_in_time(send: Send, body: bytes) -> None:

@@ -32,7 +32,13 @@ Filter = Annotated[
 OrderBy = Annotated[
     BackupDestinationOrder | None, strawberry.argument(description="The order of the list; by creation if left out.")
 ]
-AfterEvent = Annotated[strawberry.ID | None, strawberry.argument(description="The ID of the last event already seen.")]
+AfterEvent = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="The ID of the last event already seen, or `latestEventId` of the viewer; "
+        "`BackupDestinationEvent:0` is before the first event. Any other is an error with the reason `UNKNOWN_EVENT`."
+    ),
+]
 
 Depth = Annotated[CheckDepth, strawberry.argument(description="Which steps to run.")]
 ExpectedVersion = Annotated[

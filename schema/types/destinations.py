@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any, assert_never
 
 import strawberry
+from strawberry.types import Info
 
 from models.accounts.viewer import Viewer
 from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.row import DestinationRow as Row
+from schema.context import Context
 from schema.types.checks import CheckReport, present_stored
 from schema.types.enums import Reachability
 from schema.types.ids import NodeType, global_id
@@ -28,6 +30,17 @@ class User(Node):
     database_id: int = strawberry.field(description="The integer the REST API calls `user_id`.")
     name: str = strawberry.field(description="What the person is called.")
     email: str = strawberry.field(description="The person's email address.")
+
+    @strawberry.field(
+        description="The newest event of the viewer's destinations, for `after` of a subscription; "
+        "`BackupDestinationEvent:0` before the first. It is not newer than what the same operation shows."
+    )
+    async def latest_event_id(self, info: Info[Context, None]) -> strawberry.ID:
+        """Needs `view-backup-destinations`."""
+        context = info.context
+        if context.latest_position is None:
+            context.latest_position = await context.service.newest_position(context.viewer)
+        return strawberry.ID(global_id(NodeType.EVENT, context.latest_position))
 
 
 @strawberry.interface(description="A place the viewer's backups are written to.")

@@ -18,6 +18,8 @@ class NodeType(StrEnum):
     USER = "User"
 
 
+BEGINNING = f"{NodeType.EVENT}:0"
+"""The position before the first event of a user."""
 _TYPES = {type_.value: type_ for type_ in NodeType}
 
 
@@ -40,3 +42,8 @@ def parse_id_of(type_: NodeType, text: str) -> int:
     if found is not type_:
         raise BadInput(f"This is not the ID of a {type_}.")
     return number
+
+
+def parse_event_position(text: str) -> int:
+    """A position in the events: the number of an event's ID, or 0 for `BEGINNING`; raises `BadInput`."""
+    return 0 if text == BEGINNING else parse_id_of(NodeType.EVENT, text)

@@ -63,7 +63,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "rate_limit": "",
         "request_id": "",
         "request_state": "request_id",
-        "server": "application connections fast_path request_state",
+        "server": "application connections fast_path http request_state",
     },
     "s3": {
         "address_policy": "",

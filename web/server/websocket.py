@@ -8,12 +8,16 @@ without end for a client that takes nothing.
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.http11 import Request
 
 from web.connections import ConnectionLease
+from web.http.websocket_texts import TEXTS, text_frames
 
 MAX_FRAMES_PER_S = 100
 """The rate of frames that a client may keep up."""
@@ -60,6 +64,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self.conn.events = events
         super().handle_events()
+
+    def handle_connect(self, event: Request) -> None:
+        """Accept the handshake, and let the application send several messages at once."""
+        super().handle_connect(event)
+        if (
+            self.handshake_initiated
+            and not self.conn.extensions
+            and self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
+        ):
+            self.scope["extensions"][TEXTS] = {}
+
+    async def send(self, message: Any) -> None:
+        """Send as uvicorn does, and several text messages with one write."""
+        texts = message.get(TEXTS)
+        if texts is None:
+            await super().send(message)
+            return
+        await self.writable.wait()
+        if self.disconnected or self.close_sent or self.transport.is_closing():
+            raise ClientDisconnected
+        self.transport.write(text_frames(texts))
 
     def handle_text(self, event: Frame) -> None:
         """Begin a message."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import aclosing
 from pathlib import Path
 
+import orjson
+
 from app.database import migrate
 from models.accounts.user import User
 from models.clock import current_second
@@ -50,15 +52,16 @@ async def test_a_stream_holds_no_memory_of_events_it_has_delivered() -> None:
             delivered, before, labels = 0, 0, set[str]()
             variables = {"after": "BackupDestinationEvent:1"}
             async with aclosing(await engine.listen(prepared, variables, context)) as answers:
-                async for answer in answers:
-                    delivered += 1
-                    if delivered == 10_000:
+                async for responses in answers:
+                    if delivered < 10_000 <= delivered + len(responses.texts):
                         before = resident_bytes()
+                    delivered += len(responses.texts)
                     if delivered > 109_990:
-                        labels.add(answer["data"]["backupDestinationEvents"]["label"])
-                    if delivered == 110_000:
+                        shown = [orjson.loads(text)["data"]["backupDestinationEvents"] for text in responses.texts]
+                        labels |= {event["label"] for event in shown}
+                    if delivered >= 110_000:
                         break
             grown = resident_bytes() - before
 
-    assert labels == {f"{n}" for n in range(109_991, 110_001)}
+    assert labels >= {f"{n}" for n in range(109_991, 110_001)}
     assert grown < 16 * MEBIBYTE

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 
 from models.accounts.user import User
@@ -63,8 +64,8 @@ async def test_an_event_whose_destination_cannot_be_looked_up_is_repeated_and_ne
                 with pytest.raises(NotExecuted) as ended:
                     await anext(answers)
         async with aclosing(await engine.listen(prepared, variables, context)) as answers:
-            answer = await anext(answers)
+            (text,) = (await anext(answers)).texts
 
     assert [error["extensions"]["code"] for error in ended.value.answer["errors"]] == ["SERVICE_UNAVAILABLE"]
     shown = {"id": f"BackupDestinationEvent:{second.id}", "backupDestination": {"label": "second"}}
-    assert answer == {"data": {"backupDestinationEvents": shown}}
+    assert orjson.loads(text) == {"data": {"backupDestinationEvents": shown}}

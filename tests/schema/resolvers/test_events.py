@@ -188,7 +188,7 @@ async def test_a_subscription_that_cannot_begin_says_why_and_ends(gateway: Gatew
     """A position that is none, a missing ability, a document that is not valid."""
     account = await gateway.new_user(abilities=["create-backup-destinations"])
     cases: list[tuple[str, Any, str]] = [
-        (LISTEN, {"after": after}, "BAD_USER_INPUT") for after in ("", "1", "User:1", "BackupDestinationEvent:0")
+        (LISTEN, {"after": after}, "BAD_USER_INPUT") for after in ("", "1", "User:1", "BackupDestinationEvent:00")
     ]
     cases += [
         (LISTEN, {"after": {}}, "BAD_USER_INPUT"),

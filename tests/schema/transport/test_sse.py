@@ -11,6 +11,7 @@ import orjson
 import pytest
 from starlette.types import Message
 
+from schema.execution.shared_responses import Responses
 from schema.transport import sse
 from schema.transport.sse import EventStream
 from tests.support.gateway.gateway import Account, Gateway
@@ -121,10 +122,10 @@ async def test_a_line_that_is_quiet_is_kept_alive_by_comments(monkeypatch: pytes
     go_on, closed = asyncio.Event(), asyncio.Event()
     sent: asyncio.Queue[bytes] = asyncio.Queue()
 
-    async def answers() -> AsyncGenerator[Any, None]:
+    async def answers() -> AsyncGenerator[Responses, None]:
         try:
             await go_on.wait()
-            yield {"data": None}
+            yield Responses.of({"data": None})
         finally:
             closed.set()
 
