@@ -46,7 +46,7 @@ from schema.execution.tokens import parse_document, scan
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
-from schema.types.events import present_event
+from schema.resolvers.subscription import present_batch
 
 MAX_DOCUMENT_BYTES = 96 * 2**20
 BYTES_PER_CHARACTER = 200
@@ -346,7 +346,7 @@ async def _batches(source: Any) -> AsyncGenerator[EventBatch, None]:
 
 async def _responses(executor: Executor, batch: EventBatch) -> Responses:
     """Execute a subscription for each event of a batch, up to one that cannot be shown."""
-    events = [present_event(event) for event in batch.events]
+    events = present_batch(batch)
     results: list[Any] = [execute_subscription_event(executor.build_per_event_executor(event)) for event in events]
     pending = [result for result in results if not isinstance(result, ExecutionResult)]
     awaited = iter(await asyncio.gather(*pending))

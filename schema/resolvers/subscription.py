@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import strawberry
 from strawberry import UNSET
@@ -12,7 +12,7 @@ from models.accounts.abilities import Ability
 from models.events.event_stream import EventBatch
 from schema.context import Context
 from schema.types.arguments import AfterEvent
-from schema.types.events import BackupDestinationEvent
+from schema.types.events import BackupDestinationEvent, present_event
 from schema.types.ids import parse_event_position
 
 
@@ -34,3 +34,8 @@ class Subscription:
         position = parse_event_position(given) if isinstance(given, str) else None
         async for batch in info.context.streams.batches(info.context.viewer, after=position):
             yield batch
+
+
+def present_batch(batch: EventBatch) -> Sequence[BackupDestinationEvent]:
+    """The GraphQL objects of the events of a batch, in their order."""
+    return [present_event(event) for event in batch.events]

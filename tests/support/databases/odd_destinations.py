@@ -164,6 +164,6 @@ def whole_row(random: Random, id_: int, user_id: int) -> PlainRow:
         stored_reachability=random.choice(REACHABILITIES),
         created_at=then + timedelta(seconds=random.randrange(100)),
         updated_at=then,
-        version=random.randrange(2**62),
+        version=random.randrange(2**31),
         last_check=random.choice(CHECKS),
     )
