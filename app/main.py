@@ -73,7 +73,9 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             tags.use_key(vault.derive("entity tags"))
             service = DestinationService(vault, streams, reads, Writes())
             prober = LazyProber(settings.address_policy, settings.s3_ca_file)
-            checks = Checks(vault, prober, streams, count=count_in(limiters.checks), outcomes=checked)
+            checks = Checks(
+                vault, prober, streams, count=count_in(limiters.checks), outcomes=checked, kept=settings.check_history
+            )
             stack.push_async_callback(checks.aclose)
             scheduled = run_scheduled_checks(checks, settings.check_every)
             await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))

@@ -91,6 +91,9 @@ class Settings:
     check_interval: str = _setting(
         "6h", "how often each destination is checked, such as 6h or 30m, or off for only on request", types.interval
     )
+    check_history: int = _setting(
+        50, "checks of each destination that are kept to be read, the newest", types.integer(0, 10_000)
+    )
     max_connections: int = _setting(
         4_096, "connections of each process; further ones are answered with 503", types.integer(1, 1_000_000)
     )

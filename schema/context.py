@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 from strawberry.dataloader import DataLoader
 
 from models.accounts.viewer import Viewer
+from models.checks.past_checks import past_checks
 from models.errors import Unauthenticated
 from models.service import DestinationService
 
 if TYPE_CHECKING:
     from models.checks.checks import Checks
+    from models.checks.past_checks import Seen
     from models.destinations.row import DestinationRow
     from models.events.event import Event
     from models.events.event_stream import EventStreams
+    from models.pagination import Bounds, Slice
 
 
 def context_of(state: Mapping[str, Any], viewer: Viewer | None, *, last_event_id: str | None = None) -> Context:
@@ -59,6 +62,7 @@ class Context:
     act_result: ActResult | None = field(default=None, init=False)
     """The result of the act of a compiled mutation; graphql-core's execution of the same operation reuses it."""
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)
+    _past_checks: DataLoader[tuple[int, Bounds[int]], Slice[Seen]] | None = field(default=None, init=False)
 
     @property
     def viewer(self) -> Viewer:
@@ -77,6 +81,21 @@ class Context:
             self._events = DataLoader(load_fn=self._load_events)
         return await self._events.load(event_id)
 
+    async def past_checks(self, destination_id: int, bounds: Bounds[int]) -> Slice[Seen]:
+        """A slice of the checks of one of the viewer's destinations. All of one operation share a statement."""
+        if self._past_checks is None:
+            self._past_checks = DataLoader(load_fn=_load_past_checks)
+        return await self._past_checks.load((destination_id, bounds))
+
     async def _load_events(self, ids: Sequence[int]) -> Sequence[Event | None]:
         found = await self.service.find_events(self.viewer, ids)
         return [found.get(id_) for id_ in ids]
+
+
+async def _load_past_checks(wanted: Sequence[tuple[int, Bounds[int]]]) -> Sequence[Slice[Seen]]:
+    """One statement for each page that is asked for, of all destinations together."""
+    by_page: dict[Bounds[int], set[int]] = {}
+    for destination_id, bounds in wanted:
+        by_page.setdefault(bounds, set()).add(destination_id)
+    found = {bounds: await past_checks(ids, bounds) for bounds, ids in by_page.items()}
+    return [found[bounds][destination_id] for destination_id, bounds in wanted]

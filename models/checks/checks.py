@@ -20,6 +20,7 @@ from models.accounts.viewer import Viewer
 from models.audit.entry import AuditKind
 from models.audit.recording import record
 from models.checks import leases
+from models.checks.past_checks import DEFAULT_KEPT
 from models.checks.report import (
     CheckCode,
     CheckDepth,
@@ -70,16 +71,19 @@ class Checks:
         *,
         count: Callable[[int], Awaitable[object]],
         outcomes: Counter[str],
+        kept: int = DEFAULT_KEPT,
     ) -> None:
         """`count` is called with the id of each user who asks, and raises `TooManyAttempts` over the limit.
 
-        `outcomes` is increased at `reachable` or `unreachable` for every report.
+        `outcomes` is increased at `reachable` or `unreachable` for every report. `kept` is how many checks of each
+        destination stay to be read.
         """
         self._vault = vault
         self._prober = prober
         self._streams = streams
         self._count = count
         self._outcomes = outcomes
+        self._kept = kept
         self._slots = asyncio.Semaphore(MAX_RUNNING)
         self._running: dict[int, _Running] = {}
 
@@ -201,7 +205,7 @@ class Checks:
                     report = await self._prober.probe(self._target(row), depth)
             except SecretUnreadable:
                 report = _unreadable()
-            report = await leases.complete(lease, report, viewer, every=every)
+            report = await leases.complete(lease, report, viewer, every=every, kept=self._kept)
         except BaseException:
             await asyncio.shield(leases.release(lease))
             raise

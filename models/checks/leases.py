@@ -18,6 +18,7 @@ from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
 from models.accounts.viewer import Protocol, Viewer
+from models.checks.past_checks import DEFAULT_KEPT, keep
 from models.checks.report import CheckReport
 from models.clock import current_second
 from models.destinations.attributes import Reachability
@@ -73,10 +74,18 @@ async def acquire(destination_id: int, *, stale_since: datetime | None = None) -
         raise
 
 
-async def complete(lease: Lease, report: CheckReport, viewer: Viewer, *, every: timedelta | None = None) -> CheckReport:
-    """Store the report and end the lease; stores nothing when the destination has changed since `acquire`.
+async def complete(
+    lease: Lease,
+    report: CheckReport,
+    viewer: Viewer,
+    *,
+    every: timedelta | None = None,
+    kept: int = DEFAULT_KEPT,
+) -> CheckReport:
+    """Store the report, also as one of the `kept` past ones, and end the lease.
 
-    Returns the report with the time since when the destination is unreachable.
+    Stores nothing when the destination has changed since `acquire`. Returns the report with the time since when the
+    destination is unreachable.
 
     Records an event when a user asked for the check, or when the outcome differs from the stored one. With `every`, the
     interval of the scheduler, a failure after a check that passed is not stored: the destination stays REACHABLE and is
@@ -93,10 +102,12 @@ async def complete(lease: Lease, report: CheckReport, viewer: Viewer, *, every: 
                 row.reachability, row.checked_at = before, _due_after(row.id, every, report.checked_at)
                 row.last_check = replace(last, unreachable_since=report.checked_at).to_json()
                 await _end(row, "last_check", "checked_at")
+                await keep(row.id, report, kept)
                 return report
         row.reachability = Reachability.REACHABLE if report.reachable else Reachability.UNREACHABLE
         row.last_check, row.checked_at = report.to_json(), report.checked_at
         await _end(row, "last_check", "checked_at")
+        await keep(row.id, report, kept)
         if viewer.protocol in _ASKED_BY_A_USER or row.reachability is not before:
             await record(viewer, EventKind.CHECKED, row, reachable=report.reachable)
         return report

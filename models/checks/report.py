@@ -356,6 +356,16 @@ class CheckReport:
         return CheckOutcome.PASSED in outcomes and CheckOutcome.FAILED not in outcomes
 
     @property
+    def failed_step(self) -> CheckStep | None:
+        """The first step that failed."""
+        return next((step for step in self.steps if step.outcome is CheckOutcome.FAILED), None)
+
+    @property
+    def duration_ms(self) -> int:
+        """The duration of all steps together."""
+        return sum(step.duration_ms for step in self.steps)
+
+    @property
     def takes_backups(self) -> bool | None:
         """Whether an object could be written; None when that was not tried."""
         outcome = self.step(CheckStepName.WRITE).outcome

@@ -57,6 +57,9 @@ USER_FIELDS = {
 REPORT_FIELDS = {
     "checkedAt": "x.checked_at",
     "reachable": "x.reachable",
+    "failedStep": "(None if x.failed_step is None else x.failed_step.name)",
+    "code": "(None if x.failed_step is None else x.failed_step.code)",
+    "durationMs": "x.duration_ms",
     "takesBackups": "x.takes_backups",
     "canDelete": "x.facts.can_delete",
     "locksObjects": "x.facts.locks_objects",

@@ -34,7 +34,7 @@ from schema.execution.document_limits import LimitExceeded, fragments_of, select
 
 MAX_KNOWN = 100
 _ABSENT = object()
-CONNECTIONS = frozenset({"backupDestinations", "events"})
+CONNECTIONS = frozenset({"backupDestinations", "checks", "events"})
 LISTS_BY_ID = {"nodes": "ids"}
 OF_THE_SCHEMA = {
     "types": 60,

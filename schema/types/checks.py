@@ -112,6 +112,9 @@ class CheckReport:
     steps: list[CheckStep] = strawberry.field(
         description="The steps in order: nine, and MULTIPART if the check was asked for it."
     )
+    failed_step: CheckStepName | None = strawberry.field(description="The first step that failed; null if none did.")
+    code: CheckCode | None = strawberry.field(description="Why that step failed, for programs; null if none did.")
+    duration_ms: int = strawberry.field(description="The duration of all steps together, in milliseconds.")
     suggestion: CheckSuggestion | None = strawberry.field(
         description="Fields to change, when the bucket was found with them."
     )
@@ -136,11 +139,14 @@ class CheckReport:
 
 def present_report(report: model.CheckReport) -> CheckReport:
     """A report as a GraphQL object."""
-    suggestion = report.suggestion
+    suggestion, failed = report.suggestion, report.failed_step
     return CheckReport(
         checked_at=report.checked_at,
         reachable=report.reachable,
         steps=[_step(step) for step in report.steps],
+        failed_step=None if failed is None else CheckStepName[failed.name],
+        code=None if failed is None or failed.code is None else CheckCode[failed.code],
+        duration_ms=report.duration_ms,
         suggestion=None
         if suggestion is None
         else CheckSuggestion(

@@ -7,15 +7,18 @@ from datetime import datetime
 from typing import Any, assert_never
 
 import strawberry
+from strawberry import UNSET
 from strawberry.types import Info
 
 from models.accounts.viewer import Viewer
 from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.row import DestinationRow as Row
 from schema.context import Context
+from schema.types.arguments import After, First
 from schema.types.checks import CheckReport, present_stored
 from schema.types.enums import Reachability
 from schema.types.ids import NodeType, global_id
+from schema.types.past_checks import CheckConnection, check_bounds, check_connection
 
 
 @strawberry.interface(description="An object with a globally unique ID.")
@@ -81,6 +84,12 @@ class S3CompatibleDestination(BackupDestination):
     def last_check(self) -> CheckReport | None:
         """Parsed from the stored JSON only when the field is selected."""
         return present_stored(self.stored_check)
+
+    @strawberry.field(description="The checks that were made, newest first, as many as are kept.")
+    async def checks(self, info: Info[Context, None], first: First = UNSET, after: After = UNSET) -> CheckConnection:
+        """One statement for all destinations of an operation that ask for the same page."""
+        bounds = check_bounds(first, after)
+        return check_connection(await info.context.past_checks(self.database_id, bounds))
 
 
 @strawberry.type(description="A bucket at Amazon.")
