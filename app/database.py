@@ -121,19 +121,28 @@ async def answers(*, deadline_s: float | None = 1.0) -> None:
     A connection of its own could be answered while those that requests use are not.
     """
     database: Any = User._meta.db
-    ask = database.execute_query if isinstance(database, MooringsSqliteClient) else database.fetch
     try:
         async with asyncio.timeout(deadline_s):
-            await ask("SELECT 1")
+            await (
+                database.storage.look() if isinstance(database, MooringsSqliteClient) else database.fetch("SELECT 1")
+            )
     except TimeoutError as error:
         raise DatabaseUnavailable from error
+
+
+async def watch_file() -> None:
+    """Look at the file of the embedded database for ever: refuse everything while it is gone, and reopen it."""
+    database: Any = User._meta.db
+    if isinstance(database, MooringsSqliteClient):
+        await database.storage.watch()
 
 
 def connections() -> dict[str, float]:
     """How many connections to the database are open, and how many of them are at work."""
     database: Any = User._meta.db
     if isinstance(database, MooringsSqliteClient):
-        return {"open": 1, "in use": int(database._lock.locked())}
+        opened, in_use = database.storage.connections
+        return {"open": opened, "in use": in_use}
     pool = database._pool
     return {"open": pool.get_size(), "in use": pool.get_size() - pool.get_idle_size() - len(database.idle)}
 

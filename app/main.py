@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app import gc_tuning as memory
 from app.check_scheduler import LazyProber, count_in, run_scheduled_checks
-from app.database import connections, open_database
+from app.database import connections, open_database, watch_file
 from app.pages import health
 from app.pages.explorer import Explorer
 from app.pages.routes import with_pages
@@ -84,6 +84,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             if settings.audit_kept_for is not None:
                 pruning = prune_repeatedly(settings.audit_kept_for)
                 await stack.enter_async_context(in_background(pruning, name="audit retention"))
+            await stack.enter_async_context(in_background(watch_file(), name="database file"))
             if settings.address.url is not None:
                 listener = listen(settings.address.url, streams)
                 await stack.enter_async_context(in_background(listener, name="event listener"))

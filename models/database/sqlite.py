@@ -1,15 +1,17 @@
-"""The embedded database: WAL, synchronous FULL, and every transaction `BEGIN IMMEDIATE`.
+"""The embedded database for Tortoise: WAL, synchronous FULL, reads beside the writer, transactions `BEGIN IMMEDIATE`.
 
-Tortoise begins deferred transactions, which fail with "database is locked" when another process writes between their
-read and their write; an immediate one waits its turn at the start instead, where nothing is lost by trying again.
+Tortoise has one connection for everything, and begins deferred transactions. A read would wait there for the fsync of
+a write and for the lock of another process; and a transaction would fail with "database is locked" when another process
+writes between its read and its write. An immediate one waits its turn at the start, where nothing is lost by trying
+again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from tortoise.backends.base.client import (
     ConnectionWrapper,
@@ -17,166 +19,159 @@ from tortoise.backends.base.client import (
     TransactionalDBClient,
     TransactionContext,
 )
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
 from tortoise.connection import get_connections
+from tortoise.exceptions import IntegrityError, OperationalError
+from tortoise.models import Model
 
+from models.database.sqlite_errors import is_unavailable
+from models.database.sqlite_storage import Storage
+from models.database.sqlite_writer import Job, Writer
 from models.errors import DatabaseUnavailable
 
 LOCK_WAIT_MS = 2_000
-"""How long a lock on the file, or a turn at the connection, is waited for while nobody gets on."""
-PATIENCE = 4
-"""How many times as long it is waited for while others do get on: a queue that moves is no lock that hangs."""
+"""How long a lock on the file, or a turn to write, is waited for while nobody gets on."""
 
-UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PROTOCOL,
-}
-"""What SQLite says when another process keeps the file too long, or the disk does not take or give it just now."""
-
-
-class _Turns(asyncio.Lock):
-    """Taken in time or not at all, as a connection of the PostgreSQL pool is; `note_progress` after each success."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._progress = 0
-
-    def note_progress(self) -> None:
-        """A statement has succeeded."""
-        self._progress += 1
-
-    async def acquire(self) -> Literal[True]:
-        for _ in range(PATIENCE):
-            seen = self._progress
-            try:
-                async with asyncio.timeout(LOCK_WAIT_MS / 1000):
-                    return await super().acquire()
-            except TimeoutError:
-                if self._progress == seen:
-                    break
-        raise DatabaseUnavailable
+Result = TypeVar("Result")
 
 
 class MooringsSqliteClient(SqliteClient):
-    """One connection per process, durable and patient."""
+    """One connection that writes, and a few that read, per process.
+
+    A statement outside any transaction that begins with SELECT is read beside the writer. Any other is a transaction.
+    """
 
     def __init__(self, file_path: str, **kwargs: Any) -> None:
         pragmas = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": LOCK_WAIT_MS}
         super().__init__(file_path, **{**pragmas, **kwargs})
-        self._lock: asyncio.Lock = _Turns()
+        self.storage = Storage(file_path, self.pragmas, lock_wait_s=int(self.pragmas["busy_timeout"]) / 1000)
 
     async def create_connection(self, with_db: bool) -> None:
         """Open the file; raises `DatabaseUnavailable` when it cannot be opened or is no database."""
-        try:
-            await super().create_connection(with_db)
-        except sqlite3.Error as error:
-            await self.close()  # it may be open and lack a pragma, and with it a promise
-            raise DatabaseUnavailable from error
+        await self.storage.writer()
+        await self._post_connect()
 
-    def acquire_connection(self) -> ConnectionWrapper[Any]:
-        return _Connection(self._lock, self)
+    async def close(self) -> None:
+        await self.storage.close()
 
     def _in_transaction(self) -> TransactionContext:
-        return _ImmediateContext(_ImmediateTransaction(self), self._lock)
-
-    async def execute_script(self, query: str) -> None:
-        await _run_statements(self, query)
+        return _ImmediateContext(self)
 
     async def fetch_each(self, sql: str, parameters: Sequence[Sequence[Any]]) -> list[list[Any]]:
-        """The rows of one statement for each of several parameters, in one visit to the connection's thread."""
+        """The rows of one statement for each of several parameters, in one visit to a connection's thread."""
         self.log.debug(sql)
-        async with self.acquire_connection() as connection:
-            rows: list[list[Any]] = await connection._execute(_fetch_each, connection._conn, sql, parameters)
-            return rows
+        return await self.storage.read(_fetch_each, sql, parameters)
+
+    async def write(self, job: Job) -> Any:
+        """Run a transaction's statements in the writer's thread, as `Writer.execute`; raises `IntegrityError` too."""
+        try:
+            return await (await self.storage.writer()).execute(job)
+        except sqlite3.IntegrityError as error:
+            raise IntegrityError(error) from error
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
+        if not _is_read(query):
+            async with self._in_transaction() as transaction:
+                return await transaction.execute_query(query, values)
+        self.log.debug("%s: %s", query, values)
+        try:
+            rows = await self.storage.read(_fetch, query.replace("\x00", "'||CHAR(0)||'"), values or ())
+        except sqlite3.OperationalError as error:
+            raise OperationalError(error) from error
+        return len(rows), rows
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        return [dict(row) for row in (await self.execute_query(query, values))[1]]
+
+    async def execute_insert(self, query: str, values: list[Any]) -> int:
+        async with self._in_transaction() as transaction:
+            return int(await transaction.execute_insert(query, values))
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        async with self._in_transaction() as transaction:
+            await transaction.execute_many(query, values)
+
+    async def execute_script(self, query: str) -> None:
+        async with self._in_transaction() as transaction:
+            await transaction.execute_script(query)
 
 
 class _Connection(ConnectionWrapper[Any]):
-    """Every statement goes through one: the place where a failure of the moment becomes `DatabaseUnavailable`."""
+    """Every statement of a transaction goes through one: where a failing file becomes `DatabaseUnavailable`."""
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         await super().__aexit__(exc_type, exc_val, exc_tb)
-        if exc_type is None and isinstance(self._lock, _Turns):
-            self._lock.note_progress()
-        if isinstance(exc_val, sqlite3.OperationalError) and exc_val.sqlite_errorcode & 0xFF in UNAVAILABLE:
+        if is_unavailable(exc_val):
             raise DatabaseUnavailable from exc_val
 
 
 class _ImmediateTransaction(SqliteTransactionWrapper):
+    """A turn of the writer; statements go to its connection one by one."""
+
+    def __init__(self, client: SqliteClient, writer: Writer) -> None:
+        super().__init__(client)
+        self._writer = writer
+        self._connection = writer.connection
+
     def acquire_connection(self) -> ConnectionWrapper[Any]:
         return _Connection(self._lock, self)
 
     def _in_transaction(self) -> TransactionContext:
-        return NestedTransactionContext(_ImmediateTransaction(self))
+        return NestedTransactionContext(_ImmediateTransaction(self, self._writer))
 
     async def begin(self) -> None:
-        """Wait for the lock on the file. SQLite's wait is no queue: among many writers one may be passed over."""
-        for _ in range(PATIENCE):
-            seen = await self._data_version()
-            try:
-                await self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                failure = error
-                if await self._data_version() == seen:
-                    break
-            else:
-                return
-        raise DatabaseUnavailable from failure
-
-    async def _data_version(self) -> int:
-        """A number that moves with every commit of another process."""
-        rows = await self._connection.execute_fetchall("PRAGMA data_version")
-        return int(next(iter(rows))[0])
+        await self._writer.begin()
 
     async def commit(self) -> None:
-        try:
-            await super().commit()
-        except sqlite3.Error as error:
-            await self.rollback()
-            raise DatabaseUnavailable from error
+        self._finalized = True
+        await self._writer.end(is_kept=True)
+
+    async def rollback(self) -> None:
+        self._finalized = True
+        with suppress(DatabaseUnavailable):  # then SQLite has undone it already
+            await self._writer.end(is_kept=False)
 
     async def execute_script(self, query: str) -> None:
-        await _run_statements(self, query)
+        """Run a script statement by statement; sqlite3's own `executescript` would commit the transaction first."""
+        for statement in _statements(query):
+            await self.execute_query(statement)
 
 
-class _ImmediateContext(SqliteTransactionContext):
-    """Releases the connection also when the transaction does not come to begin; Tortoise's own context does not."""
+class _ImmediateContext(TransactionContext):
+    """A transaction that is the models' connection in the task that it was begun in."""
+
+    def __init__(self, client: MooringsSqliteClient) -> None:
+        self._client = client
 
     async def __aenter__(self) -> TransactionalDBClient:
-        await self._trxlock.acquire()
-        try:
-            await self.ensure_connection()
-            self.token = get_connections().set(self.connection_name, self.connection)
-            try:
-                await self.connection.begin()
-            except BaseException:
-                get_connections().reset(self.token)
-                await asyncio.shield(self.connection._connection.rollback())
-                raise
-        except BaseException:
-            self._trxlock.release()
-            raise
-        client: TransactionalDBClient = self.connection
-        return client
+        transaction = _ImmediateTransaction(self._client, await self._client.storage.writer())
+        await transaction.begin()
+        self._transaction = transaction
+        self._token = get_connections().set(self._client.connection_name, transaction)
+        return transaction
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        await super().__aexit__(exc_type, exc_val, exc_tb)
-        if exc_type is None and isinstance(self._trxlock, _Turns):
-            self._trxlock.note_progress()
+        get_connections().reset(self._token)
+        if not self._transaction._finalized:
+            await (self._transaction.commit() if exc_type is None else self._transaction.rollback())
+
+
+def sqlite_behind(model: type[Model]) -> MooringsSqliteClient | None:
+    """The embedded database behind a model; None on PostgreSQL, and inside a transaction, which a statement joins."""
+    database: Any = model._meta.db
+    return database if isinstance(database, MooringsSqliteClient) else None
+
+
+def _is_read(statement: str) -> bool:
+    return statement[:6].upper() == "SELECT"
+
+
+def _fetch(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Any]:
+    return connection.execute(sql, parameters).fetchall()
 
 
 def _fetch_each(connection: sqlite3.Connection, sql: str, parameters: Sequence[Sequence[Any]]) -> list[list[Any]]:
     return [connection.execute(sql, each).fetchall() for each in parameters]
-
-
-async def _run_statements(client: SqliteClient, script: str) -> None:
-    """Run a script statement by statement; sqlite3's own `executescript` would commit an open transaction first."""
-    for statement in _statements(script):
-        await client.execute_query(statement)
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,0 +1,42 @@
+"""One log line when something that the gateway depends on goes away, and one when it is back."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+logger = logging.getLogger("moorings.outages")
+
+
+class Outage:
+    """Whether something is away, by what was noted last."""
+
+    def __init__(self, *, begins: str, ends: str) -> None:
+        """What the log says; `begins` is followed by the cause, `ends` by the length."""
+        self._begins = begins
+        self._ends = ends
+        self._since: float | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the last thing that was noted was a failure."""
+        return self._since is not None
+
+    def begin(self, cause: str) -> None:
+        """Note a failure; the first is logged with its cause."""
+        if self._since is None:
+            self._since = time.monotonic()
+            logger.warning("%s: %s.", self._begins, cause)
+
+    def end(self) -> None:
+        """Note a success; the first after a failure is logged."""
+        if self._since is not None:
+            logger.warning("%s, after %.1f s.", self._ends, time.monotonic() - self._since)
+            self._since = None
+
+
+def cause_of(error: BaseException) -> str:
+    """The class of the error that stands at the beginning, or SQLite's name for it; never a text with values in it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return getattr(error, "sqlite_errorname", None) or type(error).__name__

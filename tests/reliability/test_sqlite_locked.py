@@ -1,0 +1,85 @@
+"""Reads of the embedded database wait neither for another process's lock nor for a write or its fsync."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from contextlib import closing
+
+import httpx
+
+from app.database import migrate
+from models.accounts.user import User
+from models.database.sqlite import sqlite_behind
+from tests.support.databases.databases import unserved
+from tests.support.gateway.gateway import Gateway
+
+LIST = "/api/backup-destinations"
+HELD_S = 15.0 if os.environ.get("MOORINGS_FULL") else 6.0
+"""Longer than the five seconds after which the last uses of tokens are written, which then wait for the lock."""
+READ_WITHIN_S = 1.0
+REFUSED_WITHIN_S = 5.0
+
+
+async def test_plain_reads_go_on_while_another_process_keeps_the_write_lock() -> None:
+    """A write is refused in time meanwhile, and both work afterwards."""
+    gateway = Gateway().start()
+    try:
+        account = await gateway.new_user()
+        id_ = await account.create("local", label="Before")
+        async with account.client() as client:
+            slowest_s, reads = 0.0, 0
+            with closing(sqlite3.connect(str(gateway.address.path), isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                until = time.monotonic() + HELD_S
+                started = time.monotonic()
+                write = asyncio.create_task(client.put(f"{LIST}/{id_}", json={"label": "After"}))
+                write.add_done_callback(lambda _: refused_at.append(time.monotonic()))
+                refused_at: list[float] = []
+                while time.monotonic() < until:
+                    asked = time.monotonic()
+                    assert (await client.get(f"{LIST}?page={reads % 3 + 1}")).status_code == httpx.codes.OK
+                    slowest_s, reads = max(slowest_s, time.monotonic() - asked), reads + 1
+                    await asyncio.sleep(0.02)
+                other.execute("ROLLBACK")
+
+            assert slowest_s < READ_WITHIN_S
+            assert (await write).status_code == httpx.codes.SERVICE_UNAVAILABLE
+            assert refused_at[0] - started < REFUSED_WITHIN_S
+            assert (await client.put(f"{LIST}/{id_}", json={"label": "After"})).status_code == httpx.codes.OK
+            assert (await client.get(f"{LIST}/{id_}")).json()["data"]["label"] == "After"
+        log = gateway.log_text()
+        assert log.count("cannot be written: SQLITE_BUSY") == 1
+        assert log.count("can be written again") == 1
+    finally:
+        gateway.close()
+
+
+async def test_a_read_does_not_wait_for_a_write_that_takes_its_time() -> None:
+    """As a slow fsync does: the writer's thread stands still."""
+    with unserved(None) as embedded:
+        await migrate(embedded.address)
+        await embedded.new_user()
+        async with embedded.models():
+            database = sqlite_behind(User)
+            assert database is not None
+            slow = asyncio.create_task(database.write(lambda _: time.sleep(1)))
+            await asyncio.sleep(0)
+
+            for _ in range(20):
+                assert await User.all().count() == 1
+            assert not slow.done()
+            await slow
+
+
+async def test_a_read_sees_what_the_same_task_has_written() -> None:
+    """Although it goes over another connection."""
+    with unserved(None) as embedded:
+        await migrate(embedded.address)
+        account = await embedded.new_user()
+        async with embedded.models():
+            for number in range(200):
+                await User.filter(id=account.user_id).update(name=f"name {number}")
+                assert (await User.get(id=account.user_id)).name == f"name {number}"
