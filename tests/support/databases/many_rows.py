@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from tests.support.databases.databases import TIMESTAMP
-from tests.support.gateway.gateway import Gateway
+from tests.support.gateway.gateway import Account, Gateway
 
 _COLUMNS = "uid, user_id, label, kind, created_at, updated_at"
 
@@ -40,3 +40,19 @@ async def plant_events(gateway: Gateway, user_id: int, labels: Sequence[str]) ->
     values = (f"({user_id}, 'deleted', 1, {quoted(label)}, 'command_line', {TIMESTAMP})" for label in labels)
     columns = "user_id, kind, destination_id, label, protocol, occurred_at"
     await gateway.rows(f"INSERT INTO events ({columns}) VALUES {', '.join(values)}")  # noqa: S608 - our own values
+
+
+async def plant_copies(account: Account, count: int) -> list[int]:
+    """So many destinations at one store, with labels that are as long as they may be; returns all ids of the user's."""
+    made = await account.create("custom_s3", label="\U0001f5c4" * 255, s3_bucket_name="b" * 255)
+    columns = "user_id, label, kind, created_at, updated_at, bucket_name, region, endpoint, path_style_endpoint, "
+    columns += "reachability, access_key, secret_key, credentials_set_at"
+    for _ in range(count - 1):
+        await account.gateway.rows(
+            f"INSERT INTO backup_destinations (uid, {columns}) "  # noqa: S608 - our own values
+            f"SELECT '{uuid4()}', {columns} FROM backup_destinations WHERE id = {made}"
+        )
+    rows = await account.gateway.rows(
+        f"SELECT id FROM backup_destinations WHERE user_id = {account.user_id} ORDER BY id"  # noqa: S608 - our own integer
+    )
+    return [row["id"] for row in rows]
