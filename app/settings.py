@@ -125,6 +125,9 @@ class Settings:
     graphql_max_tokens: int = _setting(2_000, "tokens of one document", types.integer(10, 1_000_000))
     graphql_max_document_bytes: int = _setting(65_536, "bytes of one document", types.integer(100, 10_000_000))
     graphql_max_cost: int = _setting(5_000, "cost of one operation, a field being 1", types.integer(1, 10_000_000))
+    graphql_max_answer_bytes: int = _setting(
+        1_048_576, "bytes that the answer to one operation may have", types.integer(1_000, 1_000_000_000)
+    )
     graphql_execution_seconds: float = _setting(10.0, "time one operation may take", types.number_up_to(15))
     graphql_max_subscriptions: int = _setting(100, "operations open on one WebSocket", types.integer(1, 10_000))
     graphql_persisted_queries: bool = _setting(
@@ -179,6 +182,7 @@ class Settings:
             tokens=self.graphql_max_tokens,
             document_bytes=self.graphql_max_document_bytes,
             cost=self.graphql_max_cost,
+            answer_bytes=self.graphql_max_answer_bytes,
             execution_s=self.graphql_execution_seconds,
             subscriptions=self.graphql_max_subscriptions,
             user_sockets=self.graphql_max_user_sockets,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 class Limits:
     """Limits of one document, of one socket, and of one user's sockets and subscriptions in a process.
 
-    All are counts except `document_bytes` and `execution_s`; `cost` is 1 per field, multiplied by page sizes.
+    All are counts except `document_bytes`, `answer_bytes` and `execution_s`; `cost` is 1 per field, multiplied by page
+    sizes.
     """
 
     depth: int = 15
@@ -23,6 +24,7 @@ class Limits:
     tokens: int = 2_000
     document_bytes: int = 65_536
     cost: int = 5_000
+    answer_bytes: int = 1_048_576
     execution_s: float = 10.0
     subscriptions: int = 100
     user_sockets: int = 20

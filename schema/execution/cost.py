@@ -53,12 +53,12 @@ OF_THE_SCHEMA = {
 class OperationCost:
     """The cost of one valid operation by its variables; the cost of each combination of page sizes is computed once."""
 
-    __slots__ = ("_document", "_known", "_operation", "_schema", "_sizes")
+    __slots__ = ("_known", "_sizes", "document", "operation", "schema")
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
-        self._schema = schema
-        self._document = document
-        self._operation = operation
+        self.schema = schema
+        self.document = document
+        self.operation = operation
         self._sizes = tuple(sorted(_size_variables(document)))
         self._known: dict[tuple[Any, ...], int] = {}
 
@@ -72,13 +72,17 @@ class OperationCost:
         """The cost with these variables."""
         sizes = tuple(variables.get(name, _ABSENT) for name in self._sizes)
         if not all(isinstance(size, int | None) or size is _ABSENT for size in sizes):
-            return cost_of(self._schema, self._document, self._operation, variables)
+            return self.compute(variables)
         cost = self._known.get(sizes)
         if cost is None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            cost = self._known[sizes] = cost_of(self._schema, self._document, self._operation, variables)
+            cost = self._known[sizes] = self.compute(variables)
         return cost
+
+    def compute(self, variables: Mapping[str, Any]) -> int:
+        """The cost, computed anew."""
+        return cost_of(self.schema, self.document, self.operation, variables)
 
 
 def _size_variables(document: DocumentNode) -> set[str]:
@@ -96,30 +100,32 @@ def cost_of(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> int:
     """The cost of a valid operation; a fragment counts wherever it is spread, and is computed once per type."""
-    costs = _Costs(schema, fragments_of(document), _values(operation, variables))
+    costs = Costs(schema, fragments_of(document), values_of(operation, variables))
     return round(costs.of(operation.selection_set, schema.get_root_type(operation.operation)))
 
 
-def _values(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The variables, those that were left out as the literals they default to."""
     defaults = {d.variable.name.value: d.default_value for d in operation.variable_definitions or () if d.default_value}
     return {**defaults, **variables}
 
 
-class _Costs:
+class Costs:
+    """Computes the costs of the selections of one operation."""
+
     def __init__(
         self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode], values: Mapping[str, Any]
     ) -> None:
-        self._schema = schema
-        self._fragments = fragments
-        self._values = values
+        self.schema = schema
+        self.fragments = fragments
+        self.values = values
         self._of_type: dict[tuple[int, str], float] = {}
 
     def of(self, selections: SelectionSetNode | None, type_: GraphQLNamedType | None) -> float:
         """The cost of these selections on an object of `type_`; a valid document has no cycle of fragments."""
         if selections is None or type_ is None:
             return 0.0
-        concrete = self._schema.get_possible_types(type_) if is_abstract_type(type_) else (type_,)
+        concrete = self.schema.get_possible_types(type_) if is_abstract_type(type_) else (type_,)
         return max((self._of_concrete(selections, each) for each in concrete), default=0.0)
 
     def _of_concrete(self, selections: SelectionSetNode, type_: GraphQLNamedType) -> float:
@@ -131,28 +137,31 @@ class _Costs:
 
     def _of_node(self, node: SelectionNode, type_: GraphQLNamedType) -> float:
         if isinstance(node, FieldNode):
-            return 1 + self._multiplier(node) * self.of(node.selection_set, self._type_of(node, type_))
+            return 1 + self.length(node) * self.of(node.selection_set, self.type_of(node, type_))
         if isinstance(node, FragmentSpreadNode):
-            fragment = self._fragments[node.name.value]
-            applies = self._applies(fragment.type_condition, type_)
+            fragment = self.fragments[node.name.value]
+            applies = self.applies(fragment.type_condition, type_)
             return self._of_concrete(fragment.selection_set, type_) if applies else 0.0
-        if isinstance(node, InlineFragmentNode) and self._applies(node.type_condition, type_):
+        if isinstance(node, InlineFragmentNode) and self.applies(node.type_condition, type_):
             return self._of_concrete(node.selection_set, type_)
         return 0.0
 
-    def _type_of(self, node: FieldNode, type_: GraphQLNamedType) -> GraphQLNamedType | None:
+    def type_of(self, node: FieldNode, type_: GraphQLNamedType) -> GraphQLNamedType | None:
+        """The type of the objects of a field; None for one without selections."""
         if node.selection_set is None or not is_object_type(type_):
             return None
-        field = self._schema.get_field(type_, node.name.value)
+        field = self.schema.get_field(type_, node.name.value)
         return None if field is None else get_named_type(field.type)
 
-    def _applies(self, condition: NamedTypeNode | None, type_: GraphQLNamedType) -> bool:
-        named = None if condition is None else self._schema.type_map[condition.name.value]
-        return named is None or named is type_ or (is_abstract_type(named) and self._schema.is_sub_type(named, type_))
+    def applies(self, condition: NamedTypeNode | None, type_: GraphQLNamedType) -> bool:
+        """Whether a type condition holds for an object of that type."""
+        named = None if condition is None else self.schema.type_map[condition.name.value]
+        return named is None or named is type_ or (is_abstract_type(named) and self.schema.is_sub_type(named, type_))
 
-    def _multiplier(self, node: FieldNode) -> float:
+    def length(self, node: FieldNode) -> float:
+        """The length of the list that a field is, on average or at most; 1 for a field that is none."""
         name = node.name.value
-        given = {argument.name.value: self._value(argument.value) for argument in node.arguments or ()}
+        given = {argument.name.value: self.value(argument.value) for argument in node.arguments or ()}
         if name in CONNECTIONS:
             sizes = [size for size in (_size(given.get("first")), _size(given.get("last"))) if size is not None]
             return max(sizes, default=DEFAULT_SIZE)
@@ -162,8 +171,9 @@ class _Costs:
             return min(len(listed), MAX_SIZE) if isinstance(listed, list | tuple) else 1
         return OF_THE_SCHEMA.get(name, 1)
 
-    def _value(self, node: ValueNode) -> Any:
-        return self._values.get(node.name.value) if isinstance(node, VariableNode) else node
+    def value(self, node: ValueNode) -> Any:
+        """A literal, or the value of a variable."""
+        return self.values.get(node.name.value) if isinstance(node, VariableNode) else node
 
 
 def _size(value: Any) -> int | None:

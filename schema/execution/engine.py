@@ -164,7 +164,7 @@ class Engine:
     def bind(self, prepared: Prepared, variables: Mapping[str, Any]) -> BoundOperation | None:
         """The operation compiled and bound to these variables; None when graphql-core has to execute or refuse it."""
         cost = prepared.cost.of(variables)
-        if cost > self.limits.cost:
+        if cost > self.limits.cost or prepared.size.of(variables) > self.limits.answer_bytes:
             return None
         compiled = prepared.compiled(self._strawberry, at_once=cost >= EXPENSIVE)
         return None if compiled is None else compiled.bind(variables)
@@ -284,6 +284,7 @@ class Engine:
             raise NotExecuted(*(refusal(message, Code.BAD_USER_INPUT) for message in wrong))
         try:
             prepared.cost.require(self.limits.cost, variables)
+            prepared.size.require(self.limits.answer_bytes, variables)
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
 

@@ -9,6 +9,7 @@ from graphql import DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionN
 
 from schema.compiler.compiler import CompiledOperation, compile_mutation, compile_query
 from schema.compiler.selections import NotCompilable
+from schema.execution.answer_size import AnswerSize
 from schema.execution.cost import OperationCost
 from schema.execution.document_limits import CHECKS, fragments_of, root_fields, selected_fields
 
@@ -33,6 +34,7 @@ class Prepared:
         "only_introspects",
         "operation",
         "shows_position",
+        "size",
         "type",
     )
 
@@ -44,6 +46,7 @@ class Prepared:
         self.operation = operation
         self.type: OperationType = operation.operation
         self.cost = OperationCost(schema, document, operation)
+        self.size = AnswerSize(schema, document, operation)
         # Such an operation needs no token, and its response depends on the document and the variables alone.
         self.only_introspects = all(
             isinstance(node, FieldNode) and node.name.value.startswith("__")

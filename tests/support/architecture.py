@@ -86,7 +86,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "compiler": "act_once context resolvers types",
         "context": "",
         "errors": "",
-        "execution": "compiler context errors limits resolvers",
+        "execution": "compiler context errors limits resolvers types",
         "limits": "",
         "resolvers": "act_once context errors types",
         "transport": "compiler context errors execution",

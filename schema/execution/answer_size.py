@@ -1,0 +1,166 @@
+"""The size of an answer, known before it is made: the most bytes that the fields of an operation may take in JSON.
+
+Text counts by the length that its column may have, lists by their pages. A field that an object shows under several
+keys makes an answer of copies: each copy counts ten times, which keeps such answers below a tenth of the limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    InlineFragmentNode,
+    SelectionSetNode,
+    get_named_type,
+    is_abstract_type,
+    is_enum_type,
+    is_object_type,
+)
+
+from models.destinations.attributes import MAX_LENGTHS, Attribute
+from schema.execution.cost import Costs, OperationCost, values_of
+from schema.execution.document_limits import LimitExceeded, fragments_of
+from schema.types.names import PATHS
+
+COPY_WEIGHT = 10
+BYTES_PER_CHARACTER = 4
+"""Of UTF-8, at most."""
+_SCALARS = {"ID": 45, "Int": 11, "Float": 24, "Boolean": 5, "DateTime": 22}
+_OTHER_TEXT = 100
+"""Sentences of the gateway, and what describes the schema."""
+_TEXT = 255 * BYTES_PER_CHARACTER
+_LABEL_CURSOR = 1_400
+"""A cursor in the order of labels has the label in it, encoded."""
+_TEXTS: Mapping[tuple[str, str], int] = {
+    ("CheckStep", "remedy"): 45,
+    ("CheckStep", "storeCode"): 5,
+    ("CheckStep", "field"): 3,
+    ("CheckStep", "code"): 4,
+    ("CheckSuggestion", "region"): 64,
+    ("User", "name"): _TEXT,
+    ("User", "email"): _TEXT,
+    ("PageInfo", "startCursor"): 80,
+    ("PageInfo", "endCursor"): 80,
+}
+"""Of ten steps one fails, and has the remedy, the code and the field for all."""
+_NAMES: Mapping[str, int] = {
+    "tokenName": _TEXT,
+    "kindName": 30,
+    "version": 13,
+    "cursor": 80,
+    **{
+        PATHS[attribute][-1]: length * (1 if attribute is Attribute.CERTIFICATE_AUTHORITIES else BYTES_PER_CHARACTER)
+        for attribute, length in MAX_LENGTHS.items()
+    },
+}
+"""Texts by the names of their fields, whatever their type: attributes of a destination by what they may be long."""
+_LENGTHS = {"steps": 10, "violations": 20, "changedFields": 15}
+"""Of lists that the cost does not count as such."""
+
+
+class AnswerSize(OperationCost):
+    """The most bytes that the answer to one operation may have, by its variables."""
+
+    def require(self, most: int, variables: Mapping[str, Any]) -> None:
+        """Raise `LimitExceeded` when it may have more than `most`."""
+        size = self.of(variables)
+        if size > most:
+            message = (
+                f"The answer may have {size} bytes, and {most} are allowed; ask for smaller pages or fewer fields."
+            )
+            raise LimitExceeded(message)
+
+    def compute(self, variables: Mapping[str, Any]) -> int:
+        """The size, computed anew."""
+        values = values_of(self.operation, variables)
+        sizes = _Sizes(self.schema, fragments_of(self.document), values)
+        return round(sizes.bytes_of(self.operation.selection_set, self.schema.get_root_type(self.operation.operation)))
+
+
+class _Object(NamedTuple):
+    """What one selection set adds to an object: the bytes of what is below it, and its leaves by response key."""
+
+    below: float
+    leaves: Mapping[str, tuple[str, float]]
+    """The name and the bytes of the field that a key shows."""
+
+    @property
+    def size(self) -> float:
+        """All of it; the second and every further copy of a leaf counts more."""
+        found = self.below
+        seen: set[str] = set()
+        for name, size in self.leaves.values():
+            found += size * (COPY_WEIGHT if name in seen else 1)
+            seen.add(name)
+        return found
+
+
+class _Sizes(Costs):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._objects: dict[tuple[int, str], _Object] = {}
+
+    def bytes_of(self, selections: SelectionSetNode | None, type_: GraphQLNamedType | None) -> float:
+        """The most bytes that an object of `type_` takes with these selections."""
+        if selections is None or type_ is None:
+            return 0.0
+        concrete = self.schema.get_possible_types(type_) if is_abstract_type(type_) else (type_,)
+        return max((self._object(selections, each).size for each in concrete), default=0.0)
+
+    def _object(self, selections: SelectionSetNode, type_: GraphQLNamedType) -> _Object:
+        key = (id(selections), type_.name)
+        found = self._objects.get(key)
+        if found is None:
+            below, leaves = 2.0, dict[str, tuple[str, float]]()
+            for node in selections.selections:
+                if isinstance(node, FieldNode):
+                    shown = node.name.value if node.alias is None else node.alias.value
+                    if node.selection_set is None:
+                        leaves[shown] = (node.name.value, len(shown) + 4 + self._leaf(node, type_))
+                    else:
+                        inner = 1 + self.bytes_of(node.selection_set, self.type_of(node, type_))
+                        below += len(shown) + 6 + self._length(node) * inner + self._cursors(node)
+                    continue
+                inner_set = self._spread(node, type_)
+                if inner_set is not None:
+                    other = self._object(inner_set, type_)
+                    below += other.below
+                    leaves |= other.leaves
+            found = self._objects[key] = _Object(below, leaves)
+        return found
+
+    def _spread(self, node: object, type_: GraphQLNamedType) -> SelectionSetNode | None:
+        """The selections of a fragment; None where it is not for that type."""
+        if isinstance(node, FragmentSpreadNode):
+            fragment = self.fragments[node.name.value]
+            return fragment.selection_set if self.applies(fragment.type_condition, type_) else None
+        if isinstance(node, InlineFragmentNode) and self.applies(node.type_condition, type_):
+            return node.selection_set
+        return None
+
+    def _leaf(self, node: FieldNode, type_: GraphQLNamedType) -> float:
+        name = node.name.value
+        field = self.schema.get_field(type_, name) if is_object_type(type_) else None
+        if field is None:
+            return _OTHER_TEXT
+        named = get_named_type(field.type)
+        size = _TEXTS.get((type_.name, name))
+        if size is None and named.name == "String" and not type_.name.startswith("__"):
+            size = _NAMES.get(name)
+        if size is None:
+            size = _SCALARS.get(named.name, _OTHER_TEXT)
+            if is_enum_type(named):
+                size = 2 + max(map(len, named.values))
+        return size * self._length(node)
+
+    def _length(self, node: FieldNode) -> float:
+        return _LENGTHS.get(node.name.value) or self.length(node)
+
+    def _cursors(self, node: FieldNode) -> float:
+        """What an order adds to the cursors of a page."""
+        is_ordered = any(argument.name.value == "orderBy" for argument in node.arguments or ())
+        return _LABEL_CURSOR * self.length(node) if is_ordered else 0
