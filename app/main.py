@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from app import gc_tuning as memory
 from app.check_scheduler import LazyProber, count_in, run_scheduled_checks
 from app.database import connections, open_database, watch_file
+from app.logs import configure_logs, write_to_log
 from app.pages import health
 from app.pages.explorer import Explorer
 from app.pages.routes import with_pages
@@ -25,6 +26,7 @@ from app.settings import Settings, load_settings, metrics_directory
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
 from models.audit.retention import prune_repeatedly
+from models.audit.trail import AuditTrail
 from models.background import in_background
 from models.checks.checks import Checks
 from models.errors import DatabaseUnavailable
@@ -37,6 +39,7 @@ from rest.errors import handlers
 from schema.execution.engine import Engine
 from schema.transport.http import GraphQLView
 from schema.transport.websocket import GraphQLSocket
+from web.access_log import AccessLog
 from web.application import Application
 from web.auth.authenticator import Authenticator
 from web.cache.etags import EntityTags
@@ -50,24 +53,34 @@ from web.middleware.default_headers import DefaultHeaders
 from web.middleware.errors import Errors
 from web.rate_limit.limiter import Limiters, open_limiters
 
-USAGE_FLUSH_S = 5.0
-_SHOWN_TO_PAGES = ["ETag", "Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
+USAGE_FLUSH_S = 1.0
+_SHOWN_TO_PAGES = [
+    *("ETag", "Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    "X-Request-Id",
+]
 
 
 def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: None) -> Starlette:
     """Put the gateway together. The database is opened, and the keys held against it, when it starts."""
-    usage, reads = TokenUsage(), Reads()
+    trail, reads = AuditTrail(), Reads()
+    usage = TokenUsage(trail)
     streams = EventStreams(reads)
     limiters = open_limiters(settings.rate_limit, settings.rate_limit_storage)
-    for_rest, for_graphql = (_authenticator(api, limiters, usage, reads) for api in (Protocol.REST, Protocol.GRAPHQL))
+    for_rest, for_graphql = (
+        _authenticator(api, limiters, usage, reads, trail) for api in (Protocol.REST, Protocol.GRAPHQL)
+    )
     tags = EntityTags(public_url=settings.public_url)
     cache = ResponseCache(settings.response_cache_bytes, tags)
     checked: Counter[str] = Counter()
-    metrics = Metrics(_external_metrics(cache, reads, checked), directory=metrics_directory())
+    metrics = Metrics(_external_metrics(cache, reads, checked, trail), directory=metrics_directory())
+
+    access_log = _access_log(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
+            if access_log is not None:
+                stack.callback(access_log.flush)
             await stack.enter_async_context(open_database(settings.address))
             vault = await stack.enter_async_context(vault_in_use(settings))
             tags.use_key(vault.derive("entity tags"))
@@ -79,7 +92,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             stack.push_async_callback(checks.aclose)
             scheduled = run_scheduled_checks(checks, settings.check_every)
             await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))
-            await stack.enter_async_context(_written_behind(usage))
+            await stack.enter_async_context(_written_behind(usage, trail))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
             if settings.audit_kept_for is not None:
                 pruning = prune_repeatedly(settings.audit_kept_for)
@@ -111,21 +124,42 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
     app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
+    app.access_log = access_log
     app.fast_path = FastPath(
-        [for_rest, for_graphql], cache=cache, metrics=metrics, trusted_proxies=settings.trusted_proxies
+        [for_rest, for_graphql],
+        cache=cache,
+        metrics=metrics,
+        trusted_proxies=settings.trusted_proxies,
+        access_log=access_log,
     )
     return app
 
 
 def create_app_from_environment() -> Starlette:
     """What each worker process of `moorings serve` calls."""
-    return create_app(load_settings(), when_ready=memory.settle)
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    return create_app(settings, when_ready=memory.settle)
 
 
-def _authenticator(protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads) -> Authenticator:
+def _access_log(settings: Settings) -> AccessLog | None:
+    """The log of requests; none where it is off, or lines of INFO are not wanted."""
+    if not settings.access_log or settings.log_level not in ("DEBUG", "INFO"):
+        return None
+    return AccessLog(write_to_log, as_json=settings.log_format == "json")
+
+
+def _authenticator(
+    protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads, trail: AuditTrail
+) -> Authenticator:
     """Both APIs count in the same limiters."""
     return Authenticator(
-        protocol=protocol, failures=limiters.failures, requests=limiters.requests, usage=usage, reads=reads
+        protocol=protocol,
+        failures=limiters.failures,
+        requests=limiters.requests,
+        usage=usage,
+        reads=reads,
+        trail=trail,
     )
 
 
@@ -145,7 +179,9 @@ def _graphql_routes(
     return routes + [WebSocketRoute(path, over_websocket) for path in paths]
 
 
-def _external_metrics(cache: ResponseCache, reads: Reads, checked: Counter[str]) -> list[ExternalMetric]:
+def _external_metrics(
+    cache: ResponseCache, reads: Reads, checked: Counter[str], trail: AuditTrail
+) -> list[ExternalMetric]:
     """Numbers for `/metrics` that the parts count themselves."""
     outcomes = "moorings_cache_answers"
     return [
@@ -180,6 +216,12 @@ def _external_metrics(cache: ResponseCache, reads: Reads, checked: Counter[str])
         ),
         ExternalMetric(name="moorings_checks", help="Checks, by outcome.", read=lambda: checked, label="outcome"),
         ExternalMetric(
+            name="moorings_audit_losses",
+            help="What the audit does not have, or not in full, since there was too much of it.",
+            read=lambda: trail.losses,
+            label="what",
+        ),
+        ExternalMetric(
             name="moorings_database_connections",
             help="Connections to the database.",
             read=connections,
@@ -209,8 +251,11 @@ def _around_everything(settings: Settings, metrics: Metrics, hosts: Hosts) -> li
 
 
 @asynccontextmanager
-async def _written_behind(usage: TokenUsage) -> AsyncIterator[None]:
-    """Write the tokens' last use now and then, and once more at the end; a database that is away is tried later."""
+async def _written_behind(usage: TokenUsage, trail: AuditTrail) -> AsyncIterator[None]:
+    """Write the tokens' last use and the audit's trail now and then, and once more at the end.
+
+    A database that is away is tried later.
+    """
 
     async def write_now_and_then() -> None:
         while True:
@@ -219,8 +264,13 @@ async def _written_behind(usage: TokenUsage) -> AsyncIterator[None]:
                 await usage.flush()
 
     try:
-        async with in_background(write_now_and_then(), name="token usage"):
+        async with (
+            in_background(write_now_and_then(), name="token usage"),
+            in_background(trail.write_repeatedly(), name="audit trail"),
+        ):
             yield
     finally:
         with suppress(DatabaseUnavailable):
             await usage.flush(everything=True)
+        with suppress(DatabaseUnavailable):
+            await trail.flush(everything=True)

@@ -138,6 +138,7 @@ class Settings:
         200, "subscriptions of one user in a process", types.integer(1, 100_000)
     )
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", types.log_level)
+    access_log: bool = _setting(True, "whether each request is a line of the log at INFO, true or false", types.truth)
     log_format: str = _setting("console", "console or json", types.log_format)
 
     @property

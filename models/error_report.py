@@ -7,9 +7,9 @@ import traceback
 from secrets import token_hex
 
 
-def report_unexpected(error: BaseException, logger: logging.Logger) -> str:
-    """Log an unexpected exception once under a new request id; returns the sentence for the client."""
-    request_id = token_hex(8)
+def report_unexpected(error: BaseException, logger: logging.Logger, request_id: str | None = None) -> str:
+    """Log an unexpected exception once under the request's id, or a new one; returns the sentence for the client."""
+    request_id = request_id or token_hex(8)
     logger.error("request %s failed: %s", request_id, where(error))
     return f"Something went wrong on our side; the request id is {request_id}."
 

@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from web.access_log import AccessLog
 from web.connections import Connections
 from web.fast_path.fast_path import FastPath
 from web.request_state import request_state
@@ -15,6 +16,7 @@ class Application(Starlette):
     """The standard path. What its reads were prepared to is recorded, so that the fast path can replay them."""
 
     fast_path: FastPath | None = None
+    access_log: AccessLog | None = None
     connections: Connections | None = None
     """Limits the connections of the server that runs the application."""
 
@@ -27,8 +29,17 @@ class Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        elif self.access_log is None:
+            await self._answer(scope, receive, send)
+        else:
+            await self.access_log.watch(self._answer, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = request_state(scope)
         if scope["type"] == "http" and self.fast_path is not None:
-            send = self.fast_path.recording(scope, request_state(scope), send)
+            send = self.fast_path.recording(scope, state, send)
         await super().__call__(scope, receive, send)
 
 

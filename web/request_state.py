@@ -9,7 +9,7 @@ from starlette.types import Scope
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
 from models.errors import Quota
-from web.request_id import new_request_id
+from web.request_id import given_request_id, new_request_id
 
 if TYPE_CHECKING:
     from web.cache.cache_key import CacheKey, RequestKey
@@ -47,6 +47,7 @@ class RequestState:
     """Filled in by the server, the fast path, authentication and the endpoint, each reading what came before."""
 
     __slots__ = (
+        "address",
         "cache_key",
         "error",
         "is_replayed",
@@ -59,11 +60,15 @@ class RequestState:
         "viewer",
     )
 
-    def __init__(self, preparation_key: PreparationKey | None = None, request_id: bytes | None = None) -> None:
+    def __init__(
+        self, preparation_key: PreparationKey | None = None, request_id: bytes | None = None, address: str = ""
+    ) -> None:
         """`preparation_key` is where the fast path may keep what the request is prepared to; None: nowhere.
 
-        `request_id` is the one of a trusted proxy; without it the request gets a fresh one.
+        `request_id` is the one of a trusted proxy; without it the request gets a fresh one. `address` is the client's,
+        empty where the server has not found it.
         """
+        self.address = address
         self.request_id = new_request_id() if request_id is None else request_id
         self.preparation_key = preparation_key
         self.viewer: Viewer | None = None
@@ -91,7 +96,9 @@ def request_state(scope: Scope) -> RequestState:
     """The state of the request that a scope belongs to; made when there is none yet."""
     state: RequestState | None = scope.get(KEY)
     if state is None:
-        state = scope[KEY] = RequestState()
+        # The server makes the state of HTTP requests; of a WebSocket it puts the request's id among the headers.
+        given = given_request_id(scope["headers"]) if scope["type"] == "websocket" else None
+        state = scope[KEY] = RequestState(None, given)
     return state
 
 

@@ -14,8 +14,10 @@ import zlib
 from dataclasses import dataclass
 
 from models.accounts.abilities import parse_abilities
+from models.accounts.networks import UNKNOWN_ADDRESS
 from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Protocol, Viewer
+from models.audit.trail import RefusedSignIn
 from models.errors import Unauthenticated
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -53,10 +55,20 @@ def parse_bearer(text: str) -> Bearer:
     return Bearer(token_id=int(match[1]) if match[1] else None, digest=digest_of(match[2]))
 
 
-def viewer_behind(token: TokenRow | None, bearer: Bearer, protocol: Protocol) -> Viewer:
-    """The viewer of a token that was looked up; raises `Unauthenticated`."""
+def refusal_of(token: TokenRow | None, bearer: Bearer, address: str) -> RefusedSignIn | None:
+    """Why a token that was looked up is refused to a client with that address; None when it is not."""
     matches = hmac.compare_digest(_NOBODY if token is None else token.digest, bearer.digest)
-    if token is None or not matches or not token.is_valid():
+    if token is None or not matches:
+        return RefusedSignIn.UNKNOWN
+    if not token.is_valid():
+        return RefusedSignIn(token.state().value)
+    return None if token.may_be_used_from(address) else RefusedSignIn.NETWORK
+
+
+def viewer_behind(token: TokenRow | None, bearer: Bearer, protocol: Protocol, address: str = UNKNOWN_ADDRESS) -> Viewer:
+    """The viewer of a token that was looked up, used from an address; raises `Unauthenticated`."""
+    refusal = refusal_of(token, bearer, address)
+    if token is None or refusal is not None:
         raise Unauthenticated
     return Viewer(
         token.user_id,

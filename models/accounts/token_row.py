@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from models.accounts.networks import is_within
 from models.clock import current_second
 
 
@@ -49,8 +50,16 @@ class TokenRow(NamedTuple):
     revision: int
     destination_count: int
     disabled_at: datetime | None
+    networks: str = ""
+
+    def state(self) -> TokenState:
+        """Whether it can be used now, and why not."""
+        return token_state(revoked_at=self.revoked_at, expires_at=self.expires_at, disabled_at=self.disabled_at)
 
     def is_valid(self) -> bool:
         """Whether it is neither revoked nor expired now, and its user enabled."""
-        state = token_state(revoked_at=self.revoked_at, expires_at=self.expires_at, disabled_at=self.disabled_at)
-        return state is TokenState.VALID
+        return self.state() is TokenState.VALID
+
+    def may_be_used_from(self, address: str) -> bool:
+        """Whether a client with that address may use it."""
+        return not self.networks or is_within(address, self.networks)

@@ -16,6 +16,8 @@ import pytest
 from app.database import migrate
 from models.accounts.bearer import new_secret
 from models.accounts.token_usage import TokenUsage
+from models.accounts.viewer import Protocol
+from models.audit.trail import AuditTrail
 from models.errors import DatabaseUnavailable
 from tests.support.databases.databases import unserved
 from tests.support.databases.stoppable_postgres import StoppablePostgres, own_postgres
@@ -142,8 +144,8 @@ async def test_a_postgresql_that_hangs_is_answered_as_unready_in_time(
 async def test_a_write_that_waits_too_long_for_the_embedded_database_is_refused_as_unavailable() -> None:
     with unserved(None) as embedded:
         await migrate(embedded.address)
-        account, usage = await embedded.new_user(), TokenUsage()
-        usage.note(int(account.token.partition("|")[0]))
+        account, usage = await embedded.new_user(), TokenUsage(AuditTrail())
+        usage.note(int(account.token.partition("|")[0]), "127.0.0.1", account.user_id, Protocol.REST, b"an-id")
 
         async with embedded.models():
             with closing(sqlite3.connect(str(embedded.address.path), isolation_level=None)) as other:

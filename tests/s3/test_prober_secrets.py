@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.logs import QUIET, configure_logs
+from app.logs import OURS, QUIET, configure_logs
 from models.checks.report import CheckDepth
 from models.vault.secret import Secret
 from tests.support.secrecy.canary import Canaries, Finder
@@ -22,7 +22,7 @@ WORD = "a-word-of-the-peers-own"
 def _debugging(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     """The gateway's own logs at DEBUG, on the stderr that the test reads."""
     root = logging.getLogger()
-    before = root.handlers[:], root.level, {name: logging.getLogger(name).level for name in (*QUIET, "uvicorn.error")}
+    before = root.handlers[:], root.level, {name: logging.getLogger(name).level for name in (*QUIET, OURS)}
     configure_logs("DEBUG", "json")
     logging.getLogger("moorings.test").debug("logs are read")
     yield

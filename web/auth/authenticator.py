@@ -7,10 +7,13 @@ from typing import Any
 
 from starlette.types import Scope
 
-from models.accounts.bearer import Bearer, parse_bearer, viewer_behind
+from models.accounts.bearer import Bearer, parse_bearer, refusal_of, viewer_behind
+from models.accounts.networks import UNKNOWN_ADDRESS, canonical_address
 from models.accounts.token_row import TokenRow
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol, Viewer
+from models.audit.entry import Actor, Origin
+from models.audit.trail import AuditTrail, RefusedSignIn
 from models.errors import Quota, Unauthenticated
 from models.reads.reads import Reads
 from web.auth.known_tokens import KnownTokens
@@ -22,10 +25,21 @@ class Authenticator:
     """Authenticates the requests of one API."""
 
     def __init__(
-        self, *, protocol: Protocol, failures: Limiter, requests: Limiter, usage: TokenUsage, reads: Reads
+        self,
+        *,
+        protocol: Protocol,
+        failures: Limiter,
+        requests: Limiter,
+        usage: TokenUsage,
+        reads: Reads,
+        trail: AuditTrail,
     ) -> None:
-        """`failures` counts failed authentications per client address, `requests` requests per user."""
+        """`failures` counts failed authentications per client address, `requests` requests per user.
+
+        `trail` lets the audit have those that are refused.
+        """
         self._reads = reads
+        self._trail = trail
         self.protocol = protocol
         self._failures = failures
         self._requests = requests
@@ -37,14 +51,17 @@ class Authenticator:
 
         Raises `Unauthenticated`, `TooManyAttempts`, `DatabaseUnavailable`.
         """
+        state, bearer, row = request_state(scope), None, None
+        state.address = state.address or address_of(scope)
         try:
             bearer = parse_bearer(token)
-            viewer = self.viewer_behind(await self.look_up(bearer), bearer)
+            row = await self.look_up(bearer)
+            viewer = self.viewer_behind(row, bearer, state.address)
         except Unauthenticated:
+            self._note_refusal(row, bearer, state)
             await self.count_failure(scope)
             raise
-        state = request_state(scope)
-        viewer = viewer._replace(address=address_of(scope), request_id=state.request_id.decode("ascii"))
+        viewer = viewer._replace(address=state.address, request_id=state.request_id.decode("ascii"))
         await self.accept(viewer, state)
         return viewer
 
@@ -52,9 +69,9 @@ class Authenticator:
         """What the database has of a token; raises `Unauthenticated` for one that cannot be there."""
         return self._reads.token_of(bearer)
 
-    def viewer_behind(self, token: TokenRow | None, bearer: Bearer) -> Viewer:
-        """The viewer of a token that was looked up; raises `Unauthenticated`."""
-        return viewer_behind(token, bearer, self.protocol)
+    def viewer_behind(self, token: TokenRow | None, bearer: Bearer, address: str) -> Viewer:
+        """The viewer of a token that was looked up, used from an address; raises `Unauthenticated`."""
+        return viewer_behind(token, bearer, self.protocol, address)
 
     async def accept(self, viewer: Viewer, state: RequestState) -> None:
         """Count a request of an authenticated viewer; raises `TooManyAttempts`."""
@@ -81,14 +98,29 @@ class Authenticator:
 
     def _set_viewer(self, viewer: Viewer, state: RequestState) -> None:
         if viewer.token_id is not None:
-            self._usage.note(viewer.token_id)
+            self._usage.note(viewer.token_id, state.address, viewer.user_id, viewer.protocol, state.request_id)
         state.viewer = viewer
+
+    def _note_refusal(self, row: TokenRow | None, bearer: Bearer | None, state: RequestState) -> None:
+        """Let the audit have a refused sign-in; the token and its user only where the client has its secret."""
+        reason = RefusedSignIn.MALFORMED if bearer is None else refusal_of(row, bearer, state.address)
+        if row is None or reason is RefusedSignIn.UNKNOWN:
+            row = None
+        origin = Origin(
+            actor=Actor.STRANGER if row is None else Actor.USER,
+            user_id=None if row is None else row.user_id,
+            token_id=None if row is None else row.id,
+            address=state.address,
+            protocol=self.protocol.value,
+            request_id=state.request_id.decode("ascii"),
+        )
+        self._trail.note_refusal(reason or RefusedSignIn.UNKNOWN, origin)
 
 
 def address_of(scope: Scope) -> str:
-    """The address of the request's client, behind trusted proxies too."""
+    """The address of the request's client, behind trusted proxies too, in its one spelling."""
     client = scope.get("client")
-    return client[0] if client else "unknown"
+    return canonical_address(client[0]) if client else UNKNOWN_ADDRESS
 
 
 def _request_of(viewer: Viewer) -> tuple[str, str]:

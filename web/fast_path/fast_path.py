@@ -13,6 +13,8 @@ from http import HTTPStatus
 from starlette.types import Message, Scope, Send
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
+from models.accounts.networks import UNKNOWN_ADDRESS, canonical_address
+from web.access_log import AccessLog
 from web.auth.authenticator import Authenticator
 from web.cache.response_cache import ResponseCache
 from web.fast_path.preparation_key import PlainHead, PreparationKey
@@ -33,8 +35,10 @@ class FastPath:
         cache: ResponseCache,
         metrics: Metrics,
         trusted_proxies: Sequence[str],
+        access_log: AccessLog | None = None,
     ) -> None:
         """`authenticators` has the one of each API."""
+        self.access_log = access_log
         self._authenticators = {each.protocol: each for each in authenticators}
         self.cache = cache
         self.metrics = metrics
@@ -52,6 +56,11 @@ class FastPath:
             return ""
         address, _ = self._proxies.get_trusted_client_address(b", ".join(values).decode("latin-1"))
         return address
+
+    def client_address(self, peer: tuple[str, int] | None, headers: Sequence[tuple[bytes, bytes]]) -> str:
+        """The address of a request's client, in its one spelling: the peer's, or what a trusted peer forwards."""
+        forwarded = self.forwarded_address(headers) if self.trusts(peer) else ""
+        return canonical_address(forwarded or peer[0]) if peer is not None else UNKNOWN_ADDRESS
 
     def find(self, head: PlainHead, body: bytes, *, is_proxied: bool) -> tuple[PreparationKey, PreparedRequest | None]:
         """The key of a request, and what it was prepared to, if it was."""

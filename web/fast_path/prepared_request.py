@@ -15,13 +15,14 @@ from web.cache.cached_response import CachedResponse
 from web.fast_path.preparation_key import Header, PreparationKey
 from web.metrics.metrics import RequestCounter
 from web.middleware.default_headers import LIMIT, REMAINING
+from web.request_id import HEADER as REQUEST_ID
 from web.request_state import PreparedRead
 
 MAX_BYTES = 8 * 1024 * 1024
 OVERHEAD_BYTES = 3_000
 """Memory of an entry besides its key's texts and the body in it, as measured."""
 
-_SLOTS = {b"content-length": b"%d", b"etag": b"%s", LIMIT: b"%d", REMAINING: b"%d"}
+_SLOTS = {b"content-length": b"%d", b"etag": b"%s", LIMIT: b"%d", REMAINING: b"%d", REQUEST_ID: b"%s"}
 """The headers whose values differ from one response to the next, and how each is formatted."""
 
 
@@ -41,12 +42,14 @@ class ResponseHead:
         ]
         self._format = b"".join(lines) + b"\r\n"
 
-    def lines(self, response: CachedResponse, rate_limit: Quota | None) -> bytes:
+    def lines(self, response: CachedResponse, rate_limit: Quota | None, request_id: bytes) -> bytes:
         """The header lines of a response and the empty one behind them."""
         values: list[int | bytes] = []
         for name in self._names:
             if name == b"content-length":
                 values.append(len(response.body))
+            elif name == REQUEST_ID:
+                values.append(request_id)
             elif name == b"etag":
                 values.append(response.tag)
             elif rate_limit is not None:

@@ -17,6 +17,7 @@ from models.accounts.bearer import parse_bearer
 from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import Unauthenticated
+from web.access_log import shown_path
 from web.auth.authenticator import bearer_text
 from web.auth.known_tokens import KnownToken
 from web.cache.cache_key import CacheKey
@@ -121,9 +122,10 @@ class ReplayCycle:
     def _authenticated(self, row: TokenRow | None) -> KnownToken:
         """The viewer of the row, the one that was known while the row is the same; raises `Unauthenticated`."""
         known = self._known
-        if known is None or row is None or known.row != row or not row.is_valid():
+        address = self._state.address
+        if known is None or row is None or known.row != row or not (row.is_valid() and row.may_be_used_from(address)):
             authenticator = self._prepared.authenticator
-            viewer = authenticator.viewer_behind(row, self._bearer)
+            viewer = authenticator.viewer_behind(row, self._bearer, address)
             assert row is not None  # noqa: S101 - it has a viewer
             known = KnownToken(self._bearer, row, viewer)
             authenticator.known_tokens.put(self._digest, known)
@@ -209,10 +211,16 @@ class ReplayCycle:
             self._leave()
             return
         connection = self._connection
-        self._fast_path.metrics.count(head.counter, perf_counter() - self._started)
+        took_s = perf_counter() - self._started
+        self._fast_path.metrics.count(head.counter, took_s)
+        access_log = self._fast_path.access_log
+        if access_log is not None:
+            method, target = self.request.method.decode("ascii"), self.request.target.partition(b"?")[0]
+            path, size = shown_path(target.decode("ascii")), len(response.body)
+            access_log.add(state, method, path, status=response.status, took_s=took_s, sent=size)
         self.response_complete = True
         if not (self.disconnected or connection.transport.is_closing()):
-            lines = head.lines(response, state.rate_limit)
+            lines = head.lines(response, state.rate_limit, state.request_id)
             default_lines = _DEFAULT_LINES.of(connection.default_headers)
             if self.keep_alive:
                 connection.transport.write(b"".join((head.status_line, default_lines, lines, response.body)))

@@ -1,4 +1,4 @@
-"""The headers that every response carries: no sniffing, no referrer, no framing, no caching, and the rate limit."""
+"""The headers that every response carries: no sniffing, no referrer, no framing, no caching, the rate limit, the id."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import Quota
+from web.request_id import HEADER as REQUEST_ID
 from web.request_state import request_state
 
 _ALWAYS = (
@@ -23,9 +24,9 @@ LIMIT, REMAINING = b"x-ratelimit-limit", b"x-ratelimit-remaining"
 Header = tuple[bytes, bytes]
 
 
-def completed(headers: Iterable[Header], rate_limit: Quota | None) -> list[Header]:
+def completed(headers: Iterable[Header], rate_limit: Quota | None, request_id: bytes) -> list[Header]:
     """A response's headers and the default ones; a response may bring a caching or content policy of its own."""
-    all_ = [*headers, *_ALWAYS]
+    all_ = [*headers, (REQUEST_ID, request_id), *_ALWAYS]
     present = dict(all_)
     if b"cache-control" not in present:
         all_.append(_NO_STORE)
@@ -53,7 +54,8 @@ class DefaultHeaders:
 
         def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message["headers"] = completed(message.get("headers", ()), state.rate_limit) + https_only
+                given = message.get("headers", ())
+                message["headers"] = completed(given, state.rate_limit, state.request_id) + https_only
             return send(message)
 
         return self._app(scope, receive, send_with_headers)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.error_report import report_unexpected
 from web.problem import problem
+from web.request_state import request_state
 
 logger = logging.getLogger("moorings.failures")
 
@@ -44,9 +45,11 @@ class Errors:
             if scope["type"] != "http":
                 raise
             handler = None if has_begun else self._handler_of(error)
-            response = (
-                problem(500, report_unexpected(error, logger)) if handler is None else handler(Request(scope), error)
-            )
+            if handler is None:
+                request_id = request_state(scope).request_id.decode("ascii")
+                response = problem(500, report_unexpected(error, logger, request_id))
+            else:
+                response = handler(Request(scope), error)
             if not has_begun:
                 await response(scope, receive, send)
 

@@ -17,11 +17,14 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from web.access_log import shown_path
 from web.application import application_of
 from web.connections import ConnectionLease
 from web.fast_path.incoming_request import IncomingRequest
-from web.fast_path.preparation_key import PlainHead, plain_head
+from web.fast_path.preparation_key import PlainHead, PreparationKey, plain_head
 from web.fast_path.replay_cycle import ReplayCycle
+from web.request_id import HEADER as REQUEST_ID
+from web.request_id import given_request_id, new_request_id
 from web.request_state import RequestState, set_request_state
 from web.server.upgrades import offers_websocket, without_upgrade
 
@@ -52,9 +55,11 @@ class HardenedProtocol(HttpToolsProtocol):
         application = application_of(self.app)
         self._fast_path = None if application is None else application.fast_path
         self._connections = None if application is None else application.connections
+        self._access_log = None if application is None else application.access_log
         self._lease: ConnectionLease | None = None
         # The connection
         self._is_proxied = False
+        self._peer_address = ""
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
         self._idle_since: float | None = None  # since when no request is under way, on the loop's clock
@@ -84,6 +89,7 @@ class HardenedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if self._fast_path is not None:
             self._is_proxied = self._fast_path.trusts(self.client)
+            self._peer_address = self._fast_path.client_address(self.client, ())
         if self._connections is not None:
             address = self.client[0] if self.client else ""
             self._lease = self._connections.open(address, is_proxy=self._is_proxied)
@@ -213,7 +219,7 @@ class HardenedProtocol(HttpToolsProtocol):
         if self._keep_alive and self._fast_path is not None and self._is_free():
             self._plain_head, self._plain_body = plain_head(method, self.url, self.headers), b""
         if self._plain_head is None:
-            self._start(self._request(RequestState()))
+            self._start(self._request(self._state()))
 
     def _judge_head(self, method: bytes, version: str) -> None:
         names = [name for name, _ in self.headers]
@@ -253,7 +259,10 @@ class HardenedProtocol(HttpToolsProtocol):
         """Hand the connection over to the WebSocket protocol, and its place among the connections with it."""
         self._clear_deadline()
         self.connections.discard(self)
-        lines = [b"GET %s HTTP/1.1\r\n" % self.url, *(b"%s: %s\r\n" % header for header in self.headers), b"\r\n"]
+        request_id = given_request_id(self.headers) if self._is_proxied else new_request_id()
+        headers = [header for header in self.headers if header[0] != REQUEST_ID]
+        headers.append((REQUEST_ID, request_id))  # which the application may trust
+        lines = [b"GET %s HTTP/1.1\r\n" % self.url, *(b"%s: %s\r\n" % header for header in headers), b"\r\n"]
         make: Any = self.ws_protocol_class
         protocol = make(
             config=self.config,
@@ -308,7 +317,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._plain_head, self._plain_body = None, b""
         assert self._fast_path is not None  # noqa: S101 - there is no plain head without one
         key, prepared = self._fast_path.find(head, body, is_proxied=self._is_proxied)
-        request = self._request(RequestState(key), body)
+        request = self._request(self._state(key), body)
         if prepared is not None:
             cycle = ReplayCycle(self, self._fast_path, prepared, request, head.condition)
             if cycle.start(head.authorization):
@@ -339,6 +348,15 @@ class HardenedProtocol(HttpToolsProtocol):
         """The request that comes in; `body` is None while it is not whole."""
         fields = self._method, self.url, self._version, self.headers
         return IncomingRequest(*fields, state, self._keep_alive, self.expect_100_continue, body)
+
+    def _state(self, key: PreparationKey | None = None) -> RequestState:
+        """The state of the request that comes in."""
+        if self._fast_path is None:
+            return RequestState(key)
+        if not self._is_proxied:
+            return RequestState(key, None, self._peer_address)
+        address = self._fast_path.client_address(self.client, self.headers)
+        return RequestState(key, given_request_id(self.headers), address)
 
     def _start(self, request: IncomingRequest) -> None:
         """Let the standard path answer a request, at once or behind those before it."""
@@ -492,13 +510,16 @@ class HardenedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Write the refusal that was decided on, or that of the parser, as JSON, behind the responses under way."""
         status, message = self._refusal
+        state = self._state()
         phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
         body = orjson.dumps({"error": phrase, "message": message})
         wait = b"retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else b""
         head = (
             STATUS_LINE[status] + wait + b"content-type: application/json\r\ncache-control: no-store\r\n"
-            b"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+            b"x-content-type-options: nosniff\r\nx-request-id: %s\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+            % (state.request_id, len(body))
         )
+        self._log_refusal(state, status, len(body))
         self._unparsed = b""
         if self._has_no_cycle():
             if self._body_open and self._plain_head is None:
@@ -516,6 +537,12 @@ class HardenedProtocol(HttpToolsProtocol):
                 self._write_refusal(head + body)
             return
         self._late_refusal = head + body
+
+    def _log_refusal(self, state: RequestState, status: int, sent: int) -> None:
+        if self._access_log is not None:
+            path = shown_path(self.url.partition(b"?")[0].decode("latin-1")) if self.url else "-"
+            method = "OTHER" if self._head_open else self.parser.get_method().decode("latin-1")
+            self._access_log.add(state, method, path, status=status, took_s=0.0, sent=sent)
 
     def _write_refusal(self, refusal: bytes) -> None:
         self.transport.write(refusal)

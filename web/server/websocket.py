@@ -14,7 +14,7 @@ from typing import Any
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 
 from web.connections import ConnectionLease
 from web.http.websocket_texts import TEXTS, text_frames
@@ -27,6 +27,7 @@ MAX_FRAGMENTS = 64
 """Frames of one message (RFC 6455, 5.4)."""
 UNREAD_S = 30.0
 """How long a client may take nothing of what was written for it."""
+REQUEST_ID = "X-Request-Id"
 _SLICE_BYTES = 1_024
 """Parsed at a time: at most some 170 frames."""
 
@@ -66,7 +67,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_events()
 
     def handle_connect(self, event: Request) -> None:
-        """Accept the handshake, and let the application send several messages at once."""
+        """Accept the handshake, and let the application send several messages at once.
+
+        The response has the request's id, also where the library refuses the handshake.
+        """
+        request_id = event.headers.get(REQUEST_ID)
+        if request_id is not None:
+            self._answer_with(request_id)
         super().handle_connect(event)
         if (
             self.handshake_initiated
@@ -136,6 +143,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.lease is not None:
             self.lease.close()
         super().connection_lost(exc)
+
+    def _answer_with(self, request_id: str) -> None:
+        """Let every response to the handshake carry an id, whoever makes it."""
+        send_response = self.conn.send_response
+
+        def send_with_id(response: Response) -> None:
+            if REQUEST_ID not in response.headers:
+                response.headers[REQUEST_ID] = request_id
+            send_response(response)
+
+        self.conn.send_response = send_with_id  # type: ignore[method-assign]  # the seam the library has
 
     def _cut_off(self, reason: str) -> None:
         if not self.transport.is_closing():

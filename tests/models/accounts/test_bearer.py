@@ -19,6 +19,8 @@ import pytest
 from models.accounts import accounts
 from models.accounts.bearer import digest_of, new_secret, parse_bearer
 from models.accounts.token_usage import TokenUsage
+from models.accounts.viewer import Protocol
+from models.audit.trail import AuditTrail
 from models.clock import current_second
 from models.errors import Unauthenticated
 from tests.support.gateway.gateway import Account, Gateway
@@ -208,17 +210,17 @@ async def test_the_last_use_of_a_token_is_written_behind_the_request(gateways: M
 
 
 async def test_the_last_use_of_a_token_is_written_at_most_once_a_minute_and_at_the_end(gateway: Gateway) -> None:
-    account, usage = await gateway.new_user(), TokenUsage()
+    account, usage = await gateway.new_user(), TokenUsage(AuditTrail())
     token_id = int(account.token.partition("|")[0])
     erase = f"UPDATE tokens SET last_used_at = NULL WHERE id = {token_id}"  # noqa: S608 - our own integer
 
     async with gateway.models():
-        usage.note(token_id)
+        usage.note(token_id, "192.0.2.7", account.user_id, Protocol.REST, b"an-id")
         await usage.flush()
         assert await last_use(account) is not None
 
         await gateway.rows(erase)
-        usage.note(token_id)
+        usage.note(token_id, "192.0.2.7", account.user_id, Protocol.REST, b"an-id")
         await usage.flush()
         assert await last_use(account) is None
 

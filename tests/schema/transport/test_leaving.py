@@ -7,6 +7,7 @@ import pytest
 
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
+from models.audit.trail import AuditTrail
 from models.reads.reads import Reads
 from schema.execution.engine import Engine
 from schema.limits import Limits
@@ -111,9 +112,9 @@ async def test_a_socket_that_closes_ends_its_subscriptions(account: Account) -> 
 async def test_a_socket_on_which_nothing_starts_is_closed(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while; pings do not put it off."""
     monkeypatch.setattr(transport, "INIT_S", 0.05)
-    off = Limiter(None, None)
+    off, trail = Limiter(None, None), AuditTrail()
     authenticator = Authenticator(
-        protocol=Protocol.GRAPHQL, failures=off, requests=off, usage=TokenUsage(), reads=Reads()
+        protocol=Protocol.GRAPHQL, failures=off, requests=off, usage=TokenUsage(trail), reads=Reads(), trail=trail
     )
     view = GraphQLSocket(Engine(Limits()), authenticator)
     connection = Connection(view, {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": [PROTOCOL]})

@@ -25,7 +25,7 @@ from web.server.websocket import WebSocketProtocol
 DEADLINE_S = 10.0
 _TURNS = 5
 """Of the loop that both sides share; in the first of them the server reads what was sent."""
-CHANGING = (b"date", b"x-ratelimit-remaining")
+CHANGING = (b"date", b"x-ratelimit-remaining", b"x-request-id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
