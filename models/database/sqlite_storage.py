@@ -11,13 +11,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import aiosqlite
 
-from models.database.outage import Outage, cause_of
 from models.database.sqlite_errors import is_unavailable
 from models.database.sqlite_file import FileLost, FileState, SqliteFile, fingerprint, fingerprint_at
 from models.database.sqlite_readers import Readers
 from models.database.sqlite_thread import in_thread
 from models.database.sqlite_writer import Writer
 from models.errors import DatabaseUnavailable
+from models.outage import Outage, cause_of
 
 READ_CHECK_S = 0.1
 """How old a look at the file may be for a read; a write looks each time, before it begins and after its commit."""

@@ -23,7 +23,7 @@ ARROWS: Mapping[str, frozenset[str]] = {
 """The rooms each room may import."""
 
 PARTS_OF_MODELS: Mapping[str, str] = {
-    "web": "accounts audit error_report errors reads",
+    "web": "accounts audit error_report errors outage reads",
     "s3": "checks clock destinations.endpoint_url vault",
 }
 """For rooms that import a few parts of `models` only: HTTP knows no backups, and the store check no rows."""
@@ -36,12 +36,13 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "batcher": "errors",
         "checks": "accounts audit clock destinations errors events pagination vault",
         "clock": "",
-        "database": "errors",
+        "database": "errors outage",
         "destinations": "accounts clock errors text vault",
         "error_report": "",
         "errors": "",
         "events": "accounts clock database destinations errors pagination reads",
         "migrations": "accounts audit destinations events",
+        "outage": "",
         "pagination": "",
         "reads": "accounts batcher database destinations errors pagination text",
         "service": "accounts audit clock destinations errors events pagination reads vault writes",

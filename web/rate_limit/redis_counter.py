@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import time
 from functools import cache
 from typing import NamedTuple
@@ -13,9 +13,13 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 from limits.storage import storage_from_string
 
+from models.outage import Breaker, Outage
 from web.rate_limit.rate import Rate
 
-logger = logging.getLogger("moorings.limits")
+TIMEOUT_S = 0.5
+"""How long a count may take; a Redis that hangs costs each request this much until the breaker opens."""
+PAUSE_S = 2.0
+"""How long a Redis that failed is left alone between two tries."""
 _parsed = cache(parse)
 """The library's own form of a rate; there is one for each limit."""
 
@@ -38,14 +42,23 @@ class SharedCounts:
         if not isinstance(storage, Storage):
             raise TypeError(f"{type(storage).__name__} does not count asynchronously")
         self._strategy = FixedWindowRateLimiter(storage)
+        outage = Outage(begins="The rate limits cannot be counted", ends="The rate limits are counted again")
+        self._breaker = Breaker(outage, pause_s=PAUSE_S)
 
     async def hit(self, rate: Rate, *identifiers: str) -> Count | None:
-        """Count one; None, which is logged, when it cannot be counted."""
+        """Count one; None when it cannot be counted. The beginning and the end of an outage are logged."""
+        if not self._breaker.admits():
+            return None
         limit = _parsed(rate.text)
         try:
-            allowed = await self._strategy.hit(limit, *identifiers)
-            stats = await self._strategy.get_window_stats(limit, *identifiers)
+            async with asyncio.timeout(TIMEOUT_S):
+                allowed = await self._strategy.hit(limit, *identifiers)
+                stats = await self._strategy.get_window_stats(limit, *identifiers)
         except StorageError as error:
-            logger.warning("The rate limits cannot be counted: %s", type(error.storage_error).__name__)
+            self._breaker.note_failure(error.storage_error)
             return None
+        except TimeoutError as error:
+            self._breaker.note_failure(error)
+            return None
+        self._breaker.note_success()
         return Count(allowed=allowed, remaining=stats.remaining, left_s=stats.reset_time - time.time())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -50,6 +51,11 @@ class RedisServer:
                 time.sleep(0.02)
             else:
                 return self
+
+    def send(self, signal_: signal.Signals) -> None:
+        """Send the process a signal, such as SIGSTOP."""
+        assert self._process is not None
+        self._process.send_signal(signal_)
 
     def stop(self) -> None:
         """Stop it and remove its directory."""

@@ -37,6 +37,34 @@ class Outage:
 
 def cause_of(error: BaseException) -> str:
     """The class of the error that stands at the beginning, or SQLite's name for it; never a text with values in it."""
-    while error.__cause__ is not None:
+    while isinstance(error.__cause__, Exception):  # a time-out is caused by its cancellation, which says less
         error = error.__cause__
     return getattr(error, "sqlite_errorname", None) or type(error).__name__
+
+
+class Breaker:
+    """Spares what is away: after a failure nothing is tried for a while, then one call, and after a success all."""
+
+    def __init__(self, outage: Outage, *, pause_s: float) -> None:
+        self._outage = outage
+        self._pause_s = pause_s
+        self._next_trial = 0.0
+
+    def admits(self) -> bool:
+        """Whether to try now; during an outage, one call for each pause."""
+        if not self._outage.is_on:
+            return True
+        now = time.monotonic()
+        if now < self._next_trial:
+            return False
+        self._next_trial = now + self._pause_s
+        return True
+
+    def note_failure(self, error: BaseException) -> None:
+        """Begin a pause; the first failure is logged with its class."""
+        self._next_trial = time.monotonic() + self._pause_s
+        self._outage.begin(cause_of(error))
+
+    def note_success(self) -> None:
+        """Try every call from now on."""
+        self._outage.end()
