@@ -18,9 +18,10 @@ from tests.support.gateway.gateway import Account, Gateway
 from tests.support.secrecy.canary import LENGTH, Canaries, Finder, spellings
 from tests.support.secrecy.canary_checks import fire_checks
 from tests.support.secrecy.canary_requests import LIST, REFUSED_BY_DATABASE, Shot, good_fields, shots
+from tests.support.secrecy.canary_streams import converse, stream_shots
 
 TALKATIVE = {"log_statement": "all", "log_min_duration_statement": "0", "log_error_verbosity": "verbose"}
-TABLES = ("users", "tokens", "backup_destinations", "events", "vault_keys")
+TABLES = ("users", "tokens", "backup_destinations", "events", "vault_keys", "audit")
 AT_ONCE = 8
 ENOUGH_FAILURES = 200
 REFUSE = {
@@ -45,7 +46,8 @@ def talkative(request: pytest.FixtureRequest, postgres_telling_all: StoppablePos
     engine, form = request.param.split()
     url = None if engine == "sqlite" else postgres_telling_all.url(f"canary_{form}")
     logging = {"log_level": "DEBUG", "log_format": form, "s3_allow": "127.0.0.1"}
-    gateway = Gateway(url, max_body_bytes="8192", secret_keys=generate_key(), **logging)
+    workers = 2 if form == "json" else 1
+    gateway = Gateway(url, workers=workers, max_body_bytes="8192", secret_keys=generate_key(), **logging)
     yield gateway
     gateway.close()
 
@@ -89,7 +91,7 @@ async def fire_all(gateway: Gateway, canaries: Canaries) -> list[bytes]:
             return await fire(gateway, shot.encoded(account.full_token))
 
     token_id = account.token.partition("|")[0]
-    all_shots = shots(canaries, own=own, foreign=foreign, token_id=token_id)
+    all_shots = [*shots(canaries, own=own, foreign=foreign, token_id=token_id), *stream_shots(canaries.new)]
     answers = await asyncio.gather(*map(take_turn, all_shots))
     for garbage in (b"%s\r\n\r\n", b"GET / HTTP/1.1\r\n%s\r\n\r\n", b"\x16\x03\x01%s", b"GET /%s HTTP/9.9\r\n\r\n"):
         answers.append(await fire(gateway, garbage % canaries.new().encode()))
@@ -135,7 +137,8 @@ async def test_no_secret_is_found_anywhere_afterwards(
     answers = await fire_all(talkative, canaries)
     witness = await talkative.new_user()
     checks = await fire_checks(await talkative.new_user(), fire, canaries, spoken)
-    answers += checks
+    talks = await converse(await talkative.new_user(), canaries)
+    answers += [*checks, *talks]
     await witness.create("local", label=shown.new())
     places = await remains(talkative, postgres_telling_all)
     sent = {f"answer {number}": answer for number, answer in enumerate(answers)}
@@ -147,6 +150,9 @@ async def test_no_secret_is_found_anywhere_afterwards(
     found_by_checks = {code for code in CheckCode if any(f'"{code}"'.encode() in answer for answer in checks)}
     assert found_by_checks >= {CheckCode.ACCESS_DENIED, CheckCode.SIGNATURE_MISMATCH, CheckCode.NOT_S3}
     assert any(b'"reachable":true' in answer for answer in checks)
+    assert sum(b"connection_ack" in talk for talk in talks) > len(talks) / 3, "some conversations began"
+    assert any(b'"BackupDestination:' in talk for talk in talks), "and one made a destination"
+    assert any(b"Forbidden" in talk for talk in talks), "and some were refused"
     assert spoken.made > len(checks) / 2
     assert found_in(places | sent, Finder([canaries.mark, spoken.mark, key])) == []
     tokens = [token.partition("|")[2] for token in (witness.token, witness.full_token)]
