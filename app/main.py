@@ -42,6 +42,7 @@ from schema.transport.websocket import GraphQLSocket
 from web.access_log import AccessLog
 from web.application import Application
 from web.auth.authenticator import Authenticator
+from web.buffered_bytes import BufferedBytes
 from web.cache.etags import EntityTags
 from web.cache.response_cache import ResponseCache
 from web.connections import Connections
@@ -125,6 +126,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
     app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
     app.access_log = access_log
+    app.buffered = BufferedBytes(settings.max_buffered_bytes)
     app.fast_path = FastPath(
         [for_rest, for_graphql],
         cache=cache,

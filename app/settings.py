@@ -100,6 +100,11 @@ class Settings:
     max_address_connections: int = _setting(
         64, "connections of one client address to each process", types.integer(1, 1_000_000)
     )
+    max_buffered_bytes: int = _setting(
+        67_108_864,
+        "bytes of responses that clients of a process have not read yet; beyond it the slowest are cut off",
+        types.integer(1_048_576, 1_099_511_627_776),
+    )
     max_body_bytes: int = _setting(131_072, "the largest request body, in bytes", types.integer(1_024, 1_073_741_824))
     response_cache_bytes: int = _setting(
         67_108_864, "memory of each process for cached responses; 0 is off", types.integer(0, 1_099_511_627_776)

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from web.access_log import AccessLog
+from web.buffered_bytes import BufferedBytes
 from web.connections import Connections
 from web.fast_path.fast_path import FastPath
 from web.request_state import request_state
@@ -19,6 +20,8 @@ class Application(Starlette):
     access_log: AccessLog | None = None
     connections: Connections | None = None
     """Limits the connections of the server that runs the application."""
+    buffered: BufferedBytes | None = None
+    """Limits what its clients have not read yet."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """The middleware, outermost first, around the routes; `Errors` does the work of Starlette's own two layers."""

@@ -56,6 +56,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._fast_path = None if application is None else application.fast_path
         self._connections = None if application is None else application.connections
         self._access_log = None if application is None else application.access_log
+        self._buffered = None if application is None else application.buffered
         self._lease: ConnectionLease | None = None
         # The connection
         self._is_proxied = False
@@ -102,6 +103,8 @@ class HardenedProtocol(HttpToolsProtocol):
         """Stop the timers and let go of what the connection holds."""
         self._clear_deadline()
         self._clear_write_deadline()
+        if self._buffered is not None:
+            self._buffered.resumed(self.transport)
         if self._lease is not None:
             self._lease.close()
         if self._running is not None and not self._running.response_complete:
@@ -452,10 +455,14 @@ class HardenedProtocol(HttpToolsProtocol):
         """The client is slow: from now on it has to take something now and then."""
         super().pause_writing()
         self._watch_writes()
+        if self._buffered is not None:
+            self._buffered.paused(self.transport, self.loop.time())
 
     def resume_writing(self) -> None:
         """The client has taken nearly all."""
         super().resume_writing()
+        if self._buffered is not None:
+            self._buffered.resumed(self.transport)
         if not self.transport.is_closing():
             self._clear_write_deadline()
 

@@ -16,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request, Response
 
+from web.application import application_of
 from web.connections import ConnectionLease
 from web.http.websocket_texts import TEXTS, text_frames
 
@@ -44,6 +45,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._unsent_pong = b""
         self._write_deadline: asyncio.TimerHandle | None = None
         self.lease: ConnectionLease | None = None
+        application = application_of(self.app)
+        self._buffered = None if application is None else application.buffered
 
     def data_received(self, data: bytes) -> None:
         """Parse slice by slice, and stop when the client has sent too many frames."""
@@ -123,11 +126,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Wait for a client that does not read, but not without end."""
         super().pause_writing()
         self._write_deadline = self.loop.call_later(UNREAD_S, self._cut_off, "a client that does not read")
+        if self._buffered is not None:
+            self._buffered.paused(self.transport, self.loop.time())
 
     def resume_writing(self) -> None:
         """Go on writing."""
         self._clear_write_deadline()
         super().resume_writing()
+        if self._buffered is not None:
+            self._buffered.resumed(self.transport)
         if self._unsent_pong and not self.transport.is_closing():
             pong, self._unsent_pong = self._unsent_pong, b""
             self.transport.write(pong)
@@ -140,6 +147,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer."""
         self._clear_write_deadline()
+        if self._buffered is not None:
+            self._buffered.resumed(self.transport)
         if self.lease is not None:
             self.lease.close()
         super().connection_lost(exc)
