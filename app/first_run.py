@@ -7,8 +7,9 @@ import shlex
 from pathlib import Path
 
 from app.database import migrate, open_database
+from app.embedded_file import KEY_FILE_NAME, check_embedded_file
 from app.file_permissions import check_permissions
-from app.secret_keys import KEY_FILE_NAME, open_vault
+from app.secret_keys import open_vault
 from app.settings import Settings, secret_files, unknown_variables
 from models.accounts.accounts import create_user, issue_token
 from models.accounts.user import User
@@ -20,13 +21,14 @@ FIRST_EMAIL = "admin@localhost"
 logger = logging.getLogger("moorings")
 
 
-async def prepare(settings: Settings) -> str | None:
+async def prepare(settings: Settings, *, start_anew: bool = False) -> str | None:
     """Migrate, hold the keys against the data, and make the first user; returns its token if one was made.
 
-    Raises `DatabaseUnavailable`, `KeyRefused`, `KeysUnavailable`, `FilesOpenToOthers`.
+    Raises `DatabaseUnavailable`, `KeyRefused`, `KeysUnavailable`, `FilesOpenToOthers`, `EmbeddedFileRefused`.
     """
     for name in unknown_variables():
         logger.warning("%s is not a setting; is it misspelt?", name)
+    check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None, start_anew=start_anew)
     await migrate(settings.address)
     async with open_database(settings.address):
         await open_vault(settings)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from app.embedded_file import KEY_FILE_NAME
 from app.key_service.ring import has_wrapped_keys, keep_unwrapped, new_key, unwrapped
 from app.key_service.service import open_key_service
 from app.settings import Settings
@@ -15,8 +16,6 @@ from models.background import in_background
 from models.destinations.key_rotation import key_ids, prove
 from models.errors import KeyRefused
 from models.vault.vault import Vault
-
-KEY_FILE_NAME = "moorings.key"
 
 
 async def open_vault(settings: Settings) -> Vault:

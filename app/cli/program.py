@@ -7,6 +7,7 @@ import sys
 import click
 
 from app.cli import audit, checks, keys, printing, serving, tokens, users
+from app.embedded_file import EmbeddedFileRefused
 from app.file_permissions import FilesOpenToOthers
 from app.settings import SettingsRefused
 from models.errors import DatabaseUnavailable, KeysUnavailable, Refusal
@@ -49,7 +50,9 @@ def run() -> None:
         refuse("The database cannot be reached, or is not one; MOORINGS_DATABASE_URL says where it is.")
     except KeysUnavailable:
         refuse("The key service that MOORINGS_KEY_SERVICE names does not answer.")
-    except (Refusal, SettingsRefused, AddressTaken, CertificateRefused, FilesOpenToOthers) as refusal:
+    except (Refusal, SettingsRefused, AddressTaken, CertificateRefused) as refusal:
+        refuse(str(refusal))
+    except (EmbeddedFileRefused, FilesOpenToOthers) as refusal:
         refuse(str(refusal))
     except click.Abort:
         sys.exit(130)

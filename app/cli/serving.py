@@ -10,6 +10,7 @@ import click
 
 from app import database
 from app.cli.token_output import private_file
+from app.embedded_file import check_embedded_file
 from app.logs import configure_logs
 from app.settings import load_settings
 from models.audit.entry import AuditKind
@@ -24,6 +25,11 @@ PLAIN_HTTP = (
 logger = logging.getLogger("moorings")
 
 
+_start_anew = click.option(
+    "--start-anew", is_flag=True, help="Make a new database beside a key file, or a new key file beside a database."
+)
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -34,10 +40,20 @@ logger = logging.getLogger("moorings")
 )
 @click.option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate and its chain, in PEM.")
 @click.option("--tls-key", metavar="FILE", help="The certificate's private key, in PEM, without a password.")
+@_start_anew
 @click.option(
     "--print-token", is_flag=True, help="Print the first token also into the log of a gateway that others can reach."
 )
-def serve(host: str, port: int, workers: int, tls_cert: str | None, tls_key: str | None, *, print_token: bool) -> None:
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    tls_cert: str | None,
+    tls_key: str | None,
+    *,
+    print_token: bool,
+    start_anew: bool,
+) -> None:
     """Migrate, then serve until SIGTERM or Ctrl-C.
 
     The first start on an empty embedded database makes a user and prints its token once; a gateway that others can
@@ -62,7 +78,7 @@ def serve(host: str, port: int, workers: int, tls_cert: str | None, tls_key: str
     url = url_of(listeners[0], scheme="http" if certificate is None else "https")
     if certificate is None and not settings.trusted_proxies and not is_loopback(listeners[0]):
         logger.warning(PLAIN_HTTP, host)
-    token, path = asyncio.run(prepare(settings)), settings.address.path
+    token, path = asyncio.run(prepare(settings, start_anew=start_anew)), settings.address.path
     may_print = print_token or sys.stdout.isatty() or is_loopback(listeners[0])
     if token is not None and (path is None or may_print):
         print(welcome(url, token), flush=True)
@@ -74,10 +90,12 @@ def serve(host: str, port: int, workers: int, tls_cert: str | None, tls_key: str
 
 
 @click.command()
-def migrate() -> None:
+@_start_anew
+def migrate(*, start_anew: bool) -> None:
     """Apply the migrations that are missing, and exit."""
     settings = load_settings()
     configure_logs("WARNING", settings.log_format)
+    check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None, start_anew=start_anew)
     asyncio.run(_migrate(settings.address))
     print(f"moorings: {settings.address.origin} is up to date.", file=sys.stderr)
 

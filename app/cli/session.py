@@ -9,6 +9,7 @@ from typing import TypeVar
 import click
 
 from app import database
+from app.embedded_file import check_embedded_file
 from app.logs import configure_logs
 from app.settings import Settings, load_settings
 from models.audit.entry import AuditKind
@@ -25,6 +26,7 @@ def with_database(act: Callable[[Settings], Awaitable[Result]], *, is_audited: b
     """
 
     async def run() -> Result:
+        check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None)
         await database.migrate(settings.address)
         async with database.open_database(settings.address):
             if is_audited:

@@ -87,7 +87,7 @@ def fingerprint(connection: sqlite3.Connection) -> tuple[object, ...]:
 def fingerprint_at(path: str) -> tuple[object, ...] | None:
     """As `fingerprint`, of the file that is at the path now; None when it is no database with keys in it."""
     try:
-        with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
+        with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=rw", uri=True, timeout=1)) as connection:
             return fingerprint(connection)
     except sqlite3.Error:
         return None
