@@ -112,6 +112,7 @@ class Settings:
     token_max_lifetime: str = _setting(
         "off", "how long a new token is valid at most, and without --expires-in, such as 90d, or off", types.interval
     )
+    token_expiry_required: bool = _setting(False, "whether a new token must have an end, true or false", types.truth)
     token_default_abilities: tuple[str, ...] = _setting(
         ("*",), "what a new token allows without --ability, separated by commas", types.abilities
     )

@@ -17,6 +17,9 @@ from models.accounts import accounts
 from models.accounts.token import Token
 from models.accounts.token_row import token_state
 
+PIPED_WIDTH = 160
+"""Width of the table, in characters, where the output is no terminal."""
+
 commands = click.Group("token", help="API tokens.")
 
 
@@ -32,8 +35,18 @@ _token_file = click.option(
     "--ability", multiple=True, help="What it allows; repeat for several; none is the default of the settings."
 )
 @click.option("--expires-in", help="When it ends, such as 90d, 12h or 30m.")
+@click.option(
+    "--network", multiple=True, help="From where alone it may be used, such as 10.0.0.0/8; repeat for several."
+)
 @_token_file
-def create(email: str, name: str, ability: tuple[str, ...], expires_in: str | None, token_file: str | None) -> None:
+def create(
+    email: str,
+    name: str,
+    ability: tuple[str, ...],
+    expires_in: str | None,
+    network: tuple[str, ...],
+    token_file: str | None,
+) -> None:
     """Make a token and print it. It cannot be shown again."""
 
     async def act(settings: Settings) -> str:
@@ -43,7 +56,10 @@ def create(email: str, name: str, ability: tuple[str, ...], expires_in: str | No
             user,
             name=name,
             abilities=ability or settings.token_default_abilities,
-            expires_in=accounts.lifetime(wanted, settings.longest_token_lifetime),
+            expires_in=accounts.lifetime(
+                wanted, settings.longest_token_lifetime, is_required=settings.token_expiry_required
+            ),
+            networks=network,
         )
 
     _hand_over(act, token_file)
@@ -87,7 +103,7 @@ def list_tokens(email: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("ID", "Name", "Abilities", "Created", "Expires", "Last used", "State")
+    table = Table("ID", "Name", "Abilities", "Created", "Expires", "Last used", "Last address", "Networks", "State")
     for token in with_database(act):
         table.add_row(
             str(token.id),
@@ -96,9 +112,12 @@ def list_tokens(email: str) -> None:
             _shown(token.created_at),
             _shown(token.expires_at),
             _shown(token.last_used_at),
+            token.last_address or "-",
+            token.networks.replace(" ", "\n") or "any",
             token_state(revoked_at=token.revoked_at, expires_at=token.expires_at).value,
         )
-    Console(markup=False, emoji=False, highlight=False).print(table)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    Console(markup=False, emoji=False, highlight=False, width=width).print(table)
 
 
 @commands.command("revoke")

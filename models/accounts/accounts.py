@@ -11,6 +11,7 @@ from tortoise.transactions import in_transaction
 
 from models.accounts.abilities import Ability, store_abilities
 from models.accounts.bearer import digest_of, new_secret
+from models.accounts.networks import store_networks
 from models.accounts.token import Token
 from models.accounts.user import User
 from models.audit.entry import AuditEntry, AuditKind
@@ -61,9 +62,18 @@ async def disable_user(email: str, *, disabled: bool) -> User:
 
 
 async def issue_token(
-    user: User, *, name: str, abilities: Iterable[str] = (), expires_in: timedelta | None = None
+    user: User,
+    *,
+    name: str,
+    abilities: Iterable[str] = (),
+    expires_in: timedelta | None = None,
+    networks: Iterable[str] = (),
 ) -> str:
-    """Store a token and return its text, `<id>|<secret>`, which cannot be had again. No ability means all."""
+    """Store a token and return its text, `<id>|<secret>`, which cannot be had again.
+
+    No ability means all, and no network that it may be used from everywhere.
+    """
+    allowed = store_networks(networks)
     now = current_second()
     secret = new_secret()
     expires_at = None if expires_in is None else now + expires_in
@@ -74,6 +84,7 @@ async def issue_token(
             name=name,
             digest=digest_of(secret),
             abilities=stored,
+            networks=allowed,
             created_at=now,
             expires_at=expires_at,
         )
@@ -82,11 +93,13 @@ async def issue_token(
     return f"{token.id}|{secret}"
 
 
-def lifetime(wanted: timedelta | None, longest: timedelta | None) -> timedelta | None:
+def lifetime(wanted: timedelta | None, longest: timedelta | None, *, is_required: bool = False) -> timedelta | None:
     """How long a new token is valid: as wanted, or as long as is allowed; None is without end.
 
-    Raises `AccountRefused` for more than is allowed.
+    Raises `AccountRefused` for more than is allowed, and for a token without end where an end `is_required`.
     """
+    if is_required and wanted is None and longest is None:
+        raise AccountRefused("A token needs --expires-in here, such as 90d (MOORINGS_TOKEN_EXPIRY_REQUIRED).")
     if longest is None or wanted is None:
         return longest if wanted is None else wanted
     if wanted > longest:
@@ -113,6 +126,7 @@ async def rotate_token(token_id: int, *, overlap: timedelta, longest: timedelta 
             name=old.name,
             digest=digest_of(secret),
             abilities=old.abilities,
+            networks=old.networks,
             created_at=now,
             expires_at=None if life is None else now + life,
         )

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.databases.databases import ENGINES, migrated
+from tests.support.databases.migrating import until
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import MOORINGS, Gateway, environment
 
@@ -145,3 +147,40 @@ async def test_the_default_abilities_are_those_of_a_token_without_any(database: 
 
     assert plain["abilities"] == "create-backup-destinations view-backup-destinations"
     assert named["abilities"] == "*"
+
+
+async def test_a_token_of_a_network_is_refused_from_elsewhere_and_the_audit_says_so(gateway: Gateway) -> None:
+    """Again and again, and after uses from within it, which the fast path replays."""
+    account = await gateway.new_user()
+    options = ("token", "create", "--email", account.email)
+    here = await asyncio.to_thread(gateway.command, *options, "--network", "127.0.0.0/8", "--network", "::1")
+    elsewhere = await asyncio.to_thread(gateway.command, *options, "--network", "192.0.2.0/24")
+    async with httpx.AsyncClient(base_url=gateway.url) as client:
+        statuses = {
+            token: [
+                (await client.get(path, headers={"Authorization": f"Bearer {token.strip()}"})).status_code
+                for path in ("/api/backup-destinations", "/graphql?query={viewer{id}}") * 3
+            ]
+            for token in (here.stdout, elsewhere.stdout)
+        }
+    assert statuses == {here.stdout: [200] * 6, elsewhere.stdout: [401] * 6}
+
+    id_ = elsewhere.stdout.partition("|")[0]
+    refused = f"SELECT detail FROM audit WHERE kind = 'sign_in_refused' AND token_id = {id_}"  # noqa: S608 - our own
+
+    async def is_written() -> bool:
+        return any('"network"' in row["detail"] for row in await gateway.rows(refused))
+
+    await until(is_written)
+    listed = await asyncio.to_thread(gateway.command, "token", "list", "--email", account.email)
+    assert "192.0.2.0/24" in listed.stdout
+
+
+def test_a_network_with_bits_of_a_host_and_a_token_without_a_required_end_are_refused(database: Gateway) -> None:
+    wrong = database.command("token", "create", "--email", EMAIL, "--network", "10.0.0.1/8")
+    endless = database.command("token", "create", "--email", EMAIL, token_expiry_required="true")
+
+    assert (wrong.returncode, endless.returncode) == (1, 1)
+    assert "is not a network" in wrong.stderr
+    assert "MOORINGS_TOKEN_EXPIRY_REQUIRED" in endless.stderr
+    assert made(database, "create", "--email", EMAIL, "--expires-in", "1d", token_expiry_required="true")
