@@ -41,10 +41,11 @@ class Unauthenticated(Refusal):
 
 
 class Quota(NamedTuple):
-    """Where a count stands: the limit of the window, and what is left of it."""
+    """Where a count stands: the limit of the window, what is left of it, and in how many seconds the window ends."""
 
     limit: int
     remaining: int
+    left_s: float = 0.0
 
 
 class TooManyAttempts(Refusal):

@@ -10,7 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from models.accounts.viewer import Viewer
 from models.checks.past_checks import past_checks
-from models.errors import Unauthenticated
+from models.errors import Quota, Unauthenticated
 from models.service import DestinationService
 
 if TYPE_CHECKING:
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from models.pagination import Bounds, Slice
 
 
-def context_of(state: Mapping[str, Any], viewer: Viewer | None, *, last_event_id: str | None = None) -> Context:
+def context_of(
+    state: Mapping[str, Any],
+    viewer: Viewer | None,
+    *,
+    rate_limit: Quota | None = None,
+    last_event_id: str | None = None,
+) -> Context:
     """The context of one operation. `state` is the lifespan state; `viewer` is None for a request without a token."""
     return Context(
         service=state["service"],
@@ -30,6 +36,7 @@ def context_of(state: Mapping[str, Any], viewer: Viewer | None, *, last_event_id
         streams=state["streams"],
         current_viewer=viewer,
         last_event_id=last_event_id,
+        rate_limit=rate_limit,
     )
 
 
@@ -59,6 +66,10 @@ class Context:
     """The ID of the last event that a client has seen, from the header with which it resumes a stream."""
     latest_position: int | None = field(default=None, init=False)
     """The end of the viewer's events, read before anything else of an operation that shows it."""
+    rate_limit: Quota | None = None
+    """Where the viewer's count of requests stands; None where they are not counted."""
+    is_shared: bool = field(default=True, init=False)
+    """Whether other tokens of the same viewer and abilities get the same response, until the viewer's data changes."""
     act_result: ActResult | None = field(default=None, init=False)
     """The result of the act of a compiled mutation; graphql-core's execution of the same operation reuses it."""
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)

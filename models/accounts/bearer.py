@@ -80,6 +80,7 @@ def viewer_behind(token: TokenRow | None, bearer: Bearer, protocol: Protocol, ad
         token.destination_count,
         token.id,
         token.name,
+        token.expires_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ class Viewer(NamedTuple):
     destination_count: int
     token_id: int | None = None
     token_name: str | None = None
+    token_expires_at: datetime | None = None
     address: str | None = None
     """The client's; None for the command line and the scheduler, as the request's id."""
     request_id: str | None = None

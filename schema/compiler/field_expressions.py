@@ -13,10 +13,12 @@ from functools import lru_cache
 import strawberry
 from graphql import GraphQLObjectType, is_non_null_type
 
+from models.accounts.abilities import Ability
 from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.attributes import Reachability as Found
 from models.destinations.row import FIELDS, LIST_COLUMNS, DestinationRow
 from schema.compiler.selections import NotCompilable
+from schema.types.accounts import TokenAbility
 from schema.types.destinations import DESTINATION_TYPES
 from schema.types.enums import Reachability
 from schema.types.ids import NodeType
@@ -44,6 +46,9 @@ class RowField:
 REACHABILITIES = {found.value: Reachability(found.value).name for found in Found}
 """The GraphQL enum name of each stored reachability; `reachabilities` in the source."""
 
+ABILITIES = {ability.name: Ability(str(ability.value)) for ability in TokenAbility}
+"""The ability that each name of the GraphQL enum stands for; `abilities` in the source."""
+
 REACHABILITY = f"reachabilities[x[{FIELDS.index('stored_reachability')}]]"
 """The expression of a row's reachability; `types.destinations.present` reads it even where it is not selected."""
 
@@ -52,9 +57,11 @@ USER_FIELDS = {
     "databaseId": "x.user_id",
     "name": "x.name",
     "email": "x.email",
+    "abilities": "[a for a, allowed in abilities.items() if x.allows(allowed)]",
 }
 
 REPORT_FIELDS = {
+    "id": "check_id(d, x.checked_at)",
     "checkedAt": "x.checked_at",
     "reachable": "x.reachable",
     "failedStep": "(None if x.failed_step is None else x.failed_step.name)",

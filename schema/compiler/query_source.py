@@ -122,6 +122,10 @@ class OperationSource(RowSource):
             match field.name:
                 case "edges":
                     return f"[{self._edge(number, field)} for x in {rows}]"
+                case "nodes":
+                    if not field.condition:
+                        self._shown.add(number)
+                    return f"[{self._node('BackupDestination', field.below)}_of[{KIND}](x) for x in {rows}]"
                 case "pageInfo":
                     return self._page_info(number, field.below)
                 case _:

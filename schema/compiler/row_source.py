@@ -17,6 +17,7 @@ from models.checks.report import CheckReport
 from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.row import DestinationRow
 from schema.compiler.field_expressions import (
+    ABILITIES,
     KIND,
     REACHABILITIES,
     REACHABILITY,
@@ -29,6 +30,7 @@ from schema.compiler.field_expressions import (
 )
 from schema.compiler.selections import Condition, Selected, Selections
 from schema.types.destinations import DESTINATION_TYPES
+from schema.types.ids import check_id
 
 Sets = list[SelectionSetNode]
 
@@ -41,11 +43,13 @@ class RowSource:
         self._core = schema._schema
         self._selections = Selections(self._core, fragments)
         self.constants: dict[str, Any] = {
+            "abilities": ABILITIES,
             "reachabilities": REACHABILITIES,
             "Row": DestinationRow,
             "Viewer": Viewer,
             "Fallback": Fallback,
             "read_report": CheckReport.from_json,
+            "check_id": check_id,
         }
         self._lines: list[str] = []
         self._numbers = count()
@@ -76,7 +80,7 @@ class RowSource:
         def write(field: Selected) -> str:
             if field.name == "lastCheck":
                 self._all_columns = True
-                return f"{self._report(field.below)}(x.last_check)"
+                return f"{self._report(field.below)}(x.last_check, x.id)"
             written = row_field(self._schema, kind, field.name)
             self._all_columns |= written.all_columns
             if written.never_null is not None:
@@ -107,7 +111,7 @@ class RowSource:
                 case plain:
                     return REPORT_FIELDS[plain]
 
-        self._lines += [f"def {name}(x):", "    if x is None: return None", "    x = read_report(x)"]
+        self._lines += [f"def {name}(x, d):", "    if x is None: return None", "    x = read_report(x)"]
         self._lines.append(f"    return {self._object('CheckReport', sets, write)}")
         return name
 

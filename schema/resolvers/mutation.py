@@ -81,7 +81,7 @@ class Mutation:
         number = parse_id_of(NodeType.DESTINATION, id)
         row, report = await info.context.checks.check(info.context.viewer, number, model.CheckDepth[depth.name])
         return CheckBackupDestinationPayload(
-            backup_destination=cast(S3CompatibleDestination, present(row)), report=present_report(report)
+            backup_destination=cast(S3CompatibleDestination, present(row)), report=present_report(report, number)
         )
 
     @strawberry.mutation(description="Run the same check with values that are not saved; nothing is stored.")
@@ -93,4 +93,4 @@ class Mutation:
     ) -> TestBackupDestinationResult:
         """Needs `update-backup-destinations`."""
         report = await info.context.checks.test(info.context.viewer, input.raw(), model.CheckDepth[depth.name])
-        return TestBackupDestinationPayload(report=present_report(report))
+        return TestBackupDestinationPayload(report=present_report(report, None))

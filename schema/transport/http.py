@@ -90,7 +90,12 @@ class GraphQLView:
             if media_type is not MediaType.EVENTS:
                 raise
             return EventStream(_only(error.answer))
-        context = context_of(scope["state"], state.viewer, last_event_id=request.headers.get("last-event-id"))
+        context = context_of(
+            scope["state"],
+            state.viewer,
+            rate_limit=state.rate_limit,
+            last_event_id=request.headers.get("last-event-id"),
+        )
         if media_type is MediaType.EVENTS:
             return EventStream(self._streamed(prepared, params, context))
         if prepared.type is OperationType.SUBSCRIPTION:
@@ -113,7 +118,7 @@ class GraphQLView:
         context: Context,
         form: tuple[bytes, MediaType],
     ) -> ASGIApp:
-        """The response of a viewer's query, from the cache or executed; one without errors is kept."""
+        """The response of a viewer's query, from the cache or executed; a whole one that others share is kept."""
         scope, state, (body, media_type) = request.scope, request_state(request.scope), form
         key, condition = self._cache.key_of(context.viewer, scope, body), condition_of(scope)
         headers = headers_of(media_type)
@@ -123,7 +128,7 @@ class GraphQLView:
         if cached is not None:
             return cached
         written = await self.engine.write(bound, prepared, params.variables, context)
-        if written.is_whole:
+        if written.is_whole and context.is_shared:
             return self._cache.put(key, headers, written.text, condition)
         state.prepared_read = None
         return _text(written.text, media_type)

@@ -27,6 +27,7 @@ from schema.execution.shared_responses import Responses
 from schema.transport.requests import BadRequest, Params, load_json, parse_params
 from web.auth.authenticator import Authenticator, bearer_text, bearer_token
 from web.http.websocket_texts import TEXTS
+from web.request_state import request_state
 
 SUBPROTOCOL = "graphql-transport-ws"
 INIT_S = 10.0
@@ -223,7 +224,9 @@ class _Connection:
 
     async def _responses(self, params: Params) -> AsyncGenerator[Responses, None]:
         engine = self._api.engine
-        context = context_of(self._socket.scope["state"], await self._authenticate(self._token or ""))
+        scope = self._socket.scope
+        viewer = await self._authenticate(self._token or "")
+        context = context_of(scope["state"], viewer, rate_limit=request_state(scope).rate_limit)
         prepared = engine.prepare(params.query, params.operation_name, sha256=params.sha256)
         if prepared.type is not OperationType.SUBSCRIPTION:
             yield Responses.of(await engine.run(prepared, params.variables, context))

@@ -9,6 +9,7 @@ import strawberry
 from strawberry import enum_value
 
 from models.checks import report as model
+from schema.types.ids import check_id, draft_check_id
 
 
 @strawberry.enum(description="The steps of a check, in the order in which they run.")
@@ -107,6 +108,9 @@ class CheckSuggestion:
 
 @strawberry.type(description="The result of one check.")
 class CheckReport:
+    id: strawberry.ID = strawberry.field(
+        description="Another for every check, for a client's normalized cache; `node` does not take it."
+    )
     checked_at: datetime = strawberry.field(description="When the check ended.")
     reachable: bool = strawberry.field(description="Whether every step that ran passed.")
     steps: list[CheckStep] = strawberry.field(
@@ -137,10 +141,12 @@ class CheckReport:
     )
 
 
-def present_report(report: model.CheckReport) -> CheckReport:
-    """A report as a GraphQL object."""
+def present_report(report: model.CheckReport, destination_id: int | None) -> CheckReport:
+    """The report of a destination, None for a draft, as a GraphQL object."""
     suggestion, failed = report.suggestion, report.failed_step
+    id_ = draft_check_id() if destination_id is None else check_id(destination_id, report.checked_at)
     return CheckReport(
+        id=strawberry.ID(id_),
         checked_at=report.checked_at,
         reachable=report.reachable,
         steps=[_step(step) for step in report.steps],
@@ -163,9 +169,9 @@ def present_report(report: model.CheckReport) -> CheckReport:
     )
 
 
-def present_stored(text: str | None) -> CheckReport | None:
+def present_stored(text: str | None, destination_id: int) -> CheckReport | None:
     """The report that is stored with a destination; None before the first check."""
-    return None if text is None else present_report(model.CheckReport.from_json(text))
+    return None if text is None else present_report(model.CheckReport.from_json(text), destination_id)
 
 
 def _step(step: model.CheckStep) -> CheckStep:

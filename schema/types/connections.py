@@ -36,6 +36,9 @@ class BackupDestinationEdge:
 @strawberry.type(description="A page of destinations.")
 class BackupDestinationConnection:
     edges: list[BackupDestinationEdge] = strawberry.field(description="The destinations with their cursors, in order.")
+    nodes: list[BackupDestination] = strawberry.field(
+        description="The destinations without their cursors, in order: for clients that need no edges."
+    )
     page_info: PageInfo = strawberry.field(description="The position of this page in the list.")
     chosen: strawberry.Private[DestinationFilter]
 
@@ -54,6 +57,7 @@ class BackupDestinationEventEdge:
 @strawberry.type(description="A page of events.")
 class BackupDestinationEventConnection:
     edges: list[BackupDestinationEventEdge] = strawberry.field(description="The events with their cursors, in order.")
+    nodes: list[BackupDestinationEvent] = strawberry.field(description="The events without their cursors, in order.")
     page_info: PageInfo = strawberry.field(description="The position of this page in the list.")
 
 
@@ -97,7 +101,9 @@ def destination_connection(
 ) -> BackupDestinationConnection:
     """The connection of one slice of destinations."""
     edges = [destination_edge(row, order) for row in slice_.rows]
-    return BackupDestinationConnection(edges=edges, page_info=page_info_of(slice_, edges), chosen=chosen)
+    return BackupDestinationConnection(
+        edges=edges, nodes=[edge.node for edge in edges], page_info=page_info_of(slice_, edges), chosen=chosen
+    )
 
 
 def event_connection(slice_: Slice[Event]) -> BackupDestinationEventConnection:
@@ -106,7 +112,9 @@ def event_connection(slice_: Slice[Event]) -> BackupDestinationEventConnection:
         BackupDestinationEventEdge(cursor=encode_cursor([_EVENT, None, event.id]), node=present_event(event))
         for event in slice_.rows
     ]
-    return BackupDestinationEventConnection(edges=edges, page_info=page_info_of(slice_, edges))
+    return BackupDestinationEventConnection(
+        edges=edges, nodes=[edge.node for edge in edges], page_info=page_info_of(slice_, edges)
+    )
 
 
 def _destination_position(cursor: str, order: DestinationOrder) -> DestinationPosition:

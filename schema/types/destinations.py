@@ -14,6 +14,14 @@ from models.accounts.viewer import Viewer
 from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.row import DestinationRow as Row
 from schema.context import Context
+from schema.types.accounts import (
+    ApiToken,
+    RateLimit,
+    TokenAbility,
+    present_abilities,
+    present_rate_limit,
+    present_token,
+)
 from schema.types.arguments import After, First
 from schema.types.checks import CheckReport, present_stored
 from schema.types.enums import Reachability
@@ -33,6 +41,24 @@ class User(Node):
     database_id: int = strawberry.field(description="The integer the REST API calls `user_id`.")
     name: str = strawberry.field(description="What the person is called.")
     email: str = strawberry.field(description="The person's email address.")
+    viewer: strawberry.Private[Viewer]
+
+    @strawberry.field(description="What the token of this request allows.")
+    def abilities(self) -> list[TokenAbility]:
+        """All of them for a token of `*`."""
+        return present_abilities(self.viewer)
+
+    @strawberry.field(description="The token of this request.")
+    def token(self, info: Info[Context, None]) -> ApiToken:
+        """A response that shows it is for this token alone."""
+        info.context.is_shared = False
+        return present_token(self.viewer)
+
+    @strawberry.field(description="How many requests the viewer has left; null when they are not limited.")
+    def rate_limit(self, info: Info[Context, None]) -> RateLimit | None:
+        """A response that shows it is not kept."""
+        info.context.is_shared = False
+        return present_rate_limit(info.context.rate_limit)
 
     @strawberry.field(
         description="The newest event of the viewer's destinations, for `after` of a subscription; "
@@ -83,13 +109,13 @@ class S3CompatibleDestination(BackupDestination):
     @strawberry.field(description="The last check, step by step; null before the first.")
     def last_check(self) -> CheckReport | None:
         """Parsed from the stored JSON only when the field is selected."""
-        return present_stored(self.stored_check)
+        return present_stored(self.stored_check, self.database_id)
 
     @strawberry.field(description="The checks that were made, newest first, as many as are kept.")
     async def checks(self, info: Info[Context, None], first: First = UNSET, after: After = UNSET) -> CheckConnection:
         """One statement for all destinations of an operation that ask for the same page."""
         bounds = check_bounds(first, after)
-        return check_connection(await info.context.past_checks(self.database_id, bounds))
+        return check_connection(await info.context.past_checks(self.database_id, bounds), self.database_id)
 
 
 @strawberry.type(description="A bucket at Amazon.")
@@ -138,6 +164,7 @@ def present_viewer(viewer: Viewer) -> User:
         database_id=viewer.user_id,
         name=viewer.name,
         email=viewer.email,
+        viewer=viewer,
     )
 
 

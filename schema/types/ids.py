@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import secrets
+from datetime import datetime
 from enum import StrEnum
 
 from schema.errors import BadInput
 
+CHECK_REPORT = "CheckReport"
 _FORM = re.compile(r"([A-Za-z]{1,40}):([1-9][0-9]{0,18})")
 
 
@@ -26,6 +29,16 @@ _TYPES = {type_.value: type_ for type_ in NodeType}
 def global_id(type_: NodeType, number: int) -> str:
     """The global ID of one object."""
     return f"{type_}:{number}"
+
+
+def check_id(destination_id: int, checked_at: datetime) -> str:
+    """The identity of a destination's report in a client's cache; no query takes it."""
+    return f"{CHECK_REPORT}:{destination_id}-{int(checked_at.timestamp())}"
+
+
+def draft_check_id() -> str:
+    """The identity of a report that is stored nowhere."""
+    return f"{CHECK_REPORT}:0-{secrets.randbits(52)}"
 
 
 def parse_id(text: str) -> tuple[NodeType, int]:

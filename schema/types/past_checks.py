@@ -31,10 +31,10 @@ def check_bounds(first: First, after: After) -> Bounds[int]:
     return Bounds(size=page_size(first, None), after=_check_position(after) if isinstance(after, str) else None)
 
 
-def check_connection(slice_: Slice[Seen]) -> CheckConnection:
+def check_connection(slice_: Slice[Seen], destination_id: int) -> CheckConnection:
     """The connection of one slice of the checks of a destination."""
     edges = [
-        CheckEdge(cursor=encode_cursor([_CHECK, None, seen.id]), node=present_report(seen.report))
+        CheckEdge(cursor=encode_cursor([_CHECK, None, seen.id]), node=present_report(seen.report, destination_id))
         for seen in slice_.rows
     ]
     return CheckConnection(edges=edges, page_info=page_info_of(slice_, edges))

@@ -92,7 +92,7 @@ class Limiter:
 
 
 def _standing(limit: Rate, left_s: float, *, allowed: bool, remaining: int) -> Quota:
-    quota = Quota(limit.amount, remaining)
+    quota = Quota(limit.amount, remaining, left_s)
     if not allowed:
         raise TooManyAttempts(quota, retry_after_s=max(1, ceil(left_s)), resets_at=ceil(time.time() + left_s))
     return quota

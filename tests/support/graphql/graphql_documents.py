@@ -26,7 +26,7 @@ fragment Destination on BackupDestination {
 """
 REPORT = """
 fragment Report on CheckReport {
-  checkedAt reachable takesBackups canDelete locksObjects keepsVersions encrypts unreachableSince
+  id checkedAt reachable takesBackups canDelete locksObjects keepsVersions encrypts unreachableSince
   steps { name outcome code remedy field storeCode durationMs } suggestion { region endpoint pathStyleEndpoint }
 }
 """
