@@ -22,7 +22,7 @@ from schema.errors import BadInput
 from schema.types.arguments import After, Before, First, Last
 from schema.types.destinations import BackupDestination, present
 from schema.types.events import BackupDestinationEvent, present_event
-from schema.types.pages import NO_CURSOR, PageInfo, decode_cursor, encode_cursor, page_info_of, page_size
+from schema.types.paging.pages import NO_CURSOR, PageInfo, decode_cursor, encode_cursor, page_info_of, page_size
 
 _EVENT = "event"
 

@@ -26,7 +26,7 @@ from schema.types.arguments import After, First
 from schema.types.checks import CheckReport, present_stored
 from schema.types.enums import Reachability
 from schema.types.ids import NodeType, global_id
-from schema.types.past_checks import CheckConnection, check_bounds, check_connection
+from schema.types.paging.past_checks import CheckConnection, check_bounds, check_connection
 
 
 @strawberry.interface(description="An object with a globally unique ID.")

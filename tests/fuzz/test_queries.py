@@ -19,6 +19,7 @@ from tests.support.databases.odd_destinations import BREAKS, whole_row
 from tests.support.fuzz.fuzz_stage import WATCHED, Stage, staged
 from tests.support.fuzz.operation_fuzz import SHOWN, Fuzz
 from tests.support.fuzz.random_arguments import ARGUMENTS
+from tests.support.fuzz.random_operations import NOT_DRAWN, OF_ONE_REQUEST
 
 CASES = 5_200
 SEED = 21
@@ -56,15 +57,13 @@ CONSTRUCTS = (
     *(f"{place} on {type_}" for place in ("a fragment", "an inline fragment") for type_ in TYPES),
 )
 SCALARS = ("id", "first", "last", "after", "before")
-LEFT = ("Query.events", "Query.__schema")
+LEFT = ("Query.events", "Query.__schema", *(f"User.{name}" for name in OF_ONE_REQUEST))
 """What is only seen in queries that graphql-core runs."""
-OBJECTS = ("lastCheck", "checks")
-"""Fields of destinations that need a selection."""
 UNFIT = ("int for id", "float for size", "bool for size", "str for size", "NoneType for condition", "dict for cursor")
 """What was sent for a variable although it does not fit."""
 
 CHECKED = """{ backupDestinations(first: 24) { edges { node { ... on S3CompatibleDestination {
-  lastCheck { checkedAt reachable failedStep code durationMs takesBackups unreachableSince
+  lastCheck { id checkedAt reachable failedStep code durationMs takesBackups unreachableSince
     steps { name outcome code remedy field storeCode durationMs } suggestion { ...S } }
 } } } } }
 fragment S on CheckSuggestion { region endpoint pathStyleEndpoint }
@@ -150,7 +149,7 @@ async def test_what_only_graphql_core_does_is_left_to_it(stage: Stage) -> None:
 async def test_a_row_that_cannot_be_is_told_as_graphql_core_tells_it(stage: Stage) -> None:
     """Each column null, words nobody knows: in each kind of row, with each field asked for, in a list and alone."""
     fuzz, answered = Fuzz(stage, SEED), Counter[bool]()
-    asked = [f"... on {type_} {{ {name} }}" for type_ in TYPES[5:8] for name in _fields(type_) if name not in OBJECTS]
+    asked = [f"... on {type_} {{ {name} }}" for type_ in TYPES[5:8] for name in _fields(type_) if name != "lastCheck"]
     asked += ["... on S3CompatibleDestination { lastCheck { reachable } }"]
     documents = [
         *(f"{{ backupDestinations {{ edges {{ node {{ {each} }} }} }} }}" for each in asked),
@@ -163,7 +162,7 @@ async def test_a_row_that_cannot_be_is_told_as_graphql_core_tells_it(stage: Stag
         for text in documents:
             answered[await fuzz.is_compiled(text, {}, broken_seed=0)] += 1
 
-    assert min(answered[True], answered[False]) > 0.2 * answered.total()
+    assert min(answered[True], answered[False]) > 0.15 * answered.total()
 
 
 async def test_the_operation_that_is_named_is_the_one_that_is_compiled(stage: Stage) -> None:
@@ -192,4 +191,4 @@ def _ways(argument: str) -> tuple[str, ...]:
 
 def _fields(type_: str) -> list[str]:
     fields: Mapping[str, Any] = make_schema()._schema.type_map[type_].fields  # type: ignore[attr-defined] # it has them
-    return ["__typename", *(name for name in fields if f"{type_}.{name}" not in LEFT)]
+    return ["__typename", *(name for name in fields if f"{type_}.{name}" not in LEFT and name not in NOT_DRAWN)]

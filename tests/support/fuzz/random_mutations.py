@@ -22,6 +22,8 @@ _BUCKET = {
     "bucketName": "String!",
     "credentials": "S3CredentialsInput!",
     "pathStyleEndpoint": "Boolean",
+    "checkPrefix": "String",
+    "certificateAuthorities": "String",
 }
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "CreateBackupDestinationInput": {
@@ -35,6 +37,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "S3CredentialsInput": {"accessKey": "String!", "secretKey": "String!"},
     "UpdateBackupDestinationInput": {
         **dict.fromkeys(("label", "bucketName", "region", "endpoint"), "String"),
+        **dict.fromkeys(("checkPrefix", "certificateAuthorities"), "String"),
         "pathStyleEndpoint": "Boolean",
         "credentials": "S3CredentialsInput",
     },

@@ -27,6 +27,12 @@ Condition = frozenset[tuple[str, str]]
 ALWAYS: Condition = frozenset()
 
 
+OF_ONE_REQUEST = frozenset({"token", "rateLimit", "latestEventId"})
+"""Fields of the viewer that are not compiled."""
+NOT_DRAWN = frozenset({"checks"})
+"""Fields of destinations that graphql-core alone executes, and that have tests of their own."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
     """A document, the operation in it that is meant, and what a test wants to have seen in it."""
@@ -143,9 +149,12 @@ class OperationWriter:
         return f"{text} {self._selections(named.name, ALWAYS)}" if is_composite_type(named) else text
 
     def _names(self, type_: str, fields: Mapping[str, Any]) -> list[str]:
-        """What may be selected; the events and the schema are left to graphql-core."""
+        """What may be selected; events, the schema and what belongs to one request are left to graphql-core."""
+        if type_ == "User" and not self._is_troubled:
+            return [name for name in fields if name not in OF_ONE_REQUEST]
         if type_ != "Query":
-            return [*fields, *(name for name in fields if is_composite_type(get_named_type(fields[name].type)))]
+            names = [name for name in fields if name not in NOT_DRAWN]
+            return [*names, *(name for name in names if is_composite_type(get_named_type(fields[name].type)))]
         if any(feature.startswith("Query.") for feature in self._features):
             self._features.add("several roots")
         if self._is_troubled:

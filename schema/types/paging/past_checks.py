@@ -9,7 +9,7 @@ from models.pagination import Bounds, Slice
 from schema.errors import BadInput
 from schema.types.arguments import After, First
 from schema.types.checks import CheckReport, present_report
-from schema.types.pages import PageInfo, decode_cursor, encode_cursor, page_info_of, page_size
+from schema.types.paging.pages import PageInfo, decode_cursor, encode_cursor, page_info_of, page_size
 
 _CHECK = "check"
 

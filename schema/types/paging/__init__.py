@@ -1,0 +1,1 @@
+"""What all connections share, and the connection of past checks."""
