@@ -20,6 +20,7 @@ from tests.support.gateway.gateway import Gateway
 from tests.support.graphql.graphql_client import ask
 from tests.support.graphql.graphql_wire import MAX_ANSWER_BYTES
 
+MAX_SCHEMA_BYTES = 150_000
 CPU_S = 0.050
 TOO_MUCH_CPU_S = 1.0
 FEW, MANY = 2, 15
