@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -20,6 +21,7 @@ from tortoise.exceptions import IntegrityError, TransactionManagementError
 from tortoise.models import Model
 
 from models.database.idle_connections import IdleConnections
+from models.database.pool_shares import PoolShares
 from models.errors import DatabaseUnavailable
 
 CONNECT_S = 1.0
@@ -85,6 +87,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.shares = PoolShares(int(kwargs.get("maxsize", 10)))
         self.idle = IdleConnections(self._open_pool)
 
     def _check_loop(self) -> bool:
@@ -206,6 +209,20 @@ def postgresql_behind(model: type[Model]) -> MooringsAsyncpgClient | None:
     """The pool behind a model; None on the embedded database, and inside a transaction, which a statement joins."""
     database: Any = model._meta.db
     return database if isinstance(database, MooringsAsyncpgClient) else None
+
+
+@asynccontextmanager
+async def in_share(model: type[Model], user_id: int) -> AsyncIterator[None]:
+    """Around a statement or transaction of a user that may wait for locks: within the user's share of the pool.
+
+    On the embedded database, and inside a transaction, there is nothing to share.
+    """
+    database = postgresql_behind(model)
+    if database is None:
+        yield
+    else:
+        async with database.shares.of(user_id):
+            yield
 
 
 client_class = MooringsAsyncpgClient

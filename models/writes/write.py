@@ -22,7 +22,7 @@ from tortoise.transactions import in_transaction
 
 from models.accounts.viewer import Viewer
 from models.batcher import Batcher
-from models.database.postgresql import postgresql_behind
+from models.database.postgresql import in_share, postgresql_behind
 from models.destinations.attributes import Attribute
 from models.destinations.ownership import MAX_ID, locked, own
 from models.destinations.row import from_model
@@ -95,7 +95,8 @@ class Writes:
         event, stored = event_values(viewer, EventKind.CREATED, endpoint=row.endpoint), _STORED(row)
         id_ = await self._added.execute(event | dict(zip(statements.STORED, stored, strict=True)))
         if id_ is None:
-            ((id_,),) = await database.fetch(statements.INSERT, *stored, *_EVENT_VALUES(event))
+            async with in_share(BackupDestination, viewer.user_id):
+                ((id_,),) = await database.fetch(statements.INSERT, *stored, *_EVENT_VALUES(event))
         row.id = id_
 
     async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:
@@ -120,7 +121,7 @@ class Writes:
             fresh = await self.snapshot(viewer, destination_id)
             if fresh is not None:
                 return await self._rewrite(viewer, fresh, change)
-        async with in_transaction():
+        async with in_share(BackupDestination, viewer.user_id), in_transaction():
             row = await locked(viewer, destination_id)
             changed = change(row)
             if changed:
@@ -147,8 +148,10 @@ class Writes:
             finally:
                 self._being_changed.discard(row.id)
         database = postgresql_behind(BackupDestination)
-        if database and await database.fetch(statements.UPDATE, row.id, written_by, *values, *_EVENT_VALUES(event)):
-            return row, changed
+        if database is not None:
+            async with in_share(BackupDestination, viewer.user_id):
+                if await database.fetch(statements.UPDATE, row.id, written_by, *values, *_EVENT_VALUES(event)):
+                    return row, changed
         raise _StaleRow
 
     async def remove(self, viewer: Viewer, destination_id: int, *, expected_version: int | None = None) -> None:
@@ -156,9 +159,10 @@ class Writes:
         database = postgresql_behind(BackupDestination)
         if database is not None and expected_version is None and 0 < destination_id <= MAX_ID:
             event = _EVENT_VALUES(event_values(viewer, EventKind.DELETED))
-            if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *event):
-                return
-        async with in_transaction():
+            async with in_share(BackupDestination, viewer.user_id):
+                if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *event):
+                    return
+        async with in_share(BackupDestination, viewer.user_id), in_transaction():
             row = await locked(viewer, destination_id)
             if expected_version not in (None, row.version):
                 raise VersionConflict(from_model(row))
