@@ -33,6 +33,7 @@ from models.checks.report import (
     all_steps,
 )
 from models.clock import current_second
+from models.database.postgresql import in_share
 from models.destinations.attributes import KINDS, Attribute, DestinationKind
 from models.destinations.ownership import MAX_ID, own
 from models.destinations.row import DestinationRow, from_model
@@ -142,7 +143,8 @@ class Checks:
         if destination_id in self._running:
             return None
         async with self._slot(None):
-            lease = await leases.acquire(destination_id, stale_since=stale_since)
+            async with in_share(BackupDestination, viewer.user_id):
+                lease = await leases.acquire(destination_id, stale_since=stale_since)
             return None if lease is None else await self._run(lease, CheckDepth.FULL, viewer, every=every)
 
     async def aclose(self) -> None:
@@ -176,7 +178,8 @@ class Checks:
         since, deadline = current_second(), time.monotonic() + LEASE_WAIT_S
         while time.monotonic() < deadline:
             async with self._slot(SLOT_WAIT_S):
-                lease = await leases.acquire(destination_id)
+                async with in_share(BackupDestination, viewer.user_id):
+                    lease = await leases.acquire(destination_id)
                 if lease is not None:
                     return await self._run(lease, depth, viewer)
             await asyncio.sleep(POLL_S)

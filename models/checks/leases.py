@@ -21,6 +21,7 @@ from models.accounts.viewer import Protocol, Viewer
 from models.checks.past_checks import DEFAULT_KEPT, keep
 from models.checks.report import CheckReport
 from models.clock import current_second
+from models.database.postgresql import in_share
 from models.destinations.attributes import Reachability
 from models.destinations.table import BackupDestination
 from models.events.event import EventKind
@@ -91,7 +92,7 @@ async def complete(
     interval of the scheduler, a failure after a check that passed is not stored: the destination stays REACHABLE and is
     due again after SECOND_LOOK, because stores and networks fail for moments.
     """
-    async with in_transaction():
+    async with in_share(BackupDestination, viewer.user_id), in_transaction():
         row = await _leased_row(lease)
         if row is None:
             return report

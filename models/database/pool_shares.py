@@ -29,7 +29,7 @@ class PoolShares:
 
     @asynccontextmanager
     async def of(self, user_id: int) -> AsyncIterator[None]:
-        """Around a statement of a user; raises `DatabaseUnavailable` when there is no turn in time."""
+        """Around a statement of a user; raises `DatabaseUnavailable` when there is no turn within `WAIT_S`."""
         turns, count = self._users.get(user_id, (None, 0))
         turns = turns or asyncio.Semaphore(self._per_user)
         self._users[user_id] = turns, count + 1

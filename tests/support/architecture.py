@@ -34,7 +34,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "audit": "clock database errors",
         "background": "",
         "batcher": "errors",
-        "checks": "accounts audit clock destinations errors events pagination vault",
+        "checks": "accounts audit clock database destinations errors events pagination vault",
         "clock": "",
         "database": "errors outage",
         "destinations": "accounts clock errors text vault",
