@@ -41,9 +41,7 @@ _start_anew = click.option(
 @click.option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate and its chain, in PEM.")
 @click.option("--tls-key", metavar="FILE", help="The certificate's private key, in PEM, without a password.")
 @_start_anew
-@click.option(
-    "--print-token", is_flag=True, help="Print the first token also into the log of a gateway that others can reach."
-)
+@click.option("--print-token", is_flag=True, help="Print the first token also where stdout is no terminal.")
 def serve(
     host: str,
     port: int,
@@ -56,9 +54,8 @@ def serve(
 ) -> None:
     """Migrate, then serve until SIGTERM or Ctrl-C.
 
-    The first start on an empty embedded database makes a user and prints its token once; a gateway that others can
-    reach, and whose stdout is no terminal, writes it to a file beside the database instead. SIGHUP reloads the
-    certificate.
+    The first start on an empty embedded database makes a user and prints its token once; where stdout is no terminal
+    it writes it to a file beside the database instead, for a log would keep it. SIGHUP reloads the certificate.
     """
     from app.first_run import prepare, welcome, welcome_without_token
     from app.server import run
@@ -79,7 +76,7 @@ def serve(
     if certificate is None and not settings.trusted_proxies and not is_loopback(listeners[0]):
         logger.warning(PLAIN_HTTP, host)
     token, path = asyncio.run(prepare(settings, start_anew=start_anew)), settings.address.path
-    may_print = print_token or sys.stdout.isatty() or is_loopback(listeners[0])
+    may_print = print_token or sys.stdout.isatty()
     if token is not None and (path is None or may_print):
         print(welcome(url, token), flush=True)
     elif token is not None and path is not None:
