@@ -31,6 +31,7 @@ from models.background import in_background
 from models.checks.checks import Checks
 from models.errors import DatabaseUnavailable
 from models.events.event_stream import EventStreams
+from models.events.retention import prune_repeatedly as prune_events_repeatedly
 from models.reads.reads import Reads
 from models.service import DestinationService
 from models.writes.write import Writes
@@ -98,6 +99,9 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             if settings.audit_kept_for is not None:
                 pruning = prune_repeatedly(settings.audit_kept_for)
                 await stack.enter_async_context(in_background(pruning, name="audit retention"))
+            if settings.events_kept_for is not None:
+                pruning = prune_events_repeatedly(settings.events_kept_for)
+                await stack.enter_async_context(in_background(pruning, name="events retention"))
             await stack.enter_async_context(in_background(watch_file(), name="database file"))
             if settings.address.url is not None:
                 listener = listen(settings.address.url, streams)

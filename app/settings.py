@@ -119,6 +119,9 @@ class Settings:
     audit_retention: str = _setting(
         "365d", "how long entries of the audit are kept, at least 1d, or off for all of them", types.retention
     )
+    events_retention: str = _setting(
+        "off", "how long events of destinations are kept, such as 90d, or off for all of them", types.interval
+    )
     security_contact: tuple[str, ...] = _setting(
         (), "where to report a weakness, mailto: or https:, shown in /.well-known/security.txt", types.contacts
     )
@@ -177,6 +180,11 @@ class Settings:
     def audit_kept_for(self) -> timedelta | None:
         """How long entries of the audit are kept; None: without end."""
         return None if self.audit_retention == "off" else parse_duration(self.audit_retention)
+
+    @property
+    def events_kept_for(self) -> timedelta | None:
+        """How long events of destinations are kept; None: without end."""
+        return None if self.events_retention == "off" else parse_duration(self.events_retention)
 
     @property
     def graphql_limits(self) -> Limits:

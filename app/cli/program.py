@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from app.cli import audit, checks, keys, printing, serving, tokens, users
+from app.cli import audit, checks, events, keys, printing, serving, tokens, users
 from app.embedded_file import EmbeddedFileRefused
 from app.file_permissions import FilesOpenToOthers
 from app.settings import SettingsRefused
@@ -35,6 +35,7 @@ program = _Program(
         tokens.commands,
         keys.commands,
         audit.audit,
+        events.commands,
     ],
 )
 
