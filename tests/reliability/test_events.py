@@ -23,9 +23,9 @@ STREAMS = amount(100, 1_000)
 EVENTS_PER_S = amount(20, 50)
 SECONDS = amount(3, 20)
 ROUNDS = amount(150, 1_000)
-P99_S = amount(1_000, 500) / 1_000
-"""The goal is 250 ms on two free cores; other tests, and the clients, use them too."""
-TIMES_SLOWER = amount(10, 3)
+P99_S = amount(5_000, 250) / 1_000
+"""In full the goal, on two cores without other work; in the gate, which shares them, no stall of seconds."""
+TIMES_SLOWER = amount(20, 3)
 MEBIBYTE = 2**20
 DEADLINE_S = 60
 _ID = re.compile(rb"^id: BackupDestinationEvent:(\d+)$", re.MULTILINE)
@@ -96,9 +96,12 @@ async def reading(account: Account, count: int) -> AsyncIterator[list[Reader]]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def crowded(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
     """A gateway that lets one user have as many streams as the test opens."""
-    allowed = str(STREAMS + 10)
-    settings = {"graphql_max_user_subscriptions": allowed, "max_address_connections": "5000", "max_connections": "6000"}
-    gateway = Gateway(database_url(request.param, postgres), **settings).start()
+    gateway = Gateway(
+        database_url(request.param, postgres),
+        graphql_max_user_subscriptions=str(STREAMS + 10),
+        max_address_connections="5000",
+        max_connections="6000",
+    ).start()
     yield gateway
     gateway.close()
 
@@ -122,7 +125,7 @@ async def list_times(account: Account, rounds: int) -> list[float]:
 
 
 async def test_events_reach_many_streams_of_one_user_in_time_and_others_are_answered(
-    crowded: Gateway, record_property: Callable[[str, object], None]
+    crowded: Gateway, figure: Callable[[str], None]
 ) -> None:
     """Every stream has every event, once and in order; what each costs is shared."""
     account, other = await crowded.new_user(), await crowded.new_user()
@@ -150,12 +153,11 @@ async def test_events_reach_many_streams_of_one_user_in_time_and_others_are_answ
     late = [late_s for reader in readers for late_s in reader.late_s[1:]]
     p50, p99 = percentile(late, 0.5), percentile(late, 0.99)
     slower = percentile(beside, 0.5) / percentile(alone, 0.5)
-    record_property(
-        "figure",
+    figure(
         f"{crowded.engine}: {STREAMS} streams of one user, {count / took:.0f} events/s: p50 {p50 * 1e3:.0f} ms, "
         f"p99 {p99 * 1e3:.0f} ms; another user's list {percentile(alone, 0.5) * 1e3:.1f} ms alone, "
         f"{percentile(beside, 0.5) * 1e3:.1f} ms beside them (p99 {percentile(beside, 0.99) * 1e3:.1f} ms); "
-        f"memory {grown / MEBIBYTE:+.0f} MiB",
+        f"memory {grown / MEBIBYTE:+.0f} MiB"
     )
     assert p99 <= P99_S
     assert slower <= TIMES_SLOWER

@@ -16,7 +16,7 @@ from tests.support.databases.many_rows import plant_events
 from tests.support.databases.postgres import PostgresServer
 from tests.support.figures import amount
 from tests.support.gateway.gateway import Gateway
-from tests.support.graphql.graphql_client import LISTENS, ask, data_of, over_socket
+from tests.support.graphql.graphql_client import LISTENS, data_of, over_socket
 
 PRUNE = ("events", "prune", "--older-than", "90d")
 MANY = amount(1_200, 50_000)
@@ -74,8 +74,7 @@ async def test_writers_and_readers_go_on_while_events_are_pruned(gateway: Gatewa
         assert len(await listener.events(written)) == written
 
     assert len(await events_of(gateway, account.user_id)) == written
-    answer = await ask(account, LOG, {"after": None})
-    assert "errors" not in answer
+    assert len((await data_of(account, LOG, {"after": None}))["events"]["edges"]) == min(written, 15)
     assert start == BEGINNING
 
 
