@@ -10,7 +10,6 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app import gc_tuning as memory
@@ -47,6 +46,7 @@ from web.buffered_bytes import BufferedBytes
 from web.cache.etags import EntityTags
 from web.cache.response_cache import ResponseCache
 from web.connections import Connections
+from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
 from web.metrics.metrics import ExternalMetric, Metrics, RequestMetrics
 from web.middleware.allowed_hosts import AllowedHosts, Hosts
@@ -56,10 +56,6 @@ from web.middleware.errors import Errors
 from web.rate_limit.limiter import Limiters, open_limiters
 
 USAGE_FLUSH_S = 1.0
-_SHOWN_TO_PAGES = [
-    *("ETag", "Location", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
-    "X-Request-Id",
-]
 
 
 def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: None) -> Starlette:
@@ -122,14 +118,18 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     rest = endpoints.routes(for_rest, cache)
     others = [*health.ROUTES, Route("/metrics", metrics.endpoint, methods=["GET"])]
     hosts = Hosts(settings.allowed_hosts)
+    cross_origin = (
+        CrossOrigin(origins=settings.cors_origins, headers=settings.cors_headers) if settings.cors_origins else None
+    )
     app = Application(
         routes=with_pages([*graphql, *rest, *others], settings, explorer),
-        middleware=_around_everything(settings, metrics, hosts),
+        middleware=_around_everything(settings, metrics, hosts, cross_origin),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
     app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
     app.access_log = access_log
+    app.cross_origin = cross_origin
     app.buffered = BufferedBytes(settings.max_buffered_bytes)
     app.fast_path = FastPath(
         [for_rest, for_graphql],
@@ -237,20 +237,15 @@ def _external_metrics(
     ]
 
 
-def _around_everything(settings: Settings, metrics: Metrics, hosts: Hosts) -> list[Middleware]:
+def _around_everything(
+    settings: Settings, metrics: Metrics, hosts: Hosts, cross_origin: CrossOrigin | None
+) -> list[Middleware]:
     """Outermost first."""
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Prefer"],
-        expose_headers=_SHOWN_TO_PAGES,
-    )
     return [
         Middleware(RequestMetrics, metrics=metrics),
         Middleware(DefaultHeaders, hsts_s=settings.hsts_seconds),
+        *([] if cross_origin is None else [cross_origin.middleware()]),
         Middleware(AllowedHosts, hosts=hosts),
-        *([cors] if settings.cors_origins else []),
         Middleware(Errors, handlers=handlers()),
         Middleware(BodyLimit, max_body_bytes=settings.max_body_bytes),
     ]

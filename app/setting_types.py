@@ -18,6 +18,9 @@ from s3.address_policy import parse_allow_rules
 from web.rate_limit.rate import parse_rate
 
 MAX_SECRET_BYTES = 65_536
+_ORIGIN = re.compile(r"https?://[^/?#@\s*]+")
+_ORIGINS = re.compile(r"https?://\*(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+\.[a-z][a-z0-9-]*[a-z0-9](?::[0-9]{1,5})?")
+_HEADER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromkeys(
     ("false", "f", "no", "n", "off", "0"), False
@@ -111,10 +114,31 @@ def _is_bracketed(host: str) -> bool:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Origins: scheme, host and optional port, as in a browser's Origin header."""
+    """Origins: scheme, host and optional port, in the spelling of a browser's Origin header.
+
+    The first label of the host may be `*`, for exactly one label, before at least two others.
+    """
+    found = tuple(_as_browsers_spell(origin) for origin in _parts(text))
+    if not all(_ORIGIN.fullmatch(origin) or _ORIGINS.fullmatch(origin) for origin in found):
+        raise ValueError(
+            "it wants origins such as https://app.example.com or https://*.preview.example.com, separated by commas, "
+            "never * alone or before fewer than two labels"
+        )
+    return found
+
+
+def _as_browsers_spell(origin: str) -> str:
+    """In lower case, and without the port that its scheme has anyway."""
+    origin = origin.lower()
+    scheme, _, _ = origin.partition(":")
+    return origin.removesuffix({"https": ":443", "http": ":80"}.get(scheme, ":"))
+
+
+def request_headers(text: str) -> tuple[str, ...]:
+    """Names of headers."""
     found = _parts(text)
-    if not all(re.fullmatch(r"https?://[^/?#@\s*]+", origin) for origin in found):
-        raise ValueError("it wants origins such as https://app.example.com, separated by commas, never *")
+    if not all(_HEADER.fullmatch(name) for name in found):
+        raise ValueError("it wants names of headers such as X-Tenant, separated by commas, never *")
     return found
 
 

@@ -65,7 +65,14 @@ class Settings:
         "names in the Host header of requests, without port; * allows any",
         types.host_names,
     )
-    cors_origins: tuple[str, ...] = _setting((), "origins whose pages may call the API; none when empty", types.origins)
+    cors_origins: tuple[str, ...] = _setting(
+        (),
+        "origins whose pages may call the API, such as https://*.preview.example.com; none when empty",
+        types.origins,
+    )
+    cors_headers: tuple[str, ...] = _setting(
+        (), "headers that those pages may send beside the usual ones, such as X-Tenant", types.request_headers
+    )
     trusted_proxies: tuple[str, ...] = _setting(
         (), "addresses or networks whose X-Forwarded-* headers are trusted", types.networks
     )

@@ -9,6 +9,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from web.access_log import AccessLog
 from web.buffered_bytes import BufferedBytes
 from web.connections import Connections
+from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
 from web.request_state import request_state
 
@@ -18,6 +19,8 @@ class Application(Starlette):
 
     fast_path: FastPath | None = None
     access_log: AccessLog | None = None
+    cross_origin: CrossOrigin | None = None
+    """Whose pages may read what the server refuses; None where no other origin's may."""
     connections: Connections | None = None
     """Limits the connections of the server that runs the application."""
     buffered: BufferedBytes | None = None

@@ -53,10 +53,11 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     },
     "web": {
         "access_log": "http request_state",
-        "application": "access_log buffered_bytes connections fast_path request_state",
+        "application": "access_log buffered_bytes connections cross_origin fast_path request_state",
         "auth": "rate_limit request_state",
         "buffered_bytes": "",
         "connections": "",
+        "cross_origin": "",
         "cache": "request_state",
         "fast_path": "access_log auth cache http metrics middleware request_id request_state",
         "http": "",

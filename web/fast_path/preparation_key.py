@@ -19,7 +19,9 @@ IGNORED = frozenset(
         *(b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"upgrade-insecure-requests"),
         *(b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-server", b"x-real-ip"),
         *(b"forwarded", b"x-request-id", b"x-correlation-id", b"traceparent", b"tracestate", b"baggage"),
-        *(b"sentry-trace", b"x-amzn-trace-id", b"x-b3-traceid", b"x-b3-spanid", b"x-b3-sampled", b"b3"),
+        *(b"sentry-trace", b"x-amzn-trace-id", b"x-b3-traceid", b"x-b3-spanid", b"x-b3-sampled", b"b3", b"newrelic"),
+        *(b"x-b3-parentspanid", b"x-b3-flags", b"x-datadog-trace-id", b"x-datadog-parent-id", b"x-datadog-origin"),
+        *(b"x-datadog-sampling-priority", b"graphql-client-name", b"graphql-client-version"),
         *(b"x-requested-with", b"apollographql-client-name", b"apollographql-client-version"),
     }
 )

@@ -33,6 +33,8 @@ BODY_S = 30.0
 UNREAD_S = 30.0
 """How long a client may take nothing of what was written for it, before the connection is aborted."""
 MAX_HEAD_BYTES = 16 * 1024
+MAX_UNKNOWN_ORIGIN_BYTES = 4 * MAX_HEAD_BYTES
+"""Read of a head that is too large to find out whose page may read the refusal; browsers send Origin late."""
 MAX_HEADERS = 100
 MAX_UNPARSED_BYTES = 64 * 1024
 """Of what comes behind requests that wait; beyond it nothing more is read."""
@@ -57,6 +59,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._connections = None if application is None else application.connections
         self._access_log = None if application is None else application.access_log
         self._buffered = None if application is None else application.buffered
+        self._cross_origin = None if application is None else application.cross_origin
         self._lease: ConnectionLease | None = None
         # The connection
         self._is_proxied = False
@@ -160,7 +163,7 @@ class HardenedProtocol(HttpToolsProtocol):
             return
         if was_between and not self._has_begun:
             self._idle_since = idle_since  # an empty line is no request
-        if self._head_open and self._head_bytes > MAX_HEAD_BYTES:
+        if self._head_open and self._head_bytes > self._most_head_bytes():
             self._refuse(431, f"The head of the request is larger than {MAX_HEAD_BYTES} bytes.")
         elif self._body_open and self._framing_bytes > MAX_HEAD_BYTES and self._is_chunked:
             self._refuse(431, f"The framing of the body has more than {MAX_HEAD_BYTES} bytes beside its data.")
@@ -169,6 +172,12 @@ class HardenedProtocol(HttpToolsProtocol):
                 self._set_deadline(HEAD_S, "The head of the request took too long.")
             elif self._body_open:
                 self._set_deadline(BODY_S, "The body of the request took too long.")
+
+    def _most_head_bytes(self) -> int:
+        """How much of a head is read before it is refused without its end."""
+        if self._cross_origin is None or any(name == b"origin" for name, _ in self.headers):
+            return MAX_HEAD_BYTES
+        return MAX_UNKNOWN_ORIGIN_BYTES
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -521,8 +530,9 @@ class HardenedProtocol(HttpToolsProtocol):
         phrase = _PHRASES.get(status) or HTTPStatus(status).phrase
         body = orjson.dumps({"error": phrase, "message": message})
         wait = b"retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else b""
+        cross_origin = b"" if self._cross_origin is None else self._cross_origin.lines(self.headers)
         head = (
-            STATUS_LINE[status] + wait + b"content-type: application/json\r\ncache-control: no-store\r\n"
+            STATUS_LINE[status] + wait + cross_origin + b"content-type: application/json\r\ncache-control: no-store\r\n"
             b"x-content-type-options: nosniff\r\nx-request-id: %s\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
             % (state.request_id, len(body))
         )
