@@ -26,11 +26,17 @@ def resident_bytes(gateway: Gateway) -> int:
 
 @asynccontextmanager
 async def unharmed(
-    gateway: Gateway, request: bytes, figure: Figure, *, max_wait_s: float = MAX_WAIT_S, source: str = "127.0.9.1"
+    gateway: Gateway,
+    request: bytes,
+    figure: Figure,
+    *,
+    max_wait_s: float = MAX_WAIT_S,
+    max_growth_bytes: int = MAX_GROWTH_BYTES,
+    source: str = "127.0.9.1",
 ) -> AsyncIterator[None]:
     """Another client, who sends `request` on a new connection each time, gets 200 all along.
 
-    99 % of its requests are answered within `max_wait_s`, and the memory grows by less than `MAX_GROWTH_BYTES`, during
+    99 % of its requests are answered within `max_wait_s`, and the memory grows by less than `max_growth_bytes`, during
     the attack and afterwards. `request` has `Connection: close`. `source` is the client's address.
     """
     waits: list[float] = []
@@ -66,4 +72,4 @@ async def unharmed(
         f"afterwards {afterwards / MEBIBYTE:+.1f} MiB"
     )
     assert slowest < max_wait_s
-    assert max(grown, afterwards) < MAX_GROWTH_BYTES
+    assert max(grown, afterwards) < max_growth_bytes
