@@ -104,7 +104,7 @@ class Attack:
 
 
 def slownesses(token: str) -> dict[str, Slowness]:
-    """The modes that hold a connection open; three pipelined requests are the slow reading of slowhttptest's manual."""
+    """The modes that hold a connection open; a slow reader has three requests pipelined."""
     body = wire("POST", LIST, token, *JSON, "Content-Length: 60000")
     return {
         "headers": Slowness(start=wire("GET", LIST, token)[:-2], piece=b"X-A: b\r\n"),
