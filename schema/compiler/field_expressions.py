@@ -123,7 +123,7 @@ def row_field(schema: strawberry.Schema, kind: DestinationKind, name: str) -> Ro
             raise NotCompilable("a field that no column holds")
         case column if not _is_required(schema, definition.name, name):
             return RowField(source=_column(column), all_columns=column not in LIST_COLUMNS)
-        case "region" | "endpoint":
+        case "endpoint":
             return RowField(source=f"({_column(python_name)} or '')")
         case column:
             never_null = (column, _column(column))

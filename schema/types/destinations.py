@@ -120,7 +120,10 @@ class S3CompatibleDestination(BackupDestination):
 
 @strawberry.type(description="A bucket at Amazon.")
 class AmazonS3Destination(S3CompatibleDestination):
-    region: str = strawberry.field(description="The AWS region of the bucket, such as `us-west-2`.")
+    region: str | None = strawberry.field(
+        description="The AWS region of the bucket, such as `us-west-2`. Never null: it is nullable because the "
+        "field is of one type in every kind, so that one operation can select it of each."
+    )
 
 
 @strawberry.type(description="A bucket at any other S3-compatible store.")
@@ -148,7 +151,7 @@ def present(row: Row) -> BackupDestination:
     """The GraphQL object of a row, of the type of its kind."""
     match row.kind:
         case DestinationKind.AMAZON_S3:
-            return AmazonS3Destination(**_node(row), **_bucket(row), region=row.region or "")
+            return AmazonS3Destination(**_node(row), **_bucket(row), region=row.region)
         case DestinationKind.CUSTOM_S3:
             return CustomS3Destination(**_node(row), **_bucket(row), endpoint=row.endpoint or "", region=row.region)
         case DestinationKind.LOCAL:

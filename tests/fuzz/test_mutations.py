@@ -35,7 +35,7 @@ CREATE = """mutation ($input: CreateBackupDestinationInput!) {
 fragment D on BackupDestination {
   id databaseId label kindName createdAt updatedAt
   ... on S3CompatibleDestination { bucketName pathStyleEndpoint credentialsSetAt reachability lastCheck { reachable } }
-  ... on AmazonS3Destination { region } ... on CustomS3Destination { endpoint there: region }
+  ... on AmazonS3Destination { region } ... on CustomS3Destination { endpoint region }
 }"""
 DELETE = "mutation ($id: ID!) { deleteBackupDestination(id: $id) { __typename ... on Problem { message } } }"
 LEFT = (

@@ -13,7 +13,7 @@ from tests.support.graphql.graphql_documents import CREATE, DELETE, INPUTS, LIST
 
 EXPECTED: dict[str, dict[str, Any]] = {
     "amazonS3": {"__typename": "AmazonS3Destination", "bucketName": "nightly", "region": "us-west-2"},
-    "customS3": {"__typename": "CustomS3Destination", "endpoint": "https://s3.example.com", "customRegion": None},
+    "customS3": {"__typename": "CustomS3Destination", "endpoint": "https://s3.example.com", "region": None},
     "local": {"__typename": "LocalDestination", "kindName": "Local"},
 }
 
@@ -28,7 +28,7 @@ NOT_ONE_KIND = [
 
 PARTIAL: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("customS3", {"label": "Weekly"}, {"label": "Weekly"}, "label"),
-    ("customS3", {"region": "here"}, {"customRegion": "here"}, "region"),
+    ("customS3", {"region": "here"}, {"region": "here"}, "region"),
     ("customS3", {"bucketName": " weekly ", "pathStyleEndpoint": True},
      {"bucketName": "weekly", "pathStyleEndpoint": True}, "bucket_name path_style_endpoint"),
     ("customS3", {"endpoint": "http://[::1]:9000/a", "credentials": {"accessKey": "a2", "secretKey": "s2"}},
@@ -154,11 +154,11 @@ async def test_null_is_not_left_out(gateway: Gateway) -> None:
     await update(account, number, {"region": "there"})
     absent = await ask(account, query, {"id": destination_id(number), "label": "Daily"})
 
-    assert kept["backupDestination"]["customRegion"] == "here"
-    assert cleared["backupDestination"]["customRegion"] is None
+    assert kept["backupDestination"]["region"] == "here"
+    assert cleared["backupDestination"]["region"] is None
     assert "errors" not in absent
     destination = await shown(account, number)
-    assert (destination["label"], destination["customRegion"]) == ("Daily", "there")
+    assert (destination["label"], destination["region"]) == ("Daily", "there")
 
 
 async def test_an_update_of_nothing_leaves_no_event_and_no_new_moment(gateway: Gateway) -> None:

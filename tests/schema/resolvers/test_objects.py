@@ -22,7 +22,7 @@ OWN_FIELDS: dict[str, dict[str, Any]] = {
         "bucketName": "nightly",
         "pathStyleEndpoint": True,
         "endpoint": "https://s3.example.com",
-        "customRegion": None,
+        "region": None,
     },
     "local": {"kindName": "Local"},
 }

@@ -140,7 +140,6 @@ class GraphQLApi:
         "updatedAt": "updated",
         "bucketName": "bucket_name",
         "region": "region",
-        "customRegion": "region",
         "endpoint": "endpoint",
         "pathStyleEndpoint": "path_style_endpoint",
     }

@@ -21,7 +21,7 @@ fragment Destination on BackupDestination {
   __typename id databaseId label kindName createdAt updatedAt
   ... on S3CompatibleDestination { bucketName pathStyleEndpoint credentialsSetAt reachability }
   ... on AmazonS3Destination { region }
-  ... on CustomS3Destination { endpoint customRegion: region }
+  ... on CustomS3Destination { endpoint region }
 }
 """
 REPORT = """
