@@ -155,7 +155,8 @@ def test_a_field_has_one_type_in_every_type_under_one_interface() -> None:
     found = []
     for interface in interfaces:
         types: dict[str, set[str]] = {}
-        for member in (interface, *schema.get_possible_types(interface)):
+        members: list[GraphQLInterfaceType | GraphQLObjectType] = [interface, *schema.get_possible_types(interface)]
+        for member in members:
             for name, field in member.fields.items():
                 types.setdefault(name, set()).add(str(field.type))
         found += [(interface.name, name, sorted(each)) for name, each in types.items() if len(each) > 1]
