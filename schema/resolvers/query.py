@@ -12,6 +12,7 @@ from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
 from models.destinations.row import DestinationRow
 from models.events.event import Event
+from models.events.history import EVERY_EVENT
 from schema.context import Context
 from schema.errors import BadInput
 from schema.resolvers.load import (
@@ -23,7 +24,7 @@ from schema.resolvers.load import (
     load_wanted,
     wanted_destinations,
 )
-from schema.types.arguments import After, Before, Filter, First, IdArgument, IdsArgument, Last, OrderBy
+from schema.types.arguments import After, Before, EventsFilter, Filter, First, IdArgument, IdsArgument, Last, OrderBy
 from schema.types.connections import (
     BackupDestinationConnection,
     BackupDestinationEventConnection,
@@ -92,11 +93,13 @@ class Query:
         after: After = UNSET,
         last: Last = UNSET,
         before: Before = UNSET,
+        filter: EventsFilter = UNSET,  # noqa: A002 - the public name
     ) -> BackupDestinationEventConnection:
         """One statement, with keyset pagination."""
         info.context.viewer.require(Ability.VIEW)
         bounds = event_bounds(first, after, last, before)
-        return event_connection(await info.context.service.events(info.context.viewer, bounds))
+        chosen = filter.chosen() if filter else EVERY_EVENT
+        return event_connection(await info.context.service.events(info.context.viewer, bounds, chosen=chosen))
 
 
 def _present_or_error(found: Found | BadInput | None) -> Node | None:

@@ -8,6 +8,7 @@ import strawberry
 
 from schema.types.checks import CheckDepth
 from schema.types.inputs import (
+    BackupDestinationEventFilter,
     BackupDestinationFilter,
     BackupDestinationOrder,
     CreateBackupDestinationInput,
@@ -28,6 +29,9 @@ Last = Annotated[
 Before = Annotated[str | None, strawberry.argument(description="Only items before the edge with this cursor.")]
 Filter = Annotated[
     BackupDestinationFilter | None, strawberry.argument(description="Conditions that the destinations must meet.")
+]
+EventsFilter = Annotated[
+    BackupDestinationEventFilter | None, strawberry.argument(description="Conditions that the events must meet.")
 ]
 OrderBy = Annotated[
     BackupDestinationOrder | None, strawberry.argument(description="The order of the list; by creation if left out.")

@@ -10,6 +10,7 @@ from strawberry import enum_value
 from models.accounts.viewer import Protocol
 from models.destinations.attributes import DestinationKind as Kind
 from models.destinations.attributes import Reachability as Found
+from models.events.event import EventKind
 from models.reads.listing import OrderField
 
 
@@ -34,6 +35,14 @@ class EventProtocol(Enum):
     REST = enum_value(Protocol.REST.value, description="The REST API.")
     COMMAND_LINE = enum_value(Protocol.COMMAND_LINE.value, description="The operator's command line.")
     SCHEDULER = enum_value(Protocol.SCHEDULER.value, description="The gateway's own scheduled checks.")
+
+
+@strawberry.enum(description="What happened to a destination.")
+class BackupDestinationEventKind(Enum):
+    CREATED = enum_value(EventKind.CREATED.value, description="It was created.")
+    UPDATED = enum_value(EventKind.UPDATED.value, description="Its attributes changed.")
+    DELETED = enum_value(EventKind.DELETED.value, description="It was deleted.")
+    CHECKED = enum_value(EventKind.CHECKED.value, description="A check of it ended.")
 
 
 @strawberry.enum(

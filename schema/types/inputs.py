@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import strawberry
 
+from models.accounts.viewer import Protocol
 from models.destinations.attributes import ATTRIBUTES, Attribute
 from models.destinations.attributes import DestinationKind as Kind
 from models.destinations.attributes import Reachability as Found
+from models.destinations.ownership import MAX_ID
 from models.destinations.validation import Raw
+from models.events.event import EventKind
+from models.events.history import EventFilter
 from models.reads.listing import DestinationFilter, DestinationOrder, OrderField
-from schema.types.enums import BackupDestinationOrderField, DestinationKind, OrderDirection, Reachability
+from schema.types.enums import (
+    BackupDestinationEventKind,
+    BackupDestinationOrderField,
+    DestinationKind,
+    EventProtocol,
+    OrderDirection,
+    Reachability,
+)
+from schema.types.ids import NodeType, parse_id_of
 
 
 @strawberry.input(description="An S3 key pair. Stored encrypted and never returned.")
@@ -141,6 +155,37 @@ class BackupDestinationFilter:
             else None,
             label_contains=self.label_contains or None,
         )
+
+
+@strawberry.input(description="Conditions that events must meet; a condition left out is met by all.")
+class BackupDestinationEventFilter:
+    backup_destination_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Only events of this destination, which may be gone."
+    )
+    kinds: list[BackupDestinationEventKind] | None = strawberry.field(
+        default=None, description="Only events of one of these kinds; none for an empty list."
+    )
+    protocol: EventProtocol | None = strawberry.field(
+        default=None, description="Only what was done through this API or part of the gateway."
+    )
+    since: datetime | None = strawberry.field(default=None, description="Only events at this time or later.")
+    until: datetime | None = strawberry.field(default=None, description="Only events before this time.")
+
+    def chosen(self) -> EventFilter:
+        """The domain's filter for these conditions; raises `BadInput`."""
+        id_ = self.backup_destination_id
+        number = None if id_ is None else parse_id_of(NodeType.DESTINATION, id_)
+        return EventFilter(
+            destination_id=_NO_ID if number is not None and number > MAX_ID else number,
+            kinds=None if self.kinds is None else frozenset(EventKind[kind.name] for kind in self.kinds),
+            protocols=None if self.protocol is None else frozenset({Protocol[self.protocol.name]}),
+            since=self.since,
+            until=self.until,
+        )
+
+
+_NO_ID = 0
+"""The id of no destination."""
 
 
 @strawberry.input(description="The order of a list.")

@@ -241,3 +241,67 @@ async def test_a_cursor_of_a_list_of_events_must_be_of_the_history_too(gateway: 
         assert answer["errors"][0]["extensions"]["reason"] == "UNKNOWN_EVENT"
     found = (await data_of(account, EVENTS, {"after": edges[0]["cursor"]}))["events"]["edges"]
     assert [edge["node"]["id"] for edge in found] == [edges[2]["node"]["id"]]
+
+
+FILTERED = """query ($filter: BackupDestinationEventFilter, $first: Int, $after: String, $last: Int, $before: String) {
+  events(filter: $filter, first: $first, after: $after, last: $last, before: $before) {
+    edges { cursor } nodes { id } pageInfo { hasNextPage hasPreviousPage } } }"""
+
+
+async def test_the_audit_log_is_filtered_and_paged_within_the_filter(gateway: Gateway) -> None:
+    """By destination, also one that is gone, kinds, protocol and time; each alone and some together."""
+    account, stranger = await gateway.new_user(), await gateway.new_user()
+    await act_through_both_apis(account)
+    await act_through_both_apis(stranger)
+    await plant_events(gateway, account.user_id, ["Long ago"])
+    events = await log_of(account)
+    newest, one, two = events[1]["occurredAt"], events[-1]["backupDestinationId"], events[1]["backupDestinationId"]
+    created = {"kinds": ["CREATED"]}
+    cases: list[tuple[Any, Any]] = [
+        (None, lambda _event: True),
+        ({}, lambda _event: True),
+        (dict.fromkeys(("backupDestinationId", "kinds", "protocol", "since", "until")), lambda _event: True),
+        ({"backupDestinationId": one}, lambda event: event["backupDestinationId"] == one),
+        (created, lambda event: event["__typename"] == "BackupDestinationCreated"),
+        ({"kinds": ["UPDATED", "DELETED"]}, lambda event: event["__typename"] != "BackupDestinationCreated"),
+        ({"kinds": []}, lambda _event: False),
+        ({"protocol": "REST"}, lambda event: event["protocol"] == "REST"),
+        ({"until": LONG_AGO}, lambda _event: False),
+        ({"since": newest}, lambda event: event["occurredAt"] >= newest),
+        ({"until": newest}, lambda event: event["occurredAt"] < newest),
+        ({"since": LONG_AGO, "until": "2024-08-07T23:59:59-12:00"}, lambda event: event["occurredAt"] < "2024-08-09"),
+        ({"since": "9999-12-31T23:59:59Z"}, lambda _event: False),
+        ({"backupDestinationId": "BackupDestination:9999999999999999999"}, lambda _event: False),
+        (created | {"backupDestinationId": two, "protocol": "GRAPHQL"}, lambda _event: False),
+        (created | {"backupDestinationId": two, "protocol": "REST"}, lambda event: event is events[3]),
+    ]
+
+    for chosen, is_met in cases:
+        expected = [event["id"] for event in events if is_met(event)]
+        found = (await data_of(account, FILTERED, {"filter": chosen}))["events"]
+        assert [node["id"] for node in found["nodes"]] == expected, chosen
+        cursors = [edge["cursor"] for edge in found["edges"]]
+        if len(expected) > 2:
+            behind = await data_of(account, FILTERED, {"filter": chosen, "first": 1, "after": cursors[0]})
+            assert behind["events"]["nodes"] == found["nodes"][1:2]
+            assert behind["events"]["pageInfo"] == {"hasNextPage": True, "hasPreviousPage": True}
+            ahead = await data_of(account, FILTERED, {"filter": chosen, "last": 2, "before": cursors[2]})
+            assert ahead["events"]["nodes"] == found["nodes"][:2]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"backupDestinationId": "User:1"},
+        {"backupDestinationId": "1"},
+        {"since": "2024-08-07T00:00:00"},
+        {"since": "yesterday"},
+        {"until": 1},
+        {"until": "0001-01-01T00:00:00+14:00"},
+        {"kinds": ["GONE"]},
+    ],
+    ids=str,
+)
+async def test_a_condition_that_is_none_is_refused(chosen: dict[str, Any], gateway: Gateway) -> None:
+    account = await gateway.new_user()
+    assert code_of(await ask(account, FILTERED, {"filter": chosen})) == "BAD_USER_INPUT"
