@@ -22,7 +22,7 @@ ARGUMENTS = {
     "nodes": ("ids",),
     "backupDestination": ("id",),
     "backupDestinations": ("first", "after", "last", "before", "filter", "orderBy"),
-    "events": ("first", "after", "last", "before"),
+    "events": ("first", "after", "last", "before", "filter"),
 }
 """Every argument that is written here; the schema has no other."""
 
@@ -47,6 +47,8 @@ class ArgumentWriter:
                 written = self._of_the_list()
             case _:
                 written = self._window("event", (self._random.choice(("first", "last")),))
+                if self._random.random() < 0.35:
+                    written["filter"] = self._given("events(filter)", Role("event filter"), Position.NULLABLE)
         items = list(written.items())
         self._random.shuffle(items)
         return f"({', '.join(f'{name}: {text}' for name, text in items)})" if items else ""

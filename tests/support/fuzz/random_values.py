@@ -52,6 +52,7 @@ TYPES = {
     "size": "Int",
     "cursor": "String",
     "filter": "BackupDestinationFilter",
+    "event filter": "BackupDestinationEventFilter",
     "order": "BackupDestinationOrder",
     "kinds": "[DestinationKind!]",
     "kind": "DestinationKind",
@@ -61,14 +62,21 @@ TYPES = {
     "field": "BackupDestinationOrderField",
     "direction": "OrderDirection",
     "condition": "Boolean",
+    "event kinds": "[BackupDestinationEventKind!]",
+    "event kind": "BackupDestinationEventKind",
+    "protocol": "EventProtocol",
 }
 """The type of each role, without what says that it may not be null."""
-ITEMS = {"ids": "id", "kinds": "kind", "reachabilities": "reachability"}
+ITEMS = {"ids": "id", "kinds": "kind", "reachabilities": "reachability", "event kinds": "event kind"}
 INPUTS: Mapping[str, Mapping[str, tuple[str, Position]]] = {
     "filter": {
         "kinds": ("kinds", Position.NULLABLE),
         "reachability": ("reachabilities", Position.NULLABLE),
         "labelContains": ("text", Position.NULLABLE),
+    },
+    "event filter": {
+        "kinds": ("event kinds", Position.NULLABLE),
+        "protocol": ("protocol", Position.NULLABLE),
     },
     "order": {"field": ("field", Position.FIRM), "direction": ("direction", Position.DEFAULTED)},
 }
@@ -122,12 +130,12 @@ class Values:
                 return self.random.choice(_TEXTS)
             case "field":
                 return role.flavour
-            case "ids" | "kinds" | "reachabilities":
+            case "ids" | "kinds" | "reachabilities" | "event kinds":
                 item = Role(ITEMS[role.name], role.flavour)
                 count = 101 if role.name == "ids" and self._is_wrong() else self.random.choice((0, 1, 1, 2, 3, 4))
                 items = [self.draw(item) for _ in range(count)]
                 return items[0] if count == 1 and self.random.random() < 0.3 else items
-            case "filter" | "order":
+            case "filter" | "event filter" | "order":
                 return dict(self._fields(role))
             case _:
                 return self.random.choice(_CHOICES[role.name])
@@ -186,6 +194,8 @@ _CHOICES: Mapping[str, Sequence[Any]] = {
     "reachability": _REACHABILITIES,
     "direction": ("ASC", "DESC"),
     "condition": (True, False),
+    "event kind": ("CREATED", "UPDATED", "DELETED", "CHECKED"),
+    "protocol": ("GRAPHQL", "REST", "COMMAND_LINE", "SCHEDULER"),
 }
 
 
