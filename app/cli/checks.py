@@ -24,6 +24,7 @@ from models.checks.selection import Selection, Target
 from models.errors import DestinationNotFound
 from models.events.event_stream import EventStreams
 from models.reads.reads import Reads
+from schema.types.ids import check_id
 
 PIPED_WIDTH = 160
 """Width of the table, in characters, where the output is no terminal."""
@@ -147,6 +148,7 @@ def _object(outcome: Outcome) -> dict[str, Any]:
     if report is not None:
         suggestion = report.suggestion
         shown["report"] = {
+            "id": check_id(target.id, report.checked_at),
             "checkedAt": report.checked_at,
             "reachable": report.reachable,
             "steps": [

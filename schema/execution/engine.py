@@ -52,6 +52,8 @@ MAX_DOCUMENT_BYTES = 96 * 2**20
 BYTES_PER_CHARACTER = 200
 """The memory of a prepared document, at most, for each character of its text."""
 MAX_ANONYMOUS_CHARACTERS = 8_192
+MAX_PLAIN_ANONYMOUS_CHARACTERS = 200
+"""Of one that asks for nothing of the schema: it is refused, but a client that tries out learns of a syntax error."""
 MAX_ANONYMOUS_TOKENS = 800
 """Of a document without a token: the introspection query of the usual tools has some 400."""
 MAX_REFUSED_BYTES = 2 * 2**20
@@ -105,9 +107,10 @@ class Engine:
         key = (text, operation_name)
         prepared = self._documents.get(key)
         if prepared is None:
-            if is_anonymous and (len(text) > MAX_ANONYMOUS_CHARACTERS or "__" not in text):
+            most = MAX_ANONYMOUS_CHARACTERS if "__" in text else MAX_PLAIN_ANONYMOUS_CHARACTERS
+            if is_anonymous and len(text) > most:
                 raise Unauthenticated
-            digest = self._digest(key)
+            digest = self._digest(key, is_anonymous=is_anonymous)
             errors = self._refused.get(digest)
             if errors is not None:
                 raise NotExecuted(*errors)
@@ -273,10 +276,13 @@ class Engine:
             raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
         return prepared
 
-    def _digest(self, key: DocumentKey) -> bytes:
+    def _digest(self, key: DocumentKey, *, is_anonymous: bool) -> bytes:
+        """Apart for anonymous requests, which are not to learn what is said of a document to a viewer."""
         text, operation_name = key
         named = text if operation_name is None else f"{len(operation_name)} {operation_name} {text}"
-        return blake2b(named.encode("utf-8", "surrogatepass"), key=self._digest_key, digest_size=16).digest()
+        person = b"anonymous" if is_anonymous else b""
+        data = named.encode("utf-8", "surrogatepass")
+        return blake2b(data, key=self._digest_key, digest_size=16, person=person).digest()
 
     def _require_fit(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
         wrong = variable_errors(self._schema, prepared.operation, variables, at_most=MAX_ERRORS)

@@ -79,6 +79,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._trailers = 0
         self._upgrade_offered = False  # and is not taken
         self._keep_alive = True
+        self.url = b""
         self._method, self._version = b"", ""
         self._plain_head: PlainHead | None = None  # of a request that the fast path may replay when it is whole
         self._plain_body = b""

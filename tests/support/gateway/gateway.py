@@ -185,6 +185,9 @@ class Gateway:
                 return [dict(row) for row in await connection.fetch(sql)]
             finally:
                 await connection.close()
+        return await asyncio.to_thread(self._embedded_rows, sql)  # a transaction of this process may have to end first
+
+    def _embedded_rows(self, sql: str) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(str(self.address.path), timeout=10)) as database, database:
             database.row_factory = sqlite3.Row
             database.execute("PRAGMA foreign_keys = ON")

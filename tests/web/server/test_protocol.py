@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.transport import MemoryTransport
+from web.access_log import AccessLog
 from web.server import protocol as http_protocol
 from web.server.protocol import MAX_HEAD_BYTES, MAX_HEADERS
 
@@ -94,6 +95,8 @@ async def test_a_head_that_takes_too_long_ends_the_connection(
     transport = MemoryTransport()
     config = Config(app=lambda *_: None, log_config=None)
     protocol = http_protocol.HardenedProtocol(config=config, server_state=ServerState(), app_state={})
+    lines: list[bytes] = []
+    protocol._access_log = AccessLog(lines.append, as_json=False)
     protocol.connection_made(transport)
     protocol.data_received(beginning)
 
@@ -101,6 +104,8 @@ async def test_a_head_that_takes_too_long_ends_the_connection(
         await transport.closed.wait()
 
     assert status_and_error(transport.written) == (408, "Request Timeout")
+    protocol._access_log.flush()
+    assert [b"408" in line for line in lines] == [True]
     protocol.connection_lost(None)
 
 
