@@ -14,7 +14,7 @@ from models.accounts import accounts
 from models.audit import trail as trails
 from models.audit.entry import Actor, Origin
 from models.audit.trail import AuditTrail, FirstUse, RefusedSignIn
-from tests.support.databases.databases import ENGINES, migrated
+from tests.support.databases.databases import ENGINES, database_url, migrated
 from tests.support.databases.migrating import until
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Account, Gateway
@@ -27,6 +27,14 @@ def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterat
     """A migrated database of each engine."""
     with migrated(request.param, postgres) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def gateway(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
+    """A gateway of these tests' own: what other tests were refused would count against its allowance."""
+    gateway = Gateway(database_url(request.param, postgres)).start()
+    yield gateway
+    gateway.close()
 
 
 async def entries(gateway: Gateway, kind: str, where: str = "1 = 1") -> list[dict[str, Any]]:

@@ -81,9 +81,10 @@ class CephStore:
         self._run("ceph-mon", "-i", "a", "--mkfs", "--monmap", monmap)
         self._serve("ceph-mon", "-i", "a")
         self._run("ceph-osd", "-i", "0", "--mkfs")
-        self._run("ceph", "osd", "new", (self._directory / "osd/fsid").read_text().strip(), "0")
+        osd = (self._directory / "osd/fsid").read_text().strip()
+        _until(lambda: self._answer("ceph", "osd", "new", osd, "0") is not None)  # the same again changes nothing
         self._serve("ceph-osd", "-i", "0")
-        _until(lambda: json.loads(self._run("ceph", "osd", "stat", "--format=json"))["num_up_osds"] == 1)
+        _until(lambda: json.loads(self._answer("ceph", "osd", "stat", "--format=json") or "{}").get("num_up_osds") == 1)
         self._serve("radosgw", "-n", "client.rgw")
         _until(self._responds)
         self._make_pools()
@@ -142,12 +143,20 @@ class CephStore:
             return False
 
     def _run(self, program: str, *arguments: str) -> str:
+        done = self._done(program, *arguments)
+        assert done.returncode == 0, (program, arguments, done.stderr[-2_000:])
+        return done.stdout
+
+    def _answer(self, program: str, *arguments: str) -> str | None:
+        """What a command prints; None while the monitor, which has just started, takes none (`EPERM`)."""
+        done = self._done(program, *arguments)
+        return done.stdout if done.returncode == 0 else None
+
+    def _done(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [program, *arguments]
         if program != "monmaptool":
             command += ["-c", str(self._directory / "ceph.conf")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=START_DEADLINE_S, check=False)
-        assert done.returncode == 0, (command, done.stderr[-2_000:])
-        return done.stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=START_DEADLINE_S, check=False)
 
     def _serve(self, program: str, *arguments: str) -> None:
         command = [program, *arguments, "-f", "-c", str(self._directory / "ceph.conf")]
