@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.embedded_file import KEY_FILE_NAME
 from app.key_service.ring import has_wrapped_keys, keep_unwrapped, new_key, unwrapped
-from app.key_service.service import open_key_service
+from app.key_service.service import KeyService, open_key_service
 from app.settings import Settings
 from models.background import in_background
 from models.destinations.key_rotation import key_ids, prove
@@ -23,16 +23,14 @@ async def open_vault(settings: Settings) -> Vault:
 
     Raises `KeysUnavailable` when a key service has to be asked and does not answer.
     """
-    vault = Vault(await unwrapped(await _ring(settings), open_key_service(settings.key_service)))
-    await prove(vault)
+    vault, _, _ = await _opened(settings)
     return vault
 
 
 @asynccontextmanager
 async def vault_in_use(settings: Settings) -> AsyncIterator[Vault]:
     """As `open_vault`, and while it is used, keys that a key service wraps are unwrapped again and again."""
-    vault, ring = await open_vault(settings), await _ring(settings)
-    service = open_key_service(settings.key_service)
+    vault, ring, service = await _opened(settings)
     if service is None or not has_wrapped_keys(ring):
         yield vault
         return
@@ -41,13 +39,22 @@ async def vault_in_use(settings: Settings) -> AsyncIterator[Vault]:
         yield vault
 
 
-async def _ring(settings: Settings) -> str:
+async def _opened(settings: Settings) -> tuple[Vault, str, KeyService | None]:
+    """The vault, its keys as they are kept, and the service that unwraps them."""
+    service = open_key_service(settings.key_service)
+    ring = await _ring(settings, service)
+    vault = Vault(await unwrapped(ring, service))
+    await prove(vault)
+    return vault, ring, service
+
+
+async def _ring(settings: Settings, service: KeyService | None) -> str:
     """The keys as they are kept, some or all of them wrapped."""
     if settings.secret_keys is not None:
         return settings.secret_keys.reveal()
     path = _key_file(settings)
     if _is_missing(path, await key_ids()):
-        _create(path, await new_key(open_key_service(settings.key_service)) + "\n")
+        _create(path, await new_key(service) + "\n")
     return _read(path)
 
 

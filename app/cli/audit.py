@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
 
 from app.cli.session import with_database
+from app.cli.tables import print_table, printable
 from app.settings import Settings
 from models.accounts.accounts import find_user, parse_duration
 from models.audit.entry import AuditEntry, AuditKind
@@ -106,7 +106,6 @@ def _object(entry: AuditEntry) -> dict[str, object]:
 
 
 def _show(entries: Sequence[AuditEntry]) -> None:
-    from rich.console import Console
     from rich.table import Column, Table
 
     whole = (Column(name, no_wrap=True) for name in ("When (UTC)", "What", "Subject", "Who", "From"))
@@ -114,19 +113,13 @@ def _show(entries: Sequence[AuditEntry]) -> None:
     for entry in entries:
         when = entry.occurred_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
         detail = ", ".join(f"{name}: {value}" for name, value in json.loads(entry.detail).items() if value is not None)
-        table.add_row(when, entry.kind.value, entry.subject, _who(entry), entry.address or "-", _printable(detail))
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    Console(markup=False, emoji=False, highlight=False, width=width).print(table)
+        table.add_row(when, entry.kind.value, entry.subject, _who(entry), entry.address or "-", printable(detail))
+    print_table(table, piped_width=PIPED_WIDTH)
 
 
 def _who(entry: AuditEntry) -> str:
     if entry.os_user is not None:
-        return _printable(f"{entry.actor.value} {entry.os_user}")
+        return printable(f"{entry.actor.value} {entry.os_user}")
     token = "" if entry.token_id is None else f", token {entry.token_id}"
     user = "" if entry.user_id is None else f" {entry.user_id}"
     return f"{entry.actor.value}{user}{token}"
-
-
-def _printable(text: str) -> str:
-    """Text without control characters: users wrote it, and the operator's terminal would obey them."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

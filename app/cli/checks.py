@@ -13,6 +13,7 @@ import orjson
 
 from app.check_scheduler import LazyProber
 from app.cli.session import with_database
+from app.cli.tables import print_table, printable
 from app.secret_keys import open_vault
 from app.settings import Settings
 from models.accounts.accounts import parse_duration
@@ -25,9 +26,6 @@ from models.errors import DestinationNotFound
 from models.events.event_stream import EventStreams
 from models.reads.reads import Reads
 from schema.types.ids import check_id
-
-PIPED_WIDTH = 160
-"""Width of the table, in characters, where the output is no terminal."""
 
 
 class Outcome(NamedTuple):
@@ -94,21 +92,14 @@ async def _all(checks: Checks, targets: AsyncIterator[Target], advance: Callable
 
 
 def _show(outcomes: list[Outcome]) -> None:
-    from rich.console import Console
     from rich.table import Column, Table
 
     whole = (Column(name, no_wrap=True) for name in ("ID", "Outcome", "Step", "Code"))
     table = Table(*whole, Column("Label", overflow="fold"), Column("What to do", overflow="fold", ratio=1))
     for target, report in outcomes:
         outcome, step, code, remedy = _cells(report)
-        table.add_row(str(target.id), outcome, step, code, _printable(target.label), remedy)
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    Console(markup=False, highlight=False, width=width).print(table)
-
-
-def _printable(label: str) -> str:
-    """A label without control characters: a user wrote it, and the operator's terminal would obey them."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in label)
+        table.add_row(str(target.id), outcome, step, code, printable(target.label), remedy)
+    print_table(table)
 
 
 def _cells(report: CheckReport | None) -> tuple[str, str, str, str]:

@@ -10,15 +10,13 @@ from pathlib import Path
 import click
 
 from app.cli.session import with_database
+from app.cli.tables import print_table
 from app.cli.token_output import private_file
 from app.cli.users import of_a_user
 from app.settings import Settings
 from models.accounts import accounts
 from models.accounts.token import Token
 from models.accounts.token_row import token_state
-
-PIPED_WIDTH = 160
-"""Width of the table, in characters, where the output is no terminal."""
 
 commands = click.Group("token", help="API tokens.")
 
@@ -100,7 +98,6 @@ def list_tokens(email: str) -> None:
     async def act(_settings: Settings) -> Sequence[Token]:
         return await accounts.tokens_of(await accounts.find_user(email))
 
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("ID", "Name", "Abilities", "Created", "Expires", "Last used", "Last address", "Networks", "State")
@@ -116,8 +113,7 @@ def list_tokens(email: str) -> None:
             token.networks.replace(" ", "\n") or "any",
             token_state(revoked_at=token.revoked_at, expires_at=token.expires_at).value,
         )
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    Console(markup=False, emoji=False, highlight=False, width=width).print(table)
+    print_table(table)
 
 
 @commands.command("revoke")
