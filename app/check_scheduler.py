@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -14,18 +13,24 @@ from models.accounts.viewer import Protocol, on_behalf_of
 from models.background import run_concurrently
 from models.checks import leases
 from models.checks.checks import Checks
+from models.checks.hosts import begin_at, forget_hosts
 from models.checks.report import CheckDepth, CheckReport, Prober, ProbeTarget
+from models.destinations.endpoint_url import parse_endpoint_url
 from models.error_report import report_unexpected
 from models.errors import DatabaseUnavailable, DestinationNotFound, KeysUnavailable
 from s3.address_policy import AddressPolicy
+from s3.providers import provider_of
 from web.rate_limit.limiter import Limiter
 
 logger = logging.getLogger("moorings.checking")
 
 SCHEDULED_AT_ONCE = 4
 """Scheduled checks that run at once: half of a process's slots, the other half is for users."""
-BATCH = 200
+BATCH = 40
 """Due destinations that a process works through before it looks again."""
+SHORTEST_BOUNDED = timedelta(minutes=1)
+"""Interval from which on checks of one host are bounded: a shorter one asks for more of them itself."""
+MAX_HOST = 255
 LOOK_S = 10.0
 """How often a process looks for expired leases and for destinations that are due."""
 
@@ -53,46 +58,88 @@ def count_in(limiter: Limiter) -> Callable[[int], Awaitable[object]]:
     return lambda user_id: limiter.hit("check", str(user_id))
 
 
-async def run_scheduled_checks(checks: Checks, every: timedelta | None) -> None:
+def count_store_in(limiter: Limiter) -> Callable[[str], Awaitable[object]]:
+    """A function that counts a check of the store at this host and port; raises the same."""
+    return lambda store: limiter.hit("check store", store)
+
+
+async def run_scheduled_checks(checks: Checks, every: timedelta | None, *, per_host: int | None = None) -> None:
     """Release expired leases and check what is due, until cancelled; `every` of None checks nothing.
 
-    Any number of processes may run this: the one that acquires the lease checks a destination.
+    Any number of processes may run this: the one that acquires the lease checks a destination. `per_host` is how many
+    checks may begin at one host in a minute, all processes together.
     """
     pause_s = LOOK_S if every is None else min(LOOK_S, max(0.2, every.total_seconds() / 20))
     while True:
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the processes, hides nothing
         with suppress(DatabaseUnavailable), _logged_mistakes():
-            await leases.release_expired()
-            if every is not None:
-                await _check_what_is_due(checks, every)
+            await _look(checks, every, per_host)
 
 
-async def _check_what_is_due(checks: Checks, every: timedelta) -> None:
+async def _look(checks: Checks, every: timedelta | None, per_host: int | None) -> None:
+    """Release expired leases and check all that is due and may be checked now.
+
+    In small batches: a destination that is due meanwhile does not wait for all that were due before it. Where none of a
+    batch could be checked, at hosts that have had enough, the next one is larger.
+    """
+    limit = BATCH
+    while True:
+        await leases.release_expired()
+        if every is None:
+            return
+        due, checked = await _check_batch(checks, every, per_host, limit)
+        if due < limit or limit > leases.MAX_WAITING:
+            return
+        limit = BATCH if checked else limit * 8
+
+
+async def _check_batch(checks: Checks, every: timedelta, per_host: int | None, limit: int) -> tuple[int, int]:
+    """Check at most `limit` of what is due; returns how many were due, and how many were checked."""
     stale_since = leases.stale_before(every)
-    waiting = list(reversed(fairly(await leases.due(every, limit=BATCH))))
+    found = await leases.due(every, limit=limit)
+    waiting = list(reversed(found))
+    busy: set[str] = set()
+    checked = 0
 
     async def check_in_turn() -> None:
+        nonlocal checked
         while waiting:
-            id_, user_id = waiting.pop()
+            destination = waiting.pop()
+            host = store_host(destination)
+
+            async def may_begin(host: str = host) -> bool:
+                if per_host is None or every < SHORTEST_BOUNDED or await begin_at(host, per_host):
+                    return True
+                busy.add(host)
+                return False
+
             # A destination whose check raises is the first one due the next time: the others must not wait for it.
             with _logged_mistakes(), suppress(DestinationNotFound, KeysUnavailable):
-                viewer = on_behalf_of(user_id, Protocol.SCHEDULER)
-                await checks.recheck(id_, viewer, stale_since=stale_since, every=every)
+                viewer = on_behalf_of(destination.user_id, Protocol.SCHEDULER)
+                if host not in busy:
+                    report = await checks.recheck(
+                        destination.id, viewer, stale_since=stale_since, every=every, may_begin=may_begin
+                    )
+                    checked += report is not None
 
     await run_concurrently(check_in_turn, SCHEDULED_AT_ONCE)
+    if found and per_host is not None:
+        await forget_hosts()
+    return len(found), checked
 
 
-def fairly(due: Iterable[leases.Due]) -> list[leases.Due]:
-    """The destinations in turns of one for each user, those of a user in their order.
+def store_host(destination: leases.Due) -> str:
+    """What checks of a destination are counted by: its host, whatever the port.
 
-    Otherwise a user with many destinations that are due would keep those of all others waiting.
+    The host of a bucket where the provider is a public one, which has millions of them.
     """
-    turns: Counter[int] = Counter()
-    ordered: list[tuple[int, leases.Due]] = []
-    for destination in due:
-        ordered.append((turns[destination.user_id], destination))
-        turns[destination.user_id] += 1
-    return [destination for _, destination in sorted(ordered, key=lambda pair: pair[0])]
+    if destination.endpoint is None:
+        return f"{destination.bucket_name}.{destination.region}"[:MAX_HOST]
+    try:
+        host = parse_endpoint_url(destination.endpoint).host
+    except ValueError:
+        return destination.endpoint[:MAX_HOST]
+    return host if provider_of(host) is None else f"{destination.bucket_name}.{host}"[:MAX_HOST]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app import gc_tuning as memory
-from app.check_scheduler import LazyProber, count_in, run_scheduled_checks
+from app.check_scheduler import LazyProber, count_in, count_store_in, run_scheduled_checks
 from app.database import connections, open_database, watch_file
 from app.logs import configure_logs, write_to_log
 from app.pages import health
@@ -85,10 +85,16 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             service = DestinationService(vault, streams, reads, Writes())
             prober = LazyProber(settings.address_policy, settings.s3_ca_file)
             checks = Checks(
-                vault, prober, streams, count=count_in(limiters.checks), outcomes=checked, kept=settings.check_history
+                vault,
+                prober,
+                streams,
+                count=count_in(limiters.checks),
+                count_store=count_store_in(limiters.store_checks),
+                outcomes=checked,
+                kept=settings.check_history,
             )
             stack.push_async_callback(checks.aclose)
-            scheduled = run_scheduled_checks(checks, settings.check_every)
+            scheduled = run_scheduled_checks(checks, settings.check_every, per_host=settings.checks_per_host)
             await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))
             await stack.enter_async_context(_written_behind(usage, trail))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))

@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +35,7 @@ from models.checks.report import (
 from models.clock import current_second
 from models.database.postgresql import in_share
 from models.destinations.attributes import KINDS, Attribute, DestinationKind
+from models.destinations.endpoint_url import parse_endpoint_url
 from models.destinations.ownership import MAX_ID, own
 from models.destinations.row import DestinationRow, from_model
 from models.destinations.table import BackupDestination
@@ -73,8 +74,11 @@ class Checks:
         count: Callable[[int], Awaitable[object]],
         outcomes: Counter[str],
         kept: int = DEFAULT_KEPT,
+        count_store: Callable[[str], Awaitable[object]] | None = None,
     ) -> None:
         """`count` is called with the id of each user who asks, and raises `TooManyAttempts` over the limit.
+
+        `count_store` is called with the host and port of each store that a user asks for, and raises the same.
 
         `outcomes` is increased at `reachable` or `unreachable` for every report. `kept` is how many checks of each
         destination stay to be read.
@@ -85,6 +89,7 @@ class Checks:
         self._count = count
         self._outcomes = outcomes
         self._kept = kept
+        self._count_store = count_store
         self._slots = asyncio.Semaphore(MAX_RUNNING)
         self._running: dict[int, _Running] = {}
 
@@ -97,7 +102,7 @@ class Checks:
         viewer.require(Ability.UPDATE)
         row = own(viewer, await _find(destination_id))
         _require_checkable(row.kind)
-        await self._count(viewer.user_id)
+        await self._count_asked(viewer, row.endpoint)
         report = await self._shared(row.id, depth, viewer)
         row = own(viewer, await _find(row.id))
         _require_checkable(row.kind)
@@ -108,7 +113,7 @@ class Checks:
         viewer.require(Ability.UPDATE)
         attributes = parse(raw, strict=True)
         _require_checkable(attributes.kind)
-        await self._count(viewer.user_id)
+        await self._count_asked(viewer, attributes.text(Attribute.ENDPOINT))
         access_key, secret_key = attributes.secret(Attribute.ACCESS_KEY), attributes.secret(Attribute.SECRET_KEY)
         if access_key is None or secret_key is None:
             raise DestinationNotCheckable
@@ -133,19 +138,31 @@ class Checks:
         *,
         stale_since: datetime | None = None,
         every: timedelta | None = None,
+        may_begin: Callable[[], Awaitable[bool]] | None = None,
     ) -> CheckReport | None:
         """Check for the operator or the scheduler, with a viewer that stands for the owner.
 
         None when a check of it runs already, or it does not exist; with `stale_since`, also when it was checked later.
         With `every`, the interval of the scheduler, a first failure is stored only when a second check confirms it, and
-        nothing is written where the last full check left something.
+        nothing is written where the last full check left something. `may_begin` is asked last, once the destination is
+        leased; the check is left out if it says no.
         """
         if destination_id in self._running:
             return None
         async with self._slot(None):
             async with in_share(BackupDestination, viewer.user_id):
                 lease = await leases.acquire(destination_id, stale_since=stale_since)
-            return None if lease is None else await self._run(lease, CheckDepth.FULL, viewer, every=every)
+            if lease is None:
+                return None
+            try:
+                begins = may_begin is None or await may_begin()
+            except BaseException:
+                await asyncio.shield(leases.release(lease))
+                raise
+            if not begins:
+                await leases.release(lease)
+                return None
+            return await self._run(lease, CheckDepth.FULL, viewer, every=every)
 
     async def aclose(self) -> None:
         """Cancel the users' checks that run; their leases are released."""
@@ -229,6 +246,15 @@ class Checks:
             check_prefix=row.check_prefix,
             certificate_authorities=row.certificate_authorities,
         )
+
+    async def _count_asked(self, viewer: Viewer, endpoint: str | None) -> None:
+        """Count a check that a user asks for, and of its store unless that is Amazon's; raises `TooManyAttempts`."""
+        await self._count(viewer.user_id)
+        if self._count_store is None or endpoint is None:
+            return
+        with suppress(ValueError):
+            url = parse_endpoint_url(endpoint)
+            await self._count_store(f"{url.host}:{url.port}")
 
     @asynccontextmanager
     async def _slot(self, wait_s: float | None) -> AsyncIterator[None]:

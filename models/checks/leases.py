@@ -33,6 +33,8 @@ SPREAD = 0.1
 """Share of the interval by which a destination is due earlier or later than exactly after it."""
 SECOND_LOOK = timedelta(minutes=5)
 """After a first failure by the clock; a quarter of the interval if that is shorter."""
+MAX_WAITING = 20_000
+"""Destinations that are put in order, those that were checked the longest ago."""
 _SPREAD_SHARE = "(CAST(id AS bigint) % 65536 * 40503 % 65536)"
 """SQL: the 65536ths of the spread for one id, evenly distributed (40503 is 65536 divided by the golden ratio)."""
 _ASKED_BY_A_USER = frozenset({Protocol.GRAPHQL, Protocol.REST})
@@ -46,10 +48,13 @@ class Lease(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A destination that is due for a check, and its owner."""
+    """A destination that is due for a check, its owner, and where its bucket is."""
 
     id: int
     user_id: int
+    endpoint: str | None = None
+    region: str | None = None
+    bucket_name: str = ""
 
 
 async def acquire(destination_id: int, *, stale_since: datetime | None = None) -> Lease | None:
@@ -133,10 +138,12 @@ async def release_expired(*, limit: int = 100) -> int:
 
 
 async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
-    """Destinations last checked (or else created) about `every` ago, the longest ago first, at most `limit`.
+    """Destinations last checked (or else created) about `every` ago, at most `limit`, fairly ordered.
 
-    Each has its own time within the spread. The statement computes it: otherwise destinations that are not due yet
-    would use up the limit.
+    The turns of each user come one after the other, and so do those of each store; within both the one that was checked
+    the longest ago comes first. Otherwise a user with many destinations, or a store that many have, would keep those of
+    all others waiting. Each destination has its own time within the spread. The statement computes it: otherwise
+    destinations that are not due yet would use up the limit.
     """
     connection = BackupDestination._meta.db
     spread_s = round(every.total_seconds() * 2 * SPREAD)
@@ -146,12 +153,22 @@ async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
         mark, own, latest = "?1", f"datetime(?1, '-' || ({later_s}) || ' seconds') || '+00:00'", str(latest)
     else:
         mark, own = "$1", f"$1 - make_interval(secs => {later_s})"
+    columns = "id, user_id, endpoint, region, bucket_name"
     rows: Sequence[Any] = await connection.execute_query_dict(
-        f"SELECT id, user_id FROM backup_destinations WHERE bucket_name IS NOT NULL AND {since} <= {mark} "  # noqa: S608
-        f"AND {since} <= {own} ORDER BY {since} LIMIT {limit:d}",
+        f"WITH waiting AS (SELECT {columns}, {since} AS since, "  # noqa: S608
+        "coalesce(endpoint, region || '/' || bucket_name) AS store FROM backup_destinations "
+        f"WHERE bucket_name IS NOT NULL AND {since} <= {mark} AND {since} <= {own} "
+        f"ORDER BY {since} LIMIT {MAX_WAITING:d}), "
+        "alternating AS (SELECT *, row_number() OVER (PARTITION BY user_id, store ORDER BY since, id) AS own_turn "
+        "FROM waiting), "
+        "by_user AS (SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY own_turn, since, id) AS user_turn "
+        "FROM alternating), "
+        "by_store AS (SELECT *, row_number() OVER (PARTITION BY store ORDER BY user_turn, since, id) AS store_turn "
+        "FROM by_user) "
+        f"SELECT {columns} FROM by_store ORDER BY user_turn + store_turn, since, id LIMIT {limit:d}",
         [latest],
     )
-    return [Due(row["id"], row["user_id"]) for row in rows]
+    return [Due(**row) for row in rows]
 
 
 def stale_before(every: timedelta) -> datetime:

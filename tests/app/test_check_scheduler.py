@@ -15,7 +15,6 @@ from datetime import timedelta
 import pytest
 
 from app import check_scheduler as checking
-from models.checks.leases import Due
 from models.checks.report import CheckDepth, CheckReport, ProbeTarget
 from models.clock import current_second
 from tests.support.api.destinations import events_of, stored
@@ -204,15 +203,3 @@ async def test_destinations_that_go_wrong_in_an_unforeseen_way_keep_no_other_wai
 
     assert {row["claim"] for row in rows} == {None}
     assert "ZeroDivisionError" in caplog.text
-
-
-def test_users_take_turns_though_one_has_a_thousand_destinations_that_are_due() -> None:
-    many = [Due(id_, 1) for id_ in range(1, 1_001)]
-    few = [Due(id_, 2) for id_ in range(1_001, 1_004)]
-    one = [Due(1_004, 3)]
-
-    order = checking.fairly([*many, *few, *one])
-
-    assert [due.user_id for due in order[:8]] == [1, 2, 3, 1, 2, 1, 2, 1]
-    assert [due.id for due in order if due.user_id == 1] == [due.id for due in many]
-    assert sorted(order) == sorted([*many, *few, *one])

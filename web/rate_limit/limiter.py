@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 FAILED_AUTHENTICATIONS = parse_rate("10/minute")
 CHECKS = parse_rate("5/minute")
+STORE_CHECKS = parse_rate("30/minute")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limiters:
-    """What is counted in this process: requests and checks per user, failed authentications per client address."""
+    """What is counted in this process: requests and checks per user, checks per store, failed authentications per
+    client address."""
 
     requests: Limiter
     failures: Limiter
     checks: Limiter
+    store_checks: Limiter
 
 
 def open_limiters(rate_limit: str, storage_url: str) -> Limiters:
@@ -35,6 +38,7 @@ def open_limiters(rate_limit: str, storage_url: str) -> Limiters:
         requests=Limiter(None if is_off else parse_rate(rate_limit), shared),
         failures=Limiter(None if is_off else FAILED_AUTHENTICATIONS, shared, fails_open=False),
         checks=Limiter(None if is_off else CHECKS, shared),
+        store_checks=Limiter(None if is_off else STORE_CHECKS, shared),
     )
 
 

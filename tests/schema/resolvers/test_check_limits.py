@@ -19,6 +19,7 @@ from tests.support.stopwatch import Stopwatch
 from tests.support.stores.peers import MemoryStore, ReceivedRequest, listening
 
 CHECKS = 5
+STORE_CHECKS = 30
 EXECUTION_S = 1
 SLOW_S = 0.7
 """Of each of four answers: together they are longer than any other operation of that gateway may take."""
@@ -73,6 +74,20 @@ async def test_a_document_may_have_several_operations_with_a_check_each(gateway:
 
     assert {result["__typename"] for result in answer.values()} == {"NotFoundProblem"}
     assert named.json() == {"data": {"testBackupDestination": {"__typename": "NotCheckableProblem"}}}
+
+
+async def test_checks_of_one_host_and_port_are_bounded_over_all_users(counting: Gateway) -> None:
+    """Many users together are refused what each may do alone; another port of the host is a store of its own."""
+    codes: list[str | None] = []
+    for _ in range(STORE_CHECKS // CHECKS + 1):
+        account = await counting.new_user()
+        answers = [await tried(account, f"http://10.11.12.14:9000/p{n}") for n in range(CHECKS - 1)]
+        answers.append(await tried(account, "http://10.11.12.14:9000"))
+        codes += [code_of(answer) if answer.get("errors") else None for answer in answers]
+    another_port = await tried(await counting.new_user(), "http://10.11.12.14:9001")
+
+    assert codes == [None] * STORE_CHECKS + ["RATE_LIMITED"] * CHECKS
+    assert not another_port.get("errors")
 
 
 async def test_a_sixth_check_within_a_minute_is_refused_for_that_user_alone(counting: Gateway) -> None:
