@@ -154,18 +154,23 @@ async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
     else:
         mark, own = "$1", f"$1 - make_interval(secs => {later_s})"
     columns = "id, user_id, endpoint, region, bucket_name"
+    waiting = (
+        f"SELECT {columns}, {since} AS since, coalesce(endpoint, region || '/' || bucket_name) AS store "  # noqa: S608
+        f"FROM backup_destinations WHERE bucket_name IS NOT NULL AND {since} <= {mark} AND {since} <= {own} "
+        f"ORDER BY {since} LIMIT {MAX_WAITING:d}"
+    )
+    turns = waiting
+    for name, of, order in (
+        ("own_turn", "user_id, store", "since, id"),
+        ("user_turn", "user_id", "own_turn, since, id"),
+        ("store_turn", "store", "user_turn, since, id"),
+    ):
+        turn = f"row_number() OVER (PARTITION BY {of} ORDER BY {order}) AS {name}"
+        turns = f"SELECT *, {turn} FROM ({turns}) AS by_{name}"  # noqa: S608
+    # Begins with SELECT, so that SQLite answers it without its one writer.
     rows: Sequence[Any] = await connection.execute_query_dict(
-        f"WITH waiting AS (SELECT {columns}, {since} AS since, "  # noqa: S608
-        "coalesce(endpoint, region || '/' || bucket_name) AS store FROM backup_destinations "
-        f"WHERE bucket_name IS NOT NULL AND {since} <= {mark} AND {since} <= {own} "
-        f"ORDER BY {since} LIMIT {MAX_WAITING:d}), "
-        "alternating AS (SELECT *, row_number() OVER (PARTITION BY user_id, store ORDER BY since, id) AS own_turn "
-        "FROM waiting), "
-        "by_user AS (SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY own_turn, since, id) AS user_turn "
-        "FROM alternating), "
-        "by_store AS (SELECT *, row_number() OVER (PARTITION BY store ORDER BY user_turn, since, id) AS store_turn "
-        "FROM by_user) "
-        f"SELECT {columns} FROM by_store ORDER BY user_turn + store_turn, since, id LIMIT {limit:d}",
+        f"SELECT {columns} FROM ({turns}) AS found "  # noqa: S608
+        f"ORDER BY user_turn + store_turn, since, id LIMIT {limit:d}",
         [latest],
     )
     return [Due(**row) for row in rows]
