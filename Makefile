@@ -10,7 +10,7 @@ BIN := .venv/bin
 # The stamps are written last: an environment without .venv/.setup was interrupted and is built anew.
 SETUP := .venv/.setup
 SETUP_TEST := .venv/.setup-test
-SOURCES := $(wildcard app models rest s3 schema web tests benchmarks explorer/build.py .ci/sbom.py)
+SOURCES := $(wildcard app models rest s3 schema web tests benchmarks moorings explorer/build.py .ci/sbom.py .ci/release.py)
 NODE_MODULES := benchmarks/peers/node_modules explorer/node_modules tests/clients/node_modules
 INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
 
@@ -106,6 +106,11 @@ sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, 
 	@mkdir -p build
 	@$(BIN)/python .ci/sbom.py >build/moorings.cdx.json
 	@echo build/moorings.cdx.json
+
+.PHONY: release
+release: $(SETUP) ## make wheel, sdist, SBOM and checksums in dist/; VERSION=0.2.0 cuts the changelog and tags too
+	@$(BIN)/python explorer/build.py
+	@$(BIN)/python .ci/release.py $(VERSION)
 
 .PHONY: lock
 lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions

@@ -10,6 +10,7 @@ import base64
 import json
 import re
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
 from importlib import metadata
@@ -27,16 +28,16 @@ Component = dict[str, Any]
 
 def bill() -> dict[str, Any]:
     """The whole document."""
-    ours = metadata.distribution("moorings")
+    ours: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     python, (browser, browser_dependencies) = python_components(), browser_components()
-    root: Component = {"type": "application", "bom-ref": "moorings", "name": "moorings", "version": ours.version}
+    root: Component = {"type": "application", "bom-ref": "moorings", "name": "moorings", "version": ours}
     root |= {"licenses": [{"license": {"id": "MIT"}}]}
     refs: dict[str, str] = {component["name"]: component["bom-ref"] for component in python}
     extras = extras_used()
-    explorer = {"type": "application", "bom-ref": "explorer", "name": "moorings-explorer", "version": ours.version}
+    explorer = {"type": "application", "bom-ref": "explorer", "name": "moorings-explorer", "version": ours}
     explorer |= {"licenses": root["licenses"]}
-    # setuptools builds the gateway where it is installed, and stays there.
-    direct = [*required_by("moorings", refs, EXTRAS), refs["setuptools"], "explorer"]
+    # hatchling builds the gateway where it is installed, and stays there.
+    direct = [*required_by("moorings", refs, EXTRAS), refs["hatchling"], "explorer"]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -128,7 +129,12 @@ def licences(declared: str | None) -> dict[str, Any]:
     return {"licenses": [{"license": {kind: declared}}]}
 
 
-_NAMES = {"MIT License": "MIT", "Dual License": "Apache-2.0 OR BSD-3-Clause"}
+_NAMES = {
+    "MIT License": "MIT",
+    "Dual License": "Apache-2.0 OR BSD-3-Clause",
+    "Apache Software License": "Apache-2.0",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+}
 """Names that stand for an expression; the dual licence is that of python-dateutil, said in its LICENSE file."""
 
 SPDX = frozenset(

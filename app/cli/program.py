@@ -25,6 +25,7 @@ class _Program(click.Group):
 program = _Program(
     "moorings",
     help="A gateway for backup destinations: GraphQL for front ends, the documented REST API for legacy clients.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     commands=[
         serving.serve,
         serving.migrate,
@@ -38,6 +39,8 @@ program = _Program(
         events.commands,
     ],
 )
+
+click.version_option(None, "-V", "--version", package_name="moorings", message="%(prog)s %(version)s")(program)
 
 
 def run() -> None:

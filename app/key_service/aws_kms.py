@@ -34,9 +34,7 @@ class AwsKms:
             config = importlib.import_module("botocore.config")
             session = importlib.import_module("botocore.session")
         except ModuleNotFoundError:
-            raise KeyRefused(
-                "MOORINGS_KEY_SERVICE needs botocore: install the extra, `pip install 'moorings[aws-kms]'`."
-            ) from None
+            raise KeyRefused("MOORINGS_KEY_SERVICE needs botocore: install Moorings with its extra aws-kms.") from None
         self._errors = importlib.import_module("botocore.exceptions")
         self._key = key
         options = config.Config(

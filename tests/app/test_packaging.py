@@ -119,10 +119,9 @@ def test_the_image_copies_only_what_exists() -> None:
 
 def test_the_image_gets_every_package_and_nothing_unnamed(project: dict[str, Any]) -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    packages = [
-        pattern.rstrip("*").partition(".")[0]
-        for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]
-    ]
+    packages = {
+        path.partition("/")[0] for path in project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    }
     assert "*" in ignored
     assert {f"!{package}" for package in packages} <= set(ignored)
 

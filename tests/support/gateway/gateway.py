@@ -61,11 +61,17 @@ def environment(**settings: str) -> dict[str, str]:
 class Gateway:
     """`moorings serve` on a free port of 127.0.0.1, in a directory of its own."""
 
-    def __init__(self, database_url: str | None = None, *, workers: int = 1, **settings: str) -> None:
-        """On PostgreSQL at `database_url`, or on an embedded database; `settings` are MOORINGS_ names in lower case."""
+    def __init__(
+        self, database_url: str | None = None, *, workers: int = 1, program: str = MOORINGS, **settings: str
+    ) -> None:
+        """On PostgreSQL at `database_url`, or on an embedded database; `settings` are MOORINGS_ names in lower case.
+
+        `program` is the command `moorings` of another environment.
+        """
         self.directory = Path(tempfile.mkdtemp(prefix="moorings-test-"))
         self.database_url = database_url or f"sqlite:///{self.directory}/moorings.db"
         self.workers = workers
+        self.program = program
         defaults = {"database_url": self.database_url, "rate_limit": "off", "secret_keys": generate_key()}
         self.settings = defaults | settings
         self.url = ""
@@ -113,7 +119,7 @@ class Gateway:
         self.url = f"http://127.0.0.1:{port}"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [MOORINGS, "serve", "--port", str(port), "--workers", str(self.workers)],
+                [self.program, "serve", "--port", str(port), "--workers", str(self.workers)],
                 env=environment(**self.settings),
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
@@ -154,7 +160,7 @@ class Gateway:
     def command(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a `moorings` command beside the gateway, on the same database."""
         return subprocess.run(
-            [MOORINGS, *arguments],
+            [self.program, *arguments],
             env=environment(**(self.settings | settings)),
             cwd=self.directory,
             capture_output=True,
