@@ -30,6 +30,7 @@ _MODEL_MODULES = [
     "models.events.event",
     "models.checks.past_check",
     "models.checks.store_host",
+    "models.grants.grant",
     "models.vault.vault_key",
     "models.writes.idempotency_key",
 ]

@@ -65,7 +65,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     streams = EventStreams(reads)
     limiters = open_limiters(settings.rate_limit, settings.rate_limit_storage)
     for_rest, for_graphql = (
-        _authenticator(api, limiters, usage, reads, trail) for api in (Protocol.REST, Protocol.GRAPHQL)
+        _authenticator(settings, api, limiters, usage, reads, trail) for api in (Protocol.REST, Protocol.GRAPHQL)
     )
     tags = EntityTags(public_url=settings.public_url)
     cache = ResponseCache(settings.response_cache_bytes, tags)
@@ -162,7 +162,7 @@ def _access_log(settings: Settings) -> AccessLog | None:
 
 
 def _authenticator(
-    protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads, trail: AuditTrail
+    settings: Settings, protocol: Protocol, limiters: Limiters, usage: TokenUsage, reads: Reads, trail: AuditTrail
 ) -> Authenticator:
     """Both APIs count in the same limiters."""
     return Authenticator(
@@ -172,6 +172,7 @@ def _authenticator(
         usage=usage,
         reads=reads,
         trail=trail,
+        wildcard_includes_use=settings.wildcard_includes_use,
     )
 
 

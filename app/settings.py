@@ -126,6 +126,9 @@ class Settings:
     token_default_abilities: tuple[str, ...] = _setting(
         ("*",), "what a new token allows without --ability, separated by commas", types.abilities
     )
+    wildcard_includes_use: bool = _setting(
+        False, "whether a token's * allows to use destinations too, with their keys, true or false", types.truth
+    )
     audit_retention: str = _setting(
         "365d", "how long entries of the audit are kept, at least 1d, or off for all of them", types.retention
     )

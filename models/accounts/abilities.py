@@ -7,12 +7,17 @@ from functools import lru_cache
 
 
 class Ability(StrEnum):
-    """One thing a token may allow; `ALL` allows every one of them."""
+    """One thing a token may allow; `ALL` allows every one of them but `USE`, which has to be named.
+
+    A token that may use destinations can read and delete backups: a token that was made to manage destinations, or
+    brought along from another service, must not be able to by surprise.
+    """
 
     VIEW = "view-backup-destinations"
     CREATE = "create-backup-destinations"
     UPDATE = "update-backup-destinations"
     DELETE = "delete-backup-destinations"
+    USE = "use-backup-destinations"
     ALL = "*"
 
 

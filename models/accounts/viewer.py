@@ -58,7 +58,7 @@ class Viewer(NamedTuple):
 
     def allows(self, ability: Ability) -> bool:
         """Whether the token has `ability`."""
-        return ability in self.abilities or Ability.ALL in self.abilities
+        return ability in self.abilities or (Ability.ALL in self.abilities and ability is not Ability.USE)
 
     def require(self, ability: Ability) -> None:
         """Raise `AbilityMissing` unless the token has `ability`."""

@@ -31,6 +31,8 @@ class AuditKind(StrEnum):
     DESTINATION_ENDPOINT_CHANGED = "destination_endpoint_changed"
     """An update that leads backups, and the credentials, to another store."""
     DESTINATION_DELETED = "destination_deleted"
+    DESTINATION_ACCESS_GRANTED = "destination_access_granted"
+    """Requests to the store were signed for a user, with the credentials of the destination."""
     COMMAND_RUN = "command_run"
     AUDIT_PRUNED = "audit_pruned"
 

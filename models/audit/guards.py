@@ -25,6 +25,7 @@ def _columns(row: str, *, position: str, detail: str) -> str:
         {row}.occurred_at,
         CASE WHEN {row}.kind = 'created' THEN 'destination_created'
              WHEN {row}.kind = 'deleted' THEN 'destination_deleted'
+             WHEN {row}.kind = 'access_granted' THEN 'destination_access_granted'
              WHEN {changed} THEN 'destination_endpoint_changed'
              ELSE 'destination_updated' END,
         CASE {row}.protocol WHEN 'command_line' THEN 'operator' WHEN 'scheduler' THEN 'gateway' ELSE 'user' END,
@@ -38,6 +39,45 @@ _ENTRY = "audit (occurred_at, kind, actor, user_id, token_id, subject, address, 
 
 def _detail(row: str) -> str:
     return f"'label', {row}.label, 'changed', nullif({row}.changed_fields, ''), 'endpoint', {row}.new_endpoint"
+
+
+def _postgresql_detail(row: str, *, with_grants: bool) -> str:
+    """The expression of an entry's `detail`, text in JSON; `with_grants` for events that have `granted`."""
+    change = f"json_build_object({_detail(row)})"
+    if not with_grants:
+        return f"{change}::text"
+    grant = f"json_build_object('label', {row}.label, 'granted', {row}.granted::json)"
+    return f"(CASE WHEN {row}.granted IS NULL THEN {change} ELSE {grant} END)::text"
+
+
+def _sqlite_detail(row: str, *, with_grants: bool) -> str:
+    """The same for SQLite."""
+    change = f"json_object({_detail(row)})"
+    if not with_grants:
+        return change
+    grant = f"json_object('label', {row}.label, 'granted', json({row}.granted))"
+    return f"CASE WHEN {row}.granted IS NULL THEN {change} ELSE {grant} END"
+
+
+def _postgresql_copying(*, with_grants: bool) -> str:
+    return f"""
+    CREATE OR REPLACE FUNCTION moorings_audit_events() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO {_ENTRY}
+        SELECT {_columns("added", position="strpos", detail=_postgresql_detail("added", with_grants=with_grants))}
+        FROM added WHERE added.kind <> 'checked';
+        RETURN NULL;
+    END $$
+    """  # noqa: S608 - our own
+
+
+def _sqlite_copying(*, with_grants: bool) -> str:
+    return f"""
+    CREATE TRIGGER events_audited AFTER INSERT ON events WHEN NEW.kind <> 'checked' BEGIN
+        INSERT INTO {_ENTRY}
+        SELECT {_columns("NEW", position="instr", detail=_sqlite_detail("NEW", with_grants=with_grants))};
+    END
+    """
 
 
 _POSTGRESQL = (
@@ -62,15 +102,6 @@ _POSTGRESQL = (
         RAISE EXCEPTION '{_RECENT}' USING ERRCODE = 'check_violation';
     END $$
     """,
-    f"""
-    CREATE OR REPLACE FUNCTION moorings_audit_events() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        INSERT INTO {_ENTRY}
-        SELECT {_columns("added", position="strpos", detail=f"json_build_object({_detail('added')})::text")}
-        FROM added WHERE added.kind <> 'checked';
-        RETURN NULL;
-    END $$
-    """,  # noqa: S608 - our own
     """
     CREATE OR REPLACE TRIGGER audit_changed BEFORE UPDATE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION moorings_refuse_audit_change()
@@ -128,17 +159,26 @@ _SQLITE = (
         )
     ),
     "DROP TRIGGER IF EXISTS events_audited",
-    f"""
-    CREATE TRIGGER events_audited AFTER INSERT ON events WHEN NEW.kind <> 'checked' BEGIN
-        INSERT INTO {_ENTRY}
-        SELECT {_columns("NEW", position="instr", detail=f"json_object({_detail('NEW')})")};
-    END
-    """,
     "CREATE INDEX IF NOT EXISTS audit_addresses ON audit (token_id, address) WHERE kind = 'address_first_seen'",
 )
 
 
+_POSTGRESQL_COLUMNS = (
+    "SELECT attname AS name FROM pg_attribute WHERE attrelid = 'events'::regclass AND NOT attisdropped"
+)
+
+
 async def restore_audit_guards(_apps: object, editor: Any) -> None:
-    """Make the triggers and the index of the audit on either engine; a second time changes nothing."""
-    for statement in _SQLITE if editor.DIALECT == "sqlite" else _POSTGRESQL:
+    """Make the triggers and the index of the audit on either engine, for the columns that events have by now.
+
+    A second time changes nothing.
+    """
+    is_sqlite = editor.DIALECT == "sqlite"
+    found = await editor.client.execute_query_dict("PRAGMA table_info(events)" if is_sqlite else _POSTGRESQL_COLUMNS)
+    with_grants = "granted" in {row["name"] for row in found}
+    if is_sqlite:
+        statements = (*_SQLITE, _sqlite_copying(with_grants=with_grants))
+    else:
+        statements = (_postgresql_copying(with_grants=with_grants), *_POSTGRESQL)
+    for statement in statements:
         await editor.client.execute_query(statement)

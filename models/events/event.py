@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     UPDATED = "updated"
     DELETED = "deleted"
     CHECKED = "checked"
+    ACCESS_GRANTED = "access_granted"
 
 
 class Event(Model):
@@ -26,7 +27,8 @@ class Event(Model):
     Ids of one user's events are in commit order: the change before it took the lock on the user's row.
     `changed_fields` are attribute names separated by spaces; a changed secret is named, its value is not stored.
     `reachable` is the result of a check, None for other events. `new_endpoint` is the one that a new
-    destination has, or that it was changed to. A trigger copies events into the audit.
+    destination has, or that it was changed to. `granted` says in JSON what access was granted to, as
+    `models.grants.access.Granted` has it, None for other events. A trigger copies events into the audit.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -43,6 +45,7 @@ class Event(Model):
     token_id = fields.IntField(null=True)
     token_name = fields.CharField(max_length=255, null=True)
     new_endpoint = fields.CharField(max_length=2048, null=True)
+    granted = fields.TextField(null=True)
     address = fields.CharField(max_length=64, null=True)
     request_id = fields.CharField(max_length=128, null=True)
     occurred_at = fields.DatetimeField()

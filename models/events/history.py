@@ -54,6 +54,7 @@ def event_values(
     *,
     endpoint: str | None = None,
     reachable: bool | None = None,
+    granted: str | None = None,
 ) -> dict[str, Any]:
     """The columns of an event, without those taken from the row that it happened to.
 
@@ -64,6 +65,7 @@ def event_values(
         "kind": kind,
         "changed_fields": " ".join(changed),
         "reachable": reachable,
+        "granted": granted,
         "protocol": viewer.protocol,
         "token_id": viewer.token_id,
         "token_name": viewer.token_name,
@@ -81,9 +83,10 @@ async def record(
     changed: Sequence[Attribute] = (),
     *,
     reachable: bool | None = None,
+    granted: str | None = None,
 ) -> None:
     """Store an event, after the change itself, whose trigger has locked the user's row: see `Event`."""
-    values = event_values(viewer, kind, changed, endpoint=row.endpoint, reachable=reachable)
+    values = event_values(viewer, kind, changed, endpoint=row.endpoint, reachable=reachable, granted=granted)
     if isinstance(Event._meta.db, SqliteClient):
         values["id"] = await _next_id()
     await Event.create(user_id=row.user_id, destination_id=row.id, label=row.label, **values)

@@ -23,6 +23,9 @@ class TokenAbility(Enum):
     CREATE_BACKUP_DESTINATIONS = enum_value(Ability.CREATE.value, description="Create destinations.")
     UPDATE_BACKUP_DESTINATIONS = enum_value(Ability.UPDATE.value, description="Change and check destinations.")
     DELETE_BACKUP_DESTINATIONS = enum_value(Ability.DELETE.value, description="Delete destinations.")
+    USE_BACKUP_DESTINATIONS = enum_value(
+        Ability.USE.value, description="Read, write and delete what destinations hold; has to be named."
+    )
 
 
 @strawberry.type(description="The token that the request was made with.")
@@ -39,7 +42,7 @@ class RateLimit:
 
 
 def present_abilities(viewer: Viewer) -> list[TokenAbility]:
-    """What the token allows, in the order of the enum; a token of all abilities allows each."""
+    """What the token allows, in the order of the enum; `*` allows each but the last."""
     return [ability for ability in TokenAbility if viewer.allows(Ability(str(ability.value)))]
 
 

@@ -11,6 +11,7 @@ from models.accounts.viewer import Protocol
 from models.destinations.attributes import DestinationKind as Kind
 from models.destinations.attributes import Reachability as Found
 from models.events.event import EventKind
+from models.grants.grant import GrantOperation as Op
 from models.reads.listing import OrderField
 
 
@@ -43,6 +44,21 @@ class BackupDestinationEventKind(Enum):
     UPDATED = enum_value(EventKind.UPDATED.value, description="Its attributes changed.")
     DELETED = enum_value(EventKind.DELETED.value, description="It was deleted.")
     CHECKED = enum_value(EventKind.CHECKED.value, description="A check of it ended.")
+    ACCESS_GRANTED = enum_value(EventKind.ACCESS_GRANTED.value, description="Access to what it holds was granted.")
+
+
+@strawberry.enum(description="What a backup job can be granted to do, with an object or with a list.")
+class GrantOperation(Enum):
+    PUT = enum_value(Op.PUT.value, description="Write an object, in one request of up to 5 GiB.")
+    GET = enum_value(Op.GET.value, description="Read an object, or with a `Range` header a part of it.")
+    HEAD = enum_value(Op.HEAD.value, description="Read the size, the time and the checksums of an object.")
+    DELETE = enum_value(Op.DELETE.value, description="Delete an object.")
+    LIST = enum_value(Op.LIST.value, description="List the objects below a prefix, one page.")
+    CREATE_UPLOAD = enum_value(Op.CREATE_UPLOAD.value, description="Begin an upload in parts.")
+    UPLOAD_PART = enum_value(Op.UPLOAD_PART.value, description="Write a part of an upload.")
+    LIST_PARTS = enum_value(Op.LIST_PARTS.value, description="List the parts of an upload.")
+    COMPLETE_UPLOAD = enum_value(Op.COMPLETE_UPLOAD.value, description="Make the object of the parts of an upload.")
+    ABORT_UPLOAD = enum_value(Op.ABORT_UPLOAD.value, description="Abort an upload, and delete its parts.")
 
 
 @strawberry.enum(

@@ -9,9 +9,10 @@ import strawberry
 from strawberry.types import Info
 
 from models.events.event import Event, EventKind
+from models.grants.access import Granted
 from schema.context import Context
 from schema.types.destinations import BackupDestination, Node, present
-from schema.types.enums import EventProtocol
+from schema.types.enums import EventProtocol, GrantOperation
 from schema.types.ids import NodeType, global_id
 from schema.types.names import changed_names
 
@@ -61,11 +62,21 @@ class BackupDestinationDeleted(BackupDestinationEvent):
     label: str = strawberry.field(description="The label it had.")
 
 
+@strawberry.type(description="Access to what a destination holds was granted, for a time, without its keys.")
+class BackupDestinationAccessGranted(BackupDestinationEvent):
+    backup_destination: BackupDestination | None = strawberry.field(resolver=_destination, description=_AS_IT_IS_NOW)
+    operations: list[GrantOperation] = strawberry.field(description="What was granted.")
+    keys: list[str] = strawberry.field(description="The keys of the objects; empty for a list.")
+    prefix: str | None = strawberry.field(description="The prefix that was named; null where an object alone was.")
+    expires_at: datetime = strawberry.field(description="Until when the signed requests can be used.")
+
+
 CONCRETE_EVENTS = (
     BackupDestinationCreated,
     BackupDestinationUpdated,
     BackupDestinationChecked,
     BackupDestinationDeleted,
+    BackupDestinationAccessGranted,
 )
 
 
@@ -87,5 +98,14 @@ def present_event(event: Event) -> BackupDestinationEvent:
             return BackupDestinationChecked(**shared, reachable=bool(event.reachable))
         case EventKind.DELETED:
             return BackupDestinationDeleted(**shared, label=event.label)
+        case EventKind.ACCESS_GRANTED:
+            granted = Granted.from_json(event.granted or "")
+            return BackupDestinationAccessGranted(
+                **shared,
+                operations=[GrantOperation[operation.name] for operation in granted.operations],
+                keys=list(granted.keys),
+                prefix=granted.prefix,
+                expires_at=granted.expires_at,
+            )
         case _:
             assert_never(event.kind)

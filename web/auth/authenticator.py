@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.types import Scope
 
+from models.accounts.abilities import Ability
 from models.accounts.bearer import Bearer, parse_bearer, refusal_of, viewer_behind
 from models.accounts.networks import UNKNOWN_ADDRESS, canonical_address
 from models.accounts.token_row import TokenRow
@@ -33,10 +34,12 @@ class Authenticator:
         usage: TokenUsage,
         reads: Reads,
         trail: AuditTrail,
+        wildcard_includes_use: bool = False,
     ) -> None:
         """`failures` counts failed authentications per client address, `requests` requests per user.
 
-        `trail` lets the audit have those that are refused.
+        `trail` lets the audit have those that are refused. With `wildcard_includes_use` the ability `*` allows to use
+        destinations too.
         """
         self._reads = reads
         self._trail = trail
@@ -44,6 +47,7 @@ class Authenticator:
         self._failures = failures
         self._requests = requests
         self._usage = usage
+        self._wildcard_includes_use = wildcard_includes_use
         self.known_tokens = KnownTokens()
 
     async def authenticate(self, token: str, scope: Scope) -> Viewer:
@@ -71,7 +75,10 @@ class Authenticator:
 
     def viewer_behind(self, token: TokenRow | None, bearer: Bearer, address: str) -> Viewer:
         """The viewer of a token that was looked up, used from an address; raises `Unauthenticated`."""
-        return viewer_behind(token, bearer, self.protocol, address)
+        viewer = viewer_behind(token, bearer, self.protocol, address)
+        if self._wildcard_includes_use and Ability.ALL in viewer.abilities:
+            viewer = viewer._replace(abilities=viewer.abilities | {Ability.USE})
+        return viewer
 
     async def accept(self, viewer: Viewer, state: RequestState) -> None:
         """Count a request of an authenticated viewer; raises `TooManyAttempts`."""

@@ -41,6 +41,7 @@ async def with_token(account: Account, **fields: Any) -> Account:
         (["*"], ALL),
         (["delete-backup-destinations", "view-backup-destinations"], [ALL[0], ALL[3]]),
         (["create-backup-destinations"], [ALL[1]]),
+        (["*", "use-backup-destinations"], [*ALL, "USE_BACKUP_DESTINATIONS"]),
     ],
 )
 async def test_the_abilities_are_those_of_the_token(gateway: Gateway, abilities: list[str], shown: list[str]) -> None:

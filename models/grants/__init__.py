@@ -1,0 +1,1 @@
+"""Grants: access of a backup job to objects of a destination, without its keys."""
