@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address
 
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.background import run_concurrently
 from models.checks import leases
-from models.checks.checks import Checks
+from models.checks.checks import Checks, CountStore
 from models.checks.hosts import begin_at, forget_hosts
-from models.checks.report import CheckDepth, CheckReport, Prober, ProbeTarget
+from models.checks.report import Admit, CheckDepth, CheckReport, Prober, ProbeTarget
 from models.destinations.endpoint_url import parse_endpoint_url
 from models.error_report import report_unexpected
-from models.errors import DatabaseUnavailable, DestinationNotFound, KeysUnavailable
-from s3.address_policy import AddressPolicy
+from models.errors import CheckPostponed, DatabaseUnavailable, DestinationNotFound, KeysUnavailable
+from s3.address_policy import AddressPolicy, read_address
 from s3.providers import provider_of
 from web.rate_limit.limiter import Limiter
 
@@ -44,13 +46,13 @@ class LazyProber:
         self._ca_file = ca_file
         self._prober: Prober | None = None
 
-    async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
+    async def probe(self, target: ProbeTarget, depth: CheckDepth, admit: Admit | None = None) -> CheckReport:
         """See `Prober`."""
         if self._prober is None:
             from s3.prober import system_prober
 
             self._prober = system_prober(self._policy, self._ca_file)
-        return await self._prober.probe(target, depth)
+        return await self._prober.probe(target, depth, admit)
 
 
 def count_in(limiter: Limiter) -> Callable[[int], Awaitable[object]]:
@@ -58,9 +60,57 @@ def count_in(limiter: Limiter) -> Callable[[int], Awaitable[object]]:
     return lambda user_id: limiter.hit("check", str(user_id))
 
 
-def count_store_in(limiter: Limiter) -> Callable[[str], Awaitable[object]]:
-    """A function that counts a check of the store at this host and port; raises the same."""
-    return lambda store: limiter.hit("check store", store)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorePlace:
+    """What checks of a store are counted by: its host, whatever the port, and the addresses that it resolves to.
+
+    A public provider has millions of buckets behind few addresses, at names that only it can make: there each bucket is
+    a host of its own, and the addresses do not count. Elsewhere a user may have any number of names for one machine.
+    """
+
+    host: str
+    is_public: bool
+
+    def keys_of(self, addresses: Sequence[str]) -> list[str]:
+        """What the addresses are counted by; a machine has all of an IPv6 network of 64 bits (RFC 4291, 2.5.4)."""
+        if self.is_public:
+            return []
+        return sorted({_address_key(address) for address in addresses} - {self.host})
+
+
+def store_place(endpoint: str | None, region: str | None, bucket_name: str) -> StorePlace:
+    """The place of a destination's store."""
+    if endpoint is None:
+        return StorePlace(host=f"{bucket_name}.{region}"[:MAX_HOST], is_public=True)
+    try:
+        host = parse_endpoint_url(endpoint).host.removesuffix(".")
+    except ValueError:
+        return StorePlace(host=endpoint[:MAX_HOST], is_public=False)
+    if provider_of(host) is not None:
+        return StorePlace(host=f"{bucket_name}.{host}"[:MAX_HOST], is_public=True)
+    address = read_address(host)
+    return StorePlace(host=host if address is None else _address_key(str(address)), is_public=False)
+
+
+def _address_key(address: str) -> str:
+    parsed = ip_address(address)
+    return str(IPv6Address(int(parsed) >> 64 << 64)) + "/64" if isinstance(parsed, IPv6Address) else str(parsed)
+
+
+def count_store_in(limiter: Limiter) -> CountStore:
+    """A function that counts a check of a store by its host, and returns one that counts its addresses."""
+
+    async def count(endpoint: str | None, region: str | None, bucket_name: str) -> Admit:
+        place = store_place(endpoint, region, bucket_name)
+        await limiter.hit("check store", place.host)
+
+        async def admit(addresses: Sequence[str]) -> None:
+            for key in place.keys_of(addresses):
+                await limiter.hit("check store", key)
+
+        return admit
+
+    return count
 
 
 async def run_scheduled_checks(checks: Checks, every: timedelta | None, *, per_host: int | None = None) -> None:
@@ -96,6 +146,7 @@ async def _look(checks: Checks, every: timedelta | None, per_host: int | None) -
 async def _check_batch(checks: Checks, every: timedelta, per_host: int | None, limit: int) -> tuple[int, int]:
     """Check at most `limit` of what is due; returns how many were due, and how many were checked."""
     stale_since = leases.stale_before(every)
+    limit_of_host = None if every < SHORTEST_BOUNDED else per_host
     found = await leases.due(every, limit=limit)
     waiting = list(reversed(found))
     busy: set[str] = set()
@@ -105,20 +156,25 @@ async def _check_batch(checks: Checks, every: timedelta, per_host: int | None, l
         nonlocal checked
         while waiting:
             destination = waiting.pop()
-            host = store_host(destination)
+            place = store_place(destination.endpoint, destination.region, destination.bucket_name)
 
-            async def may_begin(host: str = host) -> bool:
-                if per_host is None or every < SHORTEST_BOUNDED or await begin_at(host, per_host):
+            async def may_begin(place: StorePlace = place) -> bool:
+                if limit_of_host is None or await begin_at(place.host, limit_of_host):
                     return True
-                busy.add(host)
+                busy.add(place.host)
                 return False
+
+            async def admit(addresses: Sequence[str], place: StorePlace = place) -> None:
+                for key in place.keys_of(addresses):
+                    if limit_of_host is not None and not await begin_at(key, limit_of_host):
+                        raise CheckPostponed
 
             # A destination whose check raises is the first one due the next time: the others must not wait for it.
             with _logged_mistakes(), suppress(DestinationNotFound, KeysUnavailable):
                 viewer = on_behalf_of(destination.user_id, Protocol.SCHEDULER)
-                if host not in busy:
+                if place.host not in busy:
                     report = await checks.recheck(
-                        destination.id, viewer, stale_since=stale_since, every=every, may_begin=may_begin
+                        destination.id, viewer, stale_since=stale_since, every=every, may_begin=may_begin, admit=admit
                     )
                     checked += report is not None
 
@@ -126,20 +182,6 @@ async def _check_batch(checks: Checks, every: timedelta, per_host: int | None, l
     if found and per_host is not None:
         await forget_hosts()
     return len(found), checked
-
-
-def store_host(destination: leases.Due) -> str:
-    """What checks of a destination are counted by: its host, whatever the port.
-
-    The host of a bucket where the provider is a public one, which has millions of them.
-    """
-    if destination.endpoint is None:
-        return f"{destination.bucket_name}.{destination.region}"[:MAX_HOST]
-    try:
-        host = parse_endpoint_url(destination.endpoint).host
-    except ValueError:
-        return destination.endpoint[:MAX_HOST]
-    return host if provider_of(host) is None else f"{destination.bucket_name}.{host}"[:MAX_HOST]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Refusal
 ├── DestinationNotFound        there is no such row
 ├── DestinationForbidden       the row is another user's
 ├── DestinationNotCheckable    there is no store behind it that could be asked
+├── CheckPostponed             as many checks by the clock have begun at that address as may; there will be another time
 ├── ValidationFailed           every violated rule at once
 ├── EventUnknown               a position in the events that is not, or no longer, in the history
 ├── VersionConflict            the row has changed (`models/destinations/version_conflict.py`)
@@ -88,6 +89,13 @@ class DestinationNotCheckable(Refusal):
 
     def __init__(self) -> None:
         super().__init__("A local destination has no store to check")
+
+
+class CheckPostponed(Refusal):
+    """As many checks by the clock as may begin in a minute have begun at the store's address."""
+
+    def __init__(self) -> None:
+        super().__init__("Enough checks have begun at this address; the check is made later")
 
 
 class EventUnknown(Refusal):

@@ -17,6 +17,7 @@ from secrets import token_hex
 import httpcore
 
 from models.checks.report import (
+    Admit,
     BucketFacts,
     CheckCode,
     CheckDepth,
@@ -27,7 +28,8 @@ from models.checks.report import (
     ProbeTarget,
 )
 from models.clock import current_second
-from s3.address_policy import AddressPolicy
+from models.errors import Refusal
+from s3.address_policy import Address, AddressPolicy
 from s3.bucket import Bucket, object_prefix, own_prefix, signer_for
 from s3.connection import StoreConnection
 from s3.dialer import Dialer
@@ -65,6 +67,21 @@ class _Written:
     """Of an upload in parts, which stands for the object where it is set."""
 
 
+class _Admission:
+    """Admits each address once for all connections of one check."""
+
+    def __init__(self, admit: Admit | None) -> None:
+        self._admit = admit
+        self._admitted: set[Address] = set()
+
+    async def require(self, addresses: Sequence[Address]) -> None:
+        """Raises the `Refusal` of `admit`."""
+        new = [address for address in addresses if address not in self._admitted]
+        if self._admit is not None and new:
+            await self._admit([str(address) for address in new])
+        self._admitted.update(new)
+
+
 class S3Prober:
     """Checks S3 destinations; implements `Prober`. One per process; two checks never share a connection."""
 
@@ -74,23 +91,26 @@ class S3Prober:
         self._steps_s = deadline_s - self._cleanup_s
         self._cleanups: set[asyncio.Task[None]] = set()
 
-    async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
+    async def probe(self, target: ProbeTarget, depth: CheckDepth, admit: Admit | None = None) -> CheckReport:
         """See `Prober`."""
-        run = _Run(self._dialer, target, depth)
+        admission = _Admission(admit)
+        run = _Run(self._dialer, target, depth, admission)
         suggestion = None
         try:
             async with asyncio.timeout(self._steps_s):
                 try:
                     await run.all_steps()
                 except StepFailed as failure:
-                    suggestion = await self._suggestion(target, run.steps, failure)
+                    suggestion = await self._suggestion(target, run.steps, failure, admission)
         except TimeoutError:
             run.steps.time_out()
         finally:
             await self._clean_up(run.written)
         return CheckReport(checked_at=current_second(), steps=run.steps.results, suggestion=suggestion, facts=run.facts)
 
-    async def _suggestion(self, target: ProbeTarget, steps: Steps, failure: StepFailed) -> CheckSuggestion | None:
+    async def _suggestion(
+        self, target: ProbeTarget, steps: Steps, failure: StepFailed, admission: _Admission
+    ) -> CheckSuggestion | None:
         """The changes of the target with which the bucket was found, or None."""
         tried, waiting = [target], list(corrections(target, steps.failed_at, failure))
         while waiting and len(tried) <= _MAX_TRIALS:
@@ -98,9 +118,11 @@ class S3Prober:
             if candidate in tried:
                 continue
             tried.append(candidate)
-            trial = _Run(self._dialer, candidate, CheckDepth.READ_ONLY)
+            trial = _Run(self._dialer, candidate, CheckDepth.READ_ONLY, admission)
             try:
                 await trial.find_bucket()
+            except Refusal:
+                return None
             except StepFailed as next_failure:
                 if (trial.steps.failed_at, next_failure.code) == (CheckStepName.LIST, CheckCode.ACCESS_DENIED):
                     return difference(target, candidate)
@@ -133,8 +155,9 @@ class S3Prober:
 class _Run:
     """The steps of one check of one target."""
 
-    def __init__(self, dialer: Dialer, target: ProbeTarget, depth: CheckDepth) -> None:
+    def __init__(self, dialer: Dialer, target: ProbeTarget, depth: CheckDepth, admission: _Admission) -> None:
         self._dialer = dialer
+        self._admission = admission
         self._target = target
         self._depth = depth
         self.steps = Steps(depth)
@@ -239,6 +262,7 @@ class _Run:
         with self.steps.run(CheckStepName.RESOLVE):
             endpoint, signer = bucket_endpoint(self._target), signer_for(self._target)
             addresses = await self._dialer.addresses(endpoint.server.host, endpoint.server.port)
+            await self._admission.require(addresses)
         connection = StoreConnection(self._dialer, endpoint.server, addresses, self._trust())
         bucket = Bucket(connection, endpoint, signer, own_prefix=own_prefix(self._target))
         try:

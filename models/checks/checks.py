@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from models.audit.recording import record
 from models.checks import leases
 from models.checks.past_checks import DEFAULT_KEPT
 from models.checks.report import (
+    Admit,
     CheckCode,
     CheckDepth,
     CheckOutcome,
@@ -35,12 +36,18 @@ from models.checks.report import (
 from models.clock import current_second
 from models.database.postgresql import in_share
 from models.destinations.attributes import KINDS, Attribute, DestinationKind
-from models.destinations.endpoint_url import parse_endpoint_url
 from models.destinations.ownership import MAX_ID, own
 from models.destinations.row import DestinationRow, from_model
 from models.destinations.table import BackupDestination
 from models.destinations.validation import Attributes, Raw, parse
-from models.errors import DestinationNotCheckable, DestinationNotFound, Quota, SecretUnreadable, TooManyAttempts
+from models.errors import (
+    CheckPostponed,
+    DestinationNotCheckable,
+    DestinationNotFound,
+    Quota,
+    SecretUnreadable,
+    TooManyAttempts,
+)
 from models.events.event_stream import EventStreams
 from models.vault.vault import Vault
 
@@ -52,6 +59,10 @@ POLL_S = 0.25
 """How often a check that waits for another process looks at the row."""
 LEASE_WAIT_S = leases.LEASE_TIME.total_seconds()
 """How long it waits: by then the lease has expired."""
+
+
+CountStore = Callable[[str | None, str | None, str], Awaitable[Admit]]
+"""Counts a check of the store with this endpoint, region and bucket; returns what counts its addresses."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,11 +85,11 @@ class Checks:
         count: Callable[[int], Awaitable[object]],
         outcomes: Counter[str],
         kept: int = DEFAULT_KEPT,
-        count_store: Callable[[str], Awaitable[object]] | None = None,
+        count_store: CountStore | None = None,
     ) -> None:
         """`count` is called with the id of each user who asks, and raises `TooManyAttempts` over the limit.
 
-        `count_store` is called with the host and port of each store that a user asks for, and raises the same.
+        `count_store` is called for each store that a user asks for, and raises the same; so does what it returns.
 
         `outcomes` is increased at `reachable` or `unreachable` for every report. `kept` is how many checks of each
         destination stay to be read.
@@ -102,8 +113,8 @@ class Checks:
         viewer.require(Ability.UPDATE)
         row = own(viewer, await _find(destination_id))
         _require_checkable(row.kind)
-        await self._count_asked(viewer, row.endpoint)
-        report = await self._shared(row.id, depth, viewer)
+        admit = await self._count_asked(viewer, row.endpoint, row.region, row.bucket_name)
+        report = await self._shared(row.id, depth, viewer, admit)
         row = own(viewer, await _find(row.id))
         _require_checkable(row.kind)
         return from_model(row), report
@@ -113,14 +124,17 @@ class Checks:
         viewer.require(Ability.UPDATE)
         attributes = parse(raw, strict=True)
         _require_checkable(attributes.kind)
-        await self._count_asked(viewer, attributes.text(Attribute.ENDPOINT))
+        endpoint, region, bucket_name = (
+            attributes.text(name) for name in (Attribute.ENDPOINT, Attribute.REGION, Attribute.BUCKET_NAME)
+        )
+        admit = await self._count_asked(viewer, endpoint, region, bucket_name)
         access_key, secret_key = attributes.secret(Attribute.ACCESS_KEY), attributes.secret(Attribute.SECRET_KEY)
         if access_key is None or secret_key is None:
             raise DestinationNotCheckable
         target = ProbeTarget(
-            endpoint=attributes.text(Attribute.ENDPOINT),
-            region=attributes.text(Attribute.REGION),
-            bucket_name=attributes.text(Attribute.BUCKET_NAME) or "",
+            endpoint=endpoint,
+            region=region,
+            bucket_name=bucket_name or "",
             path_style=bool(attributes[Attribute.PATH_STYLE_ENDPOINT]),
             access_key=access_key,
             secret_key=secret_key,
@@ -129,7 +143,7 @@ class Checks:
             certificate_authorities=attributes.text(Attribute.CERTIFICATE_AUTHORITIES),
         )
         async with self._slot(SLOT_WAIT_S):
-            return self._counted(await self._prober.probe(target, depth))
+            return self._counted(await self._prober.probe(target, depth, admit))
 
     async def recheck(
         self,
@@ -139,13 +153,14 @@ class Checks:
         stale_since: datetime | None = None,
         every: timedelta | None = None,
         may_begin: Callable[[], Awaitable[bool]] | None = None,
+        admit: Admit | None = None,
     ) -> CheckReport | None:
         """Check for the operator or the scheduler, with a viewer that stands for the owner.
 
         None when a check of it runs already, or it does not exist; with `stale_since`, also when it was checked later.
         With `every`, the interval of the scheduler, a first failure is stored only when a second check confirms it, and
         nothing is written where the last full check left something. `may_begin` is asked last, once the destination is
-        leased; the check is left out if it says no.
+        leased; the check is left out if it says no, and made some minutes later if `admit` raises `CheckPostponed`.
         """
         if destination_id in self._running:
             return None
@@ -162,7 +177,10 @@ class Checks:
             if not begins:
                 await leases.release(lease)
                 return None
-            return await self._run(lease, CheckDepth.FULL, viewer, every=every)
+            try:
+                return await self._run(lease, CheckDepth.FULL, viewer, admit, every=every)
+            except CheckPostponed:
+                return None
 
     async def aclose(self) -> None:
         """Cancel the users' checks that run; their leases are released."""
@@ -171,13 +189,13 @@ class Checks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _shared(self, destination_id: int, depth: CheckDepth, viewer: Viewer) -> CheckReport:
+    async def _shared(self, destination_id: int, depth: CheckDepth, viewer: Viewer, admit: Admit | None) -> CheckReport:
         """The report of the check that runs in this process if it is as deep, or else of a new one after it."""
         while (running := self._running.get(destination_id)) is not None:
             report = await asyncio.shield(running.task)
             if depth.last_step in running.depth.steps:
                 return report
-        task = asyncio.create_task(self._leased(destination_id, depth, viewer), name="check")
+        task = asyncio.create_task(self._leased(destination_id, depth, viewer, admit), name="check")
         self._running[destination_id] = _Running(task=task, depth=depth)
         task.add_done_callback(lambda done: self._ended(destination_id, done))
         return await asyncio.shield(task)
@@ -187,7 +205,7 @@ class Checks:
         if not task.cancelled():
             task.exception()  # every caller may be cancelled, and asyncio warns of unretrieved exceptions
 
-    async def _leased(self, destination_id: int, depth: CheckDepth, viewer: Viewer) -> CheckReport:
+    async def _leased(self, destination_id: int, depth: CheckDepth, viewer: Viewer, admit: Admit | None) -> CheckReport:
         """Check once no other process does; a report another process stores meanwhile is returned if it is as deep.
 
         A slot is held for the check only, not while waiting for the other process.
@@ -198,7 +216,7 @@ class Checks:
                 async with in_share(BackupDestination, viewer.user_id):
                     lease = await leases.acquire(destination_id)
                 if lease is not None:
-                    return await self._run(lease, depth, viewer)
+                    return await self._run(lease, depth, viewer, admit)
             await asyncio.sleep(POLL_S)
             row = await _find(destination_id)
             if row is None:
@@ -210,7 +228,13 @@ class Checks:
         raise _no_slot()
 
     async def _run(
-        self, lease: leases.Lease, depth: CheckDepth, viewer: Viewer, *, every: timedelta | None = None
+        self,
+        lease: leases.Lease,
+        depth: CheckDepth,
+        viewer: Viewer,
+        admit: Admit | None,
+        *,
+        every: timedelta | None = None,
     ) -> CheckReport:
         try:
             row = await _find(lease.destination_id)
@@ -220,12 +244,16 @@ class Checks:
                 last = leases.stored_report(row)
                 await record(viewer.origin, AuditKind.SECRETS_OPENED, f"destination {row.id}", depth=depth.value)
                 if every is not None and last is not None and last.leaves_objects:
-                    report = (await self._prober.probe(self._target(row), CheckDepth.READ_ONLY)).continuing(last)
+                    read_only = await self._prober.probe(self._target(row), CheckDepth.READ_ONLY, admit)
+                    report = read_only.continuing(last)
                 else:
-                    report = await self._prober.probe(self._target(row), depth)
+                    report = await self._prober.probe(self._target(row), depth, admit)
             except SecretUnreadable:
                 report = _unreadable()
             report = await leases.complete(lease, report, viewer, every=every, kept=self._kept)
+        except CheckPostponed:
+            await asyncio.shield(leases.release(lease, due_again=every))
+            raise
         except BaseException:
             await asyncio.shield(leases.release(lease))
             raise
@@ -247,14 +275,12 @@ class Checks:
             certificate_authorities=row.certificate_authorities,
         )
 
-    async def _count_asked(self, viewer: Viewer, endpoint: str | None) -> None:
-        """Count a check that a user asks for, and of its store unless that is Amazon's; raises `TooManyAttempts`."""
+    async def _count_asked(
+        self, viewer: Viewer, endpoint: str | None, region: str | None, bucket_name: str | None
+    ) -> Admit | None:
+        """Count a check that a user asks for, and of its store; raises `TooManyAttempts`."""
         await self._count(viewer.user_id)
-        if self._count_store is None or endpoint is None:
-            return
-        with suppress(ValueError):
-            url = parse_endpoint_url(endpoint)
-            await self._count_store(f"{url.host}:{url.port}")
+        return None if self._count_store is None else await self._count_store(endpoint, region, bucket_name or "")
 
     @asynccontextmanager
     async def _slot(self, wait_s: float | None) -> AsyncIterator[None]:

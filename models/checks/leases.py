@@ -8,6 +8,7 @@ restores what the last stored check had found.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,6 +34,9 @@ SPREAD = 0.1
 """Share of the interval by which a destination is due earlier or later than exactly after it."""
 SECOND_LOOK = timedelta(minutes=5)
 """After a first failure by the clock; a quarter of the interval if that is shorter."""
+POSTPONED_S = (60.0, 600.0)
+"""After a check that was postponed: at random between these, or a quarter of the interval, so that not all are due
+together again."""
 MAX_WAITING = 20_000
 """Destinations that are put in order, those that were checked the longest ago."""
 _SPREAD_SHARE = "(CAST(id AS bigint) % 65536 * 40503 % 65536)"
@@ -105,7 +109,8 @@ async def complete(
         if not report.reachable:
             report = replace(report, unreachable_since=_unreachable_since(last) or report.checked_at)
             if every is not None and last is not None and last.reachable and last.unreachable_since is None:
-                row.reachability, row.checked_at = before, _due_after(row.id, every, report.checked_at)
+                row.reachability = before
+                row.checked_at = _due_after(row.id, every, report.checked_at, SECOND_LOOK)
                 row.last_check = replace(last, unreachable_since=report.checked_at).to_json()
                 await _end(row, "last_check", "checked_at")
                 await keep(row.id, report, kept)
@@ -119,13 +124,22 @@ async def complete(
         return report
 
 
-async def release(lease: Lease) -> None:
-    """End the lease without a report; the destination shows what the last stored check had found."""
+async def release(lease: Lease, *, due_again: timedelta | None = None) -> None:
+    """End the lease without a report; the destination shows what the last stored check had found.
+
+    With `due_again`, the interval of the scheduler, it is due again in some minutes.
+    """
     async with in_transaction():
         row = await _leased_row(lease)
-        if row is not None:
-            row.reachability = stored_reachability(row)
+        if row is None:
+            return
+        row.reachability = stored_reachability(row)
+        if due_again is None:
             await _end(row)
+            return
+        wait = timedelta(seconds=random.uniform(*POSTPONED_S))  # noqa: S311 - spreads the checks, hides nothing
+        row.checked_at = _due_after(row.id, due_again, current_second(), wait)
+        await _end(row, "checked_at")
 
 
 async def release_expired(*, limit: int = 100) -> int:
@@ -205,10 +219,10 @@ def _unreachable_since(last: CheckReport | None) -> datetime | None:
     return None if last.reachable else last.checked_at
 
 
-def _due_after(destination_id: int, every: timedelta, now: datetime) -> datetime:
-    """The `checked_at` with which a destination is due after SECOND_LOOK; the reverse of `due`."""
+def _due_after(destination_id: int, every: timedelta, now: datetime, wait: timedelta) -> datetime:
+    """The `checked_at` with which a destination is due after `wait`, or a quarter of the interval; reverse of `due`."""
     later_s = destination_id % 65_536 * 40_503 % 65_536 * round(every.total_seconds() * 2 * SPREAD) // 65_536
-    since = now + min(SECOND_LOOK, every / 4) - every * (1 - SPREAD) - timedelta(seconds=later_s)
+    since = now + min(wait, every / 4) - every * (1 - SPREAD) - timedelta(seconds=later_s)
     return since.replace(microsecond=0)
 
 

@@ -6,7 +6,7 @@ Pure values. `s3.prober` implements `Prober`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -506,8 +506,15 @@ class ProbeTarget:
     certificate_authorities: str | None = None
 
 
+Admit = Callable[[Sequence[str]], Awaitable[None]]
+"""Called with the addresses of a host before the first connection to one of them; raises a `Refusal` to prevent it."""
+
+
 class Prober(Protocol):
     """Checks whether a store takes backups."""
 
-    async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
-        """Run the steps; whatever the store or the network does becomes a report, never an exception."""
+    async def probe(self, target: ProbeTarget, depth: CheckDepth, admit: Admit | None = None) -> CheckReport:
+        """Run the steps; whatever the store or the network does becomes a report, never an exception.
+
+        Raises what `admit` raises for the target's own host.
+        """

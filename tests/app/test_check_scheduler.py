@@ -15,7 +15,7 @@ from datetime import timedelta
 import pytest
 
 from app import check_scheduler as checking
-from models.checks.report import CheckDepth, CheckReport, ProbeTarget
+from models.checks.report import Admit, CheckDepth, CheckReport, ProbeTarget
 from models.clock import current_second
 from tests.support.api.destinations import events_of, stored
 from tests.support.databases.databases import ENGINES, TIMESTAMP, migrated
@@ -184,10 +184,10 @@ async def test_destinations_that_go_wrong_in_an_unforeseen_way_keep_no_other_wai
     broken = [f"broken-{n}" for n in range(checking.SCHEDULED_AT_ONCE + 1)]
 
     class Mistaken(HeldProber):
-        async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
+        async def probe(self, target: ProbeTarget, depth: CheckDepth, admit: Admit | None = None) -> CheckReport:
             if target.bucket_name in broken:
                 raise ZeroDivisionError
-            return await super().probe(target, depth)
+            return await super().probe(target, depth, admit)
 
     prober = Mistaken()
     prober.release(9)

@@ -18,7 +18,7 @@ from app import check_scheduler
 from models.accounts import accounts
 from models.accounts.viewer import Protocol
 from models.checks.hosts import begin_at, forget_hosts
-from models.checks.report import CheckDepth, CheckReport, ProbeTarget
+from models.checks.report import Admit, CheckDepth, CheckReport, Prober, ProbeTarget
 from models.clock import current_second
 from models.destinations.attributes import Attribute, DestinationKind
 from tests.support.databases.databases import ENGINES, migrated
@@ -27,12 +27,15 @@ from tests.support.databases.services import viewer_of_token
 from tests.support.figures import amount
 from tests.support.gateway.gateway import Gateway
 from tests.support.stores.checking import Stage, age, found, on_stage, until
+from tests.support.stores.peers import MemoryStore, listening
+from tests.support.stores.probing import Recorder, TableResolver, prober
 
 HOUR = timedelta(hours=1)
 DESTINATIONS = amount(100, 1_000)
 """Of the user who has the most; the others together have as many."""
 OTHERS = amount(10, 20)
 HOSTS = amount(5, 25)
+WILDCARDS = amount(12, 400)
 
 
 @pytest.fixture(params=ENGINES)
@@ -49,7 +52,7 @@ class Recording:
     begun: list[tuple[float, str, str]] = field(default_factory=list)
     """Seconds, the host, and the bucket, which is named for the user."""
 
-    async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
+    async def probe(self, target: ProbeTarget, depth: CheckDepth, admit: Admit | None = None) -> CheckReport:
         """See `Prober`."""
         host = urlsplit(target.endpoint or "").hostname or ""
         self.begun.append((time.monotonic(), host, target.bucket_name))
@@ -83,10 +86,10 @@ async def make(stage: Stage, *endpoints: str) -> str:
 
 
 @asynccontextmanager
-async def ticking(stage: Stage, prober: Recording, per_host: int | None) -> AsyncIterator[None]:
+async def ticking(stage: Stage, sent: Prober, per_host: int | None) -> AsyncIterator[None]:
     """The clock of two processes."""
     clocks = [
-        asyncio.create_task(check_scheduler.run_scheduled_checks(stage.checks(prober), HOUR, per_host=per_host))
+        asyncio.create_task(check_scheduler.run_scheduled_checks(stage.checks(sent), HOUR, per_host=per_host))
         for _ in range(2)
     ]
     try:
@@ -102,18 +105,18 @@ async def test_a_user_with_very_many_destinations_keeps_none_of_another_user_wai
 ) -> None:
     """Though all of theirs have been due for longer, at one store or at one each."""
     monkeypatch.setattr(check_scheduler, "LOOK_S", 0.02)
-    prober = Recording()
+    recording = Recording()
     async with on_stage(database) as stage:
         many = await make(stage, *(f"http://h{n % 7}.example/{n}" for n in range(DESTINATIONS)))
         others = [await make(stage, f"http://other{n}.example") for n in range(OTHERS)]
         await age_of(database, [many], 9_000)
         await age_of(database, others, 8_000)
-        async with ticking(stage, prober, None):
-            await until(lambda: len(prober.begun) >= DESTINATIONS + OTHERS)
+        async with ticking(stage, recording, None):
+            await until(lambda: len(recording.begun) >= DESTINATIONS + OTHERS)
 
-    first = [bucket for _, _, bucket in prober.begun[: 3 * OTHERS]]
+    first = [bucket for _, _, bucket in recording.begun[: 3 * OTHERS]]
     assert set(others) <= set(first)
-    assert len(prober.begun) == DESTINATIONS + OTHERS
+    assert len(recording.begun) == DESTINATIONS + OTHERS
 
 
 async def age_of(gateway: Gateway, buckets: list[str], seconds: float) -> None:
@@ -132,7 +135,7 @@ async def test_a_host_is_knocked_at_no_more_often_than_allowed_whoever_stored_it
 ) -> None:
     """At whatever port and path, by two processes; meanwhile all other hosts are checked."""
     monkeypatch.setattr(check_scheduler, "LOOK_S", 0.02)
-    prober, per_host = Recording(), 6
+    recording, per_host = Recording(), 6
     async with on_stage(database) as stage:
         for _ in range(OTHERS):
             await make(stage, *(f"http://victim.example:{9000 + n}/p{n}" for n in range(DESTINATIONS // OTHERS)))
@@ -140,13 +143,46 @@ async def test_a_host_is_knocked_at_no_more_often_than_allowed_whoever_stored_it
         for n in range(HOSTS):
             await make(stage, f"http://host{n}.example")
         await age_where(database, "endpoint NOT LIKE '%victim%'", 8_000)
-        async with ticking(stage, prober, per_host):
-            await until(lambda: len(prober.of_hosts) == HOSTS + 1 and prober.of_hosts["victim.example"] >= 3)
+        async with ticking(stage, recording, per_host):
+            await until(lambda: len(recording.of_hosts) == HOSTS + 1 and recording.of_hosts["victim.example"] >= 3)
             # Longer than many looks, and shorter than the time after which the next one may begin.
             await asyncio.sleep(1)
 
-    assert prober.of_hosts["victim.example"] == 3
-    assert {prober.of_hosts[f"host{n}.example"] for n in range(HOSTS)} == {1}
+    assert recording.of_hosts["victim.example"] == 3
+    assert {recording.of_hosts[f"host{n}.example"] for n in range(HOSTS)} == {1}
+
+
+async def test_any_number_of_names_for_one_address_do_not_get_more_checks_to_it(
+    database: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wildcard in the DNS makes a name for every check; those that had to wait are checked later, once each."""
+    monkeypatch.setattr(check_scheduler, "LOOK_S", 0.02)
+    victim, others = "93.184.215.14", {f"h{n}.example": f"93.184.216.{n + 1}" for n in range(HOSTS)}
+    names = {f"w{n}.evil.example": victim for n in range(WILDCARDS)}
+    store = MemoryStore()
+    async with on_stage(database) as stage, listening(store.script) as peer:
+        backend = Recorder(dict.fromkeys([victim, *others.values()], peer.port))
+        resolver = TableResolver({name: [address] for name, address in (names | others).items()})
+        sent = prober(resolver=resolver, backend=backend, deadline_s=30)
+        await make(stage, *(f"http://{name}:{9_000 + n}" for n, name in enumerate(names)))
+        await age(database, 9_000)
+        await make(stage, *(f"http://{name}" for name in others))
+        await age_where(database, "endpoint NOT LIKE '%evil%'", 8_000)
+        due = f"checked_at IS NULL OR checked_at < '{current_second() - timedelta(seconds=7_000)}'"
+        async with ticking(stage, sent, 6):
+            await until(lambda: {to for to, _ in backend.attempts} == {victim, *others.values()})
+            while await database.rows(f"SELECT id FROM backup_destinations WHERE {due}"):  # noqa: S608, ASYNC110
+                await asyncio.sleep(0.05)
+        first = Counter(to for to, _ in backend.attempts)
+        waiting = await database.rows("SELECT id FROM backup_destinations WHERE last_check IS NULL")
+        await age_where(database, "last_check IS NULL", 9_000)
+        await database.rows("DELETE FROM store_hosts")
+        async with ticking(stage, sent, 2 * WILDCARDS):
+            await until(lambda: Counter(to for to, _ in backend.attempts)[victim] == WILDCARDS)
+
+    assert first[victim] == 3
+    assert {first[address] for address in others.values()} == {1}
+    assert len(waiting) == WILDCARDS - 3
 
 
 @pytest.mark.parametrize("per_minute", [amount(600, 120)])
@@ -155,25 +191,25 @@ async def test_many_checks_are_spread_over_users_and_hosts(
 ) -> None:
     """All are made; of each host never more than allowed in a minute, and of each user about as many as of another."""
     monkeypatch.setattr(check_scheduler, "LOOK_S", 0.05)
-    prober, each = Recording(), DESTINATIONS // OTHERS
+    recording, each = Recording(), DESTINATIONS // OTHERS
     async with on_stage(database) as stage:
         users = [
             await make(stage, *(f"http://host{(n + user) % HOSTS}.example" for n in range(each)))
             for user in range(OTHERS)
         ]
         await age(database, 9_000)
-        async with ticking(stage, prober, per_minute):
+        async with ticking(stage, recording, per_minute):
             async with asyncio.timeout(300):
-                while len(prober.begun) < DESTINATIONS:  # noqa: ASYNC110 - there is nothing to wait on
+                while len(recording.begun) < DESTINATIONS:  # noqa: ASYNC110 - there is nothing to wait on
                     await asyncio.sleep(0.1)
 
-    took_s = prober.begun[-1][0] - prober.begun[0][0]
-    figure(f"{len(prober.begun)} checks of {OTHERS} users at {HOSTS} hosts in {took_s:.1f} s, by two clocks")
-    half = Counter(bucket for _, _, bucket in prober.begun[: DESTINATIONS // 2])
+    took_s = recording.begun[-1][0] - recording.begun[0][0]
+    figure(f"{len(recording.begun)} checks of {OTHERS} users at {HOSTS} hosts in {took_s:.1f} s, by two clocks")
+    half = Counter(bucket for _, _, bucket in recording.begun[: DESTINATIONS // 2])
     assert set(half) == set(users)
     assert max(half.values()) <= 2 * min(half.values()) + 2
     times: dict[str, list[float]] = defaultdict(list)
-    for at, host, _ in prober.begun:
+    for at, host, _ in recording.begun:
         times[host].append(at)
     assert len(times) == HOSTS
     for knocks in times.values():

@@ -24,7 +24,7 @@ ARROWS: Mapping[str, frozenset[str]] = {
 
 PARTS_OF_MODELS: Mapping[str, str] = {
     "web": "accounts audit error_report errors outage reads",
-    "s3": "checks clock destinations.endpoint_url vault",
+    "s3": "checks clock destinations.endpoint_url errors vault",
 }
 """For rooms that import a few parts of `models` only: HTTP knows no backups, and the store check no rows."""
 

@@ -13,6 +13,7 @@ from typing import Any
 from models.accounts.viewer import Protocol, Viewer
 from models.checks.checks import Checks
 from models.checks.report import (
+    Admit,
     CheckCode,
     CheckDepth,
     CheckOutcome,
@@ -71,7 +72,7 @@ class HeldProber:
         for _ in range(count):
             self._released.release()
 
-    async def probe(self, target: ProbeTarget, depth: CheckDepth) -> CheckReport:
+    async def probe(self, target: ProbeTarget, depth: CheckDepth, admit: Admit | None = None) -> CheckReport:
         """See `Prober`."""
         self.probed.append((target.bucket_name, depth))
         self.under_way += 1
