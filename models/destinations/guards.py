@@ -17,6 +17,8 @@ TIMESTAMPS = ("created_at", "updated_at", "credentials_set_at")
 CHECK_TIMESTAMPS = ("checked_at", "claimed_until")
 _WITH_PAST_CHECKS = frozenset({"check_prefix"})
 """Columns that came with the table of past checks."""
+_ORDERS = frozenset({"kind", "bucket_name", "checked_at"})
+"""Columns that lists are ordered by, besides those with an index of the model."""
 _REACHABILITIES = ", ".join(f"'{found.value}'" for found in Reachability)
 _WRONG_TYPE = "a column of backup_destinations holds a value of the wrong type"
 
@@ -33,6 +35,22 @@ def key_id(column: str, *, is_sqlite: bool) -> str:
     """The SQL of an envelope's key id, the part between the first two colons; as in the indexes of sealed values."""
     position = "instr" if is_sqlite else "strpos"
     return f"substr({column}, 4, {position}(substr({column}, 4), ':') - 1)"
+
+
+def order_key(column: str, *, is_sqlite: bool) -> str:
+    """The SQL of what a list is ordered by, never null, as in the index of the order: texts by code point."""
+    match column:
+        case "bucket_name":
+            return f"""coalesce({column}, ''){"" if is_sqlite else ' COLLATE "C"'}"""
+        case "checked_at":
+            return f"coalesce({column}, {never(is_sqlite=is_sqlite)})"
+        case _:
+            return column
+
+
+def never(*, is_sqlite: bool) -> str:
+    """The SQL of a timestamp before all others."""
+    return "''" if is_sqlite else "'-infinity'::timestamptz"
 
 
 async def restore_destination_guards(_apps: object, editor: Any) -> None:
@@ -117,6 +135,9 @@ def _indexes(columns: set[str], editor: Any, *, is_sqlite: bool) -> dict[str, st
         indexes["destinations_claimed"] = (
             f"CREATE INDEX destinations_claimed ON {TABLE} (claimed_until) WHERE claimed_until IS NOT NULL"
         )
+    for column in _ORDERS & columns:
+        key = order_key(column, is_sqlite=is_sqlite)
+        indexes[f"destinations_by_{column}"] = f"CREATE INDEX destinations_by_{column} ON {TABLE} (user_id, {key}, id)"
     for number, group in enumerate(secret_groups()):
         if columns.issuperset(group):
             name = "destinations_sealed" if number == 0 else f"destinations_sealed_{group[0]}"

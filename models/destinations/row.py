@@ -44,6 +44,7 @@ class DestinationRow:
     credentials_set_at: datetime | None
     check_prefix: str | None
     certificate_authorities: str | None
+    checked_at: datetime | None
     last_check: str | None
 
     if TYPE_CHECKING:
@@ -101,7 +102,7 @@ for _class, _names in ((ListRow, FIELDS[: len(LIST_COLUMNS)]), (RecordRow, FIELD
         setattr(_class, _name, property(itemgetter(_position)))
 
 _BOOLEANS = tuple(FIELDS.index(a.value) for a in ATTRIBUTES if a.rules.type is ValueType.BOOLEAN)
-_TIMESTAMPS = tuple(FIELDS.index(name) for name in ("created_at", "updated_at", "credentials_set_at"))
+_TIMESTAMPS = tuple(FIELDS.index(name) for name in ("created_at", "updated_at", "credentials_set_at", "checked_at"))
 
 
 def from_sqlite(values: Sequence[Any]) -> PlainRow:

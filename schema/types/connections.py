@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import strawberry
 from strawberry.types import Info
 
@@ -88,7 +90,7 @@ def destination_cursor(row: Row, order: DestinationOrder) -> str:
     if order.field is OrderField.ID:
         return encode_cursor([OrderField.ID, None, row.id])
     position = position_of(row, order)
-    return encode_cursor([order.field, position.value, position.id])
+    return encode_cursor([_name_of(order), position.value, position.id])
 
 
 def destination_edge(row: Row, order: DestinationOrder) -> BackupDestinationEdge:
@@ -117,11 +119,24 @@ def event_connection(slice_: Slice[Event]) -> BackupDestinationEventConnection:
     )
 
 
+def _name_of(order: DestinationOrder) -> str:
+    """What cursors call an order: one is of its direction alone."""
+    return f"-{order.field}" if order.descending else order.field
+
+
+_VALUES: Mapping[OrderField, tuple[type, ...]] = {
+    OrderField.ID: (type(None),),
+    OrderField.CREATED_AT: (int,),
+    OrderField.UPDATED_AT: (int,),
+    OrderField.LAST_CHECK: (int, type(None)),
+}
+"""The types of the values in cursors; texts for all other orders."""
+
+
 def _destination_position(cursor: str, order: DestinationOrder) -> DestinationPosition:
-    field, value, id_ = decode_cursor(cursor)
-    wanted = {OrderField.ID: type(None), OrderField.LABEL: str}.get(order.field, int)
-    if field != order.field or type(value) is not wanted:
-        raise BadInput("This cursor is not of a list in this order.")
+    name, value, id_ = decode_cursor(cursor)
+    if name != _name_of(order) or type(value) not in _VALUES.get(order.field, (str,)):
+        raise BadInput("This cursor is not of a list in this order and direction.")
     if id_ > MAX_ID or (isinstance(value, int) and value not in TIMESTAMPS_US):
         raise BadInput(NO_CURSOR)
     return DestinationPosition(value=value, id=id_)

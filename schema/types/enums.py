@@ -68,6 +68,14 @@ class BackupDestinationOrderField(Enum):
     CREATED_AT = enum_value(OrderField.CREATED_AT.value, description="When they were created.")
     UPDATED_AT = enum_value(OrderField.UPDATED_AT.value, description="When they last changed.")
     LABEL = enum_value(OrderField.LABEL.value, description="Their labels, by code point.")
+    KIND = enum_value(OrderField.KIND.value, description="Their kinds: `AMAZON_S3`, `CUSTOM_S3`, `LOCAL`.")
+    BUCKET_NAME = enum_value(
+        OrderField.BUCKET_NAME.value, description="Their buckets, by code point; those without one before all others."
+    )
+    LAST_CHECK = enum_value(
+        OrderField.LAST_CHECK.value,
+        description="When they were last checked; those that never were, local ones among them, before all others.",
+    )
 
 
 @strawberry.enum(description="Which way a list goes.")

@@ -143,7 +143,35 @@ class BackupDestinationFilter:
         description="Only destinations whose last check found one of these; never a local one, none for an empty list.",
     )
     label_contains: str | None = strawberry.field(
-        default=None, description="Only destinations with this in their label; the case of ASCII letters is ignored."
+        default=None,
+        description="Only destinations with this in their label; the case of letters is ignored, `ß` is as `ss`.",
+    )
+    bucket_name: str | None = strawberry.field(default=None, description="Only destinations with this bucket.")
+    region: str | None = strawberry.field(default=None, description="Only destinations with this region.")
+    endpoint_host: str | None = strawberry.field(
+        default=None,
+        description="Only destinations whose `endpoint` is at this host, such as `minio.example.com` (any port) or "
+        "`minio.example.com:9000`; the case of ASCII letters is ignored.",
+    )
+    created_since: datetime | None = strawberry.field(
+        default=None, description="Only destinations created at this time or later."
+    )
+    created_until: datetime | None = strawberry.field(
+        default=None, description="Only destinations created before this time."
+    )
+    updated_since: datetime | None = strawberry.field(
+        default=None, description="Only destinations whose attributes last changed at this time or later."
+    )
+    updated_until: datetime | None = strawberry.field(
+        default=None, description="Only destinations whose attributes last changed before this time."
+    )
+    checked_since: datetime | None = strawberry.field(
+        default=None, description="Only destinations that were checked at this time or later."
+    )
+    not_checked_since: datetime | None = strawberry.field(
+        default=None,
+        description="Only destinations that were not checked at this time or later, or never; no local ones, which "
+        "have nothing to check.",
     )
 
     def chosen(self) -> DestinationFilter:
@@ -154,6 +182,15 @@ class BackupDestinationFilter:
             if self.reachability is not None
             else None,
             label_contains=self.label_contains or None,
+            bucket_name=self.bucket_name,
+            region=self.region,
+            endpoint_host=self.endpoint_host,
+            created_since=self.created_since,
+            created_until=self.created_until,
+            updated_since=self.updated_since,
+            updated_until=self.updated_until,
+            checked_since=self.checked_since,
+            not_checked_since=self.not_checked_since,
         )
 
 

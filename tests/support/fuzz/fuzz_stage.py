@@ -109,8 +109,10 @@ async def _user(name: str) -> User:
 
 async def _cursors(service: DestinationService, viewer: Viewer, ids: list[int]) -> dict[str, list[str]]:
     """The cursors of these rows in every order."""
-    orders = {UNORDERED: DestinationOrder(), **{name: DestinationOrder(field=OrderField[name]) for name in ORDERS}}
     rows = [await service.get(viewer, id_) for id_ in ids]
-    cursors = {name: [destination_cursor(row, order) for row in rows] for name, order in orders.items()}
+    cursors = {UNORDERED: [destination_cursor(row, DestinationOrder()) for row in rows]}
+    for name in ORDERS:
+        orders = [DestinationOrder(field=OrderField[name], descending=down) for down in (False, True)]
+        cursors[name] = [destination_cursor(row, order) for row in rows for order in orders]
     events = ["WyJldmVudCIsbnVsbCwxXQ", "WyJldmVudCIsbnVsbCwyXQ"]
     return {**cursors, "event": events, "wrong": [*_MALFORMED_CURSORS, *events]}

@@ -9,11 +9,13 @@ from enum import Enum
 from random import Random
 from typing import Any, NamedTuple
 
-ORDERS = ("CREATED_AT", "UPDATED_AT", "LABEL")
+ORDERS = ("CREATED_AT", "UPDATED_AT", "LABEL", "KIND", "BUCKET_NAME", "LAST_CHECK")
 UNORDERED = ""
 _KINDS = ("AMAZON_S3", "CUSTOM_S3", "LOCAL")
 _REACHABILITIES = ("UNKNOWN", "CHECKING", "REACHABLE", "UNREACHABLE")
 _TEXTS = ("", "a", "E", "%", "_", "\\", '"', "é", "🗄", "\u2028", " ", "nothing has this", "x" * 256, "a\0b")
+_HOSTS = ("s3.example.com", "S3.EXAMPLE.com:443", "::1", "[::1]:9000", "[::1", "", "a b", "%", "b\u00fccher.example")
+_TIMES = ("2024-08-07T00:00:00Z", "2024-08-07T00:00:59+05:30", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z")
 _SIZES = (0, 1, 1, 2, 2, 3, 3, 5, 7, 15, 100)
 _WRONG_SIZES = (-1, 101, 2**31 - 1, -(2**31))
 _WRONG: tuple[Any, ...] = (
@@ -26,6 +28,7 @@ _LIKELY_WRONG: Mapping[str, tuple[Any, ...]] = {
     "id": (7, None),
     "size": (1.0, "1", True, 2**31),
     "condition": (None, 1),
+    "time": ("2024-08-07", "0001-01-01T00:00:00+12:00", 1),
 }
 """What clients do send."""
 
@@ -59,6 +62,8 @@ TYPES = {
     "reachabilities": "[Reachability!]",
     "reachability": "Reachability",
     "text": "String",
+    "host": "String",
+    "time": "DateTime",
     "field": "BackupDestinationOrderField",
     "direction": "OrderDirection",
     "condition": "Boolean",
@@ -73,6 +78,13 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, Position]]] = {
         "kinds": ("kinds", Position.NULLABLE),
         "reachability": ("reachabilities", Position.NULLABLE),
         "labelContains": ("text", Position.NULLABLE),
+        "bucketName": ("text", Position.NULLABLE),
+        "region": ("text", Position.NULLABLE),
+        "endpointHost": ("host", Position.NULLABLE),
+        "createdSince": ("time", Position.NULLABLE),
+        "updatedUntil": ("time", Position.NULLABLE),
+        "checkedSince": ("time", Position.NULLABLE),
+        "notCheckedSince": ("time", Position.NULLABLE),
     },
     "event filter": {
         "kinds": ("event kinds", Position.NULLABLE),
@@ -81,7 +93,7 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, Position]]] = {
     "order": {"field": ("field", Position.FIRM), "direction": ("direction", Position.DEFAULTED)},
 }
 """The fields of the input objects, each with its role."""
-_QUOTED = ("id", "cursor", "text")
+_QUOTED = ("id", "cursor", "text", "host", "time")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,9 +195,9 @@ class Values:
     def _fields(self, role: Role) -> Iterator[tuple[str, Any]]:
         for name, (inner, position) in INPUTS[role.name].items():
             chance = self.random.random()
-            if position is Position.FIRM or chance < 0.45:
+            if position is Position.FIRM or chance < (0.45 if len(INPUTS[role.name]) < 4 else 0.15):
                 yield name, self.draw(Role(inner, role.flavour))
-            elif position is Position.NULLABLE and chance < 0.55:
+            elif position is Position.NULLABLE and 0.45 < chance < 0.55:
                 yield name, None
 
 
@@ -194,6 +206,8 @@ _CHOICES: Mapping[str, Sequence[Any]] = {
     "reachability": _REACHABILITIES,
     "direction": ("ASC", "DESC"),
     "condition": (True, False),
+    "host": _HOSTS,
+    "time": _TIMES,
     "event kind": ("CREATED", "UPDATED", "DELETED", "CHECKED"),
     "protocol": ("GRAPHQL", "REST", "COMMAND_LINE", "SCHEDULER"),
 }

@@ -1,0 +1,14 @@
+"""Indexes for lists in the order of kinds, buckets and last checks."""
+
+from tortoise import migrations
+from tortoise.migrations import operations as ops
+
+from models.destinations.guards import restore_destination_guards
+
+
+class Migration(migrations.Migration):
+    dependencies = [("models", "0012_check_prefix_and_past_checks")]
+
+    initial = False
+
+    operations = [ops.RunPython(restore_destination_guards)]

@@ -1,0 +1,106 @@
+"""Patterns that find a text in labels, whatever its case, and a host in endpoint URLs: the same on both databases.
+
+Neither database folds case by itself as the other does: SQLite knows ASCII letters alone, PostgreSQL what its locale
+says. So the patterns name every letter that a text may have in place of another: `[äÄ][rR]`.
+
+Case is folded as Unicode has it (`str.casefold`, full case folding): `ß` is as `ss`, `ﬁ` as `fi`. The dotted and the
+dotless i are all the same letter, since the case of one of them depends on the language. A letter with an accent is
+another one than that without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import NamedTuple
+from unicodedata import normalize
+
+_BEYOND_CASE = 0x20000
+"""No character from here on has case."""
+_DOTS = {"İ": "i", "ı": "i"}
+_GLOB_SPECIAL = frozenset("*?[")
+_ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_HOST = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:/?\[\]]+)(?P<port>:[0-9]{1,5})?")
+_BARE_IPV6 = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+class _Folding(NamedTuple):
+    """The characters that stand for one folded letter, and those that stand for several."""
+
+    variants: Mapping[str, str]
+    expansions: Mapping[str, str]
+
+
+def folded(text: str) -> str:
+    """A text without the differences that a search ignores."""
+    return "".join(_DOTS.get(character) or character.casefold() for character in text)
+
+
+def patterns_of(text: str, *, is_glob: bool) -> Iterator[str]:
+    """The patterns of which one matches a label with the text in it, after `replacements_of` were made in the label.
+
+    Patterns of SQLite's GLOB or regular expressions of PostgreSQL: one for letters and accents as one character each,
+    and another where that differs for accents as characters of their own.
+    """
+    literal = _glob_literal if is_glob else _regex_literal
+    variants = _folding().variants
+    for spelling in dict.fromkeys(folded(normalize(form, text)) for form in ("NFC", "NFD")):
+        letters = (f"[{c}{variants[c]}]" if c in variants else literal(c) for c in spelling)
+        yield f"*{''.join(letters)}*" if is_glob else "".join(letters)
+
+
+def replacements_of(text: str) -> Iterator[tuple[str, str]]:
+    """Characters that count as several letters, each with those, as far as they matter to a search for the text."""
+    wanted = set(folded(normalize("NFC", text)) + folded(normalize("NFD", text)))
+    return ((one, several) for one, several in _folding().expansions.items() if not wanted.isdisjoint(several))
+
+
+def host_patterns(host: str) -> Iterator[str]:
+    r"""The patterns, of LIKE with `\` as escape, of which one matches an endpoint in lower case that is at this host.
+
+    The host may have a port, and is at any if not; it may be an IPv6 address without brackets, and a name with letters
+    beyond ASCII in either spelling.
+    """
+    text = host.translate(_ASCII_LOWER)
+    parts = _HOST.fullmatch(f"[{text}]" if _BARE_IPV6.fullmatch(text) else text)
+    if parts is None:
+        return
+    port = parts["port"] or ""
+    for spelling in dict.fromkeys(_spellings(parts["host"])):
+        escaped = spelling.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        for scheme in ("http", "https"):
+            for end in ("", "/%", "?%") if port else ("", "/%", "?%", ":%"):
+                yield f"{scheme}://{escaped}{port}{end}"
+
+
+def _spellings(host: str) -> Iterator[str]:
+    yield host
+    for codec in (lambda: host.encode("idna").decode("ascii"), lambda: host.encode("ascii").decode("idna")):
+        try:
+            yield codec()
+        except UnicodeError:
+            continue
+
+
+def _glob_literal(character: str) -> str:
+    return f"[{character}]" if character in _GLOB_SPECIAL else character
+
+
+def _regex_literal(character: str) -> str:
+    return (
+        f"\\{character}" if character.isascii() and character.isprintable() and not character.isalnum() else character
+    )
+
+
+@cache
+def _folding() -> _Folding:
+    variants: dict[str, str] = {}
+    expansions: dict[str, str] = {}
+    for character in map(chr, range(_BEYOND_CASE)):
+        letters = folded(character)
+        if len(letters) > 1:
+            expansions[character] = letters
+        elif letters != character:
+            variants[letters] = variants.get(letters, "") + character
+    return _Folding(variants, expansions)
