@@ -112,7 +112,8 @@ async def _cursors(service: DestinationService, viewer: Viewer, ids: list[int]) 
     rows = [await service.get(viewer, id_) for id_ in ids]
     cursors = {UNORDERED: [destination_cursor(row, DestinationOrder()) for row in rows]}
     for name in ORDERS:
-        orders = [DestinationOrder(field=OrderField[name], descending=down) for down in (False, True)]
-        cursors[name] = [destination_cursor(row, order) for row in rows for order in orders]
+        for flavour, descending in ((name, False), (f"{name} DESC", True)):
+            order = DestinationOrder(field=OrderField[name], descending=descending)
+            cursors[flavour] = [destination_cursor(row, order) for row in rows]
     events = ["WyJldmVudCIsbnVsbCwxXQ", "WyJldmVudCIsbnVsbCwyXQ"]
     return {**cursors, "event": events, "wrong": [*_MALFORMED_CURSORS, *events]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.fuzz.random_values import (
+    DESCENDING,
     INPUTS,
     ITEMS,
     ORDERS,
@@ -78,10 +79,14 @@ class ArgumentWriter:
                 return choice([required, (type_, None), (type_, None), (type_, "null"), *defaulted])
 
     def _of_the_list(self) -> dict[str, str]:
-        order = self._random.choice((UNORDERED, UNORDERED, UNORDERED, *ORDERS))
+        order = self._random.choice((UNORDERED, UNORDERED, UNORDERED, *self._random.sample(ORDERS + DESCENDING, 3)))
         written = self._window(order, self._random.choice(((), ("first",), ("first",), ("last",))))
         if order != UNORDERED:
-            written["orderBy"] = self._given("backupDestinations(orderBy)", Role("order", order), Position.FIRM)
+            written["orderBy"] = self._given(
+                "backupDestinations(orderBy)",
+                Role("descending order" if order in DESCENDING else "order", order),
+                Position.FIRM,
+            )
         elif self._random.random() < 0.1:
             self._note("backupDestinations(orderBy): null")
             written["orderBy"] = "null"

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 ORDERS = ("CREATED_AT", "UPDATED_AT", "LABEL", "KIND", "BUCKET_NAME", "LAST_CHECK")
+DESCENDING = tuple(f"{name} DESC" for name in ORDERS)
 UNORDERED = ""
 _KINDS = ("AMAZON_S3", "CUSTOM_S3", "LOCAL")
 _REACHABILITIES = ("UNKNOWN", "CHECKING", "REACHABLE", "UNREACHABLE")
@@ -57,6 +58,7 @@ TYPES = {
     "filter": "BackupDestinationFilter",
     "event filter": "BackupDestinationEventFilter",
     "order": "BackupDestinationOrder",
+    "descending order": "BackupDestinationOrder",
     "kinds": "[DestinationKind!]",
     "kind": "DestinationKind",
     "reachabilities": "[Reachability!]",
@@ -91,6 +93,7 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, Position]]] = {
         "protocol": ("protocol", Position.NULLABLE),
     },
     "order": {"field": ("field", Position.FIRM), "direction": ("direction", Position.DEFAULTED)},
+    "descending order": {"field": ("field", Position.FIRM), "direction": ("direction", Position.FIRM)},
 }
 """The fields of the input objects, each with its role."""
 _QUOTED = ("id", "cursor", "text", "host", "time")
@@ -141,13 +144,15 @@ class Values:
             case "text":
                 return self.random.choice(_TEXTS)
             case "field":
-                return role.flavour
+                return role.flavour.removesuffix(" DESC")
+            case "direction":
+                return "DESC" if role.flavour in DESCENDING else "ASC"
             case "ids" | "kinds" | "reachabilities" | "event kinds":
                 item = Role(ITEMS[role.name], role.flavour)
                 count = 101 if role.name == "ids" and self._is_wrong() else self.random.choice((0, 1, 1, 2, 3, 4))
                 items = [self.draw(item) for _ in range(count)]
                 return items[0] if count == 1 and self.random.random() < 0.3 else items
-            case "filter" | "event filter" | "order":
+            case "filter" | "event filter" | "order" | "descending order":
                 return dict(self._fields(role))
             case _:
                 return self.random.choice(_CHOICES[role.name])
@@ -188,7 +193,7 @@ class Values:
 
     def _cursor(self, flavour: str) -> str:
         if self._is_wrong():
-            flavour = self.random.choice(("wrong", UNORDERED, *ORDERS))
+            flavour = self.random.choice(("wrong", UNORDERED, *ORDERS, *DESCENDING))
         self.features.add(f"a cursor of {flavour or 'no order'}")
         return self.random.choice(self.facts.cursors[flavour])
 
@@ -204,7 +209,6 @@ class Values:
 _CHOICES: Mapping[str, Sequence[Any]] = {
     "kind": _KINDS,
     "reachability": _REACHABILITIES,
-    "direction": ("ASC", "DESC"),
     "condition": (True, False),
     "host": _HOSTS,
     "time": _TIMES,
