@@ -28,6 +28,10 @@ TIMESTAMPS_US = range(
 """Every timestamp of a row, in microseconds since 1970: SQL past the gateway may store fractions of a second."""
 
 
+def _us_of(time: datetime) -> int:
+    return (time - _EPOCH) // _MICROSECOND
+
+
 class OrderField(StrEnum):
     """What a list can be ordered by; the id decides between equals."""
 
@@ -114,19 +118,8 @@ async def slice_of(
     user_id: int, bounds: Bounds[DestinationPosition], chosen: DestinationFilter, order: DestinationOrder
 ) -> Slice[DestinationRow]:
     """One slice, in one statement."""
-    statement = _Statement(user_id, chosen)
-    descending, field = order.descending, order.field
-    if bounds.after is not None:
-        statement.behind(bounds.after, field, descending=descending)
-    if bounds.before is not None:
-        statement.behind(bounds.before, field, descending=not descending)
-    direction = "DESC" if descending != bounds.from_end else "ASC"
-    keys = ["id"] if field is OrderField.ID else [statement.key(field), "id"]
-    sql = (
-        f"SELECT {', '.join(COLUMNS)} FROM backup_destinations WHERE {statement.where} "  # noqa: S608 - values are parameters
-        f"ORDER BY {', '.join(f'{key} {direction}' for key in keys)} LIMIT {statement.parameter(bounds.size + 1)}"
-    )
-    return Slice.of(await statement.rows(sql), bounds)
+    statement = SliceStatement(user_id, bounds, chosen, order)
+    return Slice.of(await statement.rows(), bounds)
 
 
 async def count_of(user_id: int, chosen: DestinationFilter) -> int:
@@ -144,7 +137,7 @@ class _Statement:
 
     def __init__(self, user_id: int, chosen: DestinationFilter) -> None:
         self.connection = BackupDestination._meta.db
-        self._is_sqlite = self.connection.capabilities.dialect == "sqlite"
+        self.is_sqlite = self.connection.capabilities.dialect == "sqlite"
         self.parameters: list[Any] = []
         self._conditions = [f"user_id = {self.parameter(user_id)}"]
         if chosen.kinds is not None:
@@ -180,11 +173,11 @@ class _Statement:
 
     def parameter(self, value: Any) -> str:
         self.parameters.append(value)
-        return "?" if self._is_sqlite else f"${len(self.parameters)}"
+        return f"{'?' if self.is_sqlite else '$'}{len(self.parameters)}"
 
     def key(self, field: OrderField) -> str:
         """The expression that a list is ordered by, never null, as the index of the order has it."""
-        return order_key(field, is_sqlite=self._is_sqlite)
+        return order_key(field, is_sqlite=self.is_sqlite)
 
     def behind(self, position: DestinationPosition, field: OrderField, *, descending: bool) -> None:
         """Only rows behind that position."""
@@ -192,21 +185,16 @@ class _Statement:
         if field is OrderField.ID:
             self._where(f"id {sign} {self.parameter(position.id)}")
             return
+        self._where(f"({self.key(field)}, id) {sign} ({self._value(position)}, {self.parameter(position.id)})")
+
+    def _value(self, position: DestinationPosition) -> str:
         match position.value:
             case str(text):
-                value = self.parameter(text)
+                return self.parameter(text)
             case int(epoch_us):
-                value = self._timestamp(epoch_us)
+                return self._timestamp(epoch_us)
             case None:
-                value = never(is_sqlite=self._is_sqlite)
-        self._where(f"({self.key(field)}, id) {sign} ({value}, {self.parameter(position.id)})")
-
-    async def rows(self, sql: str) -> list[DestinationRow]:
-        database: Any = self.connection
-        if not self._is_sqlite:
-            return list(await database.fetch(sql, *self.parameters, record_class=RecordRow))
-        found: Sequence[Any] = (await database.execute_query(sql, self.parameters))[1]
-        return [from_sqlite(row) for row in found]
+                return never(is_sqlite=self.is_sqlite)
 
     def _where(self, condition: str) -> None:
         self._conditions.append(condition)
@@ -222,13 +210,13 @@ class _Statement:
         replaced = column
         for one, several in replacements_of(text):
             replaced = f"replace({replaced}, {self.parameter(one)}, {self.parameter(several)})"
-        operator = "GLOB" if self._is_sqlite else "~"
-        patterns = map(self.parameter, patterns_of(text, is_glob=self._is_sqlite))
+        operator = "GLOB" if self.is_sqlite else "~"
+        patterns = map(self.parameter, patterns_of(text, is_glob=self.is_sqlite))
         self._where(f"({' OR '.join(f'{replaced} {operator} {pattern}' for pattern in patterns)})")
 
     def _at_host(self, host: str) -> None:
         """Only endpoints whose URL has that host, with or without a port and a path."""
-        column = "lower(endpoint)" if self._is_sqlite else 'lower(endpoint COLLATE "C")'
+        column = "lower(endpoint)" if self.is_sqlite else 'lower(endpoint COLLATE "C")'
         patterns = map(self.parameter, host_patterns(host)) if is_text(host) else ()
         likes = [f"{column} LIKE {pattern} ESCAPE '\\'" for pattern in patterns]
         self._where(f"({' OR '.join(likes)})" if likes else _NEVER)
@@ -236,8 +224,63 @@ class _Statement:
     def _timestamp(self, epoch_us: int) -> str:
         """A timestamp as text, which SQLite stores; asyncpg would write the first one of the year 1 as infinity."""
         timestamp = self.parameter(str(_EPOCH + epoch_us * _MICROSECOND))
-        return timestamp if self._is_sqlite else f"{timestamp}::text::timestamptz"
+        return timestamp if self.is_sqlite else f"{timestamp}::text::timestamptz"
 
 
-def _us_of(time: datetime) -> int:
-    return (time - _EPOCH) // _MICROSECOND
+class SliceStatement(_Statement):
+    """The statement that reads one slice; rows come from the end of the slice first if the bounds say so."""
+
+    def __init__(
+        self, user_id: int, bounds: Bounds[DestinationPosition], chosen: DestinationFilter, order: DestinationOrder
+    ) -> None:
+        super().__init__(user_id, chosen)
+        self._order = order
+        self._backwards = order.descending != bounds.from_end
+        """Whether the greatest come first."""
+        field, begin, end = order.field, bounds.after, bounds.before
+        if bounds.from_end:
+            begin, end = end, begin
+        key = self.key(field)
+        if end is not None:
+            self.behind(end, field, descending=not self._backwards)
+        direction = "DESC" if self._backwards else "ASC"
+        ordered = (
+            f"ORDER BY id {direction}" if field is OrderField.ID else f"ORDER BY {key} {direction}, id {direction}"
+        )
+        self._parts: Sequence[str] = (ordered,)
+        if begin is not None and self.is_sqlite and key != field:
+            # SQLite finds a range in an index of expressions by one of them, not by several together.
+            sign, value = "<" if self._backwards else ">", self._value(begin)
+            self._parts = (
+                f"AND {key} = {value} AND id {sign} {self.parameter(begin.id)} ORDER BY id {direction}",
+                f"AND {key} {sign} {value} {ordered}",
+            )
+        elif begin is not None:
+            self.behind(begin, field, descending=self._backwards)
+        self._limit = bounds.size + 1
+        self._ends = f"LIMIT {self.parameter(self._limit)}"
+
+    @property
+    def sql(self) -> str:
+        """The text of the statement."""
+        selected = f"SELECT {', '.join(COLUMNS)} FROM backup_destinations WHERE {self.where}"  # noqa: S608 - values are parameters
+        parts = [f"{selected} {part} {self._ends}" for part in self._parts]
+        return parts[0] if len(parts) == 1 else " UNION ALL ".join(f"SELECT * FROM ({part})" for part in parts)  # noqa: S608
+
+    async def rows(self) -> Sequence[DestinationRow]:
+        """The rows, one more than the slice has if there are more."""
+        database: Any = self.connection
+        if not self.is_sqlite:
+            records: list[DestinationRow] = list(
+                await database.fetch(self.sql, *self.parameters, record_class=RecordRow)
+            )
+            return records
+        found: Sequence[Any] = (await database.execute_query(self.sql, self.parameters))[1]
+        rows = [from_sqlite(row) for row in found]
+        if len(self._parts) > 1:  # a union promises no order
+            rows.sort(key=self._sort_key, reverse=self._backwards)
+        return rows[: self._limit]
+
+    def _sort_key(self, row: DestinationRow) -> tuple[Any, ...]:
+        position = position_of(row, self._order)
+        return (() if position.value is None else (position.value,)), position.id

@@ -4,21 +4,24 @@ Neither database folds case by itself as the other does: SQLite knows ASCII lett
 says. So the patterns name every letter that a text may have in place of another: `[äÄ][rR]`.
 
 Case is folded as Unicode has it (`str.casefold`, full case folding): `ß` is as `ss`, `ﬁ` as `fi`. The dotted and the
-dotless i are all the same letter, since the case of one of them depends on the language. A letter with an accent is
-another one than that without.
+dotless i are all the same letter, since the case of one of them depends on the language. A letter with an accent, or
+with an iota below, is another one than that without.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 _BEYOND_CASE = 0x20000
 """No character from here on has case."""
 _DOTS = {"İ": "i", "ı": "i"}
+_MAX_HOST_LENGTH = 300
+"""With a port; no endpoint has a longer one."""
 _GLOB_SPECIAL = frozenset("*?[")
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _HOST = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:/?\[\]]+)(?P<port>:[0-9]{1,5})?")
@@ -34,7 +37,13 @@ class _Folding(NamedTuple):
 
 def folded(text: str) -> str:
     """A text without the differences that a search ignores."""
-    return "".join(_DOTS.get(character) or character.casefold() for character in text)
+    return "".join(map(_folded_letter, text))
+
+
+def _folded_letter(character: str) -> str:
+    letters = _DOTS.get(character) or character.casefold()
+    is_marked = len(letters) > 1 and any(mark == "ι" or combining(mark) for mark in letters)
+    return character.lower() if is_marked else letters
 
 
 def patterns_of(text: str, *, is_glob: bool) -> Iterator[str]:
@@ -62,6 +71,8 @@ def host_patterns(host: str) -> Iterator[str]:
     The host may have a port, and is at any if not; it may be an IPv6 address without brackets, and a name with letters
     beyond ASCII in either spelling.
     """
+    if len(host) > _MAX_HOST_LENGTH:
+        return
     text = host.translate(_ASCII_LOWER)
     parts = _HOST.fullmatch(f"[{text}]" if _BARE_IPV6.fullmatch(text) else text)
     if parts is None:
@@ -76,11 +87,10 @@ def host_patterns(host: str) -> Iterator[str]:
 
 def _spellings(host: str) -> Iterator[str]:
     yield host
-    for codec in (lambda: host.encode("idna").decode("ascii"), lambda: host.encode("ascii").decode("idna")):
-        try:
-            yield codec()
-        except UnicodeError:
-            continue
+    with suppress(UnicodeError):
+        yield host.encode("idna").decode("ascii")
+    with suppress(UnicodeError):
+        yield host.encode("ascii").decode("idna")
 
 
 def _glob_literal(character: str) -> str:

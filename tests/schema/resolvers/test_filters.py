@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -21,19 +22,41 @@ query ($filter: BackupDestinationFilter, $first: Int, $after: String, $orderBy: 
 LABELS = (
     *("100% sure", "100 percent", "a_b", "axb", "back\\slash", "back/slash", "it's", 'say "hi"', "[a-z]*?"),
     *("ÉCLAIR", "éclair", "e\u0301clair", "Straße", "STRASSE", "İstanbul", "ıstanbul", "istanbul", "\u212aelvin"),
+    *("ÄRGER", "Ärger im Büro", "A\u0308RGER", "Strasse", "STRAẞE", "ﬁle", "ΣΟΦΟΣ", "σοφος", "ᾳ", "ǅ", "ſharp"),
     *("日本語", "🗄 archive", "🗄️", "%", "_", "\\", "%_\\", "Ünïcödé", "nbsp\u00a0here", "kelvin", "' OR 1=1 --"),
 )
 NEEDLES = (
     *("%", "_", "\\", "\\%", "%%", "_b", "100", "a_", "\\s", "/", "'", '"', "[", "*", "?", "--", " OR ", "$1"),
     *("e", "E", "É", "é", "ß", "ss", "SS", "i", "I", "İ", "ı", "k", "K", "\u212a", "本", "🗄", "\ufe0f", "\u0301"),
+    *(
+        "ärger",
+        "ÄRGER",
+        "a\u0308rger",
+        "büro",
+        "ẞ",
+        "Ss",
+        "stra\u00dfe",
+        "FI",
+        "σ",
+        "ς",
+        "αι",
+        "ι",
+        "ǆ",
+        "S",
+        "RGER IM",
+    ),
     *("Ü", "ü", "CÖ", "cö", "\u00a0", "ISTANBUL", "x" * 255, "x" * 256, "%" * 255, "🗄" * 255, "no such label"),
 )
-ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+def folded(text: str) -> str:
+    """A text as a search compares it, told anew: full case folding, and one letter for every i."""
+    return text.replace("İ", "i").replace("ı", "i").replace("ᾳ", "\ue000").casefold()
 
 
 def contains(label: str, needle: str) -> bool:
-    """The rule, told anew: only the case of ASCII letters is ignored, and no character is a pattern."""
-    return needle.translate(ASCII_LOWER) in label.translate(ASCII_LOWER)
+    """The rule, told anew: case is ignored, no character is a pattern, and accents may be characters of their own."""
+    return any(folded(normalize(form, needle)) in folded(label) for form in ("NFC", "NFD"))
 
 
 async def labels_of(account: Account, filter_: Mapping[str, Any] | None) -> list[str]:
@@ -121,6 +144,87 @@ async def test_conditions_hold_together(gateway: Gateway) -> None:
 
     for filter_, expected in filters:
         assert await labels_of(account, filter_) == expected
+
+
+STORES = {
+    "HTTPS://Minio.Example.com:9000": "minio 9000",
+    "http://minio.example.com": "minio",
+    "https://minio.example.com/base/path": "minio base",
+    "https://xminio.example.com": "other",
+    "https://minio.example.com.org": "longer",
+    "https://minio%example.com": "no host",
+    "http://[2001:DB8::1]:9000/a": "six",
+    "https://bücher.example:443": "books",
+    "https://xn--bcher-kva.example": "books in ASCII",
+    "https://a_b.example": "underscore",
+    "https://axb.example": "no underscore",
+}
+HOSTS: Mapping[str, set[str]] = {
+    "minio.example.com": {"minio 9000", "minio", "minio base"},
+    "MINIO.Example.COM:9000": {"minio 9000"},
+    "minio.example.com:900": set(),
+    "2001:db8::1": {"six"},
+    "[2001:db8::1]": {"six"},
+    "[2001:DB8::1]:9000": {"six"},
+    "bücher.example": {"books", "books in ASCII"},
+    "xn--bcher-kva.example": {"books", "books in ASCII"},
+    "bücher.example:443": {"books"},
+    "a_b.example": {"underscore"},
+}
+NO_HOSTS = ("example.com", "minio", "https://minio.example.com", "", "%", "a\0b", "[::1", "minio%", ":")
+
+
+async def test_destinations_are_found_by_the_host_of_their_endpoint(gateway: Gateway) -> None:
+    """Whatever its case, its port and its path; a part of a host is another host."""
+    account = await gateway.new_user()
+    await account.create("s3", label="amazon")
+    for endpoint, label in STORES.items():
+        made = await account.create("custom_s3", label=label)
+        await gateway.rows(f"UPDATE backup_destinations SET endpoint = '{endpoint}' WHERE id = {made}")  # noqa: S608
+
+    for host, expected in [*HOSTS.items(), *((host, set[str]()) for host in NO_HOSTS)]:
+        assert set(await labels_of(account, {"endpointHost": host})) == expected, host
+
+
+async def test_destinations_are_found_by_bucket_and_region(gateway: Gateway) -> None:
+    """As they are written: both tell case."""
+    account = await gateway.new_user()
+    await account.create("local", label="local")
+    for label, bucket, region in (("a", "one", "eu-1"), ("b", "One", "eu-1"), ("c", "one", "eu-2")):
+        await account.create("s3", label=label, s3_bucket_name=bucket, custom_s3_region=region)
+
+    assert await labels_of(account, {"bucketName": "one"}) == ["a", "c"]
+    assert await labels_of(account, {"region": "eu-1"}) == ["a", "b"]
+    assert await labels_of(account, {"region": "eu-1", "bucketName": "one"}) == ["a"]
+    for nothing in ("", "eu", "a\0b", "x" * 300):
+        assert await labels_of(account, {"region": nothing}) == await labels_of(account, {"bucketName": nothing}) == []
+
+
+async def test_destinations_are_found_by_their_times(gateway: Gateway) -> None:
+    """The earlier end belongs to a range, the later does not; offsets and fractions of a second are understood."""
+    account = await gateway.new_user()
+    local, *ids = [await account.create(type_, label=type_) for type_ in ("local", "s3", "custom_s3")]
+    for hour, id_ in enumerate((local, *ids)):
+        at = f"'2024-08-07 0{hour}:00:00+00:00'"
+        checked = "NULL" if id_ == local else at
+        await gateway.rows(
+            f"UPDATE backup_destinations SET created_at = {at}, updated_at = {at}, checked_at = {checked} "  # noqa: S608
+            f"WHERE id = {id_}"
+        )
+    never = await account.create("s3", label="never")
+    await gateway.rows(f"UPDATE backup_destinations SET created_at = '2030-01-01 00:00:00+00:00' WHERE id = {never}")  # noqa: S608
+
+    for name in ("created", "updated"):
+        since, until = f"{name}Since", f"{name}Until"
+        assert await labels_of(account, {since: "2024-08-07T01:00:00Z", until: "2024-08-07T02:00:00Z"}) == ["s3"]
+        assert await labels_of(account, {until: "2024-08-07T03:00:00+02:00"}) == ["local"]
+        assert (await labels_of(account, {since: "2024-08-07T01:00:00.000001Z"}))[0] == "custom_s3"
+    assert await labels_of(account, {"checkedSince": "2024-08-07T02:00:00Z"}) == ["custom_s3"]
+    assert await labels_of(account, {"notCheckedSince": "2024-08-07T02:00:00Z"}) == ["s3", "never"]
+    assert await labels_of(account, {"checkedSince": "0001-01-01T00:00:00Z"}) == ["s3", "custom_s3"]
+    assert await labels_of(account, {"notCheckedSince": "9999-12-31T23:59:59Z"}) == ["s3", "custom_s3", "never"]
+    for malformed in ("2024-08-07", "yesterday", 1, "2024-08-07T00:00:00"):
+        assert code_of(await ask(account, FILTERED, {"filter": {"createdSince": malformed}})) == "BAD_USER_INPUT"
 
 
 async def test_a_filtered_list_is_paged_like_any_other(gateway: Gateway) -> None:
