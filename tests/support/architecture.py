@@ -154,6 +154,8 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
 
 MAX_FILES = 14
 """Of one folder of the source."""
+MIGRATIONS = "models/migrations"
+"""The one folder that only grows: migrations that ran somewhere stay."""
 
 REQUEST_STATE = "web/request_state.py"
 SCOPE_KEYS = frozenset(
@@ -290,8 +292,9 @@ def _folders(root: Path) -> Iterator[str]:
     for room in ROOMS:
         for folder in sorted({path.parent for path in (root / room).rglob("*.*") if "__pycache__" not in path.parts}):
             count = sum(path.is_file() for path in folder.iterdir())
-            if count > MAX_FILES:
-                yield f"a folder holds at most {MAX_FILES} files: {folder.relative_to(root).as_posix()} holds {count}"
+            name = folder.relative_to(root).as_posix()
+            if count > MAX_FILES and name != MIGRATIONS:
+                yield f"a folder holds at most {MAX_FILES} files: {name} holds {count}"
 
 
 def _scope_keys(source: Source) -> Iterator[str]:

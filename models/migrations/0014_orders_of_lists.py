@@ -7,7 +7,7 @@ from models.destinations.guards import restore_destination_guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0012_check_prefix_and_past_checks")]
+    dependencies = [("models", "0013_grants")]
 
     initial = False
 
