@@ -82,6 +82,9 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             await stack.enter_async_context(open_database(settings.address))
             vault = await stack.enter_async_context(vault_in_use(settings))
             tags.use_key(vault.derive("entity tags"))
+            await reads.find_imported_tokens()
+            looked_for = reads.watch_for_imported_tokens()
+            await stack.enter_async_context(in_background(looked_for, name="imported tokens"))
             service = DestinationService(vault, streams, reads, Writes())
             prober = LazyProber(settings.address_policy, settings.s3_ca_file)
             checks = Checks(

@@ -93,7 +93,10 @@ def _hand_over(act: Callable[[Settings], Awaitable[str]], path: str | None) -> N
 @commands.command("list")
 @of_a_user
 def list_tokens(email: str) -> None:
-    """Show a user's tokens, never the secret part."""
+    """Show a user's tokens, never the secret part.
+
+    An imported one may have another number before its bar, which is shown behind its own.
+    """
 
     async def act(_settings: Settings) -> Sequence[Token]:
         return await accounts.tokens_of(await accounts.find_user(email))
@@ -103,7 +106,7 @@ def list_tokens(email: str) -> None:
     table = Table("ID", "Name", "Abilities", "Created", "Expires", "Last used", "Last address", "Networks", "State")
     for token in with_database(act):
         table.add_row(
-            str(token.id),
+            str(token.id) if token.imported_id in (None, token.id) else f"{token.id} ({token.imported_id}|…)",
             token.name,
             token.abilities.replace(" ", "\n"),
             _shown(token.created_at),

@@ -1,6 +1,10 @@
 """The text of a token, `<id>|mrg_<40 base62 characters><CRC32 in base62>`, and the viewer behind it.
 
 The checksum lets secret scanners recognise a leaked token, and lets junk be refused without asking the database.
+
+Tokens that were imported from another application keep the form that Laravel's Sanctum gave them: `<id>|<secret>` or
+the secret alone, 40 to 80 letters and digits behind a prefix or none. They have a checksum in some releases only, so
+none is asked for here.
 """
 
 from __future__ import annotations
@@ -25,15 +29,21 @@ _PREFIX = "mrg_"
 _RANDOM_LENGTH = 40
 _CHECKSUM_LENGTH = 6
 _FORM = re.compile(r"(?:([1-9][0-9]{0,9})\|)?(mrg_[0-9A-Za-z]{46})")
+_FOREIGN = re.compile(r"(?:([1-9][0-9]{0,9})\|)?([!-{}~]{0,104}[0-9A-Za-z]{40})")
+"""Prefix and secret together have at most 144 characters: 80 behind a prefix of 64."""
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bearer:
-    """A token that a client sent, well-formed and with the right checksum; `token_id` is None when it was left out."""
+    """A token that a client sent, well-formed and with the right checksum; `token_id` is None when it was left out.
+
+    One that `is_foreign` has the form of another application's, where the checksum is not asked for.
+    """
 
     token_id: int | None
     digest: str
+    is_foreign: bool = False
 
 
 def new_secret() -> str:
@@ -47,18 +57,25 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def parse_bearer(text: str) -> Bearer:
-    """Read the text of a token; raises `Unauthenticated` for what cannot be one."""
-    match = _FORM.fullmatch(text)
-    if match is None or _checksum(match[2][:-_CHECKSUM_LENGTH]) != match[2][-_CHECKSUM_LENGTH:]:
+def parse_bearer(text: str, *, or_foreign: bool = False) -> Bearer:
+    """Read the text of a token; raises `Unauthenticated` for what cannot be one.
+
+    With `or_foreign`, where such tokens were imported, one of another application will do.
+    """
+    match, is_foreign = _FORM.fullmatch(text), False
+    if match is not None and _checksum(match[2][:-_CHECKSUM_LENGTH]) != match[2][-_CHECKSUM_LENGTH:]:
+        match = None
+    if match is None and or_foreign:
+        match, is_foreign = _FOREIGN.fullmatch(text), True
+    if match is None:
         raise Unauthenticated
-    return Bearer(token_id=int(match[1]) if match[1] else None, digest=digest_of(match[2]))
+    return Bearer(token_id=int(match[1]) if match[1] else None, digest=digest_of(match[2]), is_foreign=is_foreign)
 
 
 def refusal_of(token: TokenRow | None, bearer: Bearer, address: str) -> RefusedSignIn | None:
     """Why a token that was looked up is refused to a client with that address; None when it is not."""
     matches = hmac.compare_digest(_NOBODY if token is None else token.digest, bearer.digest)
-    if token is None or not matches:
+    if token is None or not matches or (bearer.is_foreign and bearer.token_id not in (None, token.imported_id)):
         return RefusedSignIn.UNKNOWN
     if not token.is_valid():
         return RefusedSignIn(token.state().value)

@@ -12,6 +12,7 @@ class Token(Model):
     """A token. `digest` is the SHA-256 of the secret in hex; `abilities` are names separated by spaces.
 
     `networks` are those that it may be used from, separated by spaces; without any it may be used from everywhere.
+    `imported_id` is the number before the bar of a token that another application gave out, None for those from here.
     """
 
     id = fields.IntField(primary_key=True)
@@ -28,7 +29,9 @@ class Token(Model):
     last_used_at = fields.DatetimeField(null=True)
     last_address = fields.CharField(max_length=64, null=True)
     networks = fields.CharField(max_length=1024, default="", db_default="")
+    imported_id = fields.IntField(null=True)
 
     class Meta:
         table = "tokens"
         table_description = "API tokens, by the digest of their secret"
+        indexes = (("imported_id",),)

@@ -51,6 +51,8 @@ class TokenRow(NamedTuple):
     destination_count: int
     disabled_at: datetime | None
     networks: str = ""
+    imported_id: int | None = None
+    """Of a token of the field: the number that its clients put before the bar."""
 
     def state(self) -> TokenState:
         """Whether it can be used now, and why not."""

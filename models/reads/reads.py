@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from operator import itemgetter
@@ -21,11 +22,13 @@ from models.accounts.user import User
 from models.batcher import Batcher
 from models.database.sqlite import MooringsSqliteClient
 from models.destinations.row import COLUMNS, LIST_COLUMNS, DestinationRow, ListRow, RecordRow, from_sqlite
-from models.errors import Unauthenticated
+from models.errors import DatabaseUnavailable, Unauthenticated
 from models.reads import statements
 
 ID_LIMIT = 2**31
 """Greater than every id."""
+IMPORTED_TOKENS_POLL_S = 0.5
+"""How long a process may not know yet that the first tokens of another application were imported."""
 _ID = itemgetter(COLUMNS.index("id"))
 _USER_ID = COLUMNS.index("user_id")
 
@@ -80,16 +83,37 @@ class Reads:
         self._first_pages = Batcher[FirstPage, Sequence[DestinationRow]](_fetch_first_pages)
         self._key_ranges = Batcher[KeyRange, Sequence[DestinationRow]](_fetch_key_ranges)
         self._pages = Batcher[NumberedPage, CountedRows](_fetch_numbered_pages)
+        self.has_imported_tokens = False
+        """Whether tokens of another application are looked up; without any, what looks like one is junk."""
 
     def token(self, id_or_digest: int | str) -> asyncio.Future[TokenRow | None]:
         """A token by its id, of 31 bits, or by its digest."""
         return self._tokens.load(id_or_digest)
 
     def token_of(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
-        """The token that a client presented; raises `Unauthenticated` for an id that no token can have."""
+        """The token that a client presented; raises `Unauthenticated` for an id that no token can have.
+
+        An imported one is found by its digest, whether its id was sent or not: `refusal_of` compares the id.
+        """
         if bearer.token_id is not None and bearer.token_id >= ID_LIMIT:
             raise Unauthenticated
-        return self.token(bearer.digest if bearer.token_id is None else bearer.token_id)
+        return self.token(bearer.digest if bearer.token_id is None or bearer.is_foreign else bearer.token_id)
+
+    async def find_imported_tokens(self) -> None:
+        """Ask whether there are imported tokens; raises `DatabaseUnavailable`."""
+        database, sql = _database(), statements.any_imported_token()
+        if isinstance(database, MooringsSqliteClient):
+            (rows,) = await database.fetch_each(sql, [()])
+        else:
+            rows = list(await database.fetch(sql))
+        self.has_imported_tokens = bool(rows)
+
+    async def watch_for_imported_tokens(self) -> None:
+        """Ask every half second until there are some: another process may import them at any time."""
+        while not self.has_imported_tokens:
+            await asyncio.sleep(IMPORTED_TOKENS_POLL_S)
+            with suppress(DatabaseUnavailable):
+                await self.find_imported_tokens()
 
     def destination(self, destination_id: int) -> Awaitable[DestinationRow | None]:
         """A destination of any user by its id, of 31 bits."""

@@ -18,7 +18,8 @@ _DESTINATIONS, _TOKENS, _USERS = (model._meta.db_table for model in (BackupDesti
 _ROW = ", ".join(COLUMNS)
 _TOKEN = (
     "t.id, t.digest, t.name, t.abilities, t.expires_at, t.revoked_at, u.id AS user_id, u.name AS user_name, u.email,"
-    f" u.revision, u.destination_count, u.disabled_at, t.networks FROM {_TOKENS} t JOIN {_USERS} u ON u.id = t.user_id"
+    f" u.revision, u.destination_count, u.disabled_at, t.networks, t.imported_id"
+    f" FROM {_TOKENS} t JOIN {_USERS} u ON u.id = t.user_id"
 )
 _ORDERS = {False: "user_id, id", True: "user_id DESC, id DESC"}
 
@@ -27,6 +28,11 @@ _ORDERS = {False: "user_id, id", True: "user_id DESC, id DESC"}
 def tokens_by(column: str, *, is_sqlite: bool) -> str:
     """Tokens with their users by `id` or `digest`; one on SQLite, an array of them on PostgreSQL."""
     return f"SELECT {_TOKEN} WHERE t.{column} = {'?' if is_sqlite else 'any($1)'}"
+
+
+def any_imported_token() -> str:
+    """Whether there is a token of the field, as one row or none; by the index, which holds nothing else of interest."""
+    return f"SELECT id FROM {_TOKENS} WHERE imported_id > 0 LIMIT 1"  # noqa: S608
 
 
 @cache

@@ -47,6 +47,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "pagination": "",
         "reads": "accounts batcher database destinations errors pagination text",
         "service": "accounts audit clock destinations errors events pagination reads vault writes",
+        "takeover": "accounts audit clock database destinations errors text vault",
         "text": "",
         "timestamps": "",
         "vault": "errors",

@@ -58,7 +58,7 @@ class Authenticator:
         state, bearer, row = request_state(scope), None, None
         state.address = state.address or address_of(scope)
         try:
-            bearer = parse_bearer(token)
+            bearer = self.parse(token)
             row = await self.look_up(bearer)
             viewer = self.viewer_behind(row, bearer, state.address)
         except Unauthenticated:
@@ -68,6 +68,10 @@ class Authenticator:
         viewer = viewer._replace(address=state.address, request_id=state.request_id.decode("ascii"))
         await self.accept(viewer, state)
         return viewer
+
+    def parse(self, token: str) -> Bearer:
+        """Read the text of a token; raises `Unauthenticated` for what cannot be one, without asking the database."""
+        return parse_bearer(token, or_foreign=self._reads.has_imported_tokens)
 
     def look_up(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
         """What the database has of a token; raises `Unauthenticated` for one that cannot be there."""

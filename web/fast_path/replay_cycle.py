@@ -13,7 +13,6 @@ from collections.abc import Coroutine, Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
-from models.accounts.bearer import parse_bearer
 from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import Unauthenticated
@@ -83,7 +82,7 @@ class ReplayCycle:
         self._digest = authenticator.known_tokens.digest(authorization)
         known = self._known = authenticator.known_tokens.get(self._digest)
         try:
-            self._bearer = parse_bearer(bearer_text(authorization)) if known is None else known.bearer
+            self._bearer = authenticator.parse(bearer_text(authorization)) if known is None else known.bearer
             row = authenticator.look_up(self._bearer)
         except Unauthenticated:
             return False

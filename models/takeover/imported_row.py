@@ -1,0 +1,28 @@
+"""The row that says which row here was made from which row of the source, and up to which state they agree."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class ImportedRow(Model):
+    """One row of the source and what it became. `table_name` is the source's; ids differ for tokens only.
+
+    `digest` is the SHA-256, in hex, of the source's row as it was last imported or exported: it changes with the row.
+    `version` is that of the destination then, and `status` what the source last found of its store.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    table_name = fields.CharField(max_length=32)
+    source_id = fields.IntField()
+    target_id = fields.IntField()
+    digest = fields.CharField(max_length=64)
+    version = fields.BigIntField(default=0, db_default=0)
+    status = fields.CharField(max_length=32, null=True)
+
+    class Meta:
+        table = "imported_rows"
+        table_description = "Which rows were made from which rows of a Vanguard application"
+        unique_together = (("table_name", "source_id"),)
+        indexes = (("table_name", "target_id"),)
