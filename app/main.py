@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ from models.events.event_stream import EventStreams
 from models.events.retention import prune_repeatedly as prune_events_repeatedly
 from models.reads.reads import Reads
 from models.service import DestinationService
+from models.writes.idempotency import IdempotencyKeys
 from models.writes.write import Writes
 from rest import endpoints
 from rest.errors import handlers
@@ -85,7 +87,8 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             await reads.find_imported_tokens()
             looked_for = reads.watch_for_imported_tokens()
             await stack.enter_async_context(in_background(looked_for, name="imported tokens"))
-            service = DestinationService(vault, streams, reads, Writes())
+            keys = IdempotencyKeys(vault, timedelta(seconds=settings.idempotency_lifetime))
+            service = DestinationService(vault, streams, reads, Writes(), keys)
             prober = LazyProber(settings.address_policy, settings.s3_ca_file)
             checks = Checks(
                 vault,
@@ -100,6 +103,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
             scheduled = run_scheduled_checks(checks, settings.check_every, per_host=settings.checks_per_host)
             await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))
             await stack.enter_async_context(_written_behind(usage, trail))
+            await stack.enter_async_context(in_background(keys.prune_repeatedly(), name="idempotency keys"))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
             if settings.audit_kept_for is not None:
                 pruning = prune_repeatedly(settings.audit_kept_for)

@@ -159,6 +159,9 @@ class Settings:
     graphql_max_user_subscriptions: int = _setting(
         200, "subscriptions of one user in a process", types.integer(1, 100_000)
     )
+    idempotency_lifetime: int = _setting(
+        86_400, "seconds for which an Idempotency-Key is known after its request", types.integer(1, 31_536_000)
+    )
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", types.log_level)
     access_log: bool = _setting(True, "whether each request is a line of the log at INFO, true or false", types.truth)
     log_format: str = _setting("console", "console or json", types.log_format)

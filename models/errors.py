@@ -15,7 +15,10 @@ Refusal
 ├── KeyRefused                 the key ring and the data do not fit
 ├── KeysUnavailable            the key service does not answer, and the time its keys may be used without it is over
 ├── SecretUnreadable           one sealed value does not open
-└── DatabaseUnavailable        the database cannot be asked just now; nothing was changed, or it is unknown
+├── IdempotencyKeyReused       the key was sent before with another request
+├── IdempotencyKeyInUse        a request with the key is still carried out
+└── DatabaseUnavailable        the database cannot be asked just now; nothing was changed
+    └── OutcomeUnknown         the connection was lost while a change was being stored
 """
 
 from __future__ import annotations
@@ -150,3 +153,35 @@ class DatabaseUnavailable(Refusal):
 
     def __init__(self) -> None:
         super().__init__("The database is not available just now; try again in a moment.")
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """The connection was lost after the database was asked to commit: the change was made, or it was not.
+
+    `has_key` says whether the request had an Idempotency-Key, so that it may be sent again as it is.
+    """
+
+    _UNKNOWN = "The outcome is unknown: the connection to the database was lost while the change was being stored."
+    _WITH_KEY = "To find out, send the same request with the same Idempotency-Key: the change is not made twice."
+    _WITHOUT_KEY = (
+        "To find out, read the list before you send the change once more. A request with an Idempotency-Key can be "
+        "repeated as it is: the change is not made twice."
+    )
+
+    def __init__(self, *, has_key: bool = False) -> None:
+        Refusal.__init__(self, f"{self._UNKNOWN} {self._WITH_KEY if has_key else self._WITHOUT_KEY}")
+        self.has_key = has_key
+
+
+class IdempotencyKeyReused(Refusal):
+    """The user has sent the Idempotency-Key before, with another request."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was sent before with another request; a new request needs a new key.")
+
+
+class IdempotencyKeyInUse(Refusal):
+    """A request with the same Idempotency-Key is still carried out."""
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still being carried out; repeat it for its answer.")

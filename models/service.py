@@ -34,14 +34,18 @@ from models.reads.listing import (
 )
 from models.reads.reads import ID_LIMIT, KeyRange, NumberedPage, Reads
 from models.vault.vault import Vault
+from models.writes.idempotency import FirstResult, IdempotencyKeys, KeyedAct
 from models.writes.write import RowSnapshot, Writes
 
 
 class DestinationService:
     """The operations on backup destinations; a change and its event are of one transaction."""
 
-    def __init__(self, vault: Vault, streams: EventStreams, reads: Reads, writes: Writes) -> None:
+    def __init__(
+        self, vault: Vault, streams: EventStreams, reads: Reads, writes: Writes, keys: IdempotencyKeys
+    ) -> None:
         """`streams` are woken after a change; `reads` are shared with the lookups of tokens."""
+        self._keys = keys
         self._vault = vault
         self._streams = streams
         self._reads = reads
@@ -137,14 +141,31 @@ class DestinationService:
             raise Unauthenticated
         return viewer._replace(revision=token.revision, destination_count=token.destination_count)
 
-    async def create(self, viewer: Viewer, raw: Raw, *, strict: bool = False) -> DestinationRow:
-        """Store a new destination; raises `AbilityMissing` or `ValidationFailed`."""
+    async def first_result(self, viewer: Viewer, keyed: KeyedAct) -> FirstResult | None:
+        """The result of an act that was carried out before under its Idempotency-Key; raises `IdempotencyKeyReused`."""
+        return await self._keys.find(viewer, keyed)
+
+    async def create(
+        self, viewer: Viewer, raw: Raw, *, strict: bool = False, keyed: KeyedAct | None = None
+    ) -> DestinationRow:
+        """Store a new destination; raises `AbilityMissing` or `ValidationFailed`, and as `IdempotencyKeys.run` does."""
         viewer.require(Ability.CREATE)
-        row = BackupDestination.new(viewer.user_id, parse(raw, strict=strict), self._vault)
-        await self._writes.add(viewer, row)
+
+        async def act() -> DestinationRow:
+            row = BackupDestination.new(viewer.user_id, parse(raw, strict=strict), self._vault)
+            await self._writes.add(viewer, row)
+            return from_model(row)
+
+        if keyed is None:
+            row = await act()
+        else:
+            first = await self._keys.run(viewer, keyed, act)
+            row = _there(first)
+            if first.is_replayed:
+                return row
         _log(viewer, AuditKind.DESTINATION_CREATED, row.id)
         self._streams.wake([viewer.user_id])
-        return from_model(row)
+        return row
 
     async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:
         """Read a destination before a change, for `update` to start from; raises as `get` does."""
@@ -163,11 +184,12 @@ class DestinationService:
         strict: bool = False,
         snapshot: RowSnapshot | None = None,
         expected_version: int | None = None,
+        keyed: KeyedAct | None = None,
     ) -> DestinationRow:
         """Change the attributes that are given; a change of nothing leaves `updated_at` and stores no event.
 
-        Raises as `get` does, `VersionConflict`, and `ValidationFailed` for the merged row. `snapshot` comes from
-        `snapshot()`.
+        Raises as `get` does, `VersionConflict`, `ValidationFailed` for the merged row, and with a key what
+        `IdempotencyKeys.run` raises. `snapshot` comes from `snapshot()`.
         """
         viewer.require(Ability.UPDATE)
 
@@ -180,18 +202,40 @@ class DestinationService:
                 row.updated_at = now
             return changed
 
-        row, changed = await self._writes.change(viewer, destination_id, change, snapshot)
+        changed: Sequence[Attribute] = ()
+
+        async def act() -> DestinationRow:
+            nonlocal changed
+            start = None if keyed else snapshot  # which would join a statement outside of the key's transaction
+            row, changed = await self._writes.change(viewer, destination_id, change, start)
+            return from_model(row)
+
+        row = await act() if keyed is None else _there(await self._keys.run(viewer, keyed, act))
         if changed:
             is_elsewhere = {Attribute.ENDPOINT, Attribute.KIND}.intersection(changed)
             kind = AuditKind.DESTINATION_ENDPOINT_CHANGED if is_elsewhere else AuditKind.DESTINATION_UPDATED
             _log(viewer, kind, row.id, changed=" ".join(changed))
             self._streams.wake([viewer.user_id])
-        return from_model(row)
+        return row
 
-    async def delete(self, viewer: Viewer, destination_id: int, *, expected_version: int | None = None) -> None:
-        """Remove a destination, its sealed credentials with it; raises as `get` does, and `VersionConflict`."""
+    async def delete(
+        self,
+        viewer: Viewer,
+        destination_id: int,
+        *,
+        expected_version: int | None = None,
+        keyed: KeyedAct | None = None,
+    ) -> None:
+        """Remove a destination, its sealed credentials with it; raises as `update` does."""
         viewer.require(Ability.DELETE)
-        await self._writes.remove(viewer, destination_id, expected_version=expected_version)
+
+        async def act() -> None:
+            await self._writes.remove(viewer, destination_id, expected_version=expected_version)
+
+        if keyed is None:
+            await act()
+        elif (await self._keys.run(viewer, keyed, act)).is_replayed:
+            return
         _log(viewer, AuditKind.DESTINATION_DELETED, destination_id)
         self._streams.wake([viewer.user_id])
 
@@ -199,3 +243,9 @@ class DestinationService:
 def _log(viewer: Viewer, kind: AuditKind, destination_id: int, **detail: str) -> None:
     """Write the line of an entry of the audit, which the database has stored together with the event."""
     log(entry_of(viewer.origin, kind, f"destination {destination_id}", **detail))
+
+
+def _there(first: FirstResult) -> DestinationRow:
+    """The row of an act that leaves one."""
+    assert first.row is not None  # noqa: S101 - only a removal leaves none
+    return first.row

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +15,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.accounts.abilities import Ability
+from models.destinations.row import DestinationRow
 from models.destinations.version_conflict import VersionConflict
 from models.errors import DestinationNotFound
 from models.service import DestinationService
+from models.writes.idempotency import KeyedAct, KeyedRequest
 from rest.bodies import parse_body
 from rest.envelope import JSONAnswer, single
 from rest.prepared_reads import DetailRead, ListRead
@@ -26,11 +29,12 @@ from web.auth.middleware import Authentication
 from web.cache.cache_key import READS, CacheKey, RequestKey, condition_of
 from web.cache.cached_response import CachedResponse
 from web.cache.response_cache import ResponseCache
+from web.http.idempotency_key import REPLAYED, idempotency_key
 from web.request_state import request_state, viewer_of
 
 PreparedRead = ListRead | DetailRead
 Read = Callable[[Scope], PreparedRead]
-Write = Callable[[Request], Awaitable[Response]]
+Write = Callable[[Request, KeyedAct | None], Awaitable[Response]]
 
 DELETED = "Backup destination successfully deleted"
 
@@ -47,11 +51,11 @@ def list_destinations(scope: Scope) -> PreparedRead:
     )
 
 
-async def create_destination(request: Request) -> Response:
+async def create_destination(request: Request, keyed: KeyedAct | None = None) -> Response:
     """Create Backup Destination."""
     viewer = viewer_of(request.scope)
     viewer.require(Ability.CREATE)
-    row = await _service(request.scope).create(viewer, raw_attributes(await _fields(request)))
+    row = await _service(request.scope).create(viewer, raw_attributes(await _fields(request)), keyed=keyed)
     return JSONAnswer(single(represent(row)), 201, {"Location": f"{_list_url(request.scope)}/{row.id}"})
 
 
@@ -60,21 +64,30 @@ def show_destination(scope: Scope) -> PreparedRead:
     return DetailRead(_service(scope), destination_id(scope["path_params"]["id"]) or 0)
 
 
-async def update_destination(request: Request) -> Response:
+async def update_destination(request: Request, keyed: KeyedAct | None = None) -> Response:
     """Update Backup Destination. Whose row it is comes before what the body says."""
     service, viewer, id_ = _service(request.scope), viewer_of(request.scope), _id(request, Ability.UPDATE)
-    expected = await _expected_version(request, id_, Ability.UPDATE)
-    snapshot = await service.snapshot(viewer, id_)
-    raw = raw_attributes(await _fields(request))
-    row = await service.update(viewer, id_, raw, snapshot=snapshot, expected_version=expected)
+
+    async def act() -> DestinationRow:
+        expected = await _expected_version(request, id_, Ability.UPDATE)
+        snapshot = await service.snapshot(viewer, id_)
+        raw = raw_attributes(await _fields(request))
+        return await service.update(viewer, id_, raw, snapshot=snapshot, expected_version=expected, keyed=keyed)
+
+    row = await (act() if keyed is None else _unless_done(request, keyed, act))
+    assert row is not None  # noqa: S101 - a change leaves the row
     return JSONAnswer(single(represent(row)))
 
 
-async def delete_destination(request: Request) -> Response:
+async def delete_destination(request: Request, keyed: KeyedAct | None = None) -> Response:
     """Delete Backup Destination; `Prefer: return=minimal` (RFC 7240) spares the message."""
     viewer, id_ = viewer_of(request.scope), _id(request, Ability.DELETE)
-    expected = await _expected_version(request, id_, Ability.DELETE)
-    await _service(request.scope).delete(viewer, id_, expected_version=expected)
+
+    async def act() -> None:
+        expected = await _expected_version(request, id_, Ability.DELETE)
+        await _service(request.scope).delete(viewer, id_, expected_version=expected, keyed=keyed)
+
+    await (act() if keyed is None else _unless_done(request, keyed, act))
     if "return=minimal" in _preferences(request):
         return Response(status_code=204, headers={"Preference-Applied": "return=minimal"})
     return JSONAnswer({"message": DELETED})
@@ -105,10 +118,18 @@ class _Endpoints:
         read = self._reads.get(scope["method"])
         response: ASGIApp
         if read is None:
-            response = await self._writes[scope["method"]](Request(scope, receive, send))
+            response = await self._write(Request(scope, receive, send))
         else:
             response = await self._read(read, scope)
         await response(scope, receive, send)
+
+    async def _write(self, request: Request) -> Response:
+        keyed = await _keyed(request)
+        write: Write = self._writes[request.method]
+        response = await write(request, keyed)
+        if keyed is not None and keyed.request.is_replayed:
+            response.headers[REPLAYED] = "true"
+        return response
 
     async def _read(self, read: Read, scope: Scope) -> CachedResponse:
         """The response of a read, from the cache or executed; the ability comes before both."""
@@ -180,6 +201,42 @@ async def _expected_version(request: Request, id_: int, ability: Ability) -> int
     if request.scope["state"]["tags"].of(key).decode() not in tags:
         raise VersionConflict(row)
     return row.version
+
+
+async def _keyed(request: Request) -> KeyedAct | None:
+    """The act of a request with an Idempotency-Key; None without one, and for a body that is going to be refused.
+
+    Two requests are the same by method, path and the values of the body, whatever its spelling.
+    """
+    key = idempotency_key(request.scope)
+    if key is None:
+        return None
+    try:
+        fields = await _fields(request)
+    except HTTPException:
+        return None
+    path = request.scope["path"].removeprefix("/api").rstrip("/")
+    return KeyedRequest.of(key, "REST", request.method, path, fields).act()
+
+
+async def _unless_done(
+    request: Request, keyed: KeyedAct, act: Callable[[], Awaitable[DestinationRow | None]]
+) -> DestinationRow | None:
+    """The first result under the key, or that of `act`.
+
+    A condition that fails and a row that is gone may be what the first request itself has done since.
+    """
+    service, viewer = _service(request.scope), viewer_of(request.scope)
+    first = await service.first_result(viewer, keyed)
+    if first is not None:
+        return first.row
+    try:
+        return await act()
+    except (VersionConflict, DestinationNotFound):
+        first = await service.first_result(viewer, keyed)
+        if first is None:
+            raise
+        return first.row
 
 
 async def _fields(request: Request) -> dict[str, object]:

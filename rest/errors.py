@@ -18,7 +18,10 @@ from models.errors import (
     DatabaseUnavailable,
     DestinationForbidden,
     DestinationNotFound,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     KeysUnavailable,
+    OutcomeUnknown,
     Refusal,
     TooManyAttempts,
     Unauthenticated,
@@ -37,8 +40,11 @@ _STATUSES: dict[type[Refusal], HTTPStatus] = {
     ValidationFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    IdempotencyKeyInUse: HTTPStatus.CONFLICT,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     KeysUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    OutcomeUnknown: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 _SENTENCES = {
@@ -53,6 +59,8 @@ def refuse(_request: Request, refusal: Exception) -> Response:
     status = _STATUSES[type(refusal)]
     if isinstance(refusal, ValidationFailed):
         return _invalid(refusal)
+    if isinstance(refusal, IdempotencyKeyReused):
+        return problem(status, str(refusal), errors={"idempotency_key": [str(refusal)]})
     return problem(status, str(refusal), headers=_headers(refusal))
 
 
@@ -76,7 +84,9 @@ def _headers(refusal: Refusal) -> dict[str, str]:
     match refusal:
         case Unauthenticated():
             return {"WWW-Authenticate": "Bearer"}
-        case DatabaseUnavailable() | KeysUnavailable():
+        case OutcomeUnknown(has_key=False):
+            return {}
+        case DatabaseUnavailable() | KeysUnavailable() | IdempotencyKeyInUse():
             return {"Retry-After": str(RETRY_AFTER_S)}
         case TooManyAttempts(quota=quota, retry_after_s=wait_s, resets_at=resets_at):
             return {

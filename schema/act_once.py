@@ -9,24 +9,32 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from strawberry.types import Info
+
 from schema.context import ActResult, Context
 
 
-async def run_act(context: Context, act: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
-    """The value of `act(context, **arguments)`, which is called only if the context has no result yet; raises as it.
+async def run_act(info: Info[Context, None], act: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+    """The value of `act(context, response_name, **arguments)`, which is called only if the context has no result yet;
+    raises as it.
 
     For resolvers, whose field may be one of several of its operation.
     """
-    return await act(context, **arguments) if context.act_result is None else context.act_result.get()
+    context = info.context
+    if context.act_result is not None:
+        return context.act_result.get()
+    return await act(context, str(info.path.key), **arguments)
 
 
-async def run_only_act(context: Context, act: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+async def run_only_act(
+    context: Context, act: Callable[..., Awaitable[Any]], response_name: str, **arguments: Any
+) -> Any:
     """The value of the only act of a compiled mutation, or the exception it raised, returned; both stay in the context.
 
     An exception is returned because the compiled mutation writes refusals as problems.
     """
     try:
-        context.act_result = ActResult(value=await act(context, **arguments))
+        context.act_result = ActResult(value=await act(context, response_name, **arguments))
     except Exception as error:  # noqa: BLE001 - the compiled mutation or graphql-core decides what the response says
         context.act_result = ActResult(error=error)
         return error

@@ -12,6 +12,7 @@ from models.accounts.viewer import Viewer
 from models.checks.past_checks import past_checks
 from models.errors import Quota, Unauthenticated
 from models.service import DestinationService
+from models.writes.idempotency import KeyedAct, KeyedRequest
 
 if TYPE_CHECKING:
     from models.checks.checks import Checks
@@ -28,6 +29,7 @@ def context_of(
     *,
     rate_limit: Quota | None = None,
     last_event_id: str | None = None,
+    keyed_request: KeyedRequest | None = None,
 ) -> Context:
     """The context of one operation. `state` is the lifespan state; `viewer` is None for a request without a token."""
     return Context(
@@ -37,6 +39,7 @@ def context_of(
         current_viewer=viewer,
         last_event_id=last_event_id,
         rate_limit=rate_limit,
+        keyed_request=keyed_request,
     )
 
 
@@ -70,6 +73,8 @@ class Context:
     """Where the viewer's count of requests stands; None where they are not counted."""
     is_shared: bool = field(default=True, init=False)
     """Whether other tokens of the same viewer and abilities get the same response, until the viewer's data changes."""
+    keyed_request: KeyedRequest | None = None
+    """Of a mutation with an Idempotency-Key."""
     act_result: ActResult | None = field(default=None, init=False)
     """The result of the act of a compiled mutation; graphql-core's execution of the same operation reuses it."""
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)
@@ -81,6 +86,10 @@ class Context:
         if self.current_viewer is None:
             raise Unauthenticated
         return self.current_viewer
+
+    def keyed_act(self, response_name: str) -> KeyedAct | None:
+        """The act of a root field, by its name in the response; None for a request without an Idempotency-Key."""
+        return None if self.keyed_request is None else self.keyed_request.act(response_name)
 
     async def destination(self, destination_id: int) -> DestinationRow | None:
         """The viewer's destination with this id; None when the viewer has none with it."""

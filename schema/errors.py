@@ -18,7 +18,9 @@ from models.errors import (
     AbilityMissing,
     DatabaseUnavailable,
     EventUnknown,
+    IdempotencyKeyInUse,
     KeysUnavailable,
+    OutcomeUnknown,
     TooManyAttempts,
     Unauthenticated,
 )
@@ -26,6 +28,7 @@ from models.errors import (
 logger = logging.getLogger("moorings.graphql")
 
 MAX_MESSAGE_LENGTH = 300
+RETRY_AFTER_S = 1
 
 
 class Code(StrEnum):
@@ -43,6 +46,8 @@ class Code(StrEnum):
     TIMED_OUT = "TIMED_OUT"
     RATE_LIMITED = "RATE_LIMITED"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    IDEMPOTENCY_KEY_IN_USE = "IDEMPOTENCY_KEY_IN_USE"
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 
@@ -61,6 +66,8 @@ _CODES: dict[type[Exception], Code] = {
     TooManyAttempts: Code.RATE_LIMITED,
     DatabaseUnavailable: Code.SERVICE_UNAVAILABLE,
     KeysUnavailable: Code.SERVICE_UNAVAILABLE,
+    OutcomeUnknown: Code.OUTCOME_UNKNOWN,
+    IdempotencyKeyInUse: Code.IDEMPOTENCY_KEY_IN_USE,
 }
 
 # A syntax error quotes the token it found. Only a short name is repeated: any other token may be part of a secret.
@@ -84,6 +91,8 @@ def error_of(exception: Exception) -> dict[str, Any]:
         error["extensions"]["reason"] = reason
     if isinstance(exception, TooManyAttempts):
         error["extensions"]["retryAfter"] = exception.retry_after_s
+    elif isinstance(exception, IdempotencyKeyInUse) or (isinstance(exception, OutcomeUnknown) and exception.has_key):
+        error["extensions"]["retryAfter"] = RETRY_AFTER_S
     return error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -22,11 +22,11 @@ from tortoise.models import Model
 
 from models.database.idle_connections import IdleConnections
 from models.database.pool_shares import PoolShares
-from models.errors import DatabaseUnavailable
+from models.errors import DatabaseUnavailable, OutcomeUnknown
 
 CONNECT_S = 1.0
 ACQUIRE_S = 2.0
-COMMAND_S = 10.0
+COMMAND_S = 7.0
 SERVER_SETTINGS = {
     "application_name": "moorings",
     "statement_timeout": "5000",
@@ -67,7 +67,7 @@ class _Connection(asyncpg.Connection):
         return ""
 
 
-_POOL_DEFAULTS: dict[str, Any] = {
+POOL_DEFAULTS: dict[str, Any] = {
     "max_queries": 50_000,
     "max_inactive_connection_lifetime": 300.0,
     "connection_class": _Connection,
@@ -95,26 +95,29 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         return self._bound_loop is None or not self._bound_loop.is_closed()
 
     async def fetch(
-        self, sql: str, *parameters: Any, record_class: type[asyncpg.Record] | None = None
+        self, sql: str, *parameters: Any, record_class: type[asyncpg.Record] | None = None, is_write: bool = False
     ) -> Sequence[asyncpg.Record]:
         """The rows of a prepared statement as they come; raises `DatabaseUnavailable`, or `IntegrityError`.
 
-        It is a transaction of its own: when the connection is lost, whether a change took effect is unknown, as it is
-        at a COMMIT.
+        It is a transaction of its own: a write whose connection is lost raises `OutcomeUnknown`, as a COMMIT does.
         """
         self.log.debug(sql)
-        is_sound = False
+        is_sound = was_sent = False
         try:
             if self._pool is None:
                 await self.acquire_connection().ensure_connection()
             connection = await self.idle.acquire()
+            was_sent = True
             try:
                 rows: Sequence[asyncpg.Record] = await connection.fetch(sql, *parameters, record_class=record_class)
                 is_sound = True
+            except TimeoutError:
+                _abandon(connection)
+                raise
             finally:
                 await self.idle.release(connection, is_sound=is_sound)
         except UNAVAILABLE as error:
-            raise DatabaseUnavailable from error
+            raise (_lost_at_commit(error) if is_write and was_sent else DatabaseUnavailable()) from error
         except asyncpg.IntegrityConstraintViolationError as error:
             raise IntegrityError(error) from error
         return rows
@@ -132,7 +135,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""
         given = {name: value for name, value in kwargs.items() if name not in _OURS}
         given["server_settings"] = SERVER_SETTINGS | given["server_settings"]
-        pool = _Pool(given.pop("dsn"), **{**_POOL_DEFAULTS, **given})
+        pool = _Pool(given.pop("dsn"), **{**POOL_DEFAULTS, **given})
         try:
             await pool
         except (*UNAVAILABLE, ValueError, OverflowError) as error:  # the last two: a URL that asyncpg cannot read
@@ -160,17 +163,19 @@ class _Transaction(TransactionWrapper):
             raise DatabaseUnavailable from error
 
     async def commit(self) -> None:
-        """Commit. When the connection is lost here, whether the transaction took effect is unknown."""
+        """Commit; raises `OutcomeUnknown` when the connection is lost here."""
         try:
             await super().commit()
         except UNAVAILABLE as error:
-            raise DatabaseUnavailable from error
+            _abandon(self._connection)
+            raise _lost_at_commit(error) from error
 
     async def rollback(self) -> None:
         """Roll back; on a connection that is gone the server has done it."""
         try:
             await super().rollback()
         except UNAVAILABLE:
+            _abandon(self._connection)
             self._finalized = True
 
 
@@ -203,6 +208,22 @@ class _PooledContext(TransactionContextPooled):
         finally:
             get_connections().reset(self.token)
             await asyncio.shield(self.client._parent._pool.release(self.client._connection))
+
+
+def _abandon(connection: Any) -> None:
+    """End a connection at once: the pool would first wait for its server to confirm that a statement was cancelled."""
+    with suppress(asyncpg.InterfaceError):  # the pool has taken back one that was lost
+        connection.terminate()
+
+
+def _lost_at_commit(error: Exception) -> DatabaseUnavailable:
+    """What a failure of a commit, or of a write of its own transaction, means.
+
+    An ERROR of the server has rolled the transaction back, and what asyncpg itself refuses was never sent. Behind
+    everything else the transaction may have taken effect: a lost connection, a time-out, a session that was ended.
+    """
+    is_rolled_back = isinstance(error, asyncpg.PostgresError) and getattr(error, "severity_en", None) == "ERROR"
+    return DatabaseUnavailable() if is_rolled_back or isinstance(error, asyncpg.InterfaceError) else OutcomeUnknown()
 
 
 def postgresql_behind(model: type[Model]) -> MooringsAsyncpgClient | None:

@@ -20,7 +20,7 @@ import aiosqlite
 from models.database.sqlite_errors import is_unavailable
 from models.database.sqlite_file import FileLost
 from models.database.sqlite_thread import in_thread
-from models.errors import DatabaseUnavailable
+from models.errors import DatabaseUnavailable, OutcomeUnknown
 
 PATIENCE = 4
 """How many times as long a lock or a turn is waited for while others get on: a queue that moves does not hang."""
@@ -289,6 +289,10 @@ class Writer:
             await self.connection.rollback()
             self._note_outcome(error)
             raise DatabaseUnavailable from error
+        except OutcomeUnknown as error:
+            await self.connection.rollback()
+            self._note_outcome(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+            raise
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine, name="SQLite transaction")
@@ -372,9 +376,20 @@ def _undo(connection: sqlite3.Connection) -> None:
 
 
 def _commit(connection: sqlite3.Connection, check: Callable[[], None]) -> None:
-    """Commit, and make sure that it went into the file that is at the path."""
-    connection.execute("COMMIT")
-    check()
+    """Commit, and make sure that it went into the file that is at the path; raises `OutcomeUnknown` if it may have not.
+
+    What reached a failing disk may be there after a restart, and what went into a lost file when that is back.
+    """
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+            raise OutcomeUnknown from error
+        raise
+    try:
+        check()
+    except FileLost as error:
+        raise OutcomeUnknown from error
 
 
 def _end(connection: sqlite3.Connection, check: Callable[[], None], *, is_kept: bool, is_last: bool) -> None:

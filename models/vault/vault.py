@@ -66,12 +66,12 @@ class Vault:
     def __init__(self, keys: str) -> None:
         """Read `id:base64,…`, newest first. Raises `KeyRefused`, which tells the place of a bad key, no byte of it."""
         self._ciphers: dict[str, AESGCM] = {}
-        self._root = b""
+        self._roots: dict[str, bytes] = {}
         for number, entry in enumerate(keys.replace("\n", ",").split(","), start=1):
             if entry.strip():
                 key_id, key = _parse_key(entry.strip(), number)
                 self._ciphers.setdefault(key_id, AESGCM(key))
-                self._root = self._root or hmac.digest(key, b"moorings derived keys", "sha256")
+                self._roots.setdefault(key_id, hmac.digest(key, b"moorings derived keys", "sha256"))
         if not self._ciphers:
             raise KeyRefused("MOORINGS_SECRET_KEYS holds no key; `moorings keys generate` prints one.")
         self.key_ids: Sequence[str] = tuple(self._ciphers)
@@ -92,9 +92,11 @@ class Vault:
         """The id of the key that seals."""
         return self.key_ids[0]
 
-    def derive(self, purpose: str) -> bytes:
-        """A key of 32 bytes for another purpose, the same wherever the newest key is; it says nothing of that key."""
-        return hmac.digest(self._root, purpose.encode(), "sha256")
+    def derive(self, purpose: str, *, key_id: str | None = None) -> bytes:
+        """A key of 32 bytes for another purpose, the same wherever the newest key is, or the one named; it says nothing
+        of that key.
+        """
+        return hmac.digest(self._roots[key_id or self.sealing_key_id], purpose.encode(), "sha256")
 
     def seal(self, secret: Secret, place: Place, *, key_id: str | None = None) -> str:
         """Seal `secret` for `place` with the newest key, or with the one named; raises `KeysUnavailable`."""

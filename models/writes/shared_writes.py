@@ -60,6 +60,6 @@ class SharedWrites:
             write.end = end
         try:
             given = orjson.dumps([{**write.columns, "n": n} for n, write in enumerate(sent)])
-            return {sent[n]: id_ for n, id_ in await database.fetch(self._statement, given.decode())}
+            return {sent[n]: id_ for n, id_ in await database.fetch(self._statement, given.decode(), is_write=True)}
         finally:
             end.set_result(None)

@@ -96,7 +96,7 @@ class Writes:
         id_ = await self._added.execute(event | dict(zip(statements.STORED, stored, strict=True)))
         if id_ is None:
             async with in_share(BackupDestination, viewer.user_id):
-                ((id_,),) = await database.fetch(statements.INSERT, *stored, *_EVENT_VALUES(event))
+                ((id_,),) = await database.fetch(statements.INSERT, *stored, *_EVENT_VALUES(event), is_write=True)
         row.id = id_
 
     async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:
@@ -149,8 +149,9 @@ class Writes:
                 self._being_changed.discard(row.id)
         database = postgresql_behind(BackupDestination)
         if database is not None:
+            given = (row.id, written_by, *values, *_EVENT_VALUES(event))
             async with in_share(BackupDestination, viewer.user_id):
-                if await database.fetch(statements.UPDATE, row.id, written_by, *values, *_EVENT_VALUES(event)):
+                if await database.fetch(statements.UPDATE, *given, is_write=True):
                     return row, changed
         raise _StaleRow
 
@@ -160,7 +161,7 @@ class Writes:
         if database is not None and expected_version is None and 0 < destination_id <= MAX_ID:
             event = _EVENT_VALUES(event_values(viewer, EventKind.DELETED))
             async with in_share(BackupDestination, viewer.user_id):
-                if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *event):
+                if await database.fetch(statements.DELETE, destination_id, viewer.user_id, *event, is_write=True):
                     return
         async with in_share(BackupDestination, viewer.user_id), in_transaction():
             row = await locked(viewer, destination_id)

@@ -19,6 +19,7 @@ from models.pagination import DEFAULT_SIZE, MAX_SIZE
 from rest.endpoints import ENDPOINTS
 from rest.openapi.error_examples import every_refusal
 from rest.openapi.json_schemas import Schema, answers, problems, reference, requests
+from web.http.idempotency_key import HEADER, MAX_LENGTH, REPLAYED
 from web.http.media_type import FORM_TYPE, JSON_TYPE
 
 ABILITIES = {"GET": Ability.VIEW, "POST": Ability.CREATE, "PUT": Ability.UPDATE, "DELETE": Ability.DELETE}
@@ -43,8 +44,14 @@ _HEADERS: dict[str, tuple[str, Schema]] = {
     "ETag": ("Names this answer, for `If-None-Match` and `If-Match`.", {"type": "string"}),
     "WWW-Authenticate": ("How to authenticate.", {"const": "Bearer"}),
     "Location": ("The address of the new destination.", {"type": "string", "format": "uri"}),
+    REPLAYED: ("That the answer is the first one under the Idempotency-Key, given again.", {"const": "true"}),
     "Preference-Applied": ("Which preference was followed.", {"const": "return=minimal"}),
 }
+_ABOUT_KEYS = (
+    f"A text of the client's own, 1 to {MAX_LENGTH} visible characters of ASCII, bare or quoted. A request that is "
+    "repeated under its key is carried out once, and answered as the first time."
+)
+_KEY: Schema = {"type": "string", "pattern": f"^[!#-~][!-~]{{0,{MAX_LENGTH - 1}}}$"}
 _COUNTED = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
 
 
@@ -125,13 +132,14 @@ def _as_form(body: Mapping[str, object]) -> dict[str, object]:
 def _parameters(path: str, method: str) -> list[dict[str, Any]]:
     text = "The `ETag` of the destination that the change is meant for; 412 if it is another by now (RFC 9110)."
     expected = {"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}}
+    key = {"name": HEADER, "in": "header", "description": _ABOUT_KEYS, "schema": _KEY}
     if method == "DELETE":
         text = "`return=minimal` gets 204 without a body instead of the message (RFC 7240)."
-        return [{"name": "Prefer", "in": "header", "description": text, "schema": {"type": "string"}}, expected]
+        return [{"name": "Prefer", "in": "header", "description": text, "schema": {"type": "string"}}, expected, key]
     if method == "PUT":
-        return [expected]
+        return [expected, key]
     if method != "GET":
-        return []
+        return [key]
     text = "The `ETag` of an answer the client has; 304 without a body while it is still right (RFC 9110)."
     condition = {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
     if "{id}" in path:
@@ -155,24 +163,25 @@ def _parameters(path: str, method: str) -> list[dict[str, Any]]:
 def _successes(path: str, method: str, example: Mapping[str, object]) -> dict[str, Any]:
     if method == "DELETE":
         message = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
-        applied = {"Preference-Applied": {"$ref": "#/components/headers/Preference-Applied"}}
+        applied = {name: {"$ref": f"#/components/headers/{name}"} for name in ("Preference-Applied", REPLAYED)}
         return {
-            "200": _answer("Deleted.", message, example, _COUNTED),
+            "200": _answer("Deleted.", message, example, (REPLAYED, *_COUNTED)),
             "204": {"description": "Deleted, and the message was not wanted.", "headers": applied},
         }
     if method == "POST":
-        made = _answer("Created.", reference("OneDestination"), example, ("Location", *_COUNTED))
+        made = _answer("Created.", reference("OneDestination"), example, ("Location", REPLAYED, *_COUNTED))
         parameters = {"id": "$response.body#/data/id"}
         links = {name: {"operationId": f"{name}_destination", "parameters": parameters} for name in _FOLLOW}
         return {"201": {**made, "links": links}}
     described = ("The destination.", "OneDestination") if "{id}" in path else ("A page, by `id`.", "PageOfDestinations")
     kept = {name: {"$ref": f"#/components/headers/{name}"} for name in ("ETag", *_COUNTED)}
     return {
-        "200": _answer(described[0], reference(described[1]), example, ("ETag", *_COUNTED)),
+        "200": _answer(described[0], reference(described[1]), example, (_FOR[method], *_COUNTED)),
         "304": {"description": "What the client has is still right.", "headers": kept},
     }
 
 
+_FOR = {"GET": "ETag", "PUT": REPLAYED}
 _FOLLOW = ("show", "update", "delete")
 
 

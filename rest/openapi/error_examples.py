@@ -15,6 +15,9 @@ from models.errors import (
     DatabaseUnavailable,
     DestinationForbidden,
     DestinationNotFound,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
     Quota,
     Refusal,
     TooManyAttempts,
@@ -24,6 +27,7 @@ from models.errors import (
 from rest.bodies import parse_body
 from rest.errors import refuse, refuse_http
 from rest.wire import raw_attributes
+from web.http.idempotency_key import malformed
 from web.http.media_type import JSON_TYPE
 from web.problem import problem
 
@@ -45,6 +49,11 @@ def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[s
         refusals |= {"no such destination": DestinationNotFound(), "another user's": DestinationForbidden()}
         if ability is not Ability.VIEW:
             refusals["changed meanwhile"] = VersionConflict(PlainRow.of())
+    if ability is not Ability.VIEW:
+        refusals["outcome unknown"] = OutcomeUnknown()
+        refusals["key in use"] = IdempotencyKeyInUse()
+        refusals["key of another request"] = IdempotencyKeyReused()
+        refused["malformed key"] = refuse_http(_REQUEST, malformed())
     if takes_body:
         refusals["broken rules"] = _invalid()
         refused["not JSON"] = _refused_body(JSON_TYPE, b"{")

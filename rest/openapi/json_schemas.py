@@ -82,8 +82,8 @@ def problems() -> dict[str, Schema]:
     sentences = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     errors = {
         "type": "object",
-        "description": "Every broken rule, by the field of the request.",
-        "properties": dict.fromkeys(FIELDS.values(), sentences),
+        "description": "Every broken rule, by the field of the request; a reused Idempotency-Key alone.",
+        "properties": dict.fromkeys((*FIELDS.values(), "idempotency_key"), sentences),
         "minProperties": 1,
         "additionalProperties": False,
     }

@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from models.destinations.version_conflict import VersionConflict
-from models.errors import DestinationForbidden, DestinationNotFound, ValidationFailed
+from models.errors import DestinationForbidden, DestinationNotFound, IdempotencyKeyReused, ValidationFailed
 from models.reads.listing import BY_ID
 from schema.act_once import run_only_act
 from schema.compiler.input_objects import Inputs
@@ -39,6 +39,7 @@ _REFUSALS = {
     "NotFoundProblem": DestinationNotFound,
     "ForbiddenProblem": DestinationForbidden,
     "ConflictProblem": VersionConflict,
+    "IdempotencyKeyProblem": IdempotencyKeyReused,
 }
 """The refusal that each problem is made from."""
 _VIOLATION_FIELDS = {"path": "b.path", "code": "b.code.name", "message": "b.message"}
@@ -71,7 +72,7 @@ class MutationSource(OperationSource):
             raise NotCompilable("a mutation with several acts, or with none")
         tested = [f"v[{name!r}]" for name in sorted(self._selections.tested)]
         check = [f"if None in ({', '.join(tested)},): raise Fallback"] if tested else []
-        act = ["arguments = inputs(values)", "x = await run_only_act(context, act, **arguments)"]
+        act = ["arguments = inputs(values)", "x = await run_only_act(context, act, response_name, **arguments)"]
         body = ["v = values.coerced", *check, *act, *self._lines, f"return {data}"]
         return "\n".join(["async def run(context, values):", *(f"    {line}" for line in body), ""])
 
@@ -83,7 +84,12 @@ class MutationSource(OperationSource):
         mutation = self._core.mutation_type
         assert mutation is not None  # noqa: S101 - ours has one
         type_ = mutation.fields[selected.name]
-        self.constants |= {"act": act, "inputs": Inputs(self._schema, type_, selected.node).of}
+        response_name = (selected.node.alias or selected.node.name).value
+        self.constants |= {
+            "act": act,
+            "response_name": response_name,
+            "inputs": Inputs(self._schema, type_, selected.node).of,
+        }
         return f"{self._result(selected, get_named_type(type_.type))}(x)"
 
     def _result(self, selected: Selected, union: Any) -> str:

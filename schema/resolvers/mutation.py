@@ -41,7 +41,7 @@ class Mutation:
         input: CreateInput,  # noqa: A002 - the public name
     ) -> CreateBackupDestinationResult:
         """Needs `create-backup-destinations`."""
-        row = await run_act(info.context, create_destination, input=input)
+        row = await run_act(info, create_destination, input=input)
         return CreateBackupDestinationPayload(backup_destination=present(row), edge=destination_edge(row, BY_ID))
 
     @strawberry.mutation(description="Change the fields that are present; fields left out keep their values.")
@@ -53,7 +53,7 @@ class Mutation:
         expected_version: ExpectedVersion = None,
     ) -> UpdateBackupDestinationResult:
         """Needs `update-backup-destinations`, checked before the ID is read."""
-        row = await run_act(info.context, update_destination, id=id, input=input, expected_version=expected_version)
+        row = await run_act(info, update_destination, id=id, input=input, expected_version=expected_version)
         return UpdateBackupDestinationPayload(backup_destination=present(row))
 
     @strawberry.mutation(description="Remove a destination and its credentials; what it holds stays where it is.")
@@ -64,7 +64,7 @@ class Mutation:
         expected_version: ExpectedVersion = None,
     ) -> DeleteBackupDestinationResult:
         """Needs `delete-backup-destinations`, checked before the ID is read."""
-        deleted_id = await run_act(info.context, delete_destination, id=id, expected_version=expected_version)
+        deleted_id = await run_act(info, delete_destination, id=id, expected_version=expected_version)
         return DeleteBackupDestinationPayload(deleted_id=deleted_id)
 
     @strawberry.mutation(

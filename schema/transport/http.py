@@ -18,20 +18,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.accounts.viewer import Viewer
 from models.errors import Refusal, TooManyAttempts, Unauthenticated
+from models.writes.idempotency import KeyedRequest
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context, context_of
-from schema.errors import Code, error_of, refusal
+from schema.errors import RETRY_AFTER_S, Code, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
 from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
 from schema.transport.prepared_query import PreparedQuery, headers_of
-from schema.transport.requests import BadRequest, Params, read_body, read_params
+from schema.transport.requests import BadRequest, Params, keyed_request, read_body, read_params
 from schema.transport.sse import EventStream
 from web.auth.authenticator import Authenticator
 from web.auth.middleware import authenticated
 from web.cache.cache_key import condition_of
 from web.cache.response_cache import ResponseCache
+from web.http.idempotency_key import REPLAYED, idempotency_key
 from web.request_state import request_state
 
 METHODS = "GET, POST"
@@ -90,11 +92,13 @@ class GraphQLView:
             if media_type is not MediaType.EVENTS:
                 raise
             return EventStream(_only(error.answer))
+        keyed = _keyed(scope, prepared, params)
         context = context_of(
             scope["state"],
             state.viewer,
             rate_limit=state.rate_limit,
             last_event_id=request.headers.get("last-event-id"),
+            keyed_request=keyed,
         )
         if media_type is MediaType.EVENTS:
             return EventStream(self._streamed(prepared, params, context))
@@ -106,7 +110,8 @@ class GraphQLView:
         if prepared.type is not OperationType.QUERY or state.viewer is None or shows_cost:
             written = await self.engine.write(bound, prepared, params.variables, context)
             text = written.text
-            return _text(self.engine.with_cost(text, prepared, params.variables) if shows_cost else text, media_type)
+            text = self.engine.with_cost(text, prepared, params.variables) if shows_cost else text
+            return _text(text, media_type, *_about(keyed))
         return await self._read(request, bound, prepared, params, context, (body, media_type))
 
     async def _read(
@@ -154,6 +159,22 @@ class GraphQLView:
             yield Responses.of(error.answer)
         except Refusal as error:
             yield Responses.of({"errors": [error_of(error)]})
+
+
+def _keyed(scope: Scope, prepared: Prepared, params: Params) -> KeyedRequest | None:
+    """The request of a mutation with an Idempotency-Key; raises `HTTPException` (400) for a malformed one."""
+    if prepared.type is not OperationType.MUTATION:
+        return None
+    return keyed_request(idempotency_key(scope) or params.idempotency_key, prepared, params)
+
+
+def _about(keyed: KeyedRequest | None) -> tuple[int, dict[str, str]]:
+    """Status and headers of a response, which say what became of an Idempotency-Key."""
+    if keyed is None:
+        return 200, {}
+    if keyed.is_in_use:
+        return 409, {"Retry-After": str(RETRY_AFTER_S)}
+    return 200, {REPLAYED: "true"} if keyed.is_replayed else {}
 
 
 async def _only(answer: Answer) -> AsyncGenerator[Responses, None]:

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from models.writes.idempotency import KeyedRequest
+from schema.execution.prepared import Prepared
+from web.http.idempotency_key import parse_key
 from web.http.json_body import JsonRefused, parse_json
 from web.http.media_type import JSON_TYPE, parse_media_type
 
@@ -34,6 +38,15 @@ class Params(NamedTuple):
     variables: Mapping[str, Any]
     sha256: str | None
     """Of the document, in hex, from `extensions.persistedQuery`."""
+    idempotency_key: str | None = None
+    """From `extensions.idempotencyKey`, for a WebSocket, whose operations have no headers."""
+
+
+def keyed_request(key: str | None, prepared: Prepared, params: Params) -> KeyedRequest | None:
+    """The request under an Idempotency-Key: the same again by its document, operation and variables."""
+    if key is None:
+        return None
+    return KeyedRequest.of(key, "GraphQL", *prepared.key, dict(params.variables))
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
@@ -70,7 +83,7 @@ def parse_params(given: object) -> Params:
         raise BadRequest("The request must be a JSON object; batches are not supported.")
     query, name = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
-    hash_ = _persisted_hash(extensions)
+    hash_, key = _persisted_hash(extensions), _idempotency_key(extensions)
     if query is None and hash_ is not None:
         query = ""
     elif not isinstance(query, str) or not query.strip():
@@ -80,7 +93,20 @@ def parse_params(given: object) -> Params:
     for label, value in (("variables", variables), ("extensions", extensions)):
         if value is not None and not isinstance(value, dict):
             raise BadRequest(f"`{label}` must be an object or null.")
-    return Params(query=query, operation_name=name or None, variables=variables or {}, sha256=hash_)
+    return Params(
+        query=query, operation_name=name or None, variables=variables or {}, sha256=hash_, idempotency_key=key
+    )
+
+
+def _idempotency_key(extensions: object) -> str | None:
+    """The Idempotency-Key in the extensions; raises `BadRequest` for one that is malformed."""
+    key = extensions.get("idempotencyKey") if isinstance(extensions, dict) else None
+    if key is None:
+        return None
+    try:
+        return parse_key(key if isinstance(key, str) else "")
+    except HTTPException as error:
+        raise BadRequest(error.detail) from None
 
 
 def _persisted_hash(extensions: object) -> str | None:

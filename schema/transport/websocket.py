@@ -24,7 +24,7 @@ from schema.context import context_of
 from schema.errors import Code, error_of, refusal
 from schema.execution.engine import Engine, NotExecuted
 from schema.execution.shared_responses import Responses
-from schema.transport.requests import BadRequest, Params, load_json, parse_params
+from schema.transport.requests import BadRequest, Params, keyed_request, load_json, parse_params
 from web.auth.authenticator import Authenticator, bearer_text, bearer_token
 from web.http.websocket_texts import TEXTS
 from web.request_state import request_state
@@ -226,8 +226,10 @@ class _Connection:
         engine = self._api.engine
         scope = self._socket.scope
         viewer = await self._authenticate(self._token or "")
-        context = context_of(scope["state"], viewer, rate_limit=request_state(scope).rate_limit)
         prepared = engine.prepare(params.query, params.operation_name, sha256=params.sha256)
+        keyed = keyed_request(params.idempotency_key, prepared, params)
+        rate_limit = request_state(scope).rate_limit
+        context = context_of(scope["state"], viewer, rate_limit=rate_limit, keyed_request=keyed)
         if prepared.type is not OperationType.SUBSCRIPTION:
             yield Responses.of(await engine.run(prepared, params.variables, context))
             return

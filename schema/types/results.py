@@ -15,6 +15,7 @@ from models.errors import (
     DestinationForbidden,
     DestinationNotCheckable,
     DestinationNotFound,
+    IdempotencyKeyReused,
     ValidationFailed,
 )
 from schema.context import Context
@@ -57,6 +58,11 @@ class ConflictProblem(Problem):
     backup_destination: BackupDestination = strawberry.field(description="The destination as it is now.")
 
 
+@strawberry.type(description="The `Idempotency-Key` of the request was sent before with another one.")
+class IdempotencyKeyProblem(Problem):
+    pass
+
+
 @strawberry.type(description="The destination was created.")
 class CreateBackupDestinationPayload:
     backup_destination: BackupDestination = strawberry.field(description="The new destination.")
@@ -90,17 +96,22 @@ class TestBackupDestinationPayload:
 
 
 CreateBackupDestinationResult = Annotated[
-    CreateBackupDestinationPayload | ValidationProblem,
+    CreateBackupDestinationPayload | ValidationProblem | IdempotencyKeyProblem,
     strawberry.union("CreateBackupDestinationResult", description="The new destination, or why there is none."),
 ]
 UpdateBackupDestinationResult = Annotated[
-    UpdateBackupDestinationPayload | ValidationProblem | NotFoundProblem | ForbiddenProblem | ConflictProblem,
+    UpdateBackupDestinationPayload
+    | ValidationProblem
+    | NotFoundProblem
+    | ForbiddenProblem
+    | ConflictProblem
+    | IdempotencyKeyProblem,
     strawberry.union(
         "UpdateBackupDestinationResult", description="The changed destination, or why it was not changed."
     ),
 ]
 DeleteBackupDestinationResult = Annotated[
-    DeleteBackupDestinationPayload | NotFoundProblem | ForbiddenProblem | ConflictProblem,
+    DeleteBackupDestinationPayload | NotFoundProblem | ForbiddenProblem | ConflictProblem | IdempotencyKeyProblem,
     strawberry.union("DeleteBackupDestinationResult", description="The ID that is gone, or why it is not."),
 ]
 
@@ -157,7 +168,14 @@ class _Conflict(strawberry.ExceptionHandler[VersionConflict, ConflictProblem]):
         return ConflictProblem(message=str(exception), backup_destination=present(exception.row))
 
 
-EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable(), _Conflict())
+class _KeyReused(strawberry.ExceptionHandler[IdempotencyKeyReused, IdempotencyKeyProblem]):
+    def handle(
+        self, exception: IdempotencyKeyReused, *, field: StrawberryField, info: Info[Context, None]
+    ) -> IdempotencyKeyProblem:
+        return IdempotencyKeyProblem(message=str(exception))
+
+
+EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable(), _Conflict(), _KeyReused())
 
 
 def validation_problem(refusal: ValidationFailed, field_name: str) -> ValidationProblem:

@@ -68,6 +68,8 @@ WRONG = [
     ("GRAPHQL_EXECUTION_SECONDS", "hunter22", "number"),
     ("GRAPHQL_EXECUTION_SECONDS", "nan", "up to 15"),
     ("GRAPHQL_EXECUTION_SECONDS", "0", "above 0"),
+    ("IDEMPOTENCY_LIFETIME", "hunter22", "integer"),
+    ("IDEMPOTENCY_LIFETIME", "0", "1"),
     ("LOG_LEVEL", "hunter22", "DEBUG"),
     ("LOG_FORMAT", "hunter22", "json"),
 ]
@@ -172,6 +174,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("log_level", "debug", "DEBUG"),
         ("max_body_bytes", "1024", 1024),
         ("response_cache_bytes", "0", 0),
+        ("idempotency_lifetime", "3600", 3_600),
         ("explorer", "False", False),
         ("explorer", "off", False),
         ("introspection", "yes", True),

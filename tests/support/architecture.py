@@ -51,7 +51,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "text": "",
         "timestamps": "",
         "vault": "errors",
-        "writes": "accounts batcher database destinations errors events",
+        "writes": "accounts batcher clock database destinations errors events vault",
     },
     "web": {
         "access_log": "http request_state",

@@ -14,7 +14,7 @@ from models.accounts.viewer import Viewer
 from models.clock import current_second
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
-from models.errors import DatabaseUnavailable, DestinationForbidden, DestinationNotFound, ValidationFailed
+from models.errors import DestinationForbidden, DestinationNotFound, OutcomeUnknown, ValidationFailed
 from models.events.event import EventKind
 from models.writes.write import Writes
 from tests.support.api.writes import RAW, SERVICE
@@ -161,7 +161,7 @@ async def test_no_change_is_lost_among_those_of_others(viewer: Viewer, database:
 
 
 async def test_a_lost_connection_leaves_nothing_and_nothing_is_done_again(viewer: Viewer, database: Gateway) -> None:
-    """All of the statement are told that the database is away."""
+    """The outcome of all of the statement is unknown to the client."""
     rows = await asyncio.gather(*(SERVICE.create(viewer, AMAZON) for _ in range(3)))
     end = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
@@ -174,7 +174,7 @@ async def test_a_lost_connection_leaves_nothing_and_nothing_is_done_again(viewer
         await somebody_waits(database)
         await database.rows(end)
         outcomes = await task
-        assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 3
+        assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 3
         last = asyncio.create_task(SERVICE.create(viewer, LOCAL))
     await last
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ OPERATIONS = [
 ]
 SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+HOOKS = Path(__file__).with_name("fresh_keys.py")
 DEADLINE_S = 120
 
 
@@ -146,6 +148,7 @@ async def test_schemathesis_finds_no_answer_that_is_not_as_described(gateway: Ga
     run = await asyncio.create_subprocess_exec(
         *(*command, *options, "--no-shrink"),
         cwd=gateway.directory,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from models.accounts.bearer import parse_bearer, viewer_behind
 from models.accounts.viewer import Protocol, Viewer
 from models.events.event_stream import EventStreams
 from models.reads.reads import Reads
 from models.service import DestinationService
 from models.vault.vault import Vault
+from models.writes.idempotency import IdempotencyKeys
 from models.writes.write import Writes
 
 
 def service_of(vault: Vault, *, streams: EventStreams | None = None, reads: Reads | None = None) -> DestinationService:
     """A service; parts that are not given are its own."""
     reads = reads or Reads()
-    return DestinationService(vault, streams or EventStreams(reads), reads, Writes())
+    keys = IdempotencyKeys(vault, timedelta(days=1))
+    return DestinationService(vault, streams or EventStreams(reads), reads, Writes(), keys)
 
 
 async def viewer_of_token(text: str, protocol: Protocol, reads: Reads | None = None) -> Viewer:

@@ -82,6 +82,10 @@ class TcpProxy:
         """The fates of the next commits of writes of the table, in this order; None lets one by."""
         self._loop.call_soon_threadsafe(self._fates.extend, list(fates))
 
+    def forget(self) -> None:
+        """Let all commits by that come from now on."""
+        self._loop.call_soon_threadsafe(self._fates.clear)
+
     def cut(self, *, reset: bool = False) -> None:
         """End every connection; with `reset` by a reset instead of an end of the stream."""
         asyncio.run_coroutine_threadsafe(self._cut(reset=reset), self._loop).result()
