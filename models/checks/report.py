@@ -140,8 +140,9 @@ REMEDIES: Mapping[CheckCode, Remedy] = {
         field=CheckField.ENDPOINT,
     ),
     CheckCode.DNS_FAILURE: Remedy(
-        text="The host name was not found. Correct the endpoint or the region; if the name is bucket.host, "
-        "turn on path-style addressing where the store has no such names.",
+        text="The host name was not found, or is at an address that this gateway does not connect to. Correct the "
+        "endpoint or the region; if the name is bucket.host, turn on path-style addressing where the store has no such "
+        "names. If the store is on a private network, ask the operator to add its address to MOORINGS_S3_ALLOW.",
         field=CheckField.ENDPOINT,
     ),
     CheckCode.CONNECT_FAILED: Remedy(

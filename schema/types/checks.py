@@ -37,9 +37,12 @@ class CheckOutcome(Enum):
 class CheckCode(Enum):
     ENDPOINT_INVALID = enum_value("ENDPOINT_INVALID", description="The endpoint is no URL of a store.")
     ENDPOINT_NOT_ALLOWED = enum_value(
-        "ENDPOINT_NOT_ALLOWED", description="The endpoint is at an address this gateway does not connect to."
+        "ENDPOINT_NOT_ALLOWED", description="The endpoint is an address this gateway does not connect to."
     )
-    DNS_FAILURE = enum_value("DNS_FAILURE", description="The host's name was not found.")
+    DNS_FAILURE = enum_value(
+        "DNS_FAILURE",
+        description="The host's name was not found, or is at an address this gateway does not connect to.",
+    )
     CONNECT_FAILED = enum_value("CONNECT_FAILED", description="Nothing accepts connections there.")
     TLS_FAILED = enum_value("TLS_FAILED", description="No encrypted connection could be made.")
     CERTIFICATE_EXPIRED = enum_value(

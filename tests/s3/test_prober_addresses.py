@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
+from collections.abc import Sequence
 from statistics import median
 
 import pytest
 
-from models.checks.report import CheckCode, CheckDepth, CheckReport, CheckStepName
+from models.checks.report import REMEDIES, CheckCode, CheckDepth, CheckReport, CheckStepName
 from s3.resolver import SystemResolver
 from tests.support.stores.address_table import ALL_OPEN, LOOPBACK_HOSTS, VERDICTS, Verdict
 from tests.support.stores.peers import MemoryStore, listening
 from tests.support.stores.probing import PUBLIC, Recorder, TableResolver, failure, outcomes, prober, target
 
 REFUSED = (CheckStepName.RESOLVE, CheckCode.ENDPOINT_NOT_ALLOWED)
+UNKNOWN = (CheckStepName.RESOLVE, CheckCode.DNS_FAILURE)
+"""Of a name, whether it does not exist or is of a denied address."""
 DENIED = [text for text, verdict in VERDICTS.items() if verdict in (Verdict.PRIVATE, Verdict.NEVER)]
 SCOPED = [text for text in VERDICTS if "%" in text]
 
@@ -30,8 +35,39 @@ async def test_a_name_of_a_denied_address_costs_no_connection(text: str) -> None
 
     report = await checks.probe(target("https://store.example"), CheckDepth.FULL)
 
-    assert failure(report) == REFUSED
+    assert failure(report) == UNKNOWN
     assert backend.attempts == []
+
+
+async def test_a_check_does_not_tell_whether_a_name_exists_on_the_inside(caplog: pytest.LogCaptureFixture) -> None:
+    """Everything but the log is the same: code, remedy, suggestion and the time it takes, though look-ups differ."""
+
+    class Uneven(TableResolver):
+        async def resolve(self, host: str) -> Sequence[str]:
+            await asyncio.sleep(0.02 if host.startswith("inside") else 0.12)
+            return await super().resolve(host)
+
+    names = Uneven({"inside.example": ["10.0.0.7"], "nightly.inside.example": [PUBLIC, "10.0.0.8"]})
+    checks = prober(allow=(), resolver=names, backend=Recorder(), refused_every_s=0.5)
+    reports: dict[tuple[str, bool], CheckReport] = {}
+    with caplog.at_level(logging.INFO, logger="moorings.checking"):
+        for path_style in (True, False):
+            for host in ("inside.example", "nowhere.example"):
+                there = target(f"http://{host}", path_style=path_style)
+                reports[host, path_style] = await checks.probe(there, CheckDepth.FULL)
+
+    for path_style in (True, False):
+        inside, nowhere = reports["inside.example", path_style], reports["nowhere.example", path_style]
+        assert timeless(inside) == timeless(nowhere)
+        assert failure(inside) == UNKNOWN
+        remedies = {report.step(CheckStepName.RESOLVE).remedy for report in (inside, nowhere)}
+        assert remedies == {REMEDIES[CheckCode.DNS_FAILURE].text}
+        durations = [report.step(CheckStepName.RESOLVE).duration_ms for report in (inside, nowhere)]
+        assert all(490 < duration_ms < 900 for duration_ms in durations)
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    assert "inside.example is at an address that is not allowed (10.0.0.7)" in logged
+    assert "nightly.inside.example is at an address that is not allowed" in logged
+    assert "nowhere" not in logged
 
 
 async def test_a_denied_address_in_the_endpoint_itself_costs_no_connection() -> None:
@@ -90,7 +126,7 @@ async def test_one_denied_answer_among_public_ones_refuses_the_host() -> None:
     backend = Recorder()
     for answers in ([PUBLIC, "10.0.0.1"], ["10.0.0.1", PUBLIC], [PUBLIC, "2606:4700::1111", "::ffff:127.0.0.1"]):
         checks = prober(allow=(), resolver=TableResolver({"store.example": answers}), backend=backend)
-        assert failure(await checks.probe(target("http://store.example"), CheckDepth.FULL)) == REFUSED
+        assert failure(await checks.probe(target("http://store.example"), CheckDepth.FULL)) == UNKNOWN
     assert backend.attempts == []
 
 

@@ -135,7 +135,7 @@ async def test_path_style_is_suggested_where_the_buckets_host_is_at_an_address_t
         checks = prober(resolver=names, backend=backend, allow=[f"store.test:{peer.port}"])
         first, second = await followed(checks, target(f"http://store.test:{peer.port}", path_style=False))
 
-    assert failure(first) == (CheckStepName.RESOLVE, CheckCode.ENDPOINT_NOT_ALLOWED)
+    assert failure(first) == (CheckStepName.RESOLVE, CheckCode.DNS_FAILURE)
     assert first.suggestion == CheckSuggestion(path_style_endpoint=True)
     assert second.reachable
     assert {host for host, _ in backend.attempts} == {"127.0.0.1"}

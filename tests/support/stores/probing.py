@@ -84,6 +84,7 @@ def prober(
     backend: httpcore.AsyncNetworkBackend | None = None,
     tls: ssl.SSLContext | None = None,
     deadline_s: float = 5.0,
+    refused_every_s: float = 0.01,
 ) -> S3Prober:
     """A prober that connects to this machine only, unless the arguments say otherwise."""
     dialer = Dialer(
@@ -92,6 +93,7 @@ def prober(
         # Loading the machine's certificates takes longer than most checks.
         tls=tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         backend=backend or Recorder(),
+        refused_every_s=refused_every_s,
     )
     return S3Prober(dialer, deadline_s=deadline_s)
 

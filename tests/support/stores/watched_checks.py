@@ -30,7 +30,8 @@ from tests.support.stores.name_server import Answers, NameServer, WireResolver
 from tests.support.stores.peers import MemoryStore, listening
 from tests.support.stores.probing import PUBLIC, Recorder, failure, prober, target
 
-PASSED, REFUSED = "passed", "RESOLVE ENDPOINT_NOT_ALLOWED"
+PASSED, REFUSED, UNKNOWN = "passed", "RESOLVE ENDPOINT_NOT_ALLOWED", "RESOLVE DNS_FAILURE"
+"""How checks end; REFUSED of denied addresses as they stand, UNKNOWN of names of such."""
 TURNS = 1_000
 PRIVATE = ("10.11.12.13", "127.0.0.1", "169.254.169.254", "192.168.1.1", "100.100.100.200")
 PORT = 9_000
