@@ -21,7 +21,16 @@ from models.destinations.version_conflict import VersionConflict
 from models.errors import Unauthenticated
 from models.events.event import Event
 from models.events.event_stream import EventStreams
-from models.events.history import EVERY_EVENT, EventFilter, events_of, events_slice, newest_position, require_events
+from models.events.history import (
+    EVERY_EVENT,
+    DestinationEvents,
+    EventFilter,
+    events_of,
+    events_of_destinations,
+    events_slice,
+    newest_position,
+    require_events,
+)
 from models.pagination import Bounds, Page, Slice
 from models.reads.listing import (
     BY_ID,
@@ -123,6 +132,14 @@ class DestinationService:
         viewer.require(Ability.VIEW)
         await require_events(viewer.user_id, [id_ for id_ in (bounds.after, bounds.before) if id_ is not None])
         return await events_slice(viewer.user_id, bounds, chosen)
+
+    async def events_of_destinations(
+        self, viewer: Viewer, wanted: Sequence[DestinationEvents]
+    ) -> dict[DestinationEvents, Slice[Event]]:
+        """A part of the events of each of these destinations of the viewer's; raises `EventUnknown`."""
+        viewer.require(Ability.VIEW)
+        await require_events(viewer.user_id, {one.bounds.after for one in wanted if one.bounds.after is not None})
+        return await events_of_destinations(viewer.user_id, wanted)
 
     async def newest_position(self, viewer: Viewer) -> int:
         """The end of the viewer's events, for a stream that goes on from there."""

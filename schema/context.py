@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models.destinations.row import DestinationRow
     from models.events.event import Event
     from models.events.event_stream import EventStreams
+    from models.events.history import DestinationEvents
     from models.pagination import Bounds, Slice
 
 
@@ -79,6 +80,7 @@ class Context:
     """The result of the act of a compiled mutation; graphql-core's execution of the same operation reuses it."""
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)
     _past_checks: DataLoader[tuple[int, Bounds[int]], Slice[Seen]] | None = field(default=None, init=False)
+    _destination_events: DataLoader[DestinationEvents, Slice[Event]] | None = field(default=None, init=False)
 
     @property
     def viewer(self) -> Viewer:
@@ -106,6 +108,16 @@ class Context:
         if self._past_checks is None:
             self._past_checks = DataLoader(load_fn=_load_past_checks)
         return await self._past_checks.load((destination_id, bounds))
+
+    async def destination_events(self, wanted: DestinationEvents) -> Slice[Event]:
+        """A slice of the events of one of the viewer's destinations. All of one operation share a statement."""
+        if self._destination_events is None:
+            self._destination_events = DataLoader(load_fn=self._load_destination_events)
+        return await self._destination_events.load(wanted)
+
+    async def _load_destination_events(self, wanted: Sequence[DestinationEvents]) -> Sequence[Slice[Event]]:
+        found = await self.service.events_of_destinations(self.viewer, wanted)
+        return [found[one] for one in wanted]
 
     async def _load_events(self, ids: Sequence[int]) -> Sequence[Event | None]:
         found = await self.service.find_events(self.viewer, ids)

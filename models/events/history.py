@@ -47,6 +47,15 @@ class EventFilter:
 EVERY_EVENT = EventFilter()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DestinationEvents:
+    """A slice of the events of one destination that is asked for."""
+
+    destination_id: int
+    bounds: Bounds[int]
+    chosen: EventFilter = EVERY_EVENT
+
+
 def event_values(
     viewer: Viewer,
     kind: EventKind,
@@ -110,6 +119,46 @@ async def events_slice(user_id: int, bounds: Bounds[int], chosen: EventFilter) -
         query = query.filter(id__gt=bounds.before)
     rows = await query.order_by("id" if bounds.from_end else "-id").limit(bounds.size + 1)
     return Slice.of(rows, bounds)
+
+
+async def events_of_destinations(
+    user_id: int, wanted: Sequence[DestinationEvents]
+) -> dict[DestinationEvents, Slice[Event]]:
+    """A slice of the events of each of these destinations, newest first, all by one statement; `from_end` is ignored.
+
+    Each slice is read by the index of a destination's events, however many there are.
+    """
+    database = postgresql_behind(Event)
+    parameters: list[Any] = [user_id]
+    parts: list[str] = []
+    for number, one in enumerate(wanted):
+        conditions = ["user_id = $1", f"destination_id = {one.destination_id:d}"]
+        for name, value in one.chosen.conditions().items():
+            column, _, operator = name.partition("__")
+            values = list(value) if operator == "in" else [value if database is not None else _as_text(value)]
+            parameters += values
+            marks = [f"${len(parameters) - len(values) + n}" for n in range(1, len(values) + 1)]
+            if operator == "in":
+                conditions.append(f"{column} IN ({', '.join(marks)})" if marks else "1 = 0")
+            else:
+                conditions.append(f"{column} {_SIGNS[operator]} {marks[0]}")
+        if one.bounds.after is not None:
+            conditions.append(f"id < {one.bounds.after:d}")
+        parts.append(
+            f"SELECT * FROM (SELECT {number} AS n, {', '.join(_COLUMNS)} FROM {_EVENTS} "  # noqa: S608 - integers and names of our own
+            f"WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT {one.bounds.size + 1:d}) AS part{number}"
+        )
+    found: list[list[Event]] = [[] for _ in wanted]
+    for row in await _fetch(" UNION ALL ".join(parts), parameters):
+        found[row["n"]].append(Event._init_from_db(**{column: row[column] for column in _COLUMNS}))
+    for events in found:
+        events.sort(key=lambda event: event.id, reverse=True)
+    return {one: Slice.of(events, one.bounds) for one, events in zip(wanted, found, strict=True)}
+
+
+def _as_text(value: Any) -> Any:
+    """A timestamp as SQLite stores it."""
+    return str(value) if isinstance(value, datetime) else value
 
 
 async def events_after(user_id: int, position: int, *, limit: int) -> Sequence[Event]:
@@ -176,7 +225,10 @@ def _is_known(position: int, row: Mapping[str, Any]) -> bool:
     return position == pruned or (bool(row["is_stored"]) and position > pruned)
 
 
-async def _fetch(sql: str, parameters: Sequence[int]) -> Sequence[Mapping[str, Any]]:
+_SIGNS = {"": "=", "gte": ">=", "lt": "<"}
+
+
+async def _fetch(sql: str, parameters: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
     """The rows of a statement whose parameters are `$1`, `$2`, …"""
     database = postgresql_behind(Event)
     if database is not None:

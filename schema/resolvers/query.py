@@ -13,6 +13,7 @@ from models.accounts.viewer import Viewer
 from models.destinations.row import DestinationRow
 from models.events.event import Event
 from models.events.history import EVERY_EVENT
+from models.pagination import Slice
 from schema.context import Context
 from schema.errors import BadInput
 from schema.resolvers.load import (
@@ -29,11 +30,10 @@ from schema.types.connections import (
     BackupDestinationConnection,
     BackupDestinationEventConnection,
     destination_connection,
-    event_bounds,
-    event_connection,
 )
 from schema.types.destinations import BackupDestination, Node, User, present, present_viewer
 from schema.types.events import present_event
+from schema.types.paging.event_pages import event_bounds
 
 
 @strawberry.type(description="Queries. All return the viewer's own objects.")
@@ -85,7 +85,10 @@ class Query:
         slice_ = await load_wanted(info.context, wanted, all_columns=True)
         return destination_connection(slice_, wanted.order, wanted.chosen)
 
-    @strawberry.field(description="What happened to the viewer's destinations, newest first: the audit log.")
+    @strawberry.field(
+        graphql_type=BackupDestinationEventConnection,
+        description="What happened to the viewer's destinations, newest first: the audit log.",
+    )
     async def events(
         self,
         info: Info[Context, None],
@@ -94,12 +97,12 @@ class Query:
         last: Last = UNSET,
         before: Before = UNSET,
         filter: EventsFilter = UNSET,  # noqa: A002 - the public name
-    ) -> BackupDestinationEventConnection:
+    ) -> Slice[Event]:
         """One statement, with keyset pagination."""
         info.context.viewer.require(Ability.VIEW)
         bounds = event_bounds(first, after, last, before)
         chosen = filter.chosen() if filter else EVERY_EVENT
-        return event_connection(await info.context.service.events(info.context.viewer, bounds, chosen=chosen))
+        return await info.context.service.events(info.context.viewer, bounds, chosen=chosen)
 
 
 def _present_or_error(found: Found | BadInput | None) -> Node | None:

@@ -24,9 +24,8 @@ from schema.errors import BadInput
 from schema.types.arguments import After, Before, First, Last
 from schema.types.destinations import BackupDestination, present
 from schema.types.events import BackupDestinationEvent, present_event
+from schema.types.paging.event_pages import event_cursor
 from schema.types.paging.pages import NO_CURSOR, PageInfo, decode_cursor, encode_cursor, page_info_of, page_size
-
-_EVENT = "event"
 
 
 @strawberry.type(description="One destination in a list.")
@@ -58,9 +57,25 @@ class BackupDestinationEventEdge:
 
 @strawberry.type(description="A page of events.")
 class BackupDestinationEventConnection:
-    edges: list[BackupDestinationEventEdge] = strawberry.field(description="The events with their cursors, in order.")
-    nodes: list[BackupDestinationEvent] = strawberry.field(description="The events without their cursors, in order.")
-    page_info: PageInfo = strawberry.field(description="The position of this page in the list.")
+    """Its source is a slice of events, from which each field is made; destinations need not import this type."""
+
+    @strawberry.field(description="The events with their cursors, in order.")
+    @staticmethod
+    def edges(root: strawberry.Parent[Slice[Event]]) -> list[BackupDestinationEventEdge]:
+        """Made of the slice."""
+        return event_edges(root)
+
+    @strawberry.field(description="The events without their cursors, in order.")
+    @staticmethod
+    def nodes(root: strawberry.Parent[Slice[Event]]) -> list[BackupDestinationEvent]:
+        """Made of the slice."""
+        return [present_event(event) for event in root.rows]
+
+    @strawberry.field(description="The position of this page in the list.")
+    @staticmethod
+    def page_info(root: strawberry.Parent[Slice[Event]]) -> PageInfo:
+        """Made of the slice."""
+        return page_info_of(root, event_edges(root))
 
 
 def destination_bounds(
@@ -71,16 +86,6 @@ def destination_bounds(
         size=page_size(first, last),
         after=_destination_position(after, order) if isinstance(after, str) else None,
         before=_destination_position(before, order) if isinstance(before, str) else None,
-        from_end=isinstance(last, int),
-    )
-
-
-def event_bounds(first: First, after: After, last: Last, before: Before) -> Bounds[int]:
-    """The paging arguments of the events; raises `BadInput`."""
-    return Bounds(
-        size=page_size(first, last),
-        after=_event_position(after) if isinstance(after, str) else None,
-        before=_event_position(before) if isinstance(before, str) else None,
         from_end=isinstance(last, int),
     )
 
@@ -108,15 +113,11 @@ def destination_connection(
     )
 
 
-def event_connection(slice_: Slice[Event]) -> BackupDestinationEventConnection:
-    """The connection of one slice of the audit log."""
-    edges = [
-        BackupDestinationEventEdge(cursor=encode_cursor([_EVENT, None, event.id]), node=present_event(event))
-        for event in slice_.rows
+def event_edges(slice_: Slice[Event]) -> list[BackupDestinationEventEdge]:
+    """The edges of one slice of the audit log."""
+    return [
+        BackupDestinationEventEdge(cursor=event_cursor(event.id), node=present_event(event)) for event in slice_.rows
     ]
-    return BackupDestinationEventConnection(
-        edges=edges, nodes=[edge.node for edge in edges], page_info=page_info_of(slice_, edges)
-    )
 
 
 def _name_of(order: DestinationOrder) -> str:
@@ -140,10 +141,3 @@ def _destination_position(cursor: str, order: DestinationOrder) -> DestinationPo
     if id_ > MAX_ID or (isinstance(value, int) and value not in TIMESTAMPS_US):
         raise BadInput(NO_CURSOR)
     return DestinationPosition(value=value, id=id_)
-
-
-def _event_position(cursor: str) -> int:
-    field, value, id_ = decode_cursor(cursor)
-    if field != _EVENT or value is not None:
-        raise BadInput("This cursor is not of a list of events.")
-    return id_

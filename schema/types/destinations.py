@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Annotated, Any, assert_never
 
 import strawberry
 from strawberry import UNSET
@@ -13,6 +13,9 @@ from strawberry.types import Info
 from models.accounts.viewer import Viewer
 from models.destinations.attributes import KINDS, DestinationKind
 from models.destinations.row import DestinationRow as Row
+from models.events.event import Event
+from models.events.history import EVERY_EVENT, DestinationEvents
+from models.pagination import Slice
 from schema.context import Context
 from schema.types.accounts import (
     ApiToken,
@@ -22,10 +25,11 @@ from schema.types.accounts import (
     present_rate_limit,
     present_token,
 )
-from schema.types.arguments import After, First
+from schema.types.arguments import After, EventsFilter, First
 from schema.types.checks import CheckReport, present_stored
 from schema.types.enums import Reachability
 from schema.types.ids import NodeType, global_id
+from schema.types.paging.event_pages import event_bounds
 from schema.types.paging.past_checks import CheckConnection, check_bounds, check_connection
 
 
@@ -85,6 +89,26 @@ class BackupDestination(Node):
     version: int = strawberry.field(
         description="Another after every change of its attributes; opaque, for `expectedVersion` of a mutation."
     )
+
+    @strawberry.field(
+        graphql_type=Annotated[
+            "BackupDestinationEventConnection",  # noqa: F821 - the name that strawberry looks up
+            strawberry.lazy("schema.types.connections"),
+        ],
+        description="What happened to it, newest first.",
+    )
+    async def events(
+        self,
+        info: Info[Context, None],
+        first: First = UNSET,
+        after: After = UNSET,
+        filter: EventsFilter = UNSET,  # noqa: A002 - the public name
+    ) -> Slice[Event]:
+        """One statement for all destinations of an operation."""
+        bounds = event_bounds(first, after, None, None)
+        chosen = filter.chosen() if filter else EVERY_EVENT
+        wanted = DestinationEvents(destination_id=self.database_id, bounds=bounds, chosen=chosen)
+        return await info.context.destination_events(wanted)
 
 
 @strawberry.interface(description="A destination spoken to in the S3 protocol. Its credentials are write-only.")

@@ -35,6 +35,7 @@ FILTERED = (
     + DESTINATION
 )
 EVENTS = "{ events(last: 50) { edges { node { ...Event } } } }" + EVENT
+HISTORIES = "{ backupDestinations { nodes { events(first: 3) { nodes { id } } } } }"
 SEVERAL = """query ($a: ID!, $b: ID!) {
   one: backupDestination(id: $a) { label } two: node(id: $b) { id } nodes(ids: [$a, $b]) { id }
 }"""
@@ -43,6 +44,7 @@ COSTS = {
     "a page": (PLAIN, 1),
     "a page with a filter and the count": (FILTERED, 2),
     "a page of events with their destinations": (EVENTS, 2),
+    "a page of destinations with their events": (HISTORIES, 2),
     "several destinations by id": (SEVERAL, 1),
     "a page of which only the count is asked, without a filter": ("{ backupDestinations(first: 0) { totalCount } }", 1),
     "the viewer": ("{ viewer { id name } }", 0),
