@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tortoise import Tortoise
 from tortoise.migrations.executor import MigrationExecutor
+from tortoise.migrations.graph import MigrationKey
 from tortoise.transactions import in_transaction
 
 from models.accounts.user import User
@@ -149,13 +150,57 @@ def connections() -> dict[str, float]:
     return {"open": pool.get_size(), "in use": pool.get_size() - pool.get_idle_size() - len(database.idle)}
 
 
+class MigrationsMissing(Exception):
+    """The database lacks migrations, and nothing was asked to apply them; `str()` names them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(names)} migration{'' if len(names) == 1 else 's'} of the database "
+            f"{'is' if len(names) == 1 else 'are'} missing: {', '.join(names)}. `moorings migrate` applies them."
+        )
+
+
+async def missing_migrations(address: DatabaseAddress) -> list[str]:
+    """The names of the migrations that are not applied, in their order; needs no right but to read."""
+    async with open_database(address, migrating=True):
+        return await _missing()
+
+
+async def require_migrated(address: DatabaseAddress) -> None:
+    """Raise `MigrationsMissing` when there are some."""
+    if missing := await missing_migrations(address):
+        raise MigrationsMissing(missing)
+
+
+async def _missing() -> list[str]:
+    """Those of the open database. The library's own look takes any failure for "none is applied"."""
+    database: Any = User._meta.db
+    recorded = (
+        "SELECT count(*) AS found FROM sqlite_master WHERE name = 'tortoise_migrations'"
+        if isinstance(database, MooringsSqliteClient)
+        else "SELECT count(to_regclass('tortoise_migrations')) AS found"
+    )
+    executor = MigrationExecutor(database, orm_config(DatabaseAddress(path=Path("moorings.db")))["apps"])
+    await executor.loader.build_graph()
+    rows: list[dict[str, str]] = []
+    if (await database.execute_query_dict(recorded))[0]["found"]:
+        rows = await database.execute_query_dict("SELECT app, name FROM tortoise_migrations")
+    applied = {MigrationKey(app_label=row["app"], name=row["name"]) for row in rows}
+    return [step.migration.name for step in executor._migration_plan(None, applied, executor.loader.graph)]
+
+
 async def migrate(address: DatabaseAddress) -> None:
     """Apply the migrations that are missing: all of them or none, one process at a time.
 
-    The lock and the record of what was applied share the transaction with the change itself, so that a process
-    killed in the middle leaves nothing behind and the next one finishes.
+    Where none is missing, nothing is asked of the database that needs the right to change it. The lock and the record
+    of what was applied share the transaction with the change itself, so that a process killed in the middle leaves
+    nothing behind and the next one finishes.
     """
-    async with open_database(address, migrating=True), in_transaction() as connection:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_database(address, migrating=True))
+        if not await _missing():
+            return
+        connection = await stack.enter_async_context(in_transaction())
         if address.url is not None:
             await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK])
         executor = MigrationExecutor(connection, orm_config(address)["apps"])

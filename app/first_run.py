@@ -6,7 +6,7 @@ import logging
 import shlex
 from pathlib import Path
 
-from app.database import migrate, open_database
+from app.database import migrate, open_database, require_migrated
 from app.embedded_file import KEY_FILE_NAME, check_embedded_file
 from app.file_permissions import check_permissions
 from app.secret_keys import open_vault
@@ -21,15 +21,17 @@ FIRST_EMAIL = "admin@localhost"
 logger = logging.getLogger("moorings")
 
 
-async def prepare(settings: Settings, *, start_anew: bool = False) -> str | None:
+async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: bool = True) -> str | None:
     """Migrate, hold the keys against the data, and make the first user; returns its token if one was made.
 
-    Raises `DatabaseUnavailable`, `KeyRefused`, `KeysUnavailable`, `FilesOpenToOthers`, `EmbeddedFileRefused`.
+    Without `may_migrate` nothing is migrated, and a database that lacks migrations is refused. Raises
+    `DatabaseUnavailable`, `MigrationsMissing`, `KeyRefused`, `KeysUnavailable`, `FilesOpenToOthers`,
+    `EmbeddedFileRefused`.
     """
     for name in unknown_variables():
         logger.warning("%s is not a setting; is it misspelt?", name)
     check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None, start_anew=start_anew)
-    await migrate(settings.address)
+    await (migrate if may_migrate else require_migrated)(settings.address)
     async with open_database(settings.address):
         await open_vault(settings)
         check_permissions([*_own_files(settings), *secret_files()], settings.file_permissions)

@@ -13,7 +13,7 @@ from app.key_service.ring import has_wrapped_keys, keep_unwrapped, new_key, unwr
 from app.key_service.service import KeyService, open_key_service
 from app.settings import Settings
 from models.background import in_background
-from models.destinations.key_rotation import key_ids, prove
+from models.destinations.key_rotation import key_ids, prove, verify
 from models.errors import KeyRefused
 from models.vault.vault import Vault
 
@@ -24,6 +24,14 @@ async def open_vault(settings: Settings) -> Vault:
     Raises `KeysUnavailable` when a key service has to be asked and does not answer.
     """
     vault, _, _ = await _opened(settings)
+    return vault
+
+
+async def verified_vault(settings: Settings) -> Vault:
+    """As `open_vault`, and stores no proof of a key that is new; for keys that are there."""
+    service = open_key_service(settings.key_service)
+    vault = Vault(await unwrapped(await _ring(settings, service), service))
+    await verify(vault)
     return vault
 
 

@@ -77,6 +77,13 @@ def log_format(text: str) -> str:
     return text
 
 
+def stage(text: str) -> str:
+    """Where the gateway runs."""
+    if text not in ("development", "production"):
+        raise ValueError("it wants production or development")
+    return text
+
+
 def database_url(text: str) -> str:
     """See `parse_address`."""
     parse_address(text)

@@ -36,6 +36,9 @@ def _setting(default: Any, description: str, read: Callable[[str], Any], *, is_s
 class Settings:
     """The description of each field is its line in `.env.example`; `read` makes its value of a variable's text."""
 
+    environment: str = _setting(
+        "development", "production refuses to start without a database that is named, else development", types.stage
+    )
     database_url: str = _setting(
         "sqlite:///moorings.db",
         "sqlite:///relative.db, sqlite:////absolute.db or postgresql://…",
@@ -232,6 +235,11 @@ def load_settings() -> Settings:
         raise SettingsRefused(
             "MOORINGS_SECRET_KEYS is required with PostgreSQL, or MOORINGS_SECRET_KEYS_FILE: it wants id:base64, and "
             "`moorings keys generate` prints one."
+        )
+    if settings.environment == "production" and values["database_url"] is None:
+        raise SettingsRefused(
+            "MOORINGS_DATABASE_URL is required in production (MOORINGS_ENVIRONMENT): without it a new, empty database "
+            "would be made in the working directory."
         )
     return settings
 

@@ -7,9 +7,12 @@ import sys
 import click
 
 from app.cli import audit, checks, events, keys, printing, serving, tokens, users
+from app.cli.operation import doctor
+from app.database import MigrationsMissing
 from app.embedded_file import EmbeddedFileRefused
 from app.file_permissions import FilesOpenToOthers
-from app.settings import SettingsRefused
+from app.settings import SettingsRefused, load_settings
+from models.database.faults import explain, is_fault
 from models.errors import DatabaseUnavailable, KeysUnavailable, Refusal
 from web.server.sockets import AddressTaken
 from web.server.tls import CertificateRefused
@@ -30,6 +33,7 @@ program = _Program(
         serving.serve,
         serving.migrate,
         checks.check,
+        doctor.doctor,
         printing.schema,
         printing.openapi,
         users.commands,
@@ -50,16 +54,25 @@ def run() -> None:
     except click.ClickException as mistake:
         mistake.show()
         sys.exit(mistake.exit_code)
-    except DatabaseUnavailable:
-        refuse("The database cannot be reached, or is not one; MOORINGS_DATABASE_URL says where it is.")
+    except DatabaseUnavailable as error:
+        refuse(_explained(error))
     except KeysUnavailable:
         refuse("The key service that MOORINGS_KEY_SERVICE names does not answer.")
     except (Refusal, SettingsRefused, AddressTaken, CertificateRefused) as refusal:
         refuse(str(refusal))
-    except (EmbeddedFileRefused, FilesOpenToOthers) as refusal:
+    except (EmbeddedFileRefused, FilesOpenToOthers, MigrationsMissing) as refusal:
         refuse(str(refusal))
     except click.Abort:
         sys.exit(130)
+    except Exception as error:
+        if not is_fault(error):
+            raise
+        refuse(_explained(error))
+
+
+def _explained(error: Exception) -> str:
+    address = load_settings().address
+    return explain(error, path=address.path, url=address.url)
 
 
 def refuse(sentence: str) -> None:

@@ -41,6 +41,7 @@ _start_anew = click.option(
 @click.option("--tls-cert", metavar="FILE", help="Serve HTTPS with this certificate and its chain, in PEM.")
 @click.option("--tls-key", metavar="FILE", help="The certificate's private key, in PEM, without a password.")
 @_start_anew
+@click.option("--no-migrate", is_flag=True, help="Apply no migration; needs no right to change the schema.")
 @click.option("--print-token", is_flag=True, help="Print the first token also where stdout is no terminal.")
 def serve(
     host: str,
@@ -49,6 +50,7 @@ def serve(
     tls_cert: str | None,
     tls_key: str | None,
     *,
+    no_migrate: bool,
     print_token: bool,
     start_anew: bool,
 ) -> None:
@@ -75,7 +77,8 @@ def serve(
     url = url_of(listeners[0], scheme="http" if certificate is None else "https")
     if certificate is None and not settings.trusted_proxies and not is_loopback(listeners[0]):
         logger.warning(PLAIN_HTTP, host)
-    token, path = asyncio.run(prepare(settings, start_anew=start_anew)), settings.address.path
+    preparing = prepare(settings, start_anew=start_anew, may_migrate=not no_migrate)
+    token, path = asyncio.run(preparing), settings.address.path
     may_print = print_token or sys.stdout.isatty()
     if token is not None and (path is None or may_print):
         print(welcome(url, token), flush=True)
@@ -88,12 +91,15 @@ def serve(
 
 @click.command()
 @_start_anew
-def migrate(*, start_anew: bool) -> None:
+@click.option(
+    "--check", "only_check", is_flag=True, help="Apply none; exit with 1 when some are missing, and name them."
+)
+def migrate(*, start_anew: bool, only_check: bool) -> None:
     """Apply the migrations that are missing, and exit."""
     settings = load_settings()
     configure_logs("WARNING", settings.log_format)
     check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None, start_anew=start_anew)
-    asyncio.run(_migrate(settings.address))
+    asyncio.run(database.require_migrated(settings.address) if only_check else _migrate(settings.address))
     print(f"moorings: {settings.address.origin} is up to date.", file=sys.stderr)
 
 

@@ -61,17 +61,24 @@ async def prove(vault: Vault) -> None:
 
     A new key stores its proof, after all others were verified.
     """
+    async with in_transaction():
+        for unproven in await verify(vault):
+            await VaultKey.get_or_create(key_id=unproven, defaults={"proof": vault.prove(unproven)})
+
+
+async def verify(vault: Vault) -> list[str]:
+    """Compare the keys with the data, and store nothing; returns the ids of keys that have no proof yet.
+
+    Raises `KeyRefused` naming the key id.
+    """
     missing = sorted(await key_ids() - set(vault.key_ids))
     if missing:
         raise KeyRefused(f"MOORINGS_SECRET_KEYS lacks the key {', '.join(missing)}, which the stored credentials need.")
-    async with in_transaction():
-        proofs = {row.key_id: row.proof for row in await VaultKey.all()}
-        for key_id in vault.key_ids:
-            if key_id in proofs and not vault.proves(key_id, proofs[key_id]):
-                raise KeyRefused(f"The key {key_id} of MOORINGS_SECRET_KEYS does not open what it once sealed.")
-        for key_id in vault.key_ids:
-            if key_id not in proofs:
-                await VaultKey.get_or_create(key_id=key_id, defaults={"proof": vault.prove(key_id)})
+    proofs = {row.key_id: row.proof for row in await VaultKey.all()}
+    for each in vault.key_ids:
+        if each in proofs and not vault.proves(each, proofs[each]):
+            raise KeyRefused(f"The key {each} of MOORINGS_SECRET_KEYS does not open what it once sealed.")
+    return [each for each in vault.key_ids if each not in proofs]
 
 
 async def rotate(vault: Vault) -> AsyncIterator[tuple[int, int]]:

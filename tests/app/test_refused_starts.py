@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,7 +23,9 @@ from tests.support.gateway.promptness import serve
 from tests.support.ports import free_port
 
 PASSWORD = "hunter22"
-NOT_THERE = "moorings: The database cannot be reached, or is not one; MOORINGS_DATABASE_URL says where it is.\n"
+NOT_POSTGRESQL = "{at} ends connections at once; look whether it is PostgreSQL that listens there"
+OF_PGBOUNCER = b"SFATAL\0C08P01\0Munsupported startup parameter: lock_timeout\0\0"
+"""The fields of the error that PgBouncer answers with."""
 # Root may write everywhere, except without these two capabilities (prctl 24 is PR_CAPBSET_DROP, Linux).
 AS_A_USER = """
 import ctypes, os, sys
@@ -35,6 +41,11 @@ def store() -> Iterator[Gateway]:
     """A directory to start in; no gateway serves it."""
     with unserved(None) as gateway:
         yield gateway
+
+
+def cannot_be_used(why: str) -> str:
+    """The sentence of a refused start."""
+    return f"moorings: The database cannot be used: {why}.\n"
 
 
 def untouched(directory: Path) -> bool:
@@ -62,24 +73,86 @@ def test_an_address_that_is_not_of_this_machine_is_refused(host: str, store: Gat
 
 
 def test_a_port_where_no_postgresql_listens_is_refused(store: Gateway) -> None:
-    url = f"postgresql://user:{PASSWORD}@127.0.0.1:{free_port()}/moorings"
+    port = free_port()
+    refused = serve(store, database_url=f"postgresql://user:{PASSWORD}@127.0.0.1:{port}/moorings").stderr
 
-    assert serve(store, database_url=url).stderr == NOT_THERE
+    assert refused == cannot_be_used(
+        f"nothing listens at 127.0.0.1:{port}; look at host and port in the URL, and whether the server runs "
+        "(ConnectionRefusedError)"
+    )
+
+
+def test_a_host_that_does_not_resolve_is_named(store: Gateway) -> None:
+    refused = serve(store, database_url=f"postgresql://user:{PASSWORD}@database.invalid/moorings").stderr
+
+    assert refused == cannot_be_used(
+        "the host name in database.invalid:5432 does not resolve; look at the host in the URL, and at the name servers "
+        "(gaierror)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            NOT_POSTGRESQL,
+        ),
+        (b"", NOT_POSTGRESQL),
+        (
+            b"E" + struct.pack("!I", 4 + len(OF_PGBOUNCER)) + OF_PGBOUNCER,
+            "a pooler at {at} refuses what is asked of a new connection; with PgBouncer set ignore_startup_parameters",
+        ),
+    ],
+    ids=["HTTP", "nothing", "PgBouncer"],
+)
+def test_what_is_not_postgresql_itself_is_said(answer: bytes, sentence: str, store: Gateway) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=answer_each, args=(server, answer), daemon=True).start()
+        at = f"127.0.0.1:{server.getsockname()[1]}"
+        refused = serve(store, database_url=f"postgresql://user:{PASSWORD}@{at}/moorings?sslmode=disable").stderr
+
+    assert refused.startswith(f"moorings: The database cannot be used: {sentence.format(at=at)}")
+    assert PASSWORD not in refused
+
+
+def answer_each(server: socket.socket, answer: bytes) -> None:
+    """Answer each connection the same, once it has sent something, until the server is closed."""
+    with suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4_096)
+                connection.sendall(answer)
 
 
 def test_a_postgresql_that_takes_the_connection_and_never_answers_is_refused(store: Gateway) -> None:
     with socket.create_server(("127.0.0.1", 0)) as black_hole:
-        url = f"postgresql://user:{PASSWORD}@127.0.0.1:{black_hole.getsockname()[1]}/moorings"
+        at = f"127.0.0.1:{black_hole.getsockname()[1]}"
+        refused = serve(store, database_url=f"postgresql://user:{PASSWORD}@{at}/moorings").stderr
 
-        assert serve(store, database_url=url).stderr == NOT_THERE
+    assert refused == cannot_be_used(
+        f"{at} does not answer in time; look at host and port, at firewalls, and whether the server hangs "
+        "(TimeoutError)"
+    )
 
 
 def test_a_wrong_password_or_database_is_refused(store: Gateway, postgres: PostgresServer) -> None:
     right = postgres.url("postgres")
     wrong_password = re.sub(r":[^:@]+@", f":{PASSWORD}@", right)
 
-    assert serve(store, database_url=wrong_password).stderr == NOT_THERE
-    assert serve(store, database_url=postgres.url("there_is_no_such_database")).stderr == NOT_THERE
+    at = urlsplit(right).netloc.rpartition("@")[2]
+
+    assert serve(store, database_url=wrong_password).stderr == cannot_be_used(
+        f"{at} refuses the user or the password; look at both in the URL (InvalidPasswordError)"
+    )
+    assert serve(store, database_url=postgres.url("there_is_no_such_database")).stderr == cannot_be_used(
+        f"{at} has no database of this name; look at the end of the URL, or make it with CREATE DATABASE "
+        "(InvalidCatalogNameError)"
+    )
+    assert serve(store, database_url=right.replace("sslmode=disable", "sslmode=require")).stderr == cannot_be_used(
+        f"{at} does not speak TLS, and sslmode= in the URL asks for it (ConnectionError)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,16 +176,30 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(content: bytes,
     refused = serve(store).stderr
 
     damaged = rf"moorings: {re.escape(str(letter))} is damaged .* a backup back\.\n"
-    assert refused == NOT_THERE or re.fullmatch(damaged, refused)
+    not_one = cannot_be_used(f"{letter} is not a database, or damaged; put a backup back (SQLITE_NOTADB)")
+    assert refused == not_one or re.fullmatch(damaged, refused)
     assert letter.read_bytes() == content
 
 
-@pytest.mark.parametrize("place", ["file/x.db", "directory"])
-def test_a_place_where_no_file_can_be_is_refused(place: str, store: Gateway) -> None:
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("file/x.db", "{store}/file is no folder; name another in MOORINGS_DATABASE_URL (NotADirectoryError)"),
+        ("directory", "{store}/directory is a folder; name a file in MOORINGS_DATABASE_URL (IsADirectoryError)"),
+        (
+            "nowhere/x.db",
+            "the folder {store}/nowhere does not exist; make it, or name another in MOORINGS_DATABASE_URL "
+            "(FileNotFoundError)",
+        ),
+    ],
+)
+def test_a_place_where_no_file_can_be_is_refused(place: str, sentence: str, store: Gateway) -> None:
     (store.directory / "file").touch()
     (store.directory / "directory").mkdir()
 
-    assert serve(store, database_url=f"sqlite:///{store.directory}/{place}").stderr == NOT_THERE
+    refused = serve(store, database_url=f"sqlite:///{store.directory}/{place}").stderr
+
+    assert refused == cannot_be_used(sentence.format(store=store.directory))
 
 
 @pytest.mark.parametrize("written_before", [False, True], ids=["empty", "with a database"])
@@ -134,7 +221,10 @@ def test_a_directory_that_cannot_be_written_to_is_refused(written_before: bool, 
         check=False,
     )
 
-    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", NOT_THERE)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(
+        f"moorings: The database cannot be used: this process's user may not write to {store.directory}/moorings.db"
+    )
     assert sorted(path.name for path in store.directory.iterdir()) == before
     store.directory.chmod(0o755)
 
@@ -153,3 +243,22 @@ def test_postgresql_without_keys_is_refused_with_what_makes_one(store: Gateway) 
 
     assert "MOORINGS_SECRET_KEYS is required with PostgreSQL" in refused.stderr
     assert PASSWORD not in refused.stderr
+
+
+def test_production_without_a_database_setting_makes_no_new_one(store: Gateway) -> None:
+    refused = serve(store, database_url="", environment="production")
+
+    assert refused.stderr.startswith("moorings: MOORINGS_DATABASE_URL is required in production")
+    assert untouched(store.directory)
+
+
+def test_serve_without_migrating_names_what_is_missing_and_applies_nothing(store: Gateway) -> None:
+    names = r"\d+ migrations of the database are missing: 0001_initial, .*\. `moorings migrate` applies them\.\n"
+
+    assert re.fullmatch(f"moorings: {names}", serve(store, "--no-migrate", "--port", "0").stderr)
+    checked = store.command("migrate", "--check")
+    assert (checked.returncode, checked.stdout) == (1, "")
+    assert re.fullmatch(f"moorings: {names}", checked.stderr)
+
+    assert store.command("migrate").returncode == 0
+    assert store.command("migrate", "--check").returncode == 0

@@ -109,9 +109,10 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     },
     "app": {
         "check_scheduler": "",
-        "cli": "check_scheduler database embedded_file file_permissions first_run key_service logs secret_keys server "
-        "settings",
+        "cli": "check_scheduler database doctor embedded_file file_permissions first_run key_service logs secret_keys "
+        "server settings",
         "database": "",
+        "doctor": "database embedded_file file_permissions secret_keys settings",
         "embedded_file": "database",
         "file_permissions": "",
         "first_run": "database embedded_file file_permissions secret_keys settings",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from limits import parse
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
-from limits.errors import StorageError
+from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 
 from models.outage import Breaker, Outage
@@ -62,3 +62,21 @@ class SharedCounts:
             return None
         self._breaker.note_success()
         return Count(allowed=allowed, remaining=stats.remaining, left_s=stats.reset_time - time.time())
+
+
+async def ping(url: str) -> float:
+    """How many seconds a Redis takes to answer.
+
+    Raises an `OSError` whose text is the class of the failure, or `ModuleNotFoundError` without the client for Redis.
+    """
+    try:
+        storage: Any = storage_from_string(f"async+{url}", implementation="redispy", wrap_exceptions=True)
+    except ConfigurationError as error:
+        raise ModuleNotFoundError("redis") from error
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            await storage.get("moorings doctor")
+    except StorageError as error:
+        raise ConnectionError(type(error.storage_error).__name__) from error
+    return time.monotonic() - started

@@ -100,14 +100,20 @@ class PostgresServer:
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory, self._server_url = None, ""
 
-    def url(self, database: str) -> str:
-        """Return the URL of a database on this server, which is here and speaks no TLS."""
+    def url(self, database: str, *, user: str | None = None, password: str = "") -> str:
+        """Return the URL of a database on this server, which is here and speaks no TLS, for `user` or the superuser."""
         parts = urlsplit(self._server_url)
+        if user is not None:
+            parts = parts._replace(netloc=f"{user}:{password}@{parts.netloc.rpartition('@')[2]}")
         return parts._replace(path=f"/{database}", query=parts.query or "sslmode=disable").geturl()
 
     def create_database(self, name: str, template: str = "template1") -> None:
         """Create a database as a copy of `template`, which nobody may be connected to."""
         _finish(_execute(self._server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+
+    def execute(self, database: str, statement: str) -> None:
+        """Execute one statement as the superuser."""
+        _finish(_execute(self.url(database), statement))
 
     def drop_database(self, name: str) -> None:
         """Drop a database, if it exists, and every connection to it."""

@@ -1,0 +1,155 @@
+"""Looks at the database: reach, version, rights, pooler, clock, room, migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from app.database import POOL_SIZE, DatabaseAddress, missing_migrations
+from app.doctor.finding import Finding, State, failure, ok, warning
+from app.embedded_file import EmbeddedFileRefused, check_embedded_file
+from models.database.faults import explain
+from models.database.postgres_report import PostgresReport, report
+
+OLDEST_VERSION = 150_000
+"""PostgreSQL 15, the oldest that the project runs on its tests' behalf."""
+MAX_AHEAD_S = 2.0
+LISTENERS = 1
+"""Connections of each worker beside its pool."""
+
+
+async def look_at_database(address: DatabaseAddress, *, has_own_keys: bool, workers: int) -> list[Finding]:
+    """What there is to say of the database; a database that does not exist yet is not made."""
+    if address.url is not None:
+        return await _postgresql(address, address.url, workers)
+    path = address.path or Path("moorings.db")
+    return await _sqlite(address, path, has_own_keys)
+
+
+async def _postgresql(address: DatabaseAddress, url: str, workers: int) -> list[Finding]:
+    try:
+        found = await report(url)
+    except Exception as error:  # noqa: BLE001 - whatever is raised is what there is to say
+        return [_refused(explain(error, url=url))]
+    return [*_of_server(found, workers), await _migrations(address, may_create=found.may_create)]
+
+
+def _of_server(found: PostgresReport, workers: int) -> Iterator[Finding]:
+    encrypted = "TLS" if found.is_encrypted else "no TLS"
+    yield ok("database", f"PostgreSQL {found.version} answers in {found.took_s * 1000:.0f} ms, with {encrypted}.")
+    if found.version_number < OLDEST_VERSION:
+        yield warning("database version", f"PostgreSQL {found.version} is not tested.", "Use PostgreSQL 15 or newer.")
+    if found.is_standby:
+        yield failure(
+            "database role",
+            "This server is a standby, and takes no writes.",
+            "Name the primary in MOORINGS_DATABASE_URL.",
+        )
+    if found.schema is None:
+        yield failure("rights", "There is no schema that the user may use.", "Grant USAGE on it, or set search_path.")
+    elif found.missing_rights:
+        yield failure(
+            "rights",
+            f"The user lacks rights in {found.schema}: {'; '.join(found.missing_rights)}.",
+            "Grant them, as docs/operating.md shows for a user that only serves.",
+        )
+    else:
+        kind = "read, write and migrate" if found.may_create else "read and write; migrating needs another user"
+        yield ok("rights", f"The user may {kind}, in the schema {found.schema}.")
+    yield _pooler(found)
+    if not found.notifies and not found.is_standby:
+        yield warning(
+            "notifications",
+            "LISTEN does not get what NOTIFY sends: events reach streams of other processes a second later.",
+            "Let the gateway connect to PostgreSQL itself, or use a pooler in session mode.",
+        )
+    yield _time(found.ahead_s)
+    wanted = workers * (POOL_SIZE + LISTENERS)
+    said = (
+        f"{found.connections} of {found.max_connections} connections are open; {workers} worker(s) use up to {wanted}."
+    )
+    room = found.max_connections - found.connections - wanted
+    yield (
+        ok("connections", said)
+        if room >= 0
+        else warning("connections", said, "Raise max_connections, start fewer workers, or put a pooler between.")
+    )
+
+
+def _pooler(found: PostgresReport) -> Finding:
+    if not found.is_pooled:
+        return ok("pooler", "The gateway is connected to PostgreSQL itself.")
+    return warning(
+        "pooler",
+        "A pooler stands between the gateway and PostgreSQL.",
+        "In transaction mode it has to be PgBouncer 1.21 or newer; docs/operating.md has the settings.",
+    )
+
+
+def _time(ahead_s: float) -> Finding:
+    said = f"The database's clock is {abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's."
+    if abs(ahead_s) <= MAX_AHEAD_S:
+        return ok("clock", said)
+    return warning(
+        "clock", said, "Let both machines keep their time by NTP: tokens end by the one, checks by the other."
+    )
+
+
+async def _sqlite(address: DatabaseAddress, path: Path, has_own_keys: bool) -> list[Finding]:
+    found = _file(address, path, has_own_keys)
+    return [*found, await _migrations(address, may_create=True)] if found[0].state is State.OK else found
+
+
+def _file(address: DatabaseAddress, path: Path, has_own_keys: bool) -> list[Finding]:
+    if not path.exists():
+        made = f"{path} does not exist; the first start makes it."
+        if path.parent.is_dir():
+            return [warning("database", made, "Nothing, if a new, empty database is meant.")]
+        return [failure("database", made, f"Make the folder {path.parent}, or name another in MOORINGS_DATABASE_URL.")]
+    try:
+        check_embedded_file(address, has_own_keys=has_own_keys)
+        size = f"{path.stat().st_size:,} bytes"
+        return [ok("database", f"SQLite {sqlite3.sqlite_version}, {path}, {size}, is sound."), _newest(path)]
+    except EmbeddedFileRefused as refused:
+        return [_refused(str(refused))]
+    except (OSError, sqlite3.Error) as error:
+        return [_refused(explain(error, path=path))]
+
+
+def _newest(path: Path) -> Finding:
+    """A row from the future says that the clock was set back, or is wrong now."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        newest = None
+        if "audit" in tables:
+            (newest,) = connection.execute("SELECT strftime('%s', max(occurred_at)) FROM audit").fetchone()
+    ahead_s = 0.0 if newest is None else float(newest) - time.time()
+    if ahead_s <= MAX_AHEAD_S:
+        return ok("clock", "Nothing in the database is later than this machine's clock.")
+    return warning(
+        "clock",
+        f"The audit has an entry that is {ahead_s:.0f} s in the future.",
+        "Look at this machine's clock, and at NTP.",
+    )
+
+
+async def _migrations(address: DatabaseAddress, *, may_create: bool) -> Finding:
+    try:
+        missing = await missing_migrations(address)
+    except Exception as error:  # noqa: BLE001 - whatever is raised is what there is to say
+        return _refused(explain(error, path=address.path, url=address.url))
+    if not missing:
+        return ok("migrations", "All are applied.")
+    said = f"{len(missing)} to apply: {', '.join(missing)}."
+    if may_create:
+        return warning("migrations", said, "The next start applies them, or `moorings migrate` now.")
+    return failure("migrations", said, "Run `moorings migrate` as a user that may create tables.")
+
+
+def _refused(sentence: str) -> Finding:
+    """A sentence of its own that says what to do in its second half."""
+    message, _, remedy = sentence.partition("; ")
+    return failure("database", message, remedy[:1].upper() + remedy[1:] or "Look at MOORINGS_DATABASE_URL.")
