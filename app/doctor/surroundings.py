@@ -59,7 +59,7 @@ async def look_at_redis(settings: Settings, *, workers: int) -> Finding:
     except (OSError, ValueError) as error:
         return failure(
             "redis",
-            f"The Redis at {host} does not answer ({error or type(error).__name__}); meanwhile nothing is limited.",
+            f"The Redis at {host} does not answer ({error}); meanwhile nothing is limited.",
             "Look at host, port and password in MOORINGS_RATE_LIMIT_STORAGE, and whether it runs.",
         )
     return ok("redis", f"The Redis at {host} answers in {took_s * 1000:.0f} ms.")

@@ -79,4 +79,6 @@ async def ping(url: str) -> float:
             await storage.get("moorings doctor")
     except StorageError as error:
         raise ConnectionError(type(error.storage_error).__name__) from error
+    except TimeoutError as error:
+        raise ConnectionError("TimeoutError") from error
     return time.monotonic() - started
