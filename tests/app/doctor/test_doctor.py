@@ -83,7 +83,7 @@ def test_keys_that_do_not_fit_the_data_are_a_failure(store: Gateway) -> None:
     status, found = examined(store, secret_keys=f"{key_id}:{other}")
 
     assert (status, found["keys"]["state"]) == (1, "failure")
-    assert "does not open what it once sealed" in found["keys"]["message"]
+    assert "does not belong to its id" in found["keys"]["message"]
 
 
 def test_a_redis_is_asked_and_one_that_is_away_is_a_failure(store: Gateway) -> None:
