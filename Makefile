@@ -10,8 +10,8 @@ BIN := .venv/bin
 # The stamps are written last: an environment without .venv/.setup was interrupted and is built anew.
 SETUP := .venv/.setup
 SETUP_TEST := .venv/.setup-test
-SOURCES := $(wildcard app models rest s3 schema web tests benchmarks moorings explorer/build.py .ci/sbom.py .ci/release.py)
-NODE_MODULES := benchmarks/peers/node_modules explorer/node_modules tests/clients/node_modules
+SOURCES := $(wildcard app models rest s3 schema web tests benchmarks moorings examples/python/backup_destinations.py explorer/build.py .ci/sbom.py .ci/release.py)
+NODE_MODULES := benchmarks/peers/node_modules examples/apollo/node_modules explorer/node_modules tests/clients/node_modules
 INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
 
 # A virtual environment whose Python was upgraded or removed is not current either.
@@ -120,7 +120,7 @@ lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newe
 
 .PHONY: clean
 clean: ## remove the environment, caches and build output; keeps databases and keys
-	@rm -rf .venv .cache .hypothesis build dist *.egg-info explorer/dist* $(NODE_MODULES)
+	@rm -rf .venv .cache .hypothesis build dist *.egg-info explorer/dist* examples/apollo/dist examples/apollo/src/gql $(NODE_MODULES)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: FORCE

@@ -10,10 +10,16 @@ import pytest
 
 from tests.support.paths import ROOT
 
-ROOMS = ("app", "benchmarks", "docs", "explorer", "models", "rest", "s3", "schema", "tests", "web")
+ROOMS = ("app", "benchmarks", "docs", "examples", "explorer", "models", "rest", "s3", "schema", "tests", "web")
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "benchmarks/README.md"]
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        ROOT / "benchmarks/README.md",
+        *ROOT.glob("examples/*.md"),
+        ROOT / "examples/apollo/README.md",
+    ]
 )
 MADE_HERE = ("explorer/dist", "benchmarks/peers/node_modules")
 """Named by documents, and there only when something was built."""

@@ -31,6 +31,8 @@ class DevTools:
     def __init__(self, socket: ClientConnection) -> None:
         self.session: str | None = None
         self.requests: list[str] = []
+        self.bodies: list[str] = []
+        """What was sent with requests that have a body."""
         self._socket = socket
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._faults: list[str] = []
@@ -101,6 +103,7 @@ class DevTools:
                 self._tasks.add(asyncio.create_task(self.listen(said["sessionId"])))
             case "Network.requestWillBeSent":
                 self.requests.append(said["request"]["url"])
+                self.bodies += filter(None, [said["request"].get("postData")])
             case "Network.webSocketCreated":
                 self.requests.append(said["url"])
             case "Network.responseReceived" if said["response"]["status"] >= 400:

@@ -1,7 +1,7 @@
-"""Node for the tests, the one that builds the explorer; and what `tests/clients` installs.
+"""Node for the tests, the one that builds the explorer; and what `tests/clients` and `examples/apollo` install.
 
-Nothing is written outside the project: npm's cache and logs are in `.cache/npm`, the packages in
-`tests/clients/node_modules`.
+Nothing is written outside the project: npm's cache and logs are in `.cache/npm`, the packages in `node_modules` beside
+each package.json.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from explorer.build import Node
 from tests.support.gateway.gateway import Account
 from tests.support.paths import ROOT
 
+CACHE = ROOT / ".cache"
 CLIENTS = ROOT / "tests" / "clients"
 SCRIPTS = CLIENTS / "src"
 PACKAGES = CLIENTS / "node_modules"
@@ -40,29 +42,43 @@ def find_node() -> Node:
 
 
 def install_clients() -> None:
-    """Run `npm ci` in `tests/clients` unless that is what was installed last; one process at a time."""
-    wanted = hashlib.sha256((CLIENTS / "package-lock.json").read_bytes()).hexdigest()
-    stamp = PACKAGES / ".installed"
-    cache_directory = ROOT / ".cache"
-    cache_directory.mkdir(exist_ok=True)
-    with (cache_directory / "clients.lock").open("w") as lock:
+    """Install the packages of `tests/clients`."""
+    install_packages(CLIENTS)
+
+
+def install_packages(directory: Path) -> None:
+    """Run `npm ci` in a directory unless that is what was installed last; one process at a time."""
+    wanted = hashlib.sha256((directory / "package-lock.json").read_bytes()).hexdigest()
+    stamp = directory / "node_modules" / ".installed"
+    with one_at_a_time():
+        if not (stamp.is_file() and stamp.read_text() == wanted):
+            run_npm(directory, "ci", "--cache", str(CACHE / "npm"), "--no-progress")
+            stamp.write_text(wanted)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Hold what only one process may do at a time with packages and what is built of them."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "clients.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if stamp.is_file() and stamp.read_text() == wanted:
-            return
-        node = find_node()
-        command = [str(node.program), str(node.npm), "ci", "--cache", str(cache_directory / "npm"), "--no-progress"]
-        done = subprocess.run(
-            command,
-            cwd=CLIENTS,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_DEADLINE_S,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise ScriptFailed(done.stdout + done.stderr)
-        stamp.write_text(wanted)
+        yield
+
+
+def run_npm(directory: Path, *arguments: str) -> None:
+    """Run npm in a directory; raises `ScriptFailed` with what it wrote."""
+    node = find_node()
+    done = subprocess.run(
+        [str(node.program), str(node.npm), *arguments],
+        cwd=directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_DEADLINE_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ScriptFailed(done.stdout + done.stderr)
 
 
 async def run_script(script: Path, account: Account, **extra: str) -> list[dict[str, Any]]:
