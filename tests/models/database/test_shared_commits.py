@@ -1,0 +1,233 @@
+"""Transactions of the embedded database that wait for each other share a commit, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import httpx
+import pytest
+from tortoise.exceptions import IntegrityError
+from tortoise.transactions import in_transaction
+
+from models.accounts.user import User
+from models.accounts.viewer import Viewer
+from models.database import sqlite_writer
+from models.database.sqlite import sqlite_behind
+from models.database.sqlite_thread import in_thread
+from models.database.sqlite_writer import Writer
+from models.destinations.attributes import Attribute, DestinationKind
+from models.destinations.row import DestinationRow
+from models.destinations.table import BackupDestination
+from models.errors import DestinationNotFound, OutcomeUnknown, ValidationFailed
+from models.events.event import Event
+from tests.app.test_serving import children
+from tests.support.api.destinations import LIST
+from tests.support.api.writes import SERVICE
+from tests.support.databases.databases import migrated, viewer_of
+from tests.support.databases.failing_fsync import fail_fsyncs
+from tests.support.databases.postgres import PostgresServer
+from tests.support.figures import amount
+from tests.support.gateway.gateway import Gateway
+
+WRITERS = 60
+COMMITS = 3
+"""The first to come may be alone, and the last."""
+ACKNOWLEDGED = amount(200, 5_000)
+DEADLINE_S = 300
+
+
+class Embedded(NamedTuple):
+    """An embedded database with one user, and the connection that writes."""
+
+    gateway: Gateway
+    viewer: Viewer
+    writer: Writer
+
+    def committed(self) -> set[str]:
+        """The labels of the destinations that another process sees."""
+        with closing(sqlite3.connect(str(self.gateway.address.path))) as outside:
+            return {label for (label,) in outside.execute("SELECT label FROM backup_destinations")}
+
+
+@pytest.fixture(scope="module")
+def gateway(postgres: PostgresServer) -> Iterator[Gateway]:
+    """An embedded database of these tests alone."""
+    with migrated("sqlite", postgres) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def embedded(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Embedded]:
+    """A user without destinations; at the end every destination has its event and is counted.
+
+    A group stays open for as long as others wait, so that a busy machine commits no more often than an idle one.
+    """
+    monkeypatch.setattr(sqlite_writer, "MIN_GROUP_S", 60.0)
+    async with gateway.models():
+        await User.all().delete()
+        user = await User.create(email="ada@example.com", name="Ada", created_at=datetime(2024, 8, 7, tzinfo=UTC))
+        database = sqlite_behind(User)
+        assert database is not None
+        yield Embedded(gateway, viewer_of(user), await database.storage.writer())
+        stored = await BackupDestination.all().count()
+        assert (await Event.filter(kind="created").count(), (await User.get()).destination_count) == (stored, stored)
+
+
+async def create(embedded: Embedded, label: str) -> DestinationRow:
+    """Store a destination of the user."""
+    return await SERVICE.create(embedded.viewer, {Attribute.LABEL: label, Attribute.KIND: DestinationKind.LOCAL})
+
+
+async def test_transactions_that_wait_share_a_commit_and_are_acknowledged_after_it(embedded: Embedded) -> None:
+    """Another process sees each row once its caller has been answered."""
+    before, answered = embedded.writer.commits, set[str]()
+
+    async def write(number: int) -> None:
+        row = await create(embedded, f"{number}")
+        assert row.label in embedded.committed()
+        answered.add(row.label)
+
+    await asyncio.gather(*map(write, range(WRITERS)))
+
+    assert answered == embedded.committed() == {f"{number}" for number in range(WRITERS)}
+    assert embedded.writer.commits - before <= COMMITS
+
+
+async def test_no_transaction_of_a_group_is_seen_before_its_commit(embedded: Embedded) -> None:
+    """The first of a group waits while the last one is still at work; nothing of either can be lost or read by then."""
+    may_end = asyncio.Event()
+
+    async def hold() -> None:
+        async with in_transaction():
+            await User.filter(id=embedded.viewer.user_id).update(name="Grace")
+            has_begun.set()
+            await may_end.wait()
+
+    has_begun = asyncio.Event()
+    last = asyncio.create_task(hold())
+    await has_begun.wait()
+    waiting = [asyncio.create_task(create(embedded, f"{number}")) for number in range(3)]
+    done, _ = await asyncio.wait(waiting, timeout=0.2)
+
+    assert not done
+    assert embedded.committed() == set()
+    assert (await User.get()).name == "Ada"
+    may_end.set()
+    await asyncio.gather(last, *waiting)
+    assert embedded.committed() == {"0", "1", "2"}
+
+
+class _Stumbled(Exception):
+    """Raised in the middle of a transaction that has written."""
+
+
+async def _write_and_stumble(embedded: Embedded, label: str) -> None:
+    async with in_transaction():
+        await create(embedded, label)
+        raise _Stumbled
+
+
+async def _break_a_constraint(embedded: Embedded, label: str) -> None:
+    async with in_transaction():
+        await create(embedded, label)
+        await User.create(email="ada@example.com", name="Ada again", created_at=datetime(2024, 8, 7, tzinfo=UTC))
+
+
+async def _break_a_rule(embedded: Embedded, _label: str) -> None:
+    await create(embedded, "")
+
+
+async def _remove_nothing(embedded: Embedded, _label: str) -> None:
+    await SERVICE.delete(embedded.viewer, 2_000_000_001)
+
+
+@pytest.mark.parametrize(
+    ("fail", "error"),
+    [
+        (_write_and_stumble, _Stumbled),
+        (_break_a_constraint, IntegrityError),
+        (_break_a_rule, ValidationFailed),
+        (_remove_nothing, DestinationNotFound),
+    ],
+)
+async def test_a_refused_transaction_undoes_itself_alone(
+    embedded: Embedded, fail: Callable[[Embedded, str], Awaitable[object]], error: type[Exception]
+) -> None:
+    """Between others that share its commit, each of which is stored."""
+    before = embedded.writer.commits
+    refused = [fail(embedded, f"refused {number}") for number in range(WRITERS // 3)]
+    others = [create(embedded, f"{number}") for number in range(2 * WRITERS // 3)]
+    mixed = [act for three in zip(others[::2], refused, others[1::2], strict=True) for act in three]
+    outcomes = await asyncio.gather(*mixed, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes[1::3]] == [error] * len(refused)
+    assert not any(isinstance(outcome, BaseException) for outcome in outcomes[::3] + outcomes[2::3])
+    assert embedded.committed() == {f"{number}" for number in range(len(others))}
+    assert embedded.writer.commits - before <= COMMITS
+
+
+async def test_a_commit_that_fails_is_acknowledged_to_none_of_its_group(embedded: Embedded) -> None:
+    """Each caller learns that its outcome is unknown; none of the rows is read meanwhile."""
+    await in_thread(embedded.writer.connection, fail_fsyncs)
+    writes = [create(embedded, f"{number}") for number in range(WRITERS)]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * WRITERS
+    assert embedded.committed() == set()
+
+
+async def test_a_cancelled_transaction_is_whole_or_undone_and_spoils_none_of_its_group(embedded: Embedded) -> None:
+    """Wherever it is: waiting, at its statements, or waiting for the commit."""
+    kept: set[str] = set()
+    for turns in range(40):
+        tasks = [asyncio.create_task(create(embedded, f"{turns}-{number}")) for number in range(6)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        tasks[turns % 6].cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        kept |= {outcome.label for outcome in outcomes if not isinstance(outcome, BaseException)}
+        assert sum(isinstance(outcome, BaseException) for outcome in outcomes) <= 1
+
+    assert kept <= embedded.committed()
+    assert len(kept) >= 40 * 5
+
+
+async def test_what_was_acknowledged_is_there_after_a_kill_of_processes_that_share_a_file() -> None:
+    """Two workers with a group each, killed in the middle of writing."""
+    gateway = Gateway(workers=2).start()
+    try:
+        account = await gateway.new_user()
+        answered, enough = list[str](), asyncio.Event()
+
+        async def write(writer: int) -> None:
+            async with account.client() as client:
+                for number in range(10_000):
+                    answer = await client.post(LIST, json={"label": f"{writer}-{number}", "type": "local"})
+                    assert answer.status_code == httpx.codes.CREATED, answer.text
+                    answered.append(f"{writer}-{number}")
+                    if len(answered) >= ACKNOWLEDGED:
+                        enough.set()
+
+        writers = [asyncio.create_task(write(writer)) for writer in range(20)]
+        async with asyncio.timeout(DEADLINE_S):
+            await enough.wait()
+        for pid in (gateway.pid, *children(gateway.pid)):
+            os.kill(pid, signal.SIGKILL)
+        outcomes = await asyncio.gather(*writers, return_exceptions=True)
+        gateway.stop()
+        gateway.start()
+        stored = [row["label"] for row in await gateway.rows("SELECT label FROM backup_destinations")]
+    finally:
+        gateway.close()
+
+    assert all(isinstance(outcome, httpx.TransportError) for outcome in outcomes), outcomes
+    assert len(stored) == len(set(stored))
+    assert set(answered) <= set(stored)
+    assert len(stored) - len(answered) <= len(writers)
