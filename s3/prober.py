@@ -28,12 +28,14 @@ from models.checks.report import (
     ProbeTarget,
 )
 from models.clock import current_second
+from models.destinations.endpoint_url import parse_endpoint_url
 from models.errors import Refusal
 from s3.address_policy import Address, AddressPolicy
 from s3.bucket import Bucket, object_prefix, own_prefix, signer_for
 from s3.connection import StoreConnection
 from s3.dialer import Dialer
 from s3.endpoint import bucket_endpoint
+from s3.providers import page_of
 from s3.resolver import SystemResolver
 from s3.responses import Entry
 from s3.steps import StepFailed, Steps
@@ -160,7 +162,7 @@ class _Run:
         self._admission = admission
         self._target = target
         self._depth = depth
-        self.steps = Steps(depth)
+        self.steps = Steps(depth, page=_page_about(target))
         self.written = _Written()
         self.facts = BucketFacts()
 
@@ -276,6 +278,14 @@ class _Run:
             yield bucket
         finally:
             await bucket.aclose()
+
+
+def _page_about(target: ProbeTarget) -> str | None:
+    """The page about the target's store."""
+    try:
+        return page_of(None if target.endpoint is None else parse_endpoint_url(target.endpoint).host)
+    except ValueError:
+        return None
 
 
 async def _encrypt(connection: StoreConnection, stream: httpcore.AsyncNetworkStream) -> None:

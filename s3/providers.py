@@ -1,16 +1,24 @@
-"""Hosts of known providers that have the region in their name: data, with a source for every row."""
+"""Hosts of known providers, which have the region in their name, and their pages: data, with a source for every row."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from s3.endpoint import is_amazon_host
+
+_PAGES = "docs/stores"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provider:
-    """A provider's endpoints. `{}` in `host` is the region; without one every bucket is in `region`."""
+    """A provider's endpoints. `{}` in `host` is the region; without one every bucket is in `region`.
+
+    `page` is the name of its page in docs/stores.
+    """
 
     host: str
+    page: str
     source: str
     region: str | None = None
 
@@ -22,52 +30,91 @@ class Provider:
 
 
 PROVIDERS = (
-    Provider(host="r2.cloudflarestorage.com", region="auto", source="https://developers.cloudflare.com/r2/api/s3/api/"),
+    Provider(
+        host="r2.cloudflarestorage.com",
+        page="cloudflare-r2",
+        region="auto",
+        source="https://developers.cloudflare.com/r2/api/s3/api/",
+    ),
     Provider(
         host="compat.objectstorage.{}.oraclecloud.com",
+        page="oracle",
         source="https://docs.oracle.com/en-us/iaas/Content/Object/Tasks/s3compatibleapi.htm",
     ),
     Provider(
         host="compat.objectstorage.{}.oci.customer-oci.com",
+        page="oracle",
         source="https://docs.oracle.com/en-us/iaas/Content/Object/Tasks/s3compatibleapi.htm",
     ),
     Provider(
         host="s3.{}.wasabisys.com",
+        page="wasabi",
         source="https://docs.wasabi.com/docs/what-are-the-service-urls-for-wasabis-different-storage-regions",
     ),
     Provider(
         host="s3.{}.backblazeb2.com",
+        page="backblaze-b2",
         source="https://www.backblaze.com/docs/cloud-storage-call-the-s3-compatible-api",
     ),
-    Provider(host="s3.{}.scw.cloud", source="https://www.scaleway.com/en/docs/object-storage/concepts/"),
+    Provider(
+        host="s3.{}.scw.cloud", page="scaleway", source="https://www.scaleway.com/en/docs/object-storage/concepts/"
+    ),
     Provider(
         host="{}.digitaloceanspaces.com",
+        page="digitalocean",
         source="https://docs.digitalocean.com/products/spaces/reference/s3-compatibility/",
     ),
-    Provider(host="{}.your-objectstorage.com", source="https://docs.hetzner.com/storage/object-storage/overview/"),
+    Provider(
+        host="{}.your-objectstorage.com",
+        page="hetzner",
+        source="https://docs.hetzner.com/storage/object-storage/overview/",
+    ),
     Provider(
         host="s3.{}.io.cloud.ovh.net",
+        page="ovh",
         source="https://help.ovhcloud.com/csm/en-public-cloud-storage-s3-location?id=kb_article_view&sysparm_article=KB0047384",
     ),
     Provider(
         host="s3.{}.cloud-object-storage.appdomain.cloud",
+        page="ibm",
         source="https://cloud.ibm.com/docs/cloud-object-storage?topic=cloud-object-storage-endpoints",
     ),
     Provider(
-        host="oss-{}.aliyuncs.com", source="https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints"
+        host="oss-{}.aliyuncs.com",
+        page="alibaba-oss",
+        source="https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints",
     ),
     Provider(
-        host="storage.googleapis.com", region="auto", source="https://cloud.google.com/storage/docs/interoperability"
+        host="storage.googleapis.com",
+        page="google",
+        region="auto",
+        source="https://cloud.google.com/storage/docs/interoperability",
     ),
-    Provider(host="sos-{}.exo.io", source="https://community.exoscale.com/product/storage/object-storage/"),
-    Provider(host="{}.vultrobjects.com", source="https://docs.vultr.com/products/cloud-storage/object-storage"),
     Provider(
-        host="{}.linodeobjects.com", source="https://techdocs.akamai.com/cloud-computing/docs/object-storage-endpoints"
+        host="sos-{}.exo.io", page="exoscale", source="https://community.exoscale.com/product/storage/object-storage/"
     ),
-    Provider(host="s3.{}.amazonaws.com", source="https://docs.aws.amazon.com/general/latest/gr/s3.html"),
-    Provider(host="s3.dualstack.{}.amazonaws.com", source="https://docs.aws.amazon.com/general/latest/gr/s3.html"),
-    Provider(host="s3-fips.{}.amazonaws.com", source="https://docs.aws.amazon.com/general/latest/gr/s3.html"),
-    Provider(host="s3-fips.dualstack.{}.amazonaws.com", source="https://docs.aws.amazon.com/general/latest/gr/s3.html"),
+    Provider(
+        host="{}.vultrobjects.com", page="vultr", source="https://docs.vultr.com/products/cloud-storage/object-storage"
+    ),
+    Provider(
+        host="{}.linodeobjects.com",
+        page="linode",
+        source="https://techdocs.akamai.com/cloud-computing/docs/object-storage-endpoints",
+    ),
+    Provider(host="s3.{}.amazonaws.com", page="amazon", source="https://docs.aws.amazon.com/general/latest/gr/s3.html"),
+    Provider(
+        host="s3.dualstack.{}.amazonaws.com",
+        page="amazon",
+        source="https://docs.aws.amazon.com/general/latest/gr/s3.html",
+    ),
+    Provider(
+        host="s3-fips.{}.amazonaws.com", page="amazon", source="https://docs.aws.amazon.com/general/latest/gr/s3.html"
+    ),
+    Provider(
+        host="s3-fips.dualstack.{}.amazonaws.com",
+        page="amazon",
+        source="https://docs.aws.amazon.com/general/latest/gr/s3.html",
+    ),
 )
 
 
@@ -86,3 +133,11 @@ def is_same_provider(host: str, other: str) -> bool:
     """Whether both hosts belong to one provider, so that one may send keys to the other."""
     provider = provider_of(host)
     return provider is not None and provider.region_of(other) is not None
+
+
+def page_of(host: str | None) -> str | None:
+    """The path of the page about the provider that a host belongs to, or None; a host of None is Amazon's."""
+    if host is None or is_amazon_host(host):
+        return f"{_PAGES}/amazon.md"
+    provider = provider_of(host)
+    return None if provider is None else f"{_PAGES}/{provider.page}.md"

@@ -40,8 +40,10 @@ class StepFailed(Exception):
 class Steps:
     """The steps of one check, run in order until one fails or all that were asked for passed."""
 
-    def __init__(self, depth: CheckDepth) -> None:
+    def __init__(self, depth: CheckDepth, *, page: str | None = None) -> None:
+        """`page` is the path of the page about the store."""
         self._depth = depth
+        self._page = page
         self._results: dict[CheckStepName, CheckStep] = {}
         self._started_at = time.perf_counter()
 
@@ -101,6 +103,7 @@ class Steps:
             duration_ms=self._elapsed_ms(),
             store_code=failure.store_code,
             hint=failure.hint,
+            documentation=self._page,
         )
 
     def _record(self, name: CheckStepName, outcome: CheckOutcome) -> None:

@@ -108,7 +108,8 @@ def _cells(report: CheckReport | None) -> tuple[str, str, str, str]:
     failed = _failed(report)
     if failed is None:
         return "reachable", "", "", ""
-    return "UNREACHABLE", failed.name, failed.code or "", f"{failed.remedy or ''}{_suggested(report)}"
+    page = "" if failed.documentation is None else f" See {failed.documentation}."
+    return "UNREACHABLE", failed.name, failed.code or "", f"{failed.remedy or ''}{_suggested(report)}{page}"
 
 
 def _suggested(report: CheckReport) -> str:
@@ -142,6 +143,7 @@ def _object(outcome: Outcome) -> dict[str, Any]:
             "id": check_id(target.id, report.checked_at),
             "checkedAt": report.checked_at,
             "reachable": report.reachable,
+            "documentation": None if report.failed_step is None else report.failed_step.documentation,
             "steps": [
                 {
                     "name": step.name,

@@ -298,6 +298,8 @@ class CheckStep:
     store_code: str | None = None
     """The store's own error code, if it is one of `s3.error_codes`."""
     hint: CheckHint | None = None
+    documentation: str | None = None
+    """The path of the page about the store's provider, where the step failed and the provider is known."""
 
     @property
     def remedy(self) -> str | None:
@@ -460,17 +462,20 @@ _Member = TypeVar("_Member", bound=StrEnum)
 
 def _stored_step(step: CheckStep) -> list[object]:
     row: list[object] = [step.name, step.outcome, step.code, step.duration_ms]
-    return row if step.store_code is None and step.hint is None else [*row, step.store_code, step.hint]
+    more = [step.store_code, step.hint, step.documentation]
+    while more and more[-1] is None:
+        more.pop()
+    return row + more
 
 
 def _step(row: list[Any]) -> CheckStep:
     """An outcome or code that only a newer version knows is read as FAILED with UNEXPECTED_ANSWER."""
     outcome = _known(CheckOutcome, row[1], CheckOutcome.FAILED)
-    code = store_code = hint = None
+    code = store_code = hint = page = None
     if outcome is CheckOutcome.FAILED:
         code = _known(CheckCode, row[2], CheckCode.UNEXPECTED_ANSWER)
-        store_code, hint = [*row[4:6], None, None][:2]
-        store_code = store_code if isinstance(store_code, str) else None
+        store_code, hint, page = [*row[4:7], None, None, None][:3]
+        store_code, page = (text if isinstance(text, str) else None for text in (store_code, page))
         hint = CheckHint(hint) if hint in CheckHint.__members__ else None
     return CheckStep(
         name=CheckStepName(row[0]),
@@ -479,6 +484,7 @@ def _step(row: list[Any]) -> CheckStep:
         duration_ms=int(row[3]),
         store_code=store_code,
         hint=hint,
+        documentation=page,
     )
 
 

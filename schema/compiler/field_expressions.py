@@ -66,6 +66,7 @@ REPORT_FIELDS = {
     "reachable": "x.reachable",
     "failedStep": "(None if x.failed_step is None else x.failed_step.name)",
     "code": "(None if x.failed_step is None else x.failed_step.code)",
+    "documentation": "(None if x.failed_step is None else x.failed_step.documentation)",
     "durationMs": "x.duration_ms",
     "takesBackups": "x.takes_backups",
     "canDelete": "x.facts.can_delete",

@@ -39,6 +39,7 @@ _TEXTS: Mapping[tuple[str, str], int] = {
     ("CheckStep", "remedy"): 45,
     ("CheckStep", "storeCode"): 5,
     ("CheckStep", "field"): 3,
+    ("CheckReport", "documentation"): 45,
     ("CheckStep", "code"): 4,
     ("CheckSuggestion", "region"): 64,
     ("User", "name"): _TEXT,

@@ -121,6 +121,10 @@ class CheckReport:
     )
     failed_step: CheckStepName | None = strawberry.field(description="The first step that failed; null if none did.")
     code: CheckCode | None = strawberry.field(description="Why that step failed, for programs; null if none did.")
+    documentation: str | None = strawberry.field(
+        description="The page of the project's documentation about the store's provider, such as "
+        "`docs/stores/wasabi.md`; null if no step failed, or the provider is not known."
+    )
     duration_ms: int = strawberry.field(description="The duration of all steps together, in milliseconds.")
     suggestion: CheckSuggestion | None = strawberry.field(
         description="Fields to change, when the bucket was found with them."
@@ -155,6 +159,7 @@ def present_report(report: model.CheckReport, destination_id: int | None) -> Che
         steps=[_step(step) for step in report.steps],
         failed_step=None if failed is None else CheckStepName[failed.name],
         code=None if failed is None or failed.code is None else CheckCode[failed.code],
+        documentation=None if failed is None else failed.documentation,
         duration_ms=report.duration_ms,
         suggestion=None
         if suggestion is None

@@ -64,7 +64,7 @@ UNFIT = ("int for id", "float for size", "bool for size", "str for size", "NoneT
 
 CHECKED = """{ backupDestinations(first: 24) { edges { node { ... on S3CompatibleDestination {
   lastCheck { id checkedAt reachable failedStep code durationMs takesBackups unreachableSince
-    steps { name outcome code remedy field storeCode durationMs } suggestion { ...S } }
+    steps { name outcome code remedy field storeCode durationMs } documentation suggestion { ...S } }
 } } } } }
 fragment S on CheckSuggestion { region endpoint pathStyleEndpoint }
 """

@@ -47,6 +47,7 @@ WORST_REPORT = CheckReport(
             code=CheckCode.SIGNATURE_MISMATCH,
             duration_ms=12_345,
             store_code="SignatureDoesNotMatch",
+            documentation="docs/stores/backblaze-b2.md",
         )
         for name in CheckStepName
     ),

@@ -27,7 +27,8 @@ fragment Destination on BackupDestination {
 REPORT = """
 fragment Report on CheckReport {
   id checkedAt reachable takesBackups canDelete locksObjects keepsVersions encrypts unreachableSince
-  steps { name outcome code remedy field storeCode durationMs } suggestion { region endpoint pathStyleEndpoint }
+  steps { name outcome code remedy field storeCode durationMs } documentation
+  suggestion { region endpoint pathStyleEndpoint }
 }
 """
 CHECKED = (
