@@ -44,8 +44,12 @@ run: $(SETUP) ## start the gateway on 127.0.0.1:8000
 browser: $(SETUP_TEST) ## bring the browser the tests need; does nothing when one is there
 	@$(BIN)/python -m tests.support.browser.provide
 
+.PHONY: nginx
+nginx: $(SETUP_TEST) ## bring the nginx the tests need; does nothing when one is there
+	@$(BIN)/python -m tests.support.proxies.provide
+
 .PHONY: test
-test: $(SETUP_TEST) browser ## run the whole suite, on SQLite and PostgreSQL
+test: $(SETUP_TEST) browser nginx ## run the whole suite, on SQLite and PostgreSQL
 	@$(BIN)/python explorer/build.py
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
@@ -98,7 +102,7 @@ hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and p
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile $(ARGS)
 
 .PHONY: reliability
-reliability: $(SETUP_TEST) ## run the promises of docs/reliability.md in full, in about half an hour, and print their figures
+reliability: $(SETUP_TEST) nginx ## run the promises of docs/reliability.md in full, in about half an hour, and print their figures
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/reliability $(ARGS)
 
 .PHONY: sbom

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gaierror
 from typing import Any
 
+from asyncpg import ConnectionDoesNotExistError
 from tortoise import Tortoise
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
@@ -20,6 +22,10 @@ from models.database.sqlite import MooringsSqliteClient
 from models.errors import DatabaseUnavailable
 
 POOL_SIZE = 10
+_PASSING_STATES = frozenset({"57P01", "57P02", "57P03", "53300", "53400"})
+"""SQLSTATEs of a server that starts, stops, recovers or has no connection left (PostgreSQL, Appendix A)."""
+_PASSING_ERRORS = (ConnectionRefusedError, ConnectionResetError, ConnectionDoesNotExistError, TimeoutError, gaierror)
+_BUSY = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_LOCKED"})
 MIGRATION_LOCK = 0x6D6F6F72696E6773
 """The PostgreSQL advisory lock under which one process at a time migrates; the letters of the name."""
 
@@ -138,6 +144,21 @@ async def watch_file() -> None:
     database: Any = User._meta.db
     if isinstance(database, MooringsSqliteClient):
         await database.storage.watch()
+
+
+def may_come(error: DatabaseUnavailable) -> bool:
+    """Whether the database is one that may answer in a moment: it is starting, busy, or nothing listens there yet.
+
+    A wrong password, a database that does not exist or a file that is none will not become right by waiting.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _PASSING_ERRORS):
+            return True
+        if getattr(cause, "sqlstate", None) in _PASSING_STATES or getattr(cause, "sqlite_errorname", "") in _BUSY:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def connections() -> dict[str, float]:

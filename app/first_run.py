@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shlex
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from app.database import migrate, open_database, require_migrated
+from app.database import DatabaseAddress, may_come, migrate, open_database, require_migrated
 from app.embedded_file import KEY_FILE_NAME, check_embedded_file
 from app.file_permissions import check_permissions
 from app.secret_keys import open_vault
 from app.settings import Settings, secret_files, unknown_variables
-from models.accounts.accounts import create_user, issue_token
+from models.accounts.accounts import create_first_user
 from models.accounts.user import User
 from models.audit.entry import AuditKind
 from models.audit.operator import operator
 from models.audit.recording import record
+from models.database.faults import explain
+from models.errors import DatabaseUnavailable
 
 FIRST_EMAIL = "admin@localhost"
+RETRY_S = 0.25
 logger = logging.getLogger("moorings")
 
 
@@ -31,18 +37,35 @@ async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: 
     for name in unknown_variables():
         logger.warning("%s is not a setting; is it misspelt?", name)
     check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None, start_anew=start_anew)
-    await (migrate if may_migrate else require_migrated)(settings.address)
+    await _when_there(migrate if may_migrate else require_migrated, settings)
     async with open_database(settings.address):
         await open_vault(settings)
         check_permissions([*_own_files(settings), *secret_files()], settings.file_permissions)
         await record(operator(), AuditKind.COMMAND_RUN, "moorings serve")
-        if await User.exists():
-            return None
         if settings.address.engine == "postgresql":
-            logger.info("There is no user yet: `moorings user create`, then `moorings token create`, make one.")
+            if not await User.exists():
+                logger.info("There is no user yet: `moorings user create`, then `moorings token create`, make one.")
             return None
-        user = await create_user(email=FIRST_EMAIL, name="Admin")
-        return await issue_token(user, name="first start", expires_in=settings.longest_token_lifetime)
+        return await create_first_user(
+            email=FIRST_EMAIL, name="Admin", called="first start", expires_in=settings.longest_token_lifetime
+        )
+
+
+async def _when_there(prepare_tables: Callable[[DatabaseAddress], Awaitable[None]], settings: Settings) -> None:
+    """Prepare the tables, after waiting for a database that is still starting for as long as the settings allow."""
+    deadline = time.monotonic() + settings.database_wait_seconds
+    is_waiting = False
+    while True:
+        try:
+            return await prepare_tables(settings.address)
+        except DatabaseUnavailable as error:
+            if time.monotonic() + RETRY_S > deadline or not may_come(error):
+                raise
+            why = explain(error, path=settings.address.path, url=settings.address.url)
+        if not is_waiting:
+            is_waiting = True
+            logger.warning("%s Waiting for up to %d s.", why, settings.database_wait_seconds)
+        await asyncio.sleep(RETRY_S)
 
 
 def _own_files(settings: Settings) -> list[Path]:

@@ -9,20 +9,19 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app import gc_tuning as memory
 from app.check_scheduler import LazyProber, count_in, count_store_in, run_scheduled_checks
 from app.database import connections, open_database, watch_file
-from app.logs import configure_logs, write_to_log
+from app.logs import write_to_log
+from app.opening import Opened, Opening
 from app.pages import health
 from app.pages.explorer import Explorer
 from app.pages.routes import with_pages
 from app.postgres_listener import listen
 from app.secret_keys import vault_in_use
-from app.settings import Settings, load_settings, metrics_directory
+from app.settings import Settings, metrics_directory
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
 from models.audit.retention import prune_repeatedly
@@ -60,8 +59,13 @@ from web.rate_limit.limiter import Limiters, open_limiters
 USAGE_FLUSH_S = 1.0
 
 
-def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: None) -> Starlette:
-    """Put the gateway together. The database is opened, and the keys held against it, when it starts."""
+def create_app(
+    settings: Settings, *, when_ready: Callable[[], None] = lambda: None, waits: bool = False
+) -> Application:
+    """Put the gateway together. The database is opened, and the keys held against it, when it starts.
+
+    With `waits` it starts without a database that is away: what needs one is answered 503 until it is there.
+    """
     trail, reads = AuditTrail(), Reads()
     usage = TokenUsage(trail)
     streams = EventStreams(reads)
@@ -77,7 +81,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     access_log = _access_log(settings)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+    async def opened() -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             if access_log is not None:
                 stack.callback(access_log.flush)
@@ -126,6 +130,7 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
                 "public_url": settings.public_url,
             }
 
+    opening = Opening(opened, waits=waits)
     explorer = Explorer(enabled=settings.explorer)
     graphql = _graphql_routes(settings, for_graphql, cache, explorer)
     rest = endpoints.routes(for_rest, cache)
@@ -136,8 +141,8 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
     )
     app = Application(
         routes=with_pages([*graphql, *rest, *others], settings, explorer),
-        middleware=_around_everything(settings, metrics, hosts, cross_origin),
-        lifespan=lifespan,
+        middleware=[*_around_everything(settings, metrics, hosts, cross_origin), Middleware(Opened, opening=opening)],
+        lifespan=opening.lifespan,
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
     app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
@@ -152,13 +157,6 @@ def create_app(settings: Settings, *, when_ready: Callable[[], None] = lambda: N
         access_log=access_log,
     )
     return app
-
-
-def create_app_from_environment() -> Starlette:
-    """What each worker process of `moorings serve` calls."""
-    settings = load_settings()
-    configure_logs(settings.log_level, settings.log_format)
-    return create_app(settings, when_ready=memory.settle)
 
 
 def _access_log(settings: Settings) -> AccessLog | None:

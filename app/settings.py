@@ -165,6 +165,20 @@ class Settings:
     idempotency_lifetime: int = _setting(
         86_400, "seconds for which an Idempotency-Key is known after its request", types.integer(1, 31_536_000)
     )
+    database_wait_seconds: int = _setting(
+        15, "how long a start waits for a database that is not there yet; 0 is not at all", types.integer(0, 3_600)
+    )
+    drain_delay_seconds: int = _setting(
+        0,
+        "how long /readyz says 503 before a stop begins, for a load balancer to notice",
+        types.integer(0, 3_600),
+    )
+    keep_alive_seconds: int = _setting(
+        75, "how long an idle connection is kept; longer than the proxy in front does", types.integer(1, 3_600)
+    )
+    worker_timeout_seconds: int = _setting(
+        10, "how long a worker may not respond before it is replaced", types.integer(2, 600)
+    )
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", types.log_level)
     access_log: bool = _setting(True, "whether each request is a line of the log at INFO, true or false", types.truth)
     log_format: str = _setting("console", "console or json", types.log_format)

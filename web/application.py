@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -12,6 +14,7 @@ from web.connections import Connections
 from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
 from web.request_state import request_state
+from web.stopping import Stopping
 
 
 class Application(Starlette):
@@ -25,6 +28,11 @@ class Application(Starlette):
     """Limits the connections of the server that runs the application."""
     buffered: BufferedBytes | None = None
     """Limits what its clients have not read yet."""
+
+    @cached_property
+    def stopping(self) -> Stopping:
+        """Whether the process that serves the application is about to stop."""
+        return Stopping()
 
     def build_middleware_stack(self) -> ASGIApp:
         """The middleware, outermost first, around the routes; `Errors` does the work of Starlette's own two layers."""

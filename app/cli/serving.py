@@ -57,10 +57,11 @@ def serve(
     """Migrate, then serve until SIGTERM or Ctrl-C.
 
     The first start on an empty embedded database makes a user and prints its token once; where stdout is no terminal
-    it writes it to a file beside the database instead, for a log would keep it. SIGHUP reloads the certificate.
+    it writes it to a file beside the database instead, for a log would keep it. SIGHUP replaces the worker processes,
+    so that they read the certificate and the program anew, and no request is lost.
     """
     from app.first_run import prepare, welcome, welcome_without_token
-    from app.server import run
+    from app.processes.start import run
     from web.server.sockets import bind, is_loopback, url_of
     from web.server.tls import Certificate
 
@@ -86,7 +87,7 @@ def serve(
         with private_file(path.with_suffix(".token")) as file:
             print(welcome_without_token(url, file.write(token)), flush=True)
     logger.info("Moorings serves %s on %s", settings.address.origin, url)
-    sys.exit(run(settings, listeners, workers=workers, certificate=certificate))
+    run(settings, listeners, workers=workers, certificate=certificate)
 
 
 @click.command()

@@ -42,6 +42,19 @@ async def create_user(*, email: str, name: str) -> User:
     return user
 
 
+async def create_first_user(*, email: str, name: str, called: str, expires_in: timedelta | None) -> str | None:
+    """Store a user, with a token of this name, where there is no user yet; returns the token's text or None.
+
+    In one transaction, so that of several processes on one SQLite file one makes the user. PostgreSQL does not keep
+    others from finding no user at the same time.
+    """
+    async with in_transaction():
+        if await User.exists():
+            return None
+        user = await create_user(email=email, name=name)
+        return await issue_token(user, name=called, expires_in=expires_in)
+
+
 async def find_user(email: str) -> User:
     """The user with that email; raises `AccountRefused` when there is none."""
     user = await User.filter(email=email.strip().lower()).first()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from schema.execution.shared_responses import Responses
+from web.application import application_of
 
 KEEP_ALIVE_S = 12.0
 SEND_S = 30.0
+LAST_SEND_S = 1.0
+"""How long the end of a stream may take when the process stops."""
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
@@ -23,7 +26,8 @@ _HEADERS = {
 class EventStream(Response):
     """Sends every response as a `next` event, with the ID of what it tells of, and `complete` at the end.
 
-    Ends if the client takes nothing for `SEND_S`.
+    Ends if the client takes nothing for `SEND_S`. When the process stops, the response ends without `complete`: the
+    operation is not over, and the client resumes it.
     """
 
     def __init__(self, responses: AsyncGenerator[Responses, None]) -> None:
@@ -35,9 +39,10 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sending = asyncio.create_task(self._send_all(send))
-        others = [asyncio.create_task(_until_gone(receive)), asyncio.create_task(self._keep_alive(send))]
+        stopping = asyncio.create_task(_until_stopped(scope))
+        others = [stopping, asyncio.create_task(_until_gone(receive)), asyncio.create_task(self._keep_alive(send))]
         try:
-            await asyncio.wait((sending, *others), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((sending, *others), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (sending, *others):
                 task.cancel()
@@ -45,6 +50,10 @@ class EventStream(Response):
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, TimeoutError):
                 raise result
+        if done == {stopping}:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SEND_S):
+                    await send({"type": "http.response.body", "body": b""})
 
     async def _send_all(self, send: Send) -> None:
         async with aclosing(self._responses) as all_responses:
@@ -78,3 +87,9 @@ async def _send_in_time(send: Send, body: bytes) -> None:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _until_stopped(scope: Scope) -> None:
+    """Wait until the process that serves the application ends its streams; without an application, forever."""
+    application = application_of(scope["app"]) if "app" in scope else None
+    await (asyncio.Event() if application is None else application.stopping.streams_end).wait()

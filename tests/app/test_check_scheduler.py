@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import signal
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -114,7 +113,7 @@ async def test_a_destination_whose_checker_was_killed_shows_again_what_was_found
         before, hangs = await stored(gateway, number), True
         asking = asyncio.create_task(ask(account, CHECK, id_))
         await asyncio.wait_for(hanging.wait(), DEADLINE_S)
-        gateway.stop(signal.SIGKILL)
+        gateway.kill()
         await asyncio.wait({asking})
         assert asking.exception() is not None
 

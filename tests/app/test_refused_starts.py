@@ -48,6 +48,11 @@ def cannot_be_used(why: str) -> str:
     return f"moorings: The database cannot be used: {why}.\n"
 
 
+def serve_at_once(store: Gateway, database_url: str) -> str:
+    """What a start says that does not wait for its database."""
+    return serve(store, database_url=database_url, database_wait_seconds="0").stderr
+
+
 def untouched(directory: Path) -> bool:
     """Whether a refused start left nothing behind."""
     return list(directory.iterdir()) == []
@@ -74,7 +79,7 @@ def test_an_address_that_is_not_of_this_machine_is_refused(host: str, store: Gat
 
 def test_a_port_where_no_postgresql_listens_is_refused(store: Gateway) -> None:
     port = free_port()
-    refused = serve(store, database_url=f"postgresql://user:{PASSWORD}@127.0.0.1:{port}/moorings").stderr
+    refused = serve_at_once(store, f"postgresql://user:{PASSWORD}@127.0.0.1:{port}/moorings")
 
     assert refused == cannot_be_used(
         f"nothing listens at 127.0.0.1:{port}; look at host and port in the URL, and whether the server runs "
@@ -83,7 +88,7 @@ def test_a_port_where_no_postgresql_listens_is_refused(store: Gateway) -> None:
 
 
 def test_a_host_that_does_not_resolve_is_named(store: Gateway) -> None:
-    refused = serve(store, database_url=f"postgresql://user:{PASSWORD}@database.invalid/moorings").stderr
+    refused = serve_at_once(store, f"postgresql://user:{PASSWORD}@database.invalid/moorings")
 
     assert refused == cannot_be_used(
         "the host name in database.invalid:5432 does not resolve; look at the host in the URL, and at the name servers "
@@ -110,7 +115,7 @@ def test_what_is_not_postgresql_itself_is_said(answer: bytes, sentence: str, sto
     with socket.create_server(("127.0.0.1", 0)) as server:
         Thread(target=answer_each, args=(server, answer), daemon=True).start()
         at = f"127.0.0.1:{server.getsockname()[1]}"
-        refused = serve(store, database_url=f"postgresql://user:{PASSWORD}@{at}/moorings?sslmode=disable").stderr
+        refused = serve_at_once(store, f"postgresql://user:{PASSWORD}@{at}/moorings?sslmode=disable")
 
     assert refused.startswith(f"moorings: The database cannot be used: {sentence.format(at=at)}")
     assert PASSWORD not in refused
@@ -129,7 +134,7 @@ def answer_each(server: socket.socket, answer: bytes) -> None:
 def test_a_postgresql_that_takes_the_connection_and_never_answers_is_refused(store: Gateway) -> None:
     with socket.create_server(("127.0.0.1", 0)) as black_hole:
         at = f"127.0.0.1:{black_hole.getsockname()[1]}"
-        refused = serve(store, database_url=f"postgresql://user:{PASSWORD}@{at}/moorings").stderr
+        refused = serve_at_once(store, f"postgresql://user:{PASSWORD}@{at}/moorings")
 
     assert refused == cannot_be_used(
         f"{at} does not answer in time; look at host and port, at firewalls, and whether the server hangs "

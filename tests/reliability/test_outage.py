@@ -71,7 +71,7 @@ async def every_request(client: httpx.AsyncClient, id_: int) -> dict[str, httpx.
 async def expect_outage(account: Account, id_: int) -> None:
     """Whatever needs the database is refused in time as unavailable; what does not need it is answered."""
     async with account.client() as client:
-        watch = Stopwatch(account.gateway.pid)
+        watch = Stopwatch(account.gateway.worker_pid)
         answers = await every_request(client, id_)
         wall_s = watch.seconds
 
@@ -127,7 +127,7 @@ async def test_a_postgresql_that_hangs_is_answered_as_unready_in_time(
         os.kill(pid, signal.SIGSTOP)
     try:
         async with account.client() as client:
-            watch = Stopwatch(account.gateway.pid)
+            watch = Stopwatch(account.gateway.worker_pid)
             ready, alive = await asyncio.gather(client.get("/readyz"), client.get("/healthz"))
             wall_s = watch.seconds
     finally:

@@ -55,7 +55,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     },
     "web": {
         "access_log": "http request_state",
-        "application": "access_log buffered_bytes connections cross_origin fast_path request_state",
+        "application": "access_log buffered_bytes connections cross_origin fast_path request_state stopping",
         "auth": "rate_limit request_state",
         "buffered_bytes": "",
         "connections": "",
@@ -70,6 +70,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "request_id": "",
         "request_state": "request_id",
         "server": "access_log application connections fast_path http request_id request_state",
+        "stopping": "",
     },
     "s3": {
         "address_policy": "",
@@ -109,8 +110,8 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     },
     "app": {
         "check_scheduler": "",
-        "cli": "check_scheduler database doctor embedded_file file_permissions first_run key_service logs secret_keys "
-        "server settings",
+        "cli": "check_scheduler database doctor embedded_file file_permissions first_run key_service logs processes "
+        "secret_keys settings",
         "database": "",
         "doctor": "database embedded_file file_permissions secret_keys settings",
         "embedded_file": "database",
@@ -119,11 +120,12 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "gc_tuning": "",
         "key_service": "",
         "logs": "",
-        "main": "check_scheduler database gc_tuning logs pages postgres_listener secret_keys settings",
+        "main": "check_scheduler database logs opening pages postgres_listener secret_keys settings",
+        "opening": "",
         "pages": "database settings",
         "postgres_listener": "",
+        "processes": "gc_tuning logs main settings",
         "secret_keys": "embedded_file key_service settings",
-        "server": "settings",
         "setting_types": "database",
         "settings": "database setting_types",
     },
@@ -140,8 +142,8 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "tortoise": ("models/", "app/database.py"),
     "asyncpg": ("models/", "app/postgres_listener.py"),
     "aiosqlite": ("models/database/",),
-    "starlette": ("app/main.py", "app/pages/", "rest/", "schema/transport/", "web/"),
-    "uvicorn": ("app/server.py", "web/"),
+    "starlette": ("app/main.py", "app/opening.py", "app/pages/", "rest/", "schema/transport/", "web/"),
+    "uvicorn": ("app/processes/worker.py", "web/"),
     "httptools": ("web/server/",),
     "websockets": ("web/server/",),
     "prometheus_client": ("web/metrics/",),

@@ -8,6 +8,8 @@ limit. What is refused here never reaches the application, so the refusal is wri
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import termios
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -32,6 +34,8 @@ HEAD_S = 10.0
 BODY_S = 30.0
 UNREAD_S = 30.0
 """How long a client may take nothing of what was written for it, before the connection is aborted."""
+UNREAD_BYTES_S = 0.05
+"""How much longer a connection is kept on which a request has just arrived that was not read yet."""
 MAX_HEAD_BYTES = 16 * 1024
 MAX_UNKNOWN_ORIGIN_BYTES = 4 * MAX_HEAD_BYTES
 """Read of a head that is too large to find out whose page may read the refusal; browsers send Origin late."""
@@ -86,6 +90,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._is_chunked = False
         self._trailer_bytes = self._piece_bytes = self._pieces_bytes = 0
         self._late_refusal = b""  # to be written behind the responses under way
+        self._is_draining = False
 
     # The connection
 
@@ -227,7 +232,7 @@ class HardenedProtocol(HttpToolsProtocol):
             return
         self._body_open = True
         self._framing_bytes = self._trailers = self._trailer_bytes = 0
-        self._keep_alive = version == "1.1" and self.parser.should_keep_alive()
+        self._keep_alive = version == "1.1" and self.parser.should_keep_alive() and not self._is_draining
         self._plain_head = None
         if self._keep_alive and self._fast_path is not None and self._is_free():
             self._plain_head, self._plain_body = plain_head(method, self.url, self.headers), b""
@@ -454,12 +459,36 @@ class HardenedProtocol(HttpToolsProtocol):
         if self._has_no_cycle() and not (self._head_open or self._body_open):
             self._be_idle()
 
-    def shutdown(self) -> None:
-        """Stop gracefully: a request that the fast path holds until it is whole is answered like one under way."""
-        if self._plain_head is None:
-            super().shutdown()
-        else:
+    def drain(self, *, closes_idle: bool) -> None:
+        """Answer what is under way, and a request that comes before the client knows, as the last of the connection.
+
+        With `closes_idle` a connection without a request is closed, unless one has arrived unread.
+        """
+        self._is_draining = True
+        if self.transport.is_closing():
+            return
+        if self._plain_head is not None or not self._has_no_cycle():
             self._keep_alive = False
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is not None and not self._unparsed:
+                cycle.keep_alive = False
+        elif closes_idle and not self._has_begun_head() and not self._has_unread_bytes():
+            self.transport.close()
+
+    def _has_begun_head(self) -> bool:
+        """Whether a part of a request's head has come; on a connection without a request, the head is open too."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return self._head_open and (self._head_bytes > 0 or cycle is not None)
+
+    def _has_unread_bytes(self) -> bool:
+        """Whether the client has sent what the event loop has not read yet."""
+        connection = self.transport.get_extra_info("socket")
+        if connection is None:
+            return False
+        try:
+            return any(fcntl.ioctl(connection.fileno(), termios.FIONREAD, b"\0\0\0\0"))
+        except OSError:
+            return False
 
     def pause_writing(self) -> None:
         """The client is slow: from now on it has to take something now and then."""
@@ -512,6 +541,8 @@ class HardenedProtocol(HttpToolsProtocol):
         left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left_s > 0:
             self._look_after(left_s)
+        elif self._has_unread_bytes():
+            self._look_after(UNREAD_BYTES_S)
         else:
             super().timeout_keep_alive_handler()
             self._watch_writes()

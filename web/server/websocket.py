@@ -26,6 +26,9 @@ MAX_FRAMES_AT_ONCE = 2 * MAX_FRAMES_PER_S
 """Frames that may come at once after a pause: a client that reconnects starts all its subscriptions."""
 MAX_FRAGMENTS = 64
 """Frames of one message (RFC 6455, 5.4)."""
+SERVICE_RESTART = 1012
+CLOSE_S = 0.3
+"""How long a client may take to confirm that close: its confirmation shows that it has read the code."""
 UNREAD_S = 30.0
 """How long a client may take nothing of what was written for it."""
 REQUEST_ID = "X-Request-Id"
@@ -43,6 +46,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._counted_at = self.loop.time()
         self._fragments = 0
         self._unsent_pong = b""
+        self._is_restarted = False  # closed by `drain`
         self._write_deadline: asyncio.TimerHandle | None = None
         self.lease: ConnectionLease | None = None
         application = application_of(self.app)
@@ -87,6 +91,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """Send as uvicorn does, and several text messages with one write."""
+        if self._is_restarted:
+            raise ClientDisconnected
         texts = message.get(TEXTS)
         if texts is None:
             await super().send(message)
@@ -143,6 +149,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Cut off a client that does not answer pings: what is still unsent, it will not read."""
         super().keepalive_timeout()
         self.transport.abort()
+
+    def drain(self, *, closes_idle: bool) -> None:
+        """Close the WebSocket with 1012, after which clients connect again; at once, or when it is open."""
+        if self.handshake_complete and not self.close_sent and not self.transport.is_closing():
+            self.stop_keepalive()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": SERVICE_RESTART})
+            self.conn.send_close(SERVICE_RESTART, "Service restart")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = self._is_restarted = True
+            if self.read_paused:
+                self.read_paused = False
+                self.transport.resume_reading()
+            self.close_timer = self.loop.call_later(CLOSE_S, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer."""

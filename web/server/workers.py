@@ -1,121 +1,377 @@
-"""The worker processes: uvicorn's supervisor, with a listening socket for each of them.
+"""The supervisor: it holds the listening sockets and keeps a worker process at each of its places.
 
-A socket stays open when its worker ends: clients that connect meanwhile wait in it for the next worker.
+It opens no database and serves nothing, so that nothing that makes a worker fail makes it fail. A listening socket
+never closes while it runs: clients that connect while no worker accepts wait in the socket. Workers are programs of
+their own, started anew each time, so that a restart brings the code and the files that are on disk then.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import random
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-import uvicorn
-from uvicorn.supervisors import Multiprocess
-from uvicorn.supervisors.multiprocess import Process
-
+from web.server.control import Order, Report, order, reports
 from web.server.sockets import another
 
+logger = logging.getLogger("moorings")
 
-class Workers(Multiprocess):
-    """uvicorn's supervisor, which ends without an exception and says whether a signal ended it.
+START_S = 60.0
+"""How long a worker may take to be ready: a busy machine needs many times what an idle one does."""
+LEAVE_S = 45.0
+"""How long a worker may take to drain: longer than it takes by itself, which is at most 30 s and what closing takes."""
+EXIT_S = 1.0
+"""How long a process may take from the end of its link to its own."""
+STEADY_S = 10.0
+"""A worker that was ready for so long did start, whatever ended it."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
+LOOK_S = 0.25
+MAX_PLACES = 256
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU})
+"""What the supervisor handles. They are blocked in a worker from its start until it has its own handlers: those of a
+terminal reach every process of it."""
 
-    uvicorn gives `sockets` to every process that it starts. It works on one place of its list of processes at a time,
-    so that `sockets` can be those of that place.
-    """
+
+class _Process:
+    """One worker process, and the supervisor's end of the link to it."""
+
+    def __init__(self, command: Sequence[str], on_change: Callable[[_Process], None]) -> None:
+        self.link, far_end = socket.socketpair()
+        self.link.setblocking(False)
+        with far_end:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            try:
+                descriptor = far_end.fileno()
+                self._popen = subprocess.Popen(  # noqa: S603 - the program itself
+                    [*command, str(descriptor)], pass_fds=[descriptor], stdin=subprocess.DEVNULL
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.pid = self._popen.pid
+        self.started_at = self.heard_at = time.monotonic()
+        self.ready_at: float | None = None
+        self.drained_at: float | None = None
+        self.status: int | None = None
+        """Its exit status; that of a process that a signal ended is negative."""
+        self.wants_to_leave = False
+        self._on_change = on_change
+        asyncio.get_running_loop().add_reader(self.link, self._read)
+
+    @property
+    def serves(self) -> bool:
+        """Whether it accepts connections, or can."""
+        return self.ready_at is not None and self.drained_at is None and self.status is None
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it has just ended, unasked, without having been ready for a while."""
+        was_steady = self.ready_at is not None and time.monotonic() - self.ready_at > STEADY_S
+        return self.status is not None and self.drained_at is None and not was_steady
+
+    def drain(self) -> None:
+        """Let it finish what it has and exit; one that is not ready has nothing."""
+        if self.drained_at is None and self.status is None:
+            self.drained_at = time.monotonic()
+            if self.ready_at is None:
+                self.kill()
+            else:
+                order(self.link, Order.DRAIN)
+
+    def kill(self) -> None:
+        """End it now."""
+        if self.status is None:
+            self._popen.kill()
+
+    def overdue(self, hang_s: float) -> str | None:
+        """Why it has to be killed, or None."""
+        now = time.monotonic()
+        if self.ready_at is None:
+            return f"it was not ready after {START_S:g} s" if now - self.started_at > START_S else None
+        if self.drained_at is not None and now - self.drained_at > LEAVE_S:
+            return f"it had not finished after {LEAVE_S:g} s"
+        return f"it has not responded for {hang_s:g} s" if now - self.heard_at > hang_s else None
+
+    def forgive(self, pause_s: float) -> None:
+        """Do not count a time in which the supervisor did not run either."""
+        self.heard_at += pause_s
+        self.started_at += pause_s
+        if self.drained_at is not None:
+            self.drained_at += pause_s
+
+    def _read(self) -> None:
+        try:
+            for what in reports(self.link):
+                self.heard_at = time.monotonic()
+                if what is Report.READY:
+                    self.ready_at = self.heard_at
+                elif what is Report.LEAVES:
+                    self.wants_to_leave = True
+                else:
+                    continue
+                self._on_change(self)
+        except EOFError:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self.link)
+            self.link.close()
+            self._wait_for_exit(loop.time() + EXIT_S)
+
+    def _wait_for_exit(self, deadline: float) -> None:
+        """Look again and again for the exit of a process that has closed its link, and make it exit in the end."""
+        loop = asyncio.get_running_loop()
+        if loop.time() > deadline:
+            self._popen.kill()
+        status = self._popen.poll()
+        if status is None:
+            loop.call_later(0.01, self._wait_for_exit, deadline)
+        else:
+            self.status = status
+            self._on_change(self)
+
+
+class _Place:
+    """Where one worker at a time works."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.worker: _Process | None = None
+        self.substitute: _Process | None = None
+        """The worker of another place that accepts from this place's socket while the place has none."""
+        self.is_renewed = False
+        """Whether its worker is to be replaced."""
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def wants_a_worker(self) -> bool:
+        """Whether it has none that serves, or has one that is to be replaced."""
+        return self.worker is None or not self.worker.serves or self.worker.wants_to_leave or self.is_renewed
+
+
+class Supervisor:
+    """Keeps workers until a signal ends them all."""
 
     def __init__(
         self,
-        config: uvicorn.Config,
+        command: Sequence[str],
         listeners: list[socket.socket],
         *,
-        may_restart: Callable[[], bool] = lambda: True,
+        workers: int,
+        hang_s: float = 10.0,
+        drain_delay_s: float = 0.0,
     ) -> None:
-        """`listeners` has one socket for all places, or one for each; `may_restart` is asked at SIGHUP."""
-        self._may_restart = may_restart
-        self.stopped_by_signal = False
+        """`command` starts a worker; the descriptor of its link is added. `listeners` has one socket, or one a worker.
+
+        A worker that has not responded for `hang_s` is killed. At the end, workers say for `drain_delay_s` that they
+        are not ready, and serve as before, so that a load balancer can choose others.
+        """
+        self._command = command
         self._listeners = listeners
         self._has_one_each = len(listeners) > 1
-        self._place = 0
-        super().__init__(config, listeners)
+        self._places = [_Place(number) for number in range(workers)]
+        self._processes: set[_Process] = set()
+        self._hang_s = hang_s
+        self._drain_delay_s = drain_delay_s
+        self._has_served = False
+        self._status: int | None = None
+        self._is_draining = False
+        self._interrupts = 0
+        self._news = asyncio.Event()
 
-    @property
-    def sockets(self) -> list[socket.socket]:
-        """The socket of the place that is worked on."""
-        return [self._listeners[self._place % len(self._listeners)]]
+    async def run(self) -> int:
+        """Serve until a signal; returns the exit status of the service."""
+        loop = asyncio.get_running_loop()
+        handlers = {
+            signal.SIGTERM: self._end,
+            signal.SIGINT: self._interrupt,
+            signal.SIGHUP: self._renew,
+            signal.SIGTTIN: self._add_place,
+            signal.SIGTTOU: self._remove_place,
+        }
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        for place in self._places:
+            place.task = loop.create_task(self._keep(place))
+        watching = loop.create_task(self._watch())
+        try:
+            await self._until(lambda: self._status is not None)
+            await self._drain()
+        finally:
+            watching.cancel()
+        return self._status or 0
 
-    @sockets.setter
-    def sockets(self, _: list[socket.socket]) -> None:
-        """uvicorn sets what the constructor already has."""
+    # Signals
 
-    def init_processes(self) -> None:
-        """Start one process at each place."""
-        started: list[Process] = []
-        with _ctrl_c_ignored():
-            wanted, self.processes_num = self.processes_num, 1
-            for place in range(wanted):
-                self._place, self.processes = place, []
-                super().init_processes()
-                started += self.processes
-        self.processes, self.processes_num = started, wanted
+    def _end(self) -> None:
+        if self._status is None:
+            self._status = 0
+        self._tell()
 
-    def restart_all(self) -> None:
-        """Replace one process after the other, up to the first that cannot be replaced."""
-        self._at_each_place(super().restart_all, goes_on=False)
+    def _interrupt(self) -> None:
+        """Ctrl-C; the second one does not wait for requests."""
+        self._interrupts += 1
+        if self._interrupts > 1:
+            for process in self._processes:
+                process.kill()
+        self._end()
 
-    def keep_subprocess_alive(self) -> None:
-        """Replace every process that has died."""
-        self._at_each_place(super().keep_subprocess_alive, goes_on=True)
+    def _renew(self) -> None:
+        logger.info("SIGHUP: the workers are replaced.")
+        for place in self._places:
+            place.is_renewed = True
+        self._tell()
 
-    def handle_ttin(self) -> None:
-        """One more process, at a place of its own."""
-        self._place = len(self.processes)
-        if self._has_one_each:
-            self._listeners.append(another(self._listeners[0]))
-        super().handle_ttin()
+    def _add_place(self) -> None:
+        if self._status is None and len(self._places) < MAX_PLACES:
+            place = _Place(len(self._places))
+            if self._has_one_each:
+                self._listeners.append(another(self._listeners[0]))
+            self._places.append(place)
+            place.task = asyncio.get_running_loop().create_task(self._keep(place))
 
-    def handle_ttou(self) -> None:
-        """One process less: its socket is closed first, so that no further connection is dealt to it."""
-        if self._has_one_each and len(self.processes) > 1:
-            self._listeners.pop().close()  # the parent's copy; the worker still accepts what waits in it
-        super().handle_ttou()
+    def _remove_place(self) -> None:
+        """Its socket is closed with its worker, which accepts what waits in it."""
+        if self._status is None and len(self._places) > 1:
+            place = self._places.pop()
+            if place.task is not None:
+                place.task.cancel()
+            if place.substitute is not None:
+                order(place.substitute.link, Order.RELEASE, place.number)
+            if self._has_one_each:
+                self._listeners.pop().close()
+            if place.worker is not None:
+                place.worker.drain()
 
-    def handle_hup(self) -> None:
-        """SIGHUP: replace the processes, so that new ones read every file anew; not when they could not start."""
-        if self._may_restart():
-            super().handle_hup()
+    # Places
 
-    def handle_int(self) -> None:
-        """Ctrl-C."""
-        self.stopped_by_signal = True
-        super().handle_int()
+    async def _keep(self, place: _Place) -> None:
+        """Keep one worker at a place, and start another before one that is to be replaced ends."""
+        failures = 0
+        while True:
+            place.is_renewed = False
+            fresh = await self._started()
+            if fresh.serves:
+                self._hand_over(place, fresh)
+                await self._until(lambda: place.wants_a_worker)
+                failures = failures + 1 if fresh.ended_early else 0
+            elif not self._has_served and (fresh.status or 0) > 0:
+                self._status = 1
+                self._tell()
+                return
+            elif place.worker is not None and place.worker.serves and not place.worker.wants_to_leave:
+                logger.error("Worker %d stays: the one that was to replace it did not start.", place.worker.pid)
+                await self._until(lambda: place.wants_a_worker)
+                continue
+            else:
+                failures += 1
+            if failures > 1:
+                await asyncio.sleep(_pause_s(failures))
 
-    def handle_term(self) -> None:
-        """SIGTERM."""
-        self.stopped_by_signal = True
-        super().handle_term()
+    async def _started(self) -> _Process:
+        """A new process that is ready, or that has ended."""
+        fresh = _Process(self._command, self._changed)
+        self._processes.add(fresh)
+        try:
+            await self._until(lambda: fresh.serves or fresh.status is not None)
+        except asyncio.CancelledError:
+            fresh.drain()
+            raise
+        return fresh
 
-    def _at_each_place(self, act: Callable[[], None], *, goes_on: bool) -> None:
-        """Run `act` with one process in uvicorn's list at a time; unless it `goes_on`, up to the first not replaced."""
-        everyone = self.processes
-        for place, process in enumerate(list(everyone)):
-            self._place, self.processes = place, [process]
-            act()
-            (everyone[place],) = self.processes
-            if not goes_on and everyone[place] is process:
-                break
-        self.processes = everyone
+    def _hand_over(self, place: _Place, fresh: _Process) -> None:
+        """Let a new worker accept at a place, and only then the one before it finish."""
+        self._has_served = True
+        before, place.worker = place.worker, fresh
+        order(fresh.link, Order.ACCEPT, place.number, self._listener_of(place))
+        if self._status is not None:
+            order(fresh.link, Order.UNREADY)
+        if place.substitute is not None:
+            order(place.substitute.link, Order.RELEASE, place.number)
+            place.substitute = None
+        if before is not None:
+            before.drain()
+        self._substitute()
+
+    def _listener_of(self, place: _Place) -> socket.socket:
+        return self._listeners[place.number % len(self._listeners)]
+
+    def _substitute(self) -> None:
+        """Let another worker accept from the socket of each place that has none: connections are dealt to it too."""
+        if not self._has_one_each or self._is_draining:
+            return
+        able = [place.worker for place in self._places if place.worker is not None and place.worker.serves]
+        for place in self._places:
+            has_worker = place.worker is not None and place.worker.serves
+            has_substitute = place.substitute is not None and place.substitute.serves
+            if able and not has_worker and not has_substitute:
+                place.substitute = able[place.number % len(able)]
+                order(place.substitute.link, Order.ACCEPT, place.number, self._listener_of(place))
+
+    # What happens to processes
+
+    def _changed(self, process: _Process) -> None:
+        if process.status is not None:
+            self._processes.discard(process)
+            if process.drained_at is None and self._status is None:
+                logger.warning("Worker %d has ended: %s. Another one takes its place.", process.pid, _cause(process))
+            self._substitute()
+        self._tell()
+
+    async def _watch(self) -> None:
+        """Kill processes that hang."""
+        looked_at = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = time.monotonic()
+            if now - looked_at > 4 * LOOK_S:
+                for process in self._processes:
+                    process.forgive(now - looked_at)
+            looked_at = now
+            for process in self._processes:
+                reason = process.overdue(self._hang_s)
+                if reason is not None:
+                    logger.error("Worker %d is killed: %s.", process.pid, reason)
+                    process.kill()
+
+    async def _drain(self) -> None:
+        """End every worker: those that serve stop accepting first, and then finish what they have."""
+        if self._drain_delay_s and self._status == 0:
+            for process in self._processes:
+                order(process.link, Order.UNREADY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._drain_delay_s):
+                    await self._until(lambda: not self._processes)
+        self._is_draining = True
+        for place in self._places:
+            if place.task is not None:
+                place.task.cancel()
+        for listener in self._listeners:
+            listener.close()
+        for process in self._processes:
+            process.drain()
+        await self._until(lambda: not self._processes)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._news.wait()
+
+    def _tell(self) -> None:
+        """Let every task look at its condition again."""
+        self._news.set()
+        self._news.clear()
 
 
-@contextmanager
-def _ctrl_c_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C in processes that are started meanwhile, until their server handles it.
+def _pause_s(failures: int) -> float:
+    """How long to wait before the next start, after so many that failed one after the other."""
+    pause_s: float = min(FIRST_PAUSE_S * 2 ** min(failures - 2, 10), LONGEST_PAUSE_S)
+    return pause_s * random.uniform(0.75, 1.25)  # noqa: S311 - spreads the starts, hides nothing
 
-    A terminal sends it to all processes; one that has not got further than its imports would show a traceback. The
-    supervisor gets it too, and ends the others.
-    """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+def _cause(process: _Process) -> str:
+    status = process.status or 0
+    return f"status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"

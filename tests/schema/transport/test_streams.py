@@ -117,7 +117,7 @@ async def test_what_one_gateway_stores_is_heard_at_another(gateway: Gateway) -> 
             for number in range(count):
                 await account.create("local", label=f"{number}")
                 await here.events(1)
-                watch = Stopwatch(second.pid)
+                watch = Stopwatch(second.worker_pid)
                 heard += await there.events(1)
                 later_s += watch.seconds
     finally:
@@ -129,7 +129,7 @@ async def test_what_one_gateway_stores_is_heard_at_another(gateway: Gateway) -> 
 
 def resident_bytes(gateway: Gateway) -> int:
     """The memory of the gateway's process."""
-    for line in Path(f"/proc/{gateway.pid}/status").read_text().splitlines():
+    for line in Path(f"/proc/{gateway.worker_pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("the process is gone")

@@ -26,6 +26,7 @@ import httpx
 from app.database import DatabaseAddress, open_database, parse_address
 from models.accounts import accounts
 from models.vault.vault import generate_key
+from tests.support.gateway.processes import children
 from tests.support.ports import free_port
 
 # Every client would load the machine's certificates anew, and no gateway here speaks TLS.
@@ -105,6 +106,11 @@ class Gateway:
         return self._process.pid
 
     @property
+    def worker_pid(self) -> int:
+        """The process that serves, of a gateway with one worker that is not restarted."""
+        return next(iter(children(self.pid)))
+
+    @property
     def log_path(self) -> Path:
         """The file that everything the process writes goes to."""
         return self.directory / "gateway.log"
@@ -151,6 +157,13 @@ class Gateway:
         if self._process.poll() is None:
             self._process.send_signal(sent)
         return self._process.wait(STOP_DEADLINE_S)
+
+    def kill(self) -> None:
+        """End every process at once, as a machine without power would."""
+        processes = [self.pid, *children(self.pid)]
+        for pid in processes:
+            os.kill(pid, signal.SIGKILL)
+        self.stop()
 
     def close(self) -> None:
         """Stop, and remove the directory."""

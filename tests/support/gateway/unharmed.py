@@ -21,7 +21,7 @@ Figure = Callable[[str], None]
 
 def resident_bytes(gateway: Gateway) -> int:
     """The memory of its process."""
-    return int(Path(f"/proc/{gateway.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    return int(Path(f"/proc/{gateway.worker_pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ async def play_operation(account: Account, operation: Operation) -> list[str]:
 
 async def play_request(account: Account, request: Request) -> list[str]:
     """Send a request, and judge the answer."""
-    gateway, watch = account.gateway, Stopwatch(account.gateway.pid)
+    gateway, watch = account.gateway, Stopwatch(account.gateway.worker_pid)
     try:
         answer = await exchange(gateway.host, gateway.port, written(gateway, request, account.token))
     except NoAnswerError as error:
@@ -84,7 +84,7 @@ async def play_conversation(account: Account, conversation: Conversation) -> lis
     """Hold a conversation, and judge how it ends."""
     url = account.gateway.url.replace("http", "ws", 1) + "/graphql"
     subprotocols = [Subprotocol(name) for name in conversation.subprotocols] or None
-    watch = Stopwatch(account.gateway.pid)
+    watch = Stopwatch(account.gateway.worker_pid)
     async with connect(url, subprotocols=subprotocols, max_queue=256) as socket:
         try:
             async with asyncio.timeout(20):

@@ -120,3 +120,35 @@ async def test_who_was_answered_before_the_body_was_whole_is_idle_when_it_is(
 
         assert protocol._idle_since is not None
         assert protocol.timeout_keep_alive_task is not None
+
+
+async def test_in_a_stop_a_kept_connection_is_answered_once_more_and_told_that_it_ends(
+    served: Served, connections: list[HardenedProtocol]
+) -> None:
+    """A request may be on its way when the stop begins."""
+    async with served.connection() as talk:
+        await talk.ask(ASKED)
+        connections[0].drain(closes_idle=False)
+
+        assert b"connection: close" in (await talk.ask(ASKED)).headers
+        assert await talk.ends()
+
+
+async def test_in_a_stop_only_connections_without_a_request_are_closed(
+    served: Served, connections: list[HardenedProtocol]
+) -> None:
+    """One that has nothing is; one whose request has arrived unread, or has arrived in part, is answered."""
+    async with served.connection() as idle, served.connection() as unread, served.connection() as begun:
+        for talk in (idle, unread, begun):
+            await talk.ask(ASKED)
+        begun.writer.write(ASKED[:20])
+        async with asyncio.timeout(10):
+            while not connections[2]._head_open:  # noqa: ASYNC110 - nothing tells when the bytes are there
+                await asyncio.sleep(0)
+        unread.writer.write(ASKED)  # the event loop has not run since
+        for protocol in connections:
+            protocol.drain(closes_idle=True)
+
+        assert await idle.ends()
+        assert b"connection: close" in (await unread.read()).headers
+        assert b"connection: close" in (await begun.ask(ASKED[20:])).headers

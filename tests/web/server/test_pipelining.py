@@ -161,7 +161,7 @@ async def test_a_stop_waits_for_a_request_that_the_fast_path_holds(
         async with asyncio.timeout(10):
             while not made or made[0]._plain_head is None:  # noqa: ASYNC110 - nothing tells when the bytes are there
                 await asyncio.sleep(0.01)
-        made[0].shutdown()
+        made[0].drain(closes_idle=False)
         answer = await talk.ask(request[-5:])
 
         assert answer.status == b"HTTP/1.1 201 Created"

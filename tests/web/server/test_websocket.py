@@ -83,7 +83,7 @@ def raw_socket(gateway: Gateway) -> AbstractAsyncContextManager[RawSocket]:
 
 def cpu_s(gateway: Gateway) -> float:
     """The processor time that the gateway has used."""
-    fields = Path(f"/proc/{gateway.pid}/stat").read_text().rpartition(") ")[2].split()
+    fields = Path(f"/proc/{gateway.worker_pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

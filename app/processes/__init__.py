@@ -1,0 +1,1 @@
+"""The processes of `moorings serve`: the supervisor that the command becomes, and the workers it keeps."""

@@ -1,0 +1,89 @@
+"""An nginx of this test's own in front of gateways, configured as the manual says."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from tests.support.ports import free_port
+from tests.support.proxies.provide import program
+
+START_DEADLINE_S = 20.0
+CONFIGURATION = """
+daemon off;
+worker_processes 1;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log warn;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    upstream gateways {{
+        {servers}
+        keepalive 16;
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://gateways;
+            proxy_http_version 1.1;
+            proxy_set_header Host $host;
+            proxy_set_header Connection "";
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+        }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """`nginx` on a free port, which deals requests out to gateways."""
+
+    def __init__(self, *ports: int) -> None:
+        """`ports` are those of the gateways, on this machine."""
+        self.directory = Path(tempfile.mkdtemp(prefix="moorings-nginx-"))
+        self.port = free_port()
+        servers = "\n        ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
+        configuration = self.directory / "nginx.conf"
+        configuration.write_text(
+            CONFIGURATION.format(directory=self.directory, servers=servers, port=self.port), encoding="utf-8"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Nginx:
+        """Start, and wait until it listens."""
+        nginx = program()
+        assert nginx is not None, "`make test` brings nginx: see tests/support/proxies/provide.py"
+        self._process = subprocess.Popen(
+            [nginx, "-p", str(self.directory), "-c", "nginx.conf", "-e", str(self.directory / "error.log")],
+            stdin=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + START_DEADLINE_S
+        while True:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            assert self._process.poll() is None, self.log_text()
+            assert time.monotonic() < deadline, self.log_text()
+            time.sleep(0.02)
+
+    def log_text(self) -> str:
+        """What it wrote about errors."""
+        log = self.directory / "error.log"
+        return log.read_text("utf-8") if log.exists() else ""
+
+    def close(self) -> None:
+        """Stop, and remove the directory."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(START_DEADLINE_S)
+        shutil.rmtree(self.directory)

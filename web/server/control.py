@@ -1,0 +1,88 @@
+"""What the supervisor and a worker say to each other, over a pair of connected sockets.
+
+A message of the worker is one byte. A message of the supervisor is two: what to do, and the number of the listening
+socket it is about, which comes along when the worker does not have it. When one end closes, its process has ended.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import Enum
+
+_MOST_BYTES = 1_024
+_MOST_DESCRIPTORS = 16
+
+
+class Report(Enum):
+    """What a worker says."""
+
+    READY = b"r"
+    """It can serve, and waits for a socket to accept from."""
+    ALIVE = b"a"
+    """Its event loop runs: said every `ALIVE_S` seconds."""
+    LEAVES = b"l"
+    """It was asked to end (SIGTERM), and will when another is in its place."""
+
+
+class Order(Enum):
+    """What the supervisor says."""
+
+    ACCEPT = b"a"
+    """Accept connections from the socket that comes along."""
+    RELEASE = b"r"
+    """Accept no more from the socket of this number; another process does."""
+    UNREADY = b"u"
+    """Say on `/readyz` that the process is about to stop; it serves as before."""
+    DRAIN = b"d"
+    """Accept what waits in the sockets, close them, end streams, finish requests, and exit."""
+
+
+ALIVE_S = 0.5
+
+
+def report(link: socket.socket, what: Report) -> None:
+    """Say something to the supervisor, if it is still there."""
+    with suppress(OSError):
+        link.send(what.value)
+
+
+def reports(link: socket.socket) -> Iterator[Report]:
+    """What a worker has said since the last call; raises EOFError when it has ended."""
+    try:
+        said = link.recv(_MOST_BYTES)
+    except BlockingIOError:
+        return
+    except ConnectionError:
+        raise EOFError from None
+    if not said:
+        raise EOFError
+    for byte in said:
+        yield Report(bytes([byte]))
+
+
+def order(link: socket.socket, what: Order, number: int = 0, listener: socket.socket | None = None) -> None:
+    """Tell a worker something, if it is still there."""
+    with suppress(OSError):
+        if listener is None:
+            link.send(what.value + bytes([number]))
+        else:
+            socket.send_fds(link, [what.value + bytes([number])], [listener.fileno()])
+
+
+def orders(link: socket.socket) -> Iterator[tuple[Order, int, socket.socket | None]]:
+    """What the supervisor has said since the last call; raises EOFError when it has ended."""
+    try:
+        said, descriptors, _, _ = socket.recv_fds(link, _MOST_BYTES, _MOST_DESCRIPTORS)
+    except BlockingIOError:
+        return
+    except ConnectionError:
+        raise EOFError from None
+    if not said:
+        raise EOFError
+    sockets = iter(descriptors)
+    for place in range(0, len(said), 2):
+        what = Order(said[place : place + 1])
+        listener = socket.socket(fileno=next(sockets)) if what is Order.ACCEPT else None
+        yield what, said[place + 1], listener
