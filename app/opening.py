@@ -21,6 +21,8 @@ from models.error_report import where
 from models.errors import DatabaseUnavailable, Refusal
 
 RETRY_S = 0.5
+PATIENCE_S = 5.0
+"""How long the database may be away before the worker serves without it: in a restart, the one before it serves on."""
 TRY_AGAIN_LATER = 1013
 _NEEDS_NOTHING = "/healthz"
 logger = logging.getLogger("moorings")
@@ -45,7 +47,9 @@ class Opening:
             yield state
 
     async def _open(self, state: dict[str, Any], first: asyncio.Future[None]) -> None:
-        """Open, and close when cancelled; `first` is done after the first attempt, or has the reason to give up."""
+        """Open, and close when cancelled; `first` is done when it is open or waits no more, or has the reason."""
+        loop = asyncio.get_running_loop()
+        patient_until = loop.time() + PATIENCE_S
         while True:
             try:
                 async with self._opened() as values:
@@ -60,7 +64,7 @@ class Opening:
                 if not self._waits:
                     first.set_exception(error)
                     return
-                if not first.done():
+                if not first.done() and loop.time() > patient_until:
                     logger.warning("The database does not answer: the worker says so to its clients until it does.")
                     first.set_result(None)
                 await asyncio.sleep(RETRY_S)
