@@ -148,6 +148,7 @@ def create_app(
     app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
     app.access_log = access_log
     app.cross_origin = cross_origin
+    app.opened = opening.done
     app.buffered = BufferedBytes(settings.max_buffered_bytes)
     app.fast_path = FastPath(
         [for_rest, for_graphql],

@@ -21,8 +21,8 @@ from models.error_report import where
 from models.errors import DatabaseUnavailable, Refusal
 
 RETRY_S = 0.5
-PATIENCE_S = 5.0
-"""How long the database may be away before the worker serves without it: in a restart, the one before it serves on."""
+PATIENCE_S = 1.0
+"""How long the database may be away before the worker says that it could serve without it."""
 TRY_AGAIN_LATER = 1013
 _NEEDS_NOTHING = "/healthz"
 logger = logging.getLogger("moorings")
@@ -35,7 +35,8 @@ class Opening:
         """`opened` opens everything and gives the lifespan's state; with `waits`, a database that is away may come."""
         self._opened = opened
         self._waits = waits
-        self.is_done = False
+        self.done = asyncio.Event()
+        """Set when everything is open."""
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[dict[str, Any]]:
@@ -54,7 +55,7 @@ class Opening:
             try:
                 async with self._opened() as values:
                     state.update(values)
-                    self.is_done = True
+                    self.done.set()
                     if first.done():
                         logger.info("The database answers: the worker serves.")
                     else:
@@ -86,7 +87,7 @@ class Opened:
         self._opening = opening
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._opening.is_done or scope["type"] == "lifespan" or scope["path"] == _NEEDS_NOTHING:
+        if self._opening.done.is_set() or scope["type"] == "lifespan" or scope["path"] == _NEEDS_NOTHING:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             raise DatabaseUnavailable

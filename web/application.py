@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
 
 from starlette.applications import Starlette
@@ -28,6 +29,8 @@ class Application(Starlette):
     """Limits the connections of the server that runs the application."""
     buffered: BufferedBytes | None = None
     """Limits what its clients have not read yet."""
+    opened: asyncio.Event | None = None
+    """Set when what the application needs is open; None when that is so as soon as it has started."""
 
     @cached_property
     def stopping(self) -> Stopping:

@@ -40,6 +40,7 @@ def run(
         metrics_directory=directory,
         hang_s=settings.worker_timeout_seconds,
         drain_delay_s=settings.drain_delay_seconds,
+        ready_wait_s=settings.database_wait_seconds,
         log_level=settings.log_level,
         log_format=settings.log_format,
     )

@@ -26,6 +26,7 @@ class Options:
     """Where the workers share their metrics; removed at the end."""
     hang_s: float
     drain_delay_s: float
+    ready_wait_s: float
     log_level: str
     log_format: str
 
@@ -52,6 +53,7 @@ def main() -> int:
         workers=options.workers,
         hang_s=options.hang_s,
         drain_delay_s=options.drain_delay_s,
+        ready_wait_s=options.ready_wait_s,
     )
     try:
         return asyncio.run(supervisor.run())

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 
+import asyncpg
 import httpx
 import pytest
 
@@ -230,3 +231,37 @@ async def test_a_worker_that_is_asked_to_end_is_replaced_first() -> None:
         assert "has ended" not in gateway.log_text()
     finally:
         await asyncio.to_thread(gateway.close)
+
+
+async def test_a_restart_is_called_off_while_new_workers_cannot_open_the_database(server: StoppablePostgres) -> None:
+    """The connections that are open go on: what served before the restart serves on, and every request is answered."""
+    gateway = Gateway(server.url("supervised"), workers=2, database_wait_seconds="1")
+    await asyncio.to_thread(gateway.start)
+    try:
+        await all_ready(gateway, 2)
+        before = children(gateway.pid)
+        await let_connect(server, allowed=False)
+        try:
+            os.kill(gateway.pid, signal.SIGHUP)
+            async with asyncio.timeout(60):
+                while "the one that was to replace it is not ready" not in gateway.log_text():
+                    assert await status_of(gateway) == httpx.codes.OK
+            await until(lambda: children(gateway.pid) == before)
+            assert await status_of(gateway) == httpx.codes.OK
+        finally:
+            await let_connect(server, allowed=True)
+
+        os.kill(gateway.pid, signal.SIGHUP)
+        await renewed(gateway.pid, before)
+        await all_ready(gateway, 2)
+    finally:
+        await asyncio.to_thread(gateway.close)
+
+
+async def let_connect(server: StoppablePostgres, *, allowed: bool) -> None:
+    """Let PostgreSQL take new connections to the database of the tests, or refuse them."""
+    connection = await asyncpg.connect(server.url("postgres"))
+    try:
+        await connection.execute(f"ALTER DATABASE supervised ALLOW_CONNECTIONS {str(allowed).lower()}")
+    finally:
+        await connection.close()

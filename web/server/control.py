@@ -18,8 +18,10 @@ _MOST_DESCRIPTORS = 16
 class Report(Enum):
     """What a worker says."""
 
+    ABLE = b"b"
+    """It can accept, and refuses most requests until what it needs, as the database, is open."""
     READY = b"r"
-    """It can serve, and waits for a socket to accept from."""
+    """Everything is open: it can serve, and waits for a socket to accept from."""
     ALIVE = b"a"
     """Its event loop runs: said every `ALIVE_S` seconds."""
     LEAVES = b"l"

@@ -56,6 +56,7 @@ class Worker(uvicorn.Server):
         self._drains = asyncio.Event()
         self._lifespan: AbstractAsyncContextManager[Any] | None = None
         self._accepting: set[asyncio.Task[Any]] = set()
+        self._until_open: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, and say that it can serve; what it raises is raised here."""
@@ -69,7 +70,12 @@ class Worker(uvicorn.Server):
         await self.on_tick(0)
         self._link.setblocking(False)
         loop.add_reader(self._link, self._obey)
-        report(self._link, Report.READY)
+        opened = self._application.opened
+        if opened is None or opened.is_set():
+            report(self._link, Report.READY)
+        else:
+            report(self._link, Report.ABLE)
+            self._until_open = loop.create_task(self._say_ready(opened))
 
     async def main_loop(self) -> None:
         """Say again and again that the event loop runs, until it is time to end."""
@@ -90,6 +96,8 @@ class Worker(uvicorn.Server):
         await self._finish_connections()
         for task in self.server_state.tasks:
             task.cancel()
+        if self._until_open is not None:
+            self._until_open.cancel()
         if self._lifespan is not None:
             await self._lifespan.__aexit__(None, None, None)
         alive.cancel()
@@ -178,6 +186,10 @@ class Worker(uvicorn.Server):
             if lasted_s > DRAIN_S:
                 return
             await asyncio.sleep(_LOOK_S)
+
+    async def _say_ready(self, opened: asyncio.Event) -> None:
+        await opened.wait()
+        report(self._link, Report.READY)
 
     async def _say_alive(self) -> None:
         while True:

@@ -14,8 +14,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from web.server.control import Order, Report, order, reports
 from web.server.sockets import another
@@ -55,7 +55,10 @@ class _Process:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.pid = self._popen.pid
         self.started_at = self.heard_at = time.monotonic()
-        self.ready_at: float | None = None
+        self.able_at: float | None = None
+        """Since when it can accept."""
+        self.is_ready = False
+        """Whether everything it needs is open."""
         self.drained_at: float | None = None
         self.status: int | None = None
         """Its exit status; that of a process that a signal ended is negative."""
@@ -66,19 +69,19 @@ class _Process:
     @property
     def serves(self) -> bool:
         """Whether it accepts connections, or can."""
-        return self.ready_at is not None and self.drained_at is None and self.status is None
+        return self.able_at is not None and self.drained_at is None and self.status is None
 
     @property
     def ended_early(self) -> bool:
-        """Whether it has just ended, unasked, without having been ready for a while."""
-        was_steady = self.ready_at is not None and time.monotonic() - self.ready_at > STEADY_S
+        """Whether it has just ended, unasked, without having served for a while."""
+        was_steady = self.able_at is not None and time.monotonic() - self.able_at > STEADY_S
         return self.status is not None and self.drained_at is None and not was_steady
 
     def drain(self) -> None:
-        """Let it finish what it has and exit; one that is not ready has nothing."""
+        """Let it finish what it has and exit; one that cannot accept yet has nothing."""
         if self.drained_at is None and self.status is None:
             self.drained_at = time.monotonic()
-            if self.ready_at is None:
+            if self.able_at is None:
                 self.kill()
             else:
                 order(self.link, Order.DRAIN)
@@ -91,7 +94,7 @@ class _Process:
     def overdue(self, hang_s: float) -> str | None:
         """Why it has to be killed, or None."""
         now = time.monotonic()
-        if self.ready_at is None:
+        if self.able_at is None:
             return f"it was not ready after {START_S:g} s" if now - self.started_at > START_S else None
         if self.drained_at is not None and now - self.drained_at > LEAVE_S:
             return f"it had not finished after {LEAVE_S:g} s"
@@ -108,8 +111,9 @@ class _Process:
         try:
             for what in reports(self.link):
                 self.heard_at = time.monotonic()
-                if what is Report.READY:
-                    self.ready_at = self.heard_at
+                if what in (Report.ABLE, Report.READY):
+                    self.able_at = self.able_at or self.heard_at
+                    self.is_ready = what is Report.READY
                 elif what is Report.LEAVES:
                     self.wants_to_leave = True
                 else:
@@ -147,9 +151,14 @@ class _Place:
         self.task: asyncio.Task[None] | None = None
 
     @property
+    def is_served(self) -> bool:
+        """Whether it has a worker that can stay."""
+        return self.worker is not None and self.worker.serves and not self.worker.wants_to_leave
+
+    @property
     def wants_a_worker(self) -> bool:
         """Whether it has none that serves, or has one that is to be replaced."""
-        return self.worker is None or not self.worker.serves or self.worker.wants_to_leave or self.is_renewed
+        return not self.is_served or self.is_renewed
 
 
 class Supervisor:
@@ -163,11 +172,13 @@ class Supervisor:
         workers: int,
         hang_s: float = 10.0,
         drain_delay_s: float = 0.0,
+        ready_wait_s: float = 15.0,
     ) -> None:
         """`command` starts a worker; the descriptor of its link is added. `listeners` has one socket, or one a worker.
 
         A worker that has not responded for `hang_s` is killed. At the end, workers say for `drain_delay_s` that they
-        are not ready, and serve as before, so that a load balancer can choose others.
+        are not ready, and serve as before, so that a load balancer can choose others. While a worker is ready, a new
+        one that could accept has `ready_wait_s` to be ready too; a restart is called off then.
         """
         self._command = command
         self._listeners = listeners
@@ -176,6 +187,9 @@ class Supervisor:
         self._processes: set[_Process] = set()
         self._hang_s = hang_s
         self._drain_delay_s = drain_delay_s
+        self._ready_wait_s = ready_wait_s
+        self._renewing: _Place | None = None
+        """The place whose worker, which serves, is about to be replaced; one at a time."""
         self._has_served = False
         self._status: int | None = None
         self._is_draining = False
@@ -253,9 +267,11 @@ class Supervisor:
         """Keep one worker at a place, and start another before one that is to be replaced ends."""
         failures = 0
         while True:
-            place.is_renewed = False
-            fresh = await self._started()
-            if fresh.serves:
+            await self._until(lambda: place.wants_a_worker and (self._renewing is None or not place.is_served))
+            with self._turn_of(place):
+                place.is_renewed = False
+                fresh = await self._started()
+            if fresh.serves and (fresh.is_ready or not (place.is_served and self._has_ready_worker)):
                 self._hand_over(place, fresh)
                 await self._until(lambda: place.wants_a_worker)
                 failures = failures + 1 if fresh.ended_early else 0
@@ -263,21 +279,49 @@ class Supervisor:
                 self._status = 1
                 self._tell()
                 return
-            elif place.worker is not None and place.worker.serves and not place.worker.wants_to_leave:
-                logger.error("Worker %d stays: the one that was to replace it did not start.", place.worker.pid)
-                await self._until(lambda: place.wants_a_worker)
-                continue
+            elif place.is_served:
+                self._call_off(place, fresh)
             else:
                 failures += 1
             if failures > 1:
                 await asyncio.sleep(_pause_s(failures))
 
+    @contextmanager
+    def _turn_of(self, place: _Place) -> Iterator[None]:
+        """Hold the other places back while a worker that serves is about to be replaced at this one."""
+        if place.is_served:
+            self._renewing = place
+        try:
+            yield
+        finally:
+            if self._renewing is place:
+                self._renewing = None
+                self._tell()
+
+    def _call_off(self, place: _Place, fresh: _Process) -> None:
+        """Let the workers that serve stay: the first that was to replace one could not."""
+        for each in self._places:
+            each.is_renewed = False
+        if place.worker is not None:
+            what = "did not start" if fresh.status is not None else "is not ready"
+            logger.error("Worker %d stays: the one that was to replace it %s.", place.worker.pid, what)
+        fresh.drain()
+
+    @property
+    def _has_ready_worker(self) -> bool:
+        """Whether a worker serves that has everything open."""
+        workers = [place.worker for place in self._places]
+        return any(worker is not None and worker.serves and worker.is_ready for worker in workers)
+
     async def _started(self) -> _Process:
-        """A new process that is ready, or that has ended."""
+        """A new process that is ready, that could accept and has been waited for, or that has ended."""
         fresh = _Process(self._command, self._changed)
         self._processes.add(fresh)
         try:
             await self._until(lambda: fresh.serves or fresh.status is not None)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._ready_wait_s):
+                    await self._until(lambda: fresh.is_ready or fresh.status is not None or not self._has_ready_worker)
         except asyncio.CancelledError:
             fresh.drain()
             raise
