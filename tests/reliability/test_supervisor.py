@@ -234,23 +234,23 @@ async def test_a_worker_that_is_asked_to_end_is_replaced_first() -> None:
 
 
 async def test_a_restart_is_called_off_while_new_workers_cannot_open_the_database(server: StoppablePostgres) -> None:
-    """The connections that are open go on: what served before the restart serves on, and every request is answered."""
-    gateway = Gateway(server.url("supervised"), workers=2, database_wait_seconds="1")
+    """PostgreSQL refuses more connections of the role: what is open serves on, and every request is answered."""
+    await execute(server, "CREATE ROLE limited LOGIN PASSWORD 'limited'", "CREATE DATABASE limited OWNER limited")
+    place = server.url("limited").rpartition("@")[2]
+    gateway = Gateway(f"postgresql://limited:limited@{place}", workers=2, database_wait_seconds="1")
     await asyncio.to_thread(gateway.start)
     try:
         await all_ready(gateway, 2)
         before = children(gateway.pid)
-        await let_connect(server, allowed=False)
-        try:
-            os.kill(gateway.pid, signal.SIGHUP)
-            async with asyncio.timeout(60):
-                while "the one that was to replace it is not ready" not in gateway.log_text():
-                    assert await status_of(gateway) == httpx.codes.OK
-            await until(lambda: children(gateway.pid) == before)
-            assert await status_of(gateway) == httpx.codes.OK
-        finally:
-            await let_connect(server, allowed=True)
+        await execute(server, "ALTER ROLE limited CONNECTION LIMIT 1")
+        os.kill(gateway.pid, signal.SIGHUP)
+        async with asyncio.timeout(60):
+            while "the one that was to replace it is not ready" not in gateway.log_text():
+                assert await status_of(gateway) == httpx.codes.OK
+        await until(lambda: children(gateway.pid) == before)
+        assert await status_of(gateway) == httpx.codes.OK
 
+        await execute(server, "ALTER ROLE limited CONNECTION LIMIT -1")
         os.kill(gateway.pid, signal.SIGHUP)
         await renewed(gateway.pid, before)
         await all_ready(gateway, 2)
@@ -258,10 +258,11 @@ async def test_a_restart_is_called_off_while_new_workers_cannot_open_the_databas
         await asyncio.to_thread(gateway.close)
 
 
-async def let_connect(server: StoppablePostgres, *, allowed: bool) -> None:
-    """Let PostgreSQL take new connections to the database of the tests, or refuse them."""
+async def execute(server: StoppablePostgres, *statements: str) -> None:
+    """Run statements as the superuser."""
     connection = await asyncpg.connect(server.url("postgres"))
     try:
-        await connection.execute(f"ALTER DATABASE supervised ALLOW_CONNECTIONS {str(allowed).lower()}")
+        for statement in statements:
+            await connection.execute(statement)
     finally:
         await connection.close()

@@ -362,7 +362,12 @@ class Supervisor:
         if process.status is not None:
             self._processes.discard(process)
             if process.drained_at is None and self._status is None:
-                logger.warning("Worker %d has ended: %s. Another one takes its place.", process.pid, _cause(process))
+                if process.able_at is None:
+                    logger.error("Worker %d did not start: %s.", process.pid, _cause(process))
+                else:
+                    logger.warning(
+                        "Worker %d has ended: %s. Another one takes its place.", process.pid, _cause(process)
+                    )
             self._substitute()
         self._tell()
 
