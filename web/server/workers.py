@@ -146,8 +146,8 @@ class _Place:
         self.worker: _Process | None = None
         self.substitute: _Process | None = None
         """The worker of another place that accepts from this place's socket while the place has none."""
-        self.is_renewed = False
-        """Whether its worker is to be replaced."""
+        self.renewal = 0
+        """The number of the SIGHUP for which its worker is to be replaced; 0 for none."""
         self.task: asyncio.Task[None] | None = None
 
     @property
@@ -158,7 +158,7 @@ class _Place:
     @property
     def wants_a_worker(self) -> bool:
         """Whether it has none that serves, or has one that is to be replaced."""
-        return not self.is_served or self.is_renewed
+        return not self.is_served or self.renewal > 0
 
 
 class Supervisor:
@@ -190,6 +190,7 @@ class Supervisor:
         self._ready_wait_s = ready_wait_s
         self._renewing: _Place | None = None
         """The place whose worker, which serves, is about to be replaced; one at a time."""
+        self._renewals = 0
         self._has_served = False
         self._status: int | None = None
         self._is_draining = False
@@ -236,8 +237,9 @@ class Supervisor:
 
     def _renew(self) -> None:
         logger.info("SIGHUP: the workers are replaced.")
+        self._renewals += 1
         for place in self._places:
-            place.is_renewed = True
+            place.renewal = self._renewals
         self._tell()
 
     def _add_place(self) -> None:
@@ -269,7 +271,7 @@ class Supervisor:
         while True:
             await self._until(lambda: place.wants_a_worker and (self._renewing is None or not place.is_served))
             with self._turn_of(place):
-                place.is_renewed = False
+                renewal, place.renewal = place.renewal, 0
                 fresh = await self._started()
             if fresh.serves and (fresh.is_ready or not (place.is_served and self._has_ready_worker)):
                 self._hand_over(place, fresh)
@@ -280,7 +282,7 @@ class Supervisor:
                 self._tell()
                 return
             elif place.is_served:
-                self._call_off(place, fresh)
+                self._call_off(place, fresh, renewal)
             else:
                 failures += 1
             if failures > 1:
@@ -298,10 +300,11 @@ class Supervisor:
                 self._renewing = None
                 self._tell()
 
-    def _call_off(self, place: _Place, fresh: _Process) -> None:
+    def _call_off(self, place: _Place, fresh: _Process, renewal: int) -> None:
         """Let the workers that serve stay: the first that was to replace one could not."""
         for each in self._places:
-            each.is_renewed = False
+            if each.renewal <= renewal:  # a later SIGHUP may find what this one did not
+                each.renewal = 0
         if place.worker is not None:
             what = "did not start" if fresh.status is not None else "is not ready"
             logger.error("Worker %d stays: the one that was to replace it %s.", place.worker.pid, what)
