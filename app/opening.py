@@ -56,9 +56,7 @@ class Opening:
                 async with self._opened() as values:
                     state.update(values)
                     self.done.set()
-                    if first.done():
-                        logger.info("The database answers: the worker serves.")
-                    else:
+                    if not first.done():
                         first.set_result(None)
                     await asyncio.Event().wait()
             except DatabaseUnavailable as error:

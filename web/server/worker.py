@@ -8,12 +8,10 @@ close`. Connections without a request are closed last, after `GRACE_S`: a reques
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import select
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -32,7 +30,6 @@ GRACE_S = 0.4
 UNREAD_S = 5.0
 """How long a client may take to read the end of what it was sent, in a stop."""
 _LOOK_S = 0.02
-_SET_PARENT_DEATH_SIGNAL = 1
 
 
 class Connection(Protocol):
@@ -200,11 +197,9 @@ class Worker(uvicorn.Server):
 def end_with_parent(link: socket.socket) -> None:
     """Make sure that the process ends when the supervisor does, however that ended and whatever this one is doing.
 
-    The end of the link says so, and the server drains. Linux continues a stopped process then, so that it can notice;
-    a thread ends one whose event loop does not.
+    The end of the link says so, and the server drains; a thread ends a process whose event loop does not. Linux
+    continues a stopped process then, so that it can notice, which the supervisor has asked for.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGCONT, 0, 0, 0)
 
     def wait() -> None:
         poll = select.poll()

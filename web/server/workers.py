@@ -8,11 +8,13 @@ their own, started anew each time, so that a restart brings the code and the fil
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -33,6 +35,7 @@ STEADY_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
 LOOK_S = 0.25
 MAX_PLACES = 256
+_SET_PARENT_DEATH_SIGNAL = 1
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU})
 """What the supervisor handles. They are blocked in a worker from its start until it has its own handlers: those of a
 terminal reach every process of it."""
@@ -49,7 +52,10 @@ class _Process:
             try:
                 descriptor = far_end.fileno()
                 self._popen = subprocess.Popen(  # noqa: S603 - the program itself
-                    [*command, str(descriptor)], pass_fds=[descriptor], stdin=subprocess.DEVNULL
+                    [*command, str(descriptor)],
+                    pass_fds=[descriptor],
+                    stdin=subprocess.DEVNULL,
+                    preexec_fn=_continued_with_parent(),  # noqa: PLW1509 - the supervisor has one thread
                 )
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -114,6 +120,8 @@ class _Process:
                 if what in (Report.ABLE, Report.READY):
                     self.able_at = self.able_at or self.heard_at
                     self.is_ready = what is Report.READY
+                    if self.is_ready:
+                        logger.info("Worker %d is ready.", self.pid)
                 elif what is Report.LEAVES:
                     self.wants_to_leave = True
                 else:
@@ -416,6 +424,14 @@ class Supervisor:
         """Let every task look at its condition again."""
         self._news.set()
         self._news.clear()
+
+
+def _continued_with_parent() -> Callable[[], None] | None:
+    """What a new process does first, so that Linux continues it, when it is stopped, at the end of the supervisor."""
+    if sys.platform != "linux":
+        return None
+    set_option = ctypes.CDLL(None).prctl  # found before the fork: after it, a process should do little
+    return lambda: set_option(_SET_PARENT_DEATH_SIGNAL, signal.SIGCONT, 0, 0, 0)
 
 
 def _pause_s(failures: int) -> float:

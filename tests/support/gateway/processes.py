@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,26 +11,23 @@ DEADLINE_S = 60.0
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started and that run."""
-    found = []
-    for directory in Path("/proc").iterdir():
-        if directory.name.isdigit():
-            try:
-                state, parent = (directory / "stat").read_text().rpartition(") ")[2].split()[:2]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(parent) == pid and state != "Z":
-                found.append(int(directory.name))
-    return sorted(found)
+    """The processes that a process has started and that have not ended."""
+    numbers = (int(directory.name) for directory in Path("/proc").iterdir() if directory.name.isdigit())
+    return sorted(number for number in numbers if _parent(number) == pid)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there."""
+    """Whether a process has not ended; an orphan that has ended may be listed until init reads its status."""
+    return _parent(pid) is not None
+
+
+def _parent(pid: int) -> int | None:
+    """The process that has started this one; None when this one has ended."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state == "Z" else int(parent)
 
 
 async def until(condition: Callable[[], bool], *, deadline_s: float = DEADLINE_S) -> float:
