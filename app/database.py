@@ -11,7 +11,6 @@ from pathlib import Path
 from socket import gaierror
 from typing import Any
 
-from asyncpg import ConnectionDoesNotExistError
 from tortoise import Tortoise
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
@@ -22,9 +21,12 @@ from models.database.sqlite import MooringsSqliteClient
 from models.errors import DatabaseUnavailable
 
 POOL_SIZE = 10
-_PASSING_STATES = frozenset({"57P01", "57P02", "57P03", "53300", "53400"})
-"""SQLSTATEs of a server that starts, stops, recovers or has no connection left (PostgreSQL, Appendix A)."""
-_PASSING_ERRORS = (ConnectionRefusedError, ConnectionResetError, ConnectionDoesNotExistError, TimeoutError, gaierror)
+_PASSING_STATES = frozenset({"08003", "57P01", "57P02", "57P03", "53300", "53400"})
+"""SQLSTATEs of a server that starts, stops, recovers or has no connection left (PostgreSQL, Appendix A).
+
+08003 is what the driver says of a connection that is ended at once, as the proxy of a container that is starting does.
+"""
+_PASSING_ERRORS = (ConnectionRefusedError, ConnectionResetError, TimeoutError, gaierror)
 _BUSY = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_LOCKED"})
 MIGRATION_LOCK = 0x6D6F6F72696E6773
 """The PostgreSQL advisory lock under which one process at a time migrates; the letters of the name."""
