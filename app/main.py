@@ -31,12 +31,15 @@ from models.checks.checks import Checks
 from models.errors import DatabaseUnavailable
 from models.events.event_stream import EventStreams
 from models.events.retention import prune_repeatedly as prune_events_repeatedly
+from models.grants.grants import Grants
 from models.reads.reads import Reads
 from models.service import DestinationService
 from models.writes.idempotency import IdempotencyKeys
 from models.writes.write import Writes
 from rest import endpoints
 from rest.errors import handlers
+from s3.presigning.presigner import S3Presigner
+from s3.resolver import SystemResolver
 from schema.execution.engine import Engine
 from schema.transport.http import GraphQLView
 from schema.transport.websocket import GraphQLSocket
@@ -104,6 +107,8 @@ def create_app(
                 kept=settings.check_history,
             )
             stack.push_async_callback(checks.aclose)
+            presigner = S3Presigner(settings.address_policy, SystemResolver())
+            grants = Grants(vault, presigner, streams, longest=settings.longest_grant)
             scheduled = run_scheduled_checks(checks, settings.check_every, per_host=settings.checks_per_host)
             await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))
             await stack.enter_async_context(_written_behind(usage, trail))
@@ -125,6 +130,7 @@ def create_app(
             yield {
                 "service": service,
                 "checks": checks,
+                "grants": grants,
                 "streams": streams,
                 "tags": tags,
                 "public_url": settings.public_url,

@@ -14,6 +14,7 @@ from models.accounts.abilities import Ability
 from models.accounts.accounts import parse_duration
 from models.audit.retention import MIN_RETENTION
 from models.errors import AccountRefused
+from models.grants.access import LONGEST_LIFETIME
 from s3.address_policy import parse_allow_rules
 from web.rate_limit.rate import parse_rate
 
@@ -223,6 +224,16 @@ def duration(text: str) -> str:
     except AccountRefused as error:
         raise ValueError("it wants a duration such as 5m or 90s") from error
     return text
+
+
+def grant_lifetime(text: str) -> str:
+    """A duration of at most `LONGEST_LIFETIME`."""
+    try:
+        if parse_duration(text) <= LONGEST_LIFETIME:
+            return text
+    except AccountRefused:
+        pass
+    raise ValueError("it wants a duration of at most 24h, such as 1h or 15m")
 
 
 def key_service(text: str) -> str:

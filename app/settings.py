@@ -122,6 +122,9 @@ class Settings:
     response_cache_bytes: int = _setting(
         67_108_864, "memory of each process for cached responses; 0 is off", types.integer(0, 1_099_511_627_776)
     )
+    grant_max_age: str = _setting(
+        "24h", "how long access that is granted to a backup job is valid at most, up to 24h", types.grant_lifetime
+    )
     token_max_lifetime: str = _setting(
         "off", "how long a new token is valid at most, and without --expires-in, such as 90d, or off", types.interval
     )
@@ -202,6 +205,11 @@ class Settings:
     def keys_used_for(self) -> timedelta:
         """How long unwrapped keys are used without asking the key service again."""
         return parse_duration(self.key_service_cache)
+
+    @property
+    def longest_grant(self) -> timedelta:
+        """How long a grant is valid at most."""
+        return parse_duration(self.grant_max_age)
 
     @property
     def longest_token_lifetime(self) -> timedelta | None:

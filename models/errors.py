@@ -8,6 +8,9 @@ Refusal
 ├── DestinationForbidden       the row is another user's
 ├── DestinationNotCheckable    there is no store behind it that could be asked
 ├── CheckPostponed             as many checks by the clock have begun at that address as may; there will be another time
+├── DestinationNotGrantable    there is no store behind it that requests could be signed for
+├── StoreNotUsable             its store may not or cannot be reached (`models/grants/access.py`)
+├── AccessInvalid              every violated rule of a request for access (`models/grants/access.py`)
 ├── ValidationFailed           every violated rule at once
 ├── EventUnknown               a position in the events that is not, or no longer, in the history
 ├── VersionConflict            the row has changed (`models/destinations/version_conflict.py`)
@@ -99,6 +102,13 @@ class CheckPostponed(Refusal):
 
     def __init__(self) -> None:
         super().__init__("Enough checks have begun at this address; the check is made later")
+
+
+class DestinationNotGrantable(Refusal):
+    """The destination is of a kind without a store, so that there is nothing to grant access to."""
+
+    def __init__(self) -> None:
+        super().__init__("A local destination has no store to grant access to")
 
 
 class EventUnknown(Refusal):

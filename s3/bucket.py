@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from models.checks.report import CheckCode, CheckHint, CheckStepName, ProbeTarget
+from models.checks.report import CheckCode, CheckHint, ProbeTarget
 from s3.connection import ConnectionBroken, Response, StoreConnection
-from s3.endpoint import DEFAULT_REGION, BucketEndpoint
+from s3.endpoint import BucketEndpoint
 from s3.responses import Entry, ListingUnknown, is_success, is_transient, listed, require_success
 from s3.signature_v4 import Request, Signer, encoded_query
 from s3.steps import StepFailed
@@ -30,7 +30,6 @@ RETRY_AFTER_S = 0.25
 
 _TEMPORARY_KEY = ("ASIA", "STS.")
 """Prefixes of temporary access keys: of AWS (IAM identifiers), and of Alibaba Cloud."""
-_ACCESS_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 _UPLOAD_ID = re.compile(rb"<(?:\w{1,16}:)?UploadId>\s*([^<\s]{1,1024})\s*</")
 _VERSION = re.compile(r"[A-Za-z0-9._-]{5,256}")
 
@@ -43,13 +42,6 @@ def object_prefix(target: ProbeTarget) -> str:
 def own_prefix(target: ProbeTarget) -> str:
     """The prefix that the target's keys are confined to, with a slash at its end; empty where there is none."""
     return "" if target.check_prefix is None else f"{target.check_prefix.removesuffix('/')}/"
-
-
-def signer_for(target: ProbeTarget) -> Signer:
-    """A signer with the target's keys; raises `StepFailed` for an access key that cannot be part of a header."""
-    if not _ACCESS_KEY.fullmatch(target.access_key.reveal()):
-        raise StepFailed(CheckCode.INVALID_ACCESS_KEY, step=CheckStepName.AUTHENTICATE)
-    return Signer(access_key=target.access_key, secret_key=target.secret_key, region=target.region or DEFAULT_REGION)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

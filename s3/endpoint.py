@@ -1,4 +1,4 @@
-"""Where requests for one bucket go: the server and path that an endpoint or region and the addressing style make."""
+"""Where requests for one bucket go: the server and path that an endpoint or region and the style make; who signs them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from models.checks.report import CheckCode, CheckStepName, ProbeTarget
 from models.destinations.endpoint_url import MAX_HOST_LENGTH, EndpointUrl, parse_endpoint_url
 from s3.address_policy import is_numeric
-from s3.signature_v4 import encoded_path, encoded_segment
+from s3.signature_v4 import Signer, encoded_path, encoded_segment
 from s3.steps import StepFailed
 
 DEFAULT_REGION = "us-east-1"
@@ -27,6 +27,7 @@ _PARTITIONS = {
 """Prefix of a region of Amazon's, and the domain of its partition; all other regions are in amazonaws.com."""
 
 _AMAZON_HOST = re.compile(r"s3([.-][a-z0-9-]+)*\.amazonaws\.(com|com\.cn|eu)")
+_ACCESS_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 _NO_BUCKET = re.compile(r"[\x00-\x20\x7f-\x9f\\/?#]|\s|[\ud800-\udfff]|\.\.?\Z")
 _VIRTUAL_BUCKET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
@@ -64,6 +65,13 @@ def bucket_endpoint(target: ProbeTarget) -> BucketEndpoint:
     if fits and covered and not target.path_style:
         return BucketEndpoint(server=replace(server, host=host), path=f"{prefix}/", virtual_hosted=True)
     return BucketEndpoint(server=server, path=f"{prefix}/{encoded_segment(bucket)}/")
+
+
+def signer_for(target: ProbeTarget) -> Signer:
+    """A signer with the target's keys; raises `StepFailed` for an access key that cannot be part of a header."""
+    if not _ACCESS_KEY.fullmatch(target.access_key.reveal()):
+        raise StepFailed(CheckCode.INVALID_ACCESS_KEY, step=CheckStepName.AUTHENTICATE)
+    return Signer(access_key=target.access_key, secret_key=target.secret_key, region=target.region or DEFAULT_REGION)
 
 
 def _store(target: ProbeTarget) -> EndpointUrl:

@@ -31,10 +31,10 @@ from models.clock import current_second
 from models.destinations.endpoint_url import parse_endpoint_url
 from models.errors import Refusal
 from s3.address_policy import Address, AddressPolicy
-from s3.bucket import Bucket, object_prefix, own_prefix, signer_for
+from s3.bucket import Bucket, object_prefix, own_prefix
 from s3.connection import StoreConnection
 from s3.dialer import Dialer
-from s3.endpoint import bucket_endpoint
+from s3.endpoint import bucket_endpoint, signer_for
 from s3.providers import page_of
 from s3.resolver import SystemResolver
 from s3.responses import Entry
@@ -301,11 +301,13 @@ async def _encrypt(connection: StoreConnection, stream: httpcore.AsyncNetworkStr
 
 
 def system_prober(policy: AddressPolicy, ca_file: str | None) -> S3Prober:
-    """A prober with the resolver, the trusted authorities and the sockets of the operating system.
+    """A prober with a dialer of the operating system's; `ca_file` is a PEM file of authorities that are trusted too."""
+    return S3Prober(system_dialer(policy, ca_file), deadline_s=DEADLINE_S)
 
-    `ca_file` is a PEM file of authorities that are trusted too.
-    """
+
+def system_dialer(policy: AddressPolicy, ca_file: str | None) -> Dialer:
+    """A dialer with the resolver, the trusted authorities and the sockets of the operating system."""
     tls, backend = httpcore.default_ssl_context(), httpcore.AnyIOBackend()
     if ca_file is not None:
         tls.load_verify_locations(cafile=ca_file)
-    return S3Prober(Dialer(policy, SystemResolver(), tls=tls, backend=backend), deadline_s=DEADLINE_S)
+    return Dialer(policy, SystemResolver(), tls=tls, backend=backend)

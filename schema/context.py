@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.events.event import Event
     from models.events.event_stream import EventStreams
     from models.events.history import DestinationEvents
+    from models.grants.grants import Grants
     from models.pagination import Bounds, Slice
 
 
@@ -36,6 +37,7 @@ def context_of(
     return Context(
         service=state["service"],
         checks=state["checks"],
+        grants=state["grants"],
         streams=state["streams"],
         current_viewer=viewer,
         last_event_id=last_event_id,
@@ -64,6 +66,7 @@ class Context:
 
     service: DestinationService
     checks: Checks
+    grants: Grants
     streams: EventStreams
     current_viewer: Viewer | None
     last_event_id: str | None = None

@@ -20,6 +20,7 @@ from models.accounts.viewer import Viewer
 from models.audit.entry import AuditKind
 from models.audit.recording import record
 from models.checks import leases
+from models.checks.opened_target import target_of
 from models.checks.past_checks import DEFAULT_KEPT
 from models.checks.report import (
     Admit,
@@ -262,18 +263,7 @@ class Checks:
 
     def _target(self, row: BackupDestination) -> ProbeTarget:
         """The row's values with its opened credentials; raises `SecretUnreadable`."""
-        access_key, secret_key = Attribute.ACCESS_KEY, Attribute.SECRET_KEY
-        return ProbeTarget(
-            endpoint=row.endpoint,
-            region=row.region,
-            bucket_name=row.bucket_name or "",
-            path_style=bool(row.path_style_endpoint),
-            access_key=self._vault.open(row.access_key or "", row.place(access_key)),
-            secret_key=self._vault.open(row.secret_key or "", row.place(secret_key)),
-            object_name=row.uid.hex,
-            check_prefix=row.check_prefix,
-            certificate_authorities=row.certificate_authorities,
-        )
+        return target_of(row, self._vault)
 
     async def _count_asked(
         self, viewer: Viewer, endpoint: str | None, region: str | None, bucket_name: str | None

@@ -11,14 +11,17 @@ import binascii
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
+from models.checks.report import REMEDIES, CheckCode, ProbeTarget
 from models.errors import Refusal
-from models.grants.grant import MAX_KEY_BYTES, GrantOperation
 from models.text import is_text
 
+MAX_KEY_BYTES = 1_024
+"""Of the key of an object, in UTF-8 (S3's own limit)."""
 DEFAULT_LIFETIME = timedelta(minutes=15)
 LONGEST_LIFETIME = timedelta(hours=24)
 MAX_REQUESTS = 100
@@ -36,6 +39,22 @@ _MEDIA_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1024}")
 _DIGITS = re.compile(r"[0-9]{1,15}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class GrantOperation(StrEnum):
+    """One operation of S3 that can be granted; all but `LIST` are on one object."""
+
+    PUT = "put"
+    GET = "get"
+    HEAD = "head"
+    DELETE = "delete"
+    LIST = "list"
+    CREATE_UPLOAD = "create_upload"
+    UPLOAD_PART = "upload_part"
+    LIST_PARTS = "list_parts"
+    COMPLETE_UPLOAD = "complete_upload"
+    ABORT_UPLOAD = "abort_upload"
+
 
 Op = GrantOperation
 ON_PARTS = frozenset({Op.UPLOAD_PART, Op.LIST_PARTS, Op.COMPLETE_UPLOAD, Op.ABORT_UPLOAD})
@@ -140,6 +159,35 @@ class Granted:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PresignedRequest:
+    """A request to a store that is signed already. The client sends `headers` as they are, and others as it likes."""
+
+    operation: GrantOperation
+    method: str
+    url: str = field(repr=False)
+    """Holds a signature: shown to the viewer who was granted it, and to nobody else."""
+    headers: Mapping[str, str]
+    key: str | None
+    part_number: int | None
+
+
+class Presigner(Protocol):
+    """Signs requests to stores."""
+
+    async def presign(self, target: ProbeTarget, access: Access, at: datetime) -> Sequence[PresignedRequest]:
+        """The requests of an access, valid from `at` (UTC) on; raises `StoreNotUsable`."""
+        ...
+
+
+class StoreNotUsable(Refusal):
+    """Nothing is signed for the destination's store: what is stored names none, or none that may be reached."""
+
+    def __init__(self, code: CheckCode) -> None:
+        super().__init__(REMEDIES[code].text)
+        self.code = code
+
+
 def parse_access(raw: RawAccess, *, longest: timedelta = LONGEST_LIFETIME) -> Access:
     """Check a request for access; raises `AccessInvalid` with every violation. `longest` bounds its lifetime."""
     return _Reading(raw, longest).access()
@@ -219,7 +267,7 @@ class _Reading:
             return () if key is None else (key,)
         if AccessField.KEY in self._given:
             self._break(AccessField.KEYS, AccessFault.NOT_APPLICABLE, "field does not go together with key.")
-            return ()
+            return (str(self._given[AccessField.KEY]),)
         if AccessField.PREFIX not in self._given and operations:
             self._break(AccessField.PREFIX, AccessFault.REQUIRED, "field is required when there are keys.")
         keys = self._given[AccessField.KEYS]

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from tortoise import fields
 from tortoise.models import Model
 
 from models.accounts.user import User
-
-MAX_KEY_BYTES = 1_024
-"""Of the key of an object, in UTF-8 (S3's own limit)."""
-
-
-class GrantOperation(StrEnum):
-    """One operation of S3 that can be granted; all but `LIST` are on one object."""
-
-    PUT = "put"
-    GET = "get"
-    HEAD = "head"
-    DELETE = "delete"
-    LIST = "list"
-    CREATE_UPLOAD = "create_upload"
-    UPLOAD_PART = "upload_part"
-    LIST_PARTS = "list_parts"
-    COMPLETE_UPLOAD = "complete_upload"
-    ABORT_UPLOAD = "abort_upload"
+from models.grants.access import MAX_KEY_BYTES
+from models.grants.access import GrantOperation as GrantOperation
 
 
 class AccessGrant(Model):

@@ -11,7 +11,7 @@ from models.accounts.viewer import Protocol
 from models.destinations.attributes import DestinationKind as Kind
 from models.destinations.attributes import Reachability as Found
 from models.events.event import EventKind
-from models.grants.grant import GrantOperation as Op
+from models.grants.access import GrantOperation as Op
 from models.reads.listing import OrderField
 
 

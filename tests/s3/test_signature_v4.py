@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.utils import percent_encode
@@ -114,6 +115,56 @@ def test_the_signature_of_the_example_in_amazons_documentation_is_made() -> None
         "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, "
         "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, "
         "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+    )
+
+
+def presigned_by_botocore(drawn: Drawn, lifetime: timedelta) -> str:
+    """The URL that botocore's presigner makes of the request, at a time it chooses."""
+    query = encoded_query(drawn.query)
+    url = f"{drawn.scheme}://{drawn.authority}/{percent_encode(drawn.key, safe='/~')}"
+    request = AWSRequest(
+        method=drawn.method,
+        url=f"{url}?{query}" if query else url,
+        headers={**drawn.headers, "host": drawn.authority},
+    )
+    credentials = Credentials(ACCESS_KEY, drawn.secret)
+    S3SigV4QueryAuth(credentials, "s3", drawn.region, int(lifetime.total_seconds())).add_auth(request)
+    made: str = request.url
+    return made
+
+
+def test_every_presigned_url_is_the_one_that_botocore_makes() -> None:
+    """Query parameters, headers that are bound and keys of any characters included."""
+    chance = random.Random(20_130_524)  # noqa: S311 - repeatable requests, no secret
+
+    for drawn in (draw(chance) for _ in range(COMPARED)):
+        lifetime = timedelta(seconds=chance.randint(1, 604_800))
+        expected = presigned_by_botocore(drawn, lifetime)
+        signed_at = re.search(r"X-Amz-Date=(\w+)", expected)
+        assert signed_at is not None
+        request = Request(
+            method=drawn.method,
+            authority=drawn.authority,
+            path=f"/{encoded_segment(drawn.key)}",
+            query=encoded_query(drawn.query),
+            headers=drawn.headers,
+        )
+        signer = Signer(access_key=Secret(ACCESS_KEY), secret_key=Secret(drawn.secret), region=drawn.region)
+        at = datetime.strptime(signed_at[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        query = signer.query(request, at, lifetime)
+        assert f"{drawn.scheme}://{drawn.authority}{request.path}?{query}" == expected, drawn
+
+
+def test_the_presigned_url_of_the_example_in_amazons_documentation_is_made() -> None:
+    """ "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)"."""
+    request = Request(method="GET", authority="examplebucket.s3.amazonaws.com", path="/test.txt")
+    signer = Signer(access_key=Secret(ACCESS_KEY), secret_key=Secret(SECRET_KEY), region="us-east-1")
+
+    assert signer.query(request, datetime(2013, 5, 24, tzinfo=UTC), timedelta(seconds=86_400)) == (
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+        "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+        "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
     )
 
 

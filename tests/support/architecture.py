@@ -24,7 +24,7 @@ ARROWS: Mapping[str, frozenset[str]] = {
 
 PARTS_OF_MODELS: Mapping[str, str] = {
     "web": "accounts audit error_report errors outage reads",
-    "s3": "checks clock destinations.endpoint_url errors vault",
+    "s3": "checks clock destinations.endpoint_url errors grants.access vault",
 }
 """For rooms that import a few parts of `models` only: HTTP knows no backups, and the store check no rows."""
 
@@ -41,7 +41,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "error_report": "",
         "errors": "",
         "events": "accounts clock database destinations errors pagination reads",
-        "grants": "accounts clock database destinations errors events text vault",
+        "grants": "accounts audit checks clock database destinations errors events text vault",
         "migrations": "accounts audit destinations events grants",
         "outage": "",
         "pagination": "",
@@ -79,6 +79,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "dialer": "address_policy resolver steps tls",
         "endpoint": "address_policy signature_v4 steps",
         "error_codes": "",
+        "presigning": "address_policy endpoint resolver signature_v4 steps",
         "prober": "address_policy bucket connection dialer endpoint providers resolver responses steps suggestions tls",
         "providers": "endpoint",
         "resolver": "",

@@ -19,7 +19,7 @@ from schema.limits import Limits
 from tests.support.databases.databases import unserved, viewer_of
 from tests.support.databases.many_rows import plant_events
 from tests.support.databases.services import service_of
-from tests.support.fuzz.fuzz_stage import uncounted_checks
+from tests.support.fuzz.fuzz_stage import grants_of, uncounted_checks
 
 MEBIBYTE = 2**20
 EVENTS = """subscription ($after: ID) {
@@ -45,7 +45,13 @@ async def test_a_stream_holds_no_memory_of_events_it_has_delivered() -> None:
                 await plant_events(gateway, user.id, [f"{n}" for n in range(start, start + 10_000)])
             streams, vault = EventStreams(Reads()), Vault(generate_key())
             service, checks = service_of(vault, streams=streams), uncounted_checks(vault, streams)
-            context = Context(service=service, checks=checks, streams=streams, current_viewer=viewer_of(user))
+            context = Context(
+                service=service,
+                checks=checks,
+                grants=grants_of(vault, streams),
+                streams=streams,
+                current_viewer=viewer_of(user),
+            )
             engine = Engine(Limits())
             prepared = engine.prepare(EVENTS, None)
 

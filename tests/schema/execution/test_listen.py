@@ -24,7 +24,7 @@ from schema.limits import Limits
 from tests.support.databases.databases import ENGINES, migrated, viewer_of
 from tests.support.databases.postgres import PostgresServer
 from tests.support.databases.services import service_of
-from tests.support.fuzz.fuzz_stage import uncounted_checks
+from tests.support.fuzz.fuzz_stage import grants_of, uncounted_checks
 from tests.support.gateway.gateway import Gateway
 
 EVENTS = """subscription ($after: ID) { backupDestinationEvents(after: $after) { id
@@ -50,7 +50,9 @@ async def test_an_event_whose_destination_cannot_be_looked_up_is_repeated_and_ne
             await service.create(viewer, {Attribute.KIND: DestinationKind.LOCAL, Attribute.LABEL: label})
         first, second = await Event.filter(user_id=user.id).order_by("id")
         checks = uncounted_checks(vault, streams)
-        context = Context(service=service, checks=checks, streams=streams, current_viewer=viewer)
+        context = Context(
+            service=service, checks=checks, grants=grants_of(vault, streams), streams=streams, current_viewer=viewer
+        )
         engine = Engine(Limits())
         prepared = engine.prepare(EVENTS, None)
         variables = {"after": f"BackupDestinationEvent:{first.id}"}

@@ -22,6 +22,7 @@ from schema.execution.engine import Engine
 from schema.limits import Limits
 from tests.support.databases.postgres import DATABASE_URL_VARIABLE, PostgresServer
 from tests.support.databases.services import service_of, viewer_of_token
+from tests.support.fuzz.fuzz_stage import grants_of
 from tests.support.gateway.gateway import Gateway
 from tests.support.graphql.graphql_client import data_of
 from tests.support.graphql.graphql_documents import DESTINATION, EVENT
@@ -84,7 +85,9 @@ async def test_a_page_costs_at_most_two_statements(gateway: Gateway, caplog: pyt
         viewer = await viewer_of_token(account.token, Protocol.GRAPHQL)
         for name, (query, cost) in COSTS.items():
             prepared = engine.prepare(query, None)
-            context = Context(service=service, checks=checks, streams=streams, current_viewer=viewer)
+            context = Context(
+                service=service, checks=checks, grants=grants_of(vault, streams), streams=streams, current_viewer=viewer
+            )
             with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
                 caplog.clear()
                 answer = await engine.run(prepared, ids if "$a" in query else {}, context)

@@ -15,12 +15,15 @@ from models.checks.checks import Checks
 from models.clock import current_second
 from models.destinations.table import BackupDestination
 from models.events.event_stream import EventStreams
+from models.grants.grants import Grants
 from models.reads.listing import DestinationOrder, OrderField
 from models.reads.reads import Reads
 from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from s3.address_policy import AddressPolicy
+from s3.presigning.presigner import S3Presigner
 from s3.prober import system_prober
+from s3.resolver import SystemResolver
 from schema.context import Context
 from schema.types.connections import destination_cursor
 from tests.support.databases.databases import unserved, viewer_of
@@ -45,6 +48,7 @@ class Stage:
     broken_service: DestinationService
     broken: BrokenReads
     checks: Checks
+    grants: Grants
     streams: EventStreams
     viewers: Mapping[str, Viewer]
     facts: Facts
@@ -54,7 +58,13 @@ class Stage:
         service = self.service
         if broken_seed is not None:
             self.broken.seed, service = broken_seed, self.broken_service
-        return Context(service=service, checks=self.checks, streams=self.streams, current_viewer=self.viewers[viewer])
+        return Context(
+            service=service,
+            checks=self.checks,
+            grants=self.grants,
+            streams=self.streams,
+            current_viewer=self.viewers[viewer],
+        )
 
 
 @asynccontextmanager
@@ -91,6 +101,7 @@ async def _stage(gateway: Gateway) -> Stage:
         service=service,
         broken_service=service_of(vault, streams=streams, reads=broken),
         checks=uncounted_checks(vault, streams),
+        grants=grants_of(vault, streams),
         broken=broken,
         streams=streams,
         viewers=viewers,
@@ -101,6 +112,11 @@ async def _stage(gateway: Gateway) -> Stage:
 def uncounted_checks(vault: Vault, streams: EventStreams) -> Checks:
     """Checks without a rate limit."""
     return Checks(vault, system_prober(AddressPolicy(), None), streams, count=uncounted, outcomes=Counter())
+
+
+def grants_of(vault: Vault, streams: EventStreams) -> Grants:
+    """Grants of requests to stores that the policy of addresses allows without a setting."""
+    return Grants(vault, S3Presigner(AddressPolicy(), SystemResolver()), streams)
 
 
 async def _user(name: str) -> User:

@@ -1,0 +1,1 @@
+"""Requests to stores that are signed for others to send."""
