@@ -1,4 +1,4 @@
-"""The five endpoints in the document's order, on two paths, with and without the `/api` prefix."""
+"""The five endpoints in the document's order, and that of grants, with and without the `/api` prefix."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from models.accounts.abilities import Ability
 from models.destinations.row import DestinationRow
 from models.destinations.version_conflict import VersionConflict
 from models.errors import DestinationNotFound
+from models.grants.grants import Grants
 from models.service import DestinationService
 from models.writes.idempotency import KeyedAct, KeyedRequest
 from rest.bodies import parse_body
 from rest.envelope import JSONAnswer, single
+from rest.grants import raw_access, represent_grant
 from rest.prepared_reads import DetailRead, ListRead
 from rest.wire import destination_id, page_number, page_size, raw_attributes, represent
 from web.auth.authenticator import Authenticator
@@ -93,6 +95,18 @@ async def delete_destination(request: Request, keyed: KeyedAct | None = None) ->
     return JSONAnswer({"message": DELETED})
 
 
+async def grant_access(request: Request) -> Response:
+    """Grant Access. Signed requests to the store of a destination, for a backup job that has none of its keys.
+
+    Whose row it is comes before what the body says.
+    """
+    viewer, id_ = viewer_of(request.scope), _id(request, Ability.USE)
+    grants: Grants = request.scope["state"]["grants"]
+    row = await grants.find(viewer, id_)
+    granted = await grants.grant(viewer, row, raw_access(await _fields(request)))
+    return JSONAnswer(single(represent_grant(granted)), 201)
+
+
 _COLLECTION: dict[str, Read | Write] = {"GET": list_destinations, "HEAD": list_destinations, "POST": create_destination}
 _ITEM: dict[str, Read | Write] = {
     "GET": show_destination,
@@ -100,7 +114,12 @@ _ITEM: dict[str, Read | Write] = {
     "PUT": update_destination,
     "DELETE": delete_destination,
 }
-ENDPOINTS = {"/backup-destinations": _COLLECTION, "/backup-destinations/{id}": _ITEM}
+_GRANTS: dict[str, Read | Write] = {"POST": grant_access}
+ENDPOINTS = {
+    "/backup-destinations": _COLLECTION,
+    "/backup-destinations/{id}": _ITEM,
+    "/backup-destinations/{id}/grants": _GRANTS,
+}
 """Which function answers which method of which path."""
 
 
@@ -110,7 +129,7 @@ class _Endpoints:
     """
 
     def __init__(self, by_method: Mapping[str, Read | Write], cache: ResponseCache) -> None:
-        self._reads: dict[str, Any] = {method: by_method[method] for method in READS}
+        self._reads: dict[str, Any] = {method: by_method[method] for method in READS if method in by_method}
         self._writes: dict[str, Any] = {method: write for method, write in by_method.items() if method not in READS}
         self._cache = cache
 
@@ -155,7 +174,7 @@ def routes(authenticator: Authenticator, cache: ResponseCache) -> list[BaseRoute
             middleware=[Middleware(Authentication, authenticator=authenticator)],
         )
         for base in paths
-        for path, by_method in ((base, _COLLECTION), (base + "/{id}", _ITEM))
+        for path, by_method in ((base, _COLLECTION), (base + "/{id}", _ITEM), (base + "/{id}/grants", _GRANTS))
         for slash in ("", "/")
     ]
 

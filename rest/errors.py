@@ -18,6 +18,7 @@ from models.errors import (
     DatabaseUnavailable,
     DestinationForbidden,
     DestinationNotFound,
+    DestinationNotGrantable,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     KeysUnavailable,
@@ -27,6 +28,7 @@ from models.errors import (
     Unauthenticated,
     ValidationFailed,
 )
+from models.grants.access import AccessInvalid, StoreNotUsable
 from rest.wire import FIELDS, TYPES
 from web.problem import problem
 
@@ -38,6 +40,9 @@ _STATUSES: dict[type[Refusal], HTTPStatus] = {
     DestinationForbidden: HTTPStatus.FORBIDDEN,
     DestinationNotFound: HTTPStatus.NOT_FOUND,
     ValidationFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    AccessInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DestinationNotGrantable: HTTPStatus.CONFLICT,
+    StoreNotUsable: HTTPStatus.CONFLICT,
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -59,6 +64,8 @@ def refuse(_request: Request, refusal: Exception) -> Response:
     status = _STATUSES[type(refusal)]
     if isinstance(refusal, ValidationFailed):
         return _invalid(refusal)
+    if isinstance(refusal, AccessInvalid):
+        return _invalid_access(refusal)
     if isinstance(refusal, IdempotencyKeyReused):
         return problem(status, str(refusal), errors={"idempotency_key": [str(refusal)]})
     return problem(status, str(refusal), headers=_headers(refusal))
@@ -105,6 +112,11 @@ def _invalid(refusal: ValidationFailed) -> Response:
         errors.setdefault(FIELDS[violation.attribute], []).append(_sentence(violation))
     sentences = [sentence for of_field in errors.values() for sentence in of_field]
     return problem(422, refusal.summary(sentences), errors=errors)
+
+
+def _invalid_access(refusal: AccessInvalid) -> Response:
+    errors = {violation.field.value: [violation.message] for violation in refusal.violations}
+    return problem(422, str(refusal), errors=errors)
 
 
 def _sentence(violation: Violation) -> str:

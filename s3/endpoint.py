@@ -1,4 +1,4 @@
-"""Where requests for one bucket go: the server and path that an endpoint or region and the style make; who signs them."""
+"""Where requests for one bucket go: the server and path that an endpoint or region and the style make; who signs."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from models.checks.report import REMEDIES, CheckCode, ProbeTarget
-from models.errors import Refusal
+from models.errors import Refusal, ValidationFailed
 from models.text import is_text
 
 MAX_KEY_BYTES = 1_024
@@ -105,7 +105,7 @@ class AccessInvalid(Refusal):
     """A request for access breaks at least one rule; `violations` holds all of them, in the order of the fields."""
 
     def __init__(self, violations: Sequence[AccessViolation]) -> None:
-        super().__init__("The given values break a rule.")
+        super().__init__(ValidationFailed.summary([violation.message for violation in violations]))
         self.violations = tuple(violations)
 
 

@@ -75,15 +75,21 @@ class Grants:
         self._longest = longest
         self._in_use_for = max(in_use_for, LONGEST_LIFETIME)
 
-    async def grant(self, viewer: Viewer, destination_id: int, raw: RawAccess) -> GrantedAccess:
-        """Sign requests to one of the viewer's destinations.
+    async def find(self, viewer: Viewer, destination_id: int) -> BackupDestination:
+        """One of the viewer's destinations, for `grant`.
 
-        Raises `AbilityMissing`, `DestinationNotFound`, `DestinationForbidden`, `DestinationNotGrantable`,
-        `AccessInvalid`, `StoreNotUsable`, in this order.
+        Raises `AbilityMissing`, `DestinationNotFound`, `DestinationForbidden`, in this order.
         """
         viewer.require(Ability.USE)
         query = BackupDestination.filter(id=destination_id)
-        row = own(viewer, await query.first() if 0 < destination_id <= MAX_ID else None)
+        return own(viewer, await query.first() if 0 < destination_id <= MAX_ID else None)
+
+    async def grant(self, viewer: Viewer, row: BackupDestination, raw: RawAccess) -> GrantedAccess:
+        """Sign requests to the store of a destination that `find` returned.
+
+        Raises what `find` raises, `DestinationNotGrantable`, `AccessInvalid` or `StoreNotUsable`.
+        """
+        viewer.require(Ability.USE)
         if not KINDS[row.kind].is_checkable:
             raise DestinationNotGrantable
         access = parse_access(raw, longest=self._longest)

@@ -18,15 +18,19 @@ from models.accounts.abilities import Ability
 from models.pagination import DEFAULT_SIZE, MAX_SIZE
 from rest.endpoints import ENDPOINTS
 from rest.openapi.error_examples import every_refusal
+from rest.openapi.grant_schemas import EXAMPLE, FORM_EXAMPLE, grant_schemas, refusals
 from rest.openapi.json_schemas import Schema, answers, problems, reference, requests
 from web.http.idempotency_key import HEADER, MAX_LENGTH, REPLAYED
 from web.http.media_type import FORM_TYPE, JSON_TYPE
 
 ABILITIES = {"GET": Ability.VIEW, "POST": Ability.CREATE, "PUT": Ability.UPDATE, "DELETE": Ability.DELETE}
-"""What a token must allow for each method."""
+"""What a token must allow for each method on destinations."""
+_GRANTS = "/grants"
+"""How the path of grants ends, which are made with another ability."""
 
 _EXAMPLES: Path = Path(__file__).with_name("examples.json")
 _WITH_BODY = {"POST": "NewDestination", "PUT": "DestinationChanges"}
+_NEW_GRANT = "NewGrant"
 _ABOUT = """\
 The destinations of the user whose token is sent, as `Authorization: Bearer <token>`.
 
@@ -57,7 +61,7 @@ _COUNTED = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
 
 def describe(base: str = "/") -> dict[str, Any]:
     """The document, for a gateway whose root is `base`, an absolute URL or a path."""
-    examples = json.loads(_EXAMPLES.read_text("utf-8"))
+    examples = json.loads(_EXAMPLES.read_text("utf-8")) | {"grant_access": EXAMPLE}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -75,9 +79,14 @@ def describe(base: str = "/") -> dict[str, Any]:
             "headers": {
                 name: {"description": description, "schema": schema} for name, (description, schema) in _HEADERS.items()
             },
-            "schemas": answers() | requests(form=False) | requests(form=True) | problems(),
+            "schemas": answers() | requests(form=False) | requests(form=True) | grant_schemas() | problems(),
         },
     }
+
+
+def ability_of(path: str, method: str) -> Ability:
+    """What a token must allow for an operation."""
+    return Ability.USE if path.endswith(_GRANTS) else ABILITIES[method]
 
 
 def _path_item(path: str, methods: Mapping[str, Any], examples: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,13 +112,16 @@ def _operation(path: str, method: str, endpoint: Any, example: Mapping[str, Any]
     operation: dict[str, Any] = {
         "operationId": endpoint.__name__,
         "summary": summary,
-        "description": " ".join([f"Needs the ability `{ABILITIES[method]}`.", *(f"{part}." for part in more)]),
+        "description": " ".join([f"Needs the ability `{ability_of(path, method)}`.", *(f"{part}." for part in more)]),
         "tags": ["Backup destinations"],
-        "security": [{"bearer": [ABILITIES[method]]}],
+        "security": [{"bearer": [ability_of(path, method)]}],
         "parameters": _parameters(path, method),
         "responses": _successes(path, method, {"document": example["answer"]}) | _refusals(path, method),
     }
-    if method in _WITH_BODY:
+    if path.endswith(_GRANTS):
+        content = {JSON_TYPE: _body(_NEW_GRANT, example["body"]), FORM_TYPE: _body(f"{_NEW_GRANT}Form", FORM_EXAMPLE)}
+        operation["requestBody"] = {"required": True, "content": content}
+    elif method in _WITH_BODY:
         schema = _WITH_BODY[method]
         operation["requestBody"] = {
             "required": method == "POST",
@@ -168,6 +180,8 @@ def _successes(path: str, method: str, example: Mapping[str, object]) -> dict[st
             "200": _answer("Deleted.", message, example, (REPLAYED, *_COUNTED)),
             "204": {"description": "Deleted, and the message was not wanted.", "headers": applied},
         }
+    if path.endswith(_GRANTS):
+        return {"201": _answer("Granted.", reference("OneGrant"), example, _COUNTED)}
     if method == "POST":
         made = _answer("Created.", reference("OneDestination"), example, ("Location", REPLAYED, *_COUNTED))
         parameters = {"id": "$response.body#/data/id"}
@@ -189,9 +203,12 @@ def _refusals(path: str, method: str) -> dict[str, Any]:
     """Every refusal this operation can meet, by status, each with what is answered."""
     by_status: dict[str, dict[str, Any]] = {}
     of_row, takes_body = "{id}" in path, method in _WITH_BODY
-    for name, refused in every_refusal(ABILITIES[method], of_row=of_row, takes_body=takes_body).items():
+    own = refusals() if path.endswith(_GRANTS) else None
+    ability = ability_of(path, method)
+    for name, refused in every_refusal(ability, of_row=of_row, takes_body=takes_body, own=own).items():
         body = orjson.loads(bytes(refused.body))
-        schema = reference("ValidationProblem" if "errors" in body else "Problem")
+        invalid = "ValidationProblem" if own is None else "GrantValidationProblem"
+        schema = reference(invalid if "errors" in body else "Problem")
         counted = _COUNTED if refused.status_code not in (401, 500, 503) else ()
         headers = [header for header in _HEADERS if header in refused.headers or header in counted]
         answer = _answer(f"{body['error']}.", schema, {}, headers)

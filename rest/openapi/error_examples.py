@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,8 +38,13 @@ _LIMIT, _WINDOW_S = 600, 60
 _LARGEST_BODY = 131_072
 
 
-def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[str, Response]:
-    """The answers by a name for each; `of_row` for an operation on one destination."""
+def every_refusal(
+    ability: Ability, *, of_row: bool, takes_body: bool, own: Mapping[str, Refusal] | None = None
+) -> dict[str, Response]:
+    """The answers by a name for each; `of_row` for an operation on one destination.
+
+    `own` are those of an operation that does not change destinations and has other rules.
+    """
     refused: dict[str, Response] = {}
     refusals: dict[str, Refusal] = {
         "no valid token": Unauthenticated(),
@@ -47,7 +54,7 @@ def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[s
     }
     if of_row:
         refusals |= {"no such destination": DestinationNotFound(), "another user's": DestinationForbidden()}
-        if ability is not Ability.VIEW:
+        if ability is not Ability.VIEW and own is None:
             refusals["changed meanwhile"] = VersionConflict(PlainRow.of())
     if ability is not Ability.VIEW:
         refusals["outcome unknown"] = OutcomeUnknown()
@@ -55,7 +62,7 @@ def every_refusal(ability: Ability, *, of_row: bool, takes_body: bool) -> dict[s
         refusals["key of another request"] = IdempotencyKeyReused()
         refused["malformed key"] = refuse_http(_REQUEST, malformed())
     if takes_body:
-        refusals["broken rules"] = _invalid()
+        refusals |= {"broken rules": _invalid()} if own is None else own
         refused["not JSON"] = _refused_body(JSON_TYPE, b"{")
         refused["neither JSON nor a form"] = _refused_body("text/plain", b"x")
         refused["too large"] = problem(413, f"The request body is larger than {_LARGEST_BODY} bytes.")

@@ -14,6 +14,7 @@ from models.destinations.attributes import (
     ValueType,
 )
 from models.destinations.row import PlainRow
+from models.grants.access import AccessField
 from models.pagination import Page
 from rest.envelope import paged
 from rest.wire import ALIASES, FIELDS, TYPES, represent
@@ -80,14 +81,22 @@ def problems() -> dict[str, Schema]:
         "message": {"type": "string", "description": "A sentence for the person."},
     }
     sentences = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-    errors = {
-        "type": "object",
-        "description": "Every broken rule, by the field of the request; a reused Idempotency-Key alone.",
-        "properties": dict.fromkeys((*FIELDS.values(), "idempotency_key"), sentences),
-        "minProperties": 1,
-        "additionalProperties": False,
+    of_fields = {
+        "ValidationProblem": [*FIELDS.values(), "idempotency_key"],
+        "GrantValidationProblem": [name.value for name in AccessField],
     }
-    return {"Problem": _whole(properties), "ValidationProblem": _whole({**properties, "errors": errors})}
+    errors = {
+        problem: {
+            "type": "object",
+            "description": "Every broken rule, by the field of the request; a reused Idempotency-Key alone.",
+            "properties": dict.fromkeys(fields, sentences),
+            "minProperties": 1,
+            "additionalProperties": False,
+        }
+        for problem, fields in of_fields.items()
+    }
+    invalid = {problem: _whole({**properties, "errors": each}) for problem, each in errors.items()}
+    return {"Problem": _whole(properties), **invalid}
 
 
 def _shown(kind: DestinationKind) -> Schema:

@@ -14,6 +14,7 @@ from schema.resolvers.query import Query
 from schema.resolvers.subscription import Subscription
 from schema.types.destinations import DESTINATION_TYPES
 from schema.types.events import CONCRETE_EVENTS
+from schema.types.grants import GRANT_HANDLERS
 from schema.types.results import EXCEPTION_HANDLERS
 from schema.types.scalars import DATE_TIME
 
@@ -52,7 +53,7 @@ def make_schema() -> strawberry.Schema:
         subscription=Subscription,
         types=[*DESTINATION_TYPES.values(), *CONCRETE_EVENTS],
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}, disable_field_suggestions=True),
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers=(*EXCEPTION_HANDLERS, *GRANT_HANDLERS),
     )
 
 

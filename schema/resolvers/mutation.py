@@ -13,10 +13,11 @@ from models.reads.listing import BY_ID
 from schema.act_once import run_act
 from schema.context import Context
 from schema.resolvers.act import create_destination, delete_destination, update_destination
-from schema.types.arguments import CreateInput, Depth, ExpectedVersion, IdArgument, UpdateInput
+from schema.types.arguments import CreateInput, Depth, ExpectedVersion, GrantInput, IdArgument, UpdateInput
 from schema.types.checks import CheckDepth, present_report
 from schema.types.connections import destination_edge
 from schema.types.destinations import S3CompatibleDestination, present
+from schema.types.grants import GrantBackupDestinationAccessResult, present_grant
 from schema.types.ids import NodeType, parse_id_of
 from schema.types.results import (
     CheckBackupDestinationPayload,
@@ -83,6 +84,21 @@ class Mutation:
         return CheckBackupDestinationPayload(
             backup_destination=cast(S3CompatibleDestination, present(row)), report=present_report(report, number)
         )
+
+    @strawberry.mutation(
+        description="Sign requests to the store, for a backup job that uses the destination without its keys."
+    )
+    async def grant_backup_destination_access(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the public name
+        input: GrantInput,  # noqa: A002 - the public name
+    ) -> GrantBackupDestinationAccessResult:
+        """Needs `use-backup-destinations`, checked before the ID is read."""
+        viewer, grants = info.context.viewer, info.context.grants
+        viewer.require(Ability.USE)
+        row = await grants.find(viewer, parse_id_of(NodeType.DESTINATION, id))
+        return present_grant(await grants.grant(viewer, row, input.raw()))
 
     @strawberry.mutation(description="Run the same check with values that are not saved; nothing is stored.")
     async def test_backup_destination(

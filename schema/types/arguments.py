@@ -12,6 +12,7 @@ from schema.types.inputs import (
     BackupDestinationFilter,
     BackupDestinationOrder,
     CreateBackupDestinationInput,
+    GrantBackupDestinationAccessInput,
     UpdateBackupDestinationInput,
 )
 
@@ -50,6 +51,7 @@ ExpectedVersion = Annotated[
     strawberry.argument(description="The `version` that the change is meant for; any other is a `ConflictProblem`."),
 ]
 CreateInput = Annotated[CreateBackupDestinationInput, strawberry.argument(description="The destination to create.")]
+GrantInput = Annotated[GrantBackupDestinationAccessInput, strawberry.argument(description="The access that is wanted.")]
 UpdateInput = Annotated[
     UpdateBackupDestinationInput, strawberry.argument(description="The fields to change, with their new values.")
 ]

@@ -14,12 +14,14 @@ from models.destinations.ownership import MAX_ID
 from models.destinations.validation import Raw
 from models.events.event import EventKind
 from models.events.history import EventFilter
+from models.grants.access import AccessField, RawAccess
 from models.reads.listing import DestinationFilter, DestinationOrder, OrderField
 from schema.types.enums import (
     BackupDestinationEventKind,
     BackupDestinationOrderField,
     DestinationKind,
     EventProtocol,
+    GrantOperation,
     OrderDirection,
     Reachability,
 )
@@ -131,6 +133,48 @@ class UpdateBackupDestinationInput:
             empty = dict.fromkeys((Attribute.ACCESS_KEY, Attribute.SECRET_KEY))
             raw |= empty if keys is None else _given(keys)
         return raw
+
+
+@strawberry.input(description="The access that a job needs: to one object, or to objects below a prefix and its list.")
+class GrantBackupDestinationAccessInput:
+    operations: list[GrantOperation] = strawberry.field(
+        description="What to do; every operation on every object is a request, at most 100 in all."
+    )
+    key: str | None = strawberry.field(default=None, description="The key of one object, at most 1,024 bytes in UTF-8.")
+    keys: list[str] | None = strawberry.field(
+        default=None, description="The keys of several objects, all of which begin with `prefix`."
+    )
+    prefix: str | None = strawberry.field(
+        default=None,
+        description="What the keys begin with, and what `LIST` lists; without one that is the whole bucket.",
+    )
+    expires_in: int | None = strawberry.field(
+        default=None, description="For how many seconds, 900 if left out, at most what the operator allows (24 h)."
+    )
+    content_length: float | None = strawberry.field(
+        default=None, description="The size of what is sent, in whole bytes; the store refuses any other."
+    )
+    content_type: str | None = strawberry.field(
+        default=None, description="The media type of the object; the store refuses any other."
+    )
+    content_md5: str | None = strawberry.field(
+        default=None, description="The MD5 digest of what is sent, in base64; the store refuses anything else."
+    )
+    upload_id: str | None = strawberry.field(default=None, description="The id of an upload in parts that was begun.")
+    part_numbers: list[int] | None = strawberry.field(default=None, description="Numbers of parts, from 1 to 10,000.")
+    delimiter: str | None = strawberry.field(
+        default=None, description="Lists keys up to its next occurrence only once, such as `/`."
+    )
+    start_after: str | None = strawberry.field(default=None, description="Lists what comes after this key.")
+    continuation_token: str | None = strawberry.field(
+        default=None, description="Lists the next page, by the token that the store gave with the last one."
+    )
+    max_keys: int | None = strawberry.field(default=None, description="Lists this many at most, 1 to 1,000.")
+
+    def raw(self) -> RawAccess:
+        """The raw access of the fields that are present."""
+        given = {name: getattr(self, name.value) for name in AccessField}
+        return given | {AccessField.OPERATIONS: [operation.value for operation in self.operations]}
 
 
 @strawberry.input(description="Conditions that destinations must meet; a condition left out is met by all.")

@@ -8,13 +8,14 @@ from models.destinations.attributes import ATTRIBUTES, Attribute, DestinationKin
 from schema.types.inputs import S3CredentialsInput
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A name of the domain, such as `content_type`, as GraphQL has it."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
 PATHS: dict[Attribute, tuple[str, ...]] = {
-    attribute: (*(["credentials"] if attribute in S3CredentialsInput.__annotations__ else []), _camel(attribute))
+    attribute: (*(["credentials"] if attribute in S3CredentialsInput.__annotations__ else []), camel(attribute))
     for attribute in ATTRIBUTES
 }
 """Where an attribute is in the input of one kind."""
@@ -22,7 +23,7 @@ PATHS: dict[Attribute, tuple[str, ...]] = {
 WORDS: dict[Attribute, str] = {attribute: attribute.replace("_", " ") for attribute in ATTRIBUTES}
 """What a sentence calls an attribute."""
 
-INPUTS: dict[DestinationKind, str] = {kind: _camel(kind) for kind in DestinationKind}
+INPUTS: dict[DestinationKind, str] = {kind: camel(kind) for kind in DestinationKind}
 """The field of `CreateBackupDestinationInput` that stands for a kind."""
 
 

@@ -29,8 +29,9 @@ STORED = [
 
 
 def allows(stored_abilities: str, ability: Ability) -> bool:
-    """The rule, written again: the exact name or the star, as one of the words."""
-    return bool({ability.value, "*"} & set(stored_abilities.split(" ")))
+    """The rule, written again: the exact name or the star, as one of the words; what backups hold needs its name."""
+    sufficient = {ability.value} if ability is Ability.USE else {ability.value, "*"}
+    return bool(sufficient & set(stored_abilities.split(" ")))
 
 
 async def holder_of(gateway: Gateway, stored_abilities: str) -> Account:

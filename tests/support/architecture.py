@@ -102,9 +102,10 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     },
     "rest": {
         "bodies": "",
-        "endpoints": "bodies envelope prepared_reads wire",
+        "endpoints": "bodies envelope grants prepared_reads wire",
         "envelope": "",
         "errors": "wire",
+        "grants": "",
         "openapi": "bodies endpoints envelope errors wire",
         "prepared_reads": "envelope wire",
         "wire": "",

@@ -65,7 +65,7 @@ EXPECTED: list[tuple[Op, str, dict[str, str], dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "method", "query", "headers"), EXPECTED, ids=lambda each: str(each))
+@pytest.mark.parametrize(("operation", "method", "query", "headers"), EXPECTED, ids=str)
 async def test_each_operation_binds_its_method_its_query_and_its_headers(
     operation: Op, method: str, query: dict[str, str], headers: dict[str, str]
 ) -> None:

@@ -11,6 +11,7 @@ import httpx
 from models.accounts.abilities import Ability
 from tests.support.api.destinations import FORBIDDEN, LIST, NOT_FOUND, assert_refused, at, draft
 
+NOT_GRANTABLE = "A local destination has no store to grant access to"
 REFUSED = {"foreign": FORBIDDEN, "missing": NOT_FOUND}
 
 Ask = Callable[[httpx.AsyncClient, int], Awaitable[str | None]]
@@ -42,7 +43,8 @@ def _rest(method: str, path: Callable[[int], str], **content: Any) -> Ask:
         if answer.is_success:
             return None
         message: str = assert_refused(answer, answer.status_code)["message"]
-        assert answer.status_code == (404 if message.endswith("not found") else 403), answer.text
+        status = 409 if message == NOT_GRANTABLE else 404 if message.endswith("not found") else 403
+        assert answer.status_code == status, answer.text
         return message
 
     return ask
@@ -71,4 +73,11 @@ REST = (
         broken=_rest("PUT", at, **_BROKEN),
     ),
     Operation(name="REST delete", ability=Ability.DELETE, ask=_rest("DELETE", at), of_others=REFUSED),
+    Operation(
+        name="REST grant",
+        ability=Ability.USE,
+        ask=_rest("POST", lambda id_: f"{at(id_)}/grants", json={"operation": "get", "key": "a"}),
+        of_others={"own": NOT_GRANTABLE, **REFUSED},
+        broken=_rest("POST", lambda id_: f"{at(id_)}/grants", **_BROKEN),
+    ),
 )

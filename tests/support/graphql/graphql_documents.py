@@ -116,6 +116,21 @@ mutation ($id: ID!, $depth: CheckDepth! = FULL) {
     + PROBLEM
     + CHECKED
 )
+GRANT = (
+    """
+mutation ($id: ID!, $input: GrantBackupDestinationAccessInput!) {
+  result: grantBackupDestinationAccess(id: $id, input: $input) {
+    __typename ...Problem
+    ... on StoreProblem { code }
+    ... on GrantBackupDestinationAccessPayload {
+      expiresAt backupDestination { id }
+      requests { operation key partNumber method url headers { name value } }
+    }
+  }
+}
+"""
+    + PROBLEM
+)
 TEST = (
     """
 mutation ($input: CreateBackupDestinationInput!, $depth: CheckDepth! = FULL) {

@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 
 from models.accounts.abilities import Ability
-from tests.support.api.operations import REFUSED, Ask, Operation
+from tests.support.api.operations import NOT_GRANTABLE, REFUSED, Ask, Operation
 from tests.support.graphql.graphql_client import Answer, listen_on_socket, listen_on_sse, post
 from tests.support.graphql.graphql_documents import (
     CHECK,
     CREATE,
     DELETE,
     EVENTS,
+    GRANT,
     LIST,
     LISTEN,
     ONE,
@@ -32,7 +33,7 @@ HIDDEN = {"foreign": NOTHING, "missing": NOTHING}
 COUNT = "{ backupDestinations(first: 0) { totalCount } }"
 NODE = "query ($id: ID!) { node(id: $id) { __typename } }"
 NODES = "query ($id: ID!) { nodes(ids: [$id]) { __typename } }"
-DOCUMENTS = (LIST, COUNT, EVENTS, ONE, NODE, NODES, CREATE, UPDATE, DELETE, CHECK, TEST, LISTEN)
+DOCUMENTS = (LIST, COUNT, EVENTS, ONE, NODE, NODES, CREATE, UPDATE, DELETE, CHECK, GRANT, TEST, LISTEN)
 
 Variables = Callable[[int], Mapping[str, Any]]
 
@@ -133,6 +134,13 @@ GRAPHQL = (
         ask=_asks(CHECK, _own_id),
         of_others={"own": NOT_CHECKABLE, **REFUSED},
         broken=_asks(CHECK, lambda _id: {"id": "x"}),
+    ),
+    Operation(
+        name="GraphQL grant",
+        ability=Ability.USE,
+        ask=_asks(GRANT, lambda id_: {**_own_id(id_), "input": {"operations": ["GET"], "key": "a"}}),
+        of_others={"own": NOT_GRANTABLE, **REFUSED},
+        broken=_asks(GRANT, lambda _id: {"id": "x", "input": {"operations": []}}),
     ),
     Operation(
         name="GraphQL test",

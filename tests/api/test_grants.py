@@ -1,0 +1,285 @@
+"""Grants in both APIs: who gets them, what they say, what stays of them, and that no signature does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from models.accounts import accounts
+from tests.support.api.destinations import FORBIDDEN, MISSING, NOT_FOUND, at, events_of
+from tests.support.api.operations import NOT_GRANTABLE
+from tests.support.gateway.gateway import Account, Gateway
+from tests.support.graphql.graphql_client import ask
+from tests.support.graphql.graphql_documents import GRANT, destination_id
+
+ABILITIES = ("*", "use-backup-destinations")
+STORE = "http://127.0.0.1:9"
+"""An address that the gateways of the tests may connect to; nothing listens there, and no grant tries."""
+ODD = "nightly/ä +?&%25.dump"
+EVENTS = """
+query { events(first: 5, filter: { kinds: [ACCESS_GRANTED] }) { edges { node {
+  __typename tokenName protocol backupDestinationId
+  ... on BackupDestinationAccessGranted { operations keys prefix expiresAt backupDestination { label } }
+} } } }
+"""
+
+
+@pytest.fixture(scope="module")
+def generous() -> Iterator[Gateway]:
+    """A gateway where `*` includes the ability, grants are short and few requests are allowed."""
+    gateway = Gateway(
+        s3_allow="127.0.0.1", wildcard_includes_use="true", grant_max_age="60s", rate_limit="12/hour"
+    ).start()
+    yield gateway
+    gateway.close()
+
+
+async def grant(account: Account, id_: int, status: int = 201, **body: Any) -> dict[str, Any]:
+    """A grant by REST: what is under `data`, or the body of the refusal."""
+    async with account.client() as client:
+        answer = await client.post(f"{at(id_)}/grants", json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    said: dict[str, Any] = answer.json()
+    if status != 201:
+        return said
+    data: dict[str, Any] = said["data"]
+    return data
+
+
+async def grant_by_graphql(account: Account, id_: int, **given: Any) -> dict[str, Any]:
+    """The same by GraphQL: the result, a payload or a problem."""
+    answer = await ask(account, GRANT, {"id": destination_id(id_), "input": given})
+    assert "errors" not in answer, answer
+    result: dict[str, Any] = answer["data"]["result"]
+    return result
+
+
+async def test_both_apis_sign_the_same_request(gateway: Gateway) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE, s3_access_key="AKIAIOSFODNN7EXAMPLE")
+    bound = {"content-length": "5", "content-type": "text/plain"}
+
+    by_rest = await grant(account, id_, operations=["put"], key=ODD, content_length=5, content_type="text/plain")
+    by_graphql = await grant_by_graphql(
+        account, id_, operations=["PUT"], key=ODD, contentLength=5, contentType="text/plain"
+    )
+
+    (one,), (other,) = by_rest["requests"], by_graphql["requests"]
+    url, signed = one["url"].split("&X-Amz-Date=")
+    assert url == (
+        f"{STORE}/nightly/nightly/%C3%A4%20%2B%3F%26%2525.dump?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="
+        f"AKIAIOSFODNN7EXAMPLE%2F{signed[:8]}%2Fus-east-1%2Fs3%2Faws4_request"
+    )
+    assert "X-Amz-Expires=900&X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost&X-Amz-Signature=" in signed
+    assert other["url"].startswith(url)
+    assert {**one, "url": ""} == {
+        "operation": "put",
+        "key": ODD,
+        "part_number": None,
+        "method": "PUT",
+        "url": "",
+        "headers": bound,
+    }
+    assert (other["operation"], other["key"], other["partNumber"], other["method"]) == ("PUT", ODD, None, "PUT")
+    assert {header["name"]: header["value"] for header in other["headers"]} == bound
+    for said in (by_rest["expires_at"], by_graphql["expiresAt"]):
+        left = datetime.fromisoformat(said) - datetime.now(UTC)
+        assert timedelta(minutes=10) < left <= timedelta(minutes=15)
+
+
+async def test_a_grant_is_an_event_an_entry_of_the_audit_and_a_row_and_its_signature_is_nowhere(
+    gateway: Gateway,
+) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE)
+    token_id = int(account.token.partition("|")[0])
+
+    granted = await grant(account, id_, operations=["list", "get"], prefix="db/", keys=["db/a", "db/b"], expires_in=60)
+
+    assert [(request["operation"], request["key"]) for request in granted["requests"]] == [
+        ("list", None),
+        ("get", "db/a"),
+        ("get", "db/b"),
+    ]
+    (edge,) = (await ask(account, EVENTS))["data"]["events"]["edges"]
+    assert edge["node"] == {
+        "__typename": "BackupDestinationAccessGranted",
+        "tokenName": "test",
+        "protocol": "REST",
+        "backupDestinationId": destination_id(id_),
+        "operations": ["LIST", "GET"],
+        "keys": ["db/a", "db/b"],
+        "prefix": "db/",
+        "expiresAt": granted["expires_at"],
+        "backupDestination": {"label": "A custom_s3 destination"},
+    }
+    (entry,) = await gateway.rows(
+        f"SELECT * FROM audit WHERE kind = 'destination_access_granted' AND subject = 'destination {id_}'"  # noqa: S608 - our own integer
+    )
+    assert (entry["actor"], entry["user_id"], entry["token_id"], entry["protocol"]) == (
+        "user",
+        account.user_id,
+        token_id,
+        "rest",
+    )
+    assert entry["address"] == "127.0.0.1"
+    said = json.loads(entry["detail"])["granted"]
+    assert {**said, "expires_at": ""} == {
+        "operations": ["list", "get"],
+        "keys": ["db/a", "db/b"],
+        "prefix": "db/",
+        "expires_at": "",
+    }
+    rows = await gateway.rows(
+        f"SELECT operation, object_key, prefix, token_id, user_id FROM access_grants WHERE destination_id = {id_} "  # noqa: S608 - our own integer
+        "ORDER BY operation, object_key"
+    )
+    common = {"prefix": "db/", "token_id": token_id, "user_id": account.user_id}
+    assert rows == [
+        {"operation": "get", "object_key": "db/a", **common},
+        {"operation": "get", "object_key": "db/b", **common},
+        {"operation": "list", "object_key": None, **common},
+    ]
+    signatures = [request["url"].partition("X-Amz-Signature=")[2] for request in granted["requests"]]
+    stored = [
+        str(await gateway.rows(f"SELECT * FROM {table}"))  # noqa: S608 - our own names
+        for table in ("access_grants", "events", "audit")
+    ]
+    assert all(len(signature) == 64 for signature in signatures)
+    assert not any(signature in text for signature in signatures for text in (*stored, gateway.log_text()))
+
+
+async def test_a_request_that_breaks_rules_is_told_all_of_them_in_the_form_of_each_api(gateway: Gateway) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE)
+
+    refused = await grant(account, id_, 422, operations=["put"], key="a/../b", expires_in=100_000)
+    problem = await grant_by_graphql(account, id_, operations=["PUT"], key="a/../b", expiresIn=100_000)
+
+    of_key = "The key field must have no `.` or `..` part between slashes."
+    of_time = "The expires in field must be an integer from 1 to 86400."
+    assert refused == {
+        "error": "Unprocessable Entity",
+        "message": f"{of_key} (and 1 more error)",
+        "errors": {"key": [of_key], "expires_in": [of_time]},
+    }
+    assert problem == {
+        "__typename": "ValidationProblem",
+        "message": f"{of_key} (and 1 more error)",
+        "violations": [
+            {"path": ["key"], "code": "MALFORMED", "message": of_key},
+            {"path": ["expiresIn"], "code": "MALFORMED", "message": of_time},
+        ],
+    }
+    assert [event for event in await events_of(gateway, account.user_id) if event["kind"] == "access_granted"] == []
+
+
+async def test_a_form_is_taken_and_neither_text_nor_a_broken_body_is(gateway: Gateway) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE)
+
+    async with account.client() as client:
+        form = await client.post(f"{at(id_)}/grants/", data={"operation": "get", "key": " a ", "expires_in": "60"})
+        without_prefix = await client.post(f"{at(id_)}/grants".removeprefix("/api"), data={"operation": "list"})
+        text = await client.post(f"{at(id_)}/grants", content=b"x", headers={"content-type": "text/plain"})
+        broken = await client.post(f"{at(id_)}/grants", content=b"{", headers={"content-type": "application/json"})
+        read = await client.get(f"{at(id_)}/grants")
+
+    assert form.json()["data"]["requests"][0]["key"] == " a "
+    assert without_prefix.json()["data"]["requests"][0]["url"].startswith(f"{STORE}/nightly?list-type=2&prefix=&")
+    assert [answer.status_code for answer in (form, without_prefix, text, broken, read)] == [201, 201, 415, 400, 405]
+    assert read.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "code"),
+    [
+        ("local", {}, None),
+        ("custom_s3", {"custom_s3_endpoint": "http://10.0.0.5:9000"}, "ENDPOINT_NOT_ALLOWED"),
+        ("custom_s3", {"custom_s3_endpoint": "http://169.254.169.254"}, "ENDPOINT_NOT_ALLOWED"),
+        ("custom_s3", {"custom_s3_endpoint": "http://nowhere.invalid"}, "DNS_FAILURE"),
+        ("s3", {"custom_s3_region": "nowhere"}, "WRONG_REGION"),
+    ],
+)
+async def test_a_destination_without_a_store_that_may_be_reached_is_a_typed_problem(
+    gateway: Gateway, kind: str, changes: dict[str, Any], code: str | None
+) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(kind, **changes)
+
+    refused = await grant(account, id_, 409, operations=["get"], key="a")
+    problem = await grant_by_graphql(account, id_, operations=["GET"], key="a")
+
+    assert refused["error"] == "Conflict"
+    assert refused["message"] == problem["message"]
+    if code is None:
+        assert (problem["__typename"], problem["message"]) == ("NotGrantableProblem", NOT_GRANTABLE)
+    else:
+        assert (problem["__typename"], problem["code"]) == ("StoreProblem", code)
+
+
+async def test_credentials_that_do_not_open_are_a_problem(gateway: Gateway) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_, other = [await account.create(custom_s3_endpoint=STORE) for _ in range(2)]
+    await gateway.rows(
+        f"UPDATE backup_destinations SET secret_key = (SELECT secret_key FROM backup_destinations WHERE id = {other}) "  # noqa: S608 - our own integers
+        f"WHERE id = {id_}"
+    )
+
+    problem = await grant_by_graphql(account, id_, operations=["GET"], key="a")
+
+    assert (problem["__typename"], problem["code"]) == ("StoreProblem", "SECRET_UNREADABLE")
+
+
+async def test_rows_of_others_and_missing_ones_are_refused_before_the_body_is_read(gateway: Gateway) -> None:
+    account, stranger = await gateway.new_user(ABILITIES), await gateway.new_user()
+    foreign = await stranger.create(custom_s3_endpoint=STORE)
+
+    assert (await grant(account, foreign, 403))["message"] == FORBIDDEN
+    assert (await grant(account, MISSING, 404))["message"] == NOT_FOUND
+    assert (await grant_by_graphql(account, foreign, operations=[]))["__typename"] == "ForbiddenProblem"
+    assert (await grant_by_graphql(account, MISSING, operations=[]))["__typename"] == "NotFoundProblem"
+
+
+async def test_a_revoked_token_gets_no_new_grant(gateway: Gateway) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE)
+    await grant(account, id_, operations=["get"], key="a")
+
+    async with gateway.models():
+        await accounts.revoke_token(int(account.token.partition("|")[0]))
+
+    assert (await grant(account, id_, 401, operations=["get"], key="a"))["message"] == "Unauthenticated."
+
+
+async def test_the_settings_of_the_operator_hold(generous: Gateway) -> None:
+    """`*` may include the ability, grants are as short as the operator says, and count as requests."""
+    account = await generous.new_user()
+    id_ = await account.create(custom_s3_endpoint=STORE)
+
+    granted = await grant(account, id_, operations=["get"], key="a")
+    assert "X-Amz-Expires=60&" in granted["requests"][0]["url"]
+    await grant(account, id_, 422, operations=["get"], key="a", expires_in=61)
+    shown = await ask(account, "{ viewer { abilities } }")
+    assert "USE_BACKUP_DESTINATIONS" in shown["data"]["viewer"]["abilities"]
+    for _ in range(8):
+        await grant(account, id_, operations=["get"], key="a")
+    await grant(account, id_, 429, operations=["get"], key="a")
+
+
+async def test_old_grants_are_forgotten_with_the_next_one(gateway: Gateway) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE)
+    await grant(account, id_, operations=["get"], key="old")
+    long_ago = "2024-08-07 00:00:00+00:00"
+    await gateway.rows(f"UPDATE access_grants SET created_at = '{long_ago}' WHERE destination_id = {id_}")  # noqa: S608 - our own
+
+    await grant(account, id_, operations=["get"], key="new")
+
+    kept = await gateway.rows(f"SELECT object_key FROM access_grants WHERE destination_id = {id_}")  # noqa: S608 - our own integer
+    assert kept == [{"object_key": "new"}]
