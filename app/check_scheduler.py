@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
 
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.background import run_concurrently
@@ -20,9 +21,12 @@ from models.checks.report import Admit, CheckDepth, CheckReport, Prober, ProbeTa
 from models.destinations.endpoint_url import parse_endpoint_url
 from models.error_report import report_unexpected
 from models.errors import CheckPostponed, DatabaseUnavailable, DestinationNotFound, KeysUnavailable
-from s3.address_policy import AddressPolicy, read_address
+from s3.address_policy import Address, AddressPolicy, read_address
 from s3.providers import provider_of
 from web.rate_limit.limiter import Limiter
+
+if TYPE_CHECKING:
+    from s3.dialer import Dialer
 
 logger = logging.getLogger("moorings.checking")
 
@@ -53,6 +57,23 @@ class LazyProber:
 
             self._prober = system_prober(self._policy, self._ca_file)
         return await self._prober.probe(target, depth, admit)
+
+
+class LazyDialer:
+    """The same for grants, which want to know the addresses of a host as a check finds them, and connect to none."""
+
+    def __init__(self, policy: AddressPolicy, ca_file: str | None) -> None:
+        self._policy = policy
+        self._ca_file = ca_file
+        self._dialer: Dialer | None = None
+
+    async def addresses(self, host: str, port: int) -> Sequence[Address]:
+        """See `Dialer`."""
+        if self._dialer is None:
+            from s3.prober import system_dialer
+
+            self._dialer = system_dialer(self._policy, self._ca_file)
+        return await self._dialer.addresses(host, port)
 
 
 def count_in(limiter: Limiter) -> Callable[[int], Awaitable[object]]:

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app.check_scheduler import LazyProber, count_in, count_store_in, run_scheduled_checks
+from app.check_scheduler import LazyDialer, LazyProber, count_in, count_store_in, run_scheduled_checks
 from app.database import connections, open_database, watch_file
 from app.logs import write_to_log
 from app.opening import Opened, Opening
@@ -39,7 +39,6 @@ from models.writes.write import Writes
 from rest import endpoints
 from rest.errors import handlers
 from s3.presigning.presigner import S3Presigner
-from s3.resolver import SystemResolver
 from schema.execution.engine import Engine
 from schema.transport.http import GraphQLView
 from schema.transport.websocket import GraphQLSocket
@@ -107,7 +106,7 @@ def create_app(
                 kept=settings.check_history,
             )
             stack.push_async_callback(checks.aclose)
-            presigner = S3Presigner(settings.address_policy, SystemResolver())
+            presigner = S3Presigner(LazyDialer(settings.address_policy, settings.s3_ca_file))
             grants = Grants(vault, presigner, streams, longest=settings.longest_grant)
             scheduled = run_scheduled_checks(checks, settings.check_every, per_host=settings.checks_per_host)
             await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))

@@ -95,10 +95,11 @@ async def delete_destination(request: Request, keyed: KeyedAct | None = None) ->
     return JSONAnswer({"message": DELETED})
 
 
-async def grant_access(request: Request) -> Response:
+async def grant_access(request: Request, _keyed: KeyedAct | None = None) -> Response:
     """Grant Access. Signed requests to the store of a destination, for a backup job that has none of its keys.
 
-    Whose row it is comes before what the body says.
+    Whose row it is comes before what the body says. An Idempotency-Key changes nothing: to repeat an answer, its
+    signatures would have to be stored, and another grant does no harm.
     """
     viewer, id_ = viewer_of(request.scope), _id(request, Ability.USE)
     grants: Grants = request.scope["state"]["grants"]

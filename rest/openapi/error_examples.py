@@ -56,7 +56,7 @@ def every_refusal(
         refusals |= {"no such destination": DestinationNotFound(), "another user's": DestinationForbidden()}
         if ability is not Ability.VIEW and own is None:
             refusals["changed meanwhile"] = VersionConflict(PlainRow.of())
-    if ability is not Ability.VIEW:
+    if ability is not Ability.VIEW and own is None:
         refusals["outcome unknown"] = OutcomeUnknown()
         refusals["key in use"] = IdempotencyKeyInUse()
         refusals["key of another request"] = IdempotencyKeyReused()

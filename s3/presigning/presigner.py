@@ -9,36 +9,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from models.checks.report import CheckCode, ProbeTarget
 from models.grants.access import Access, GrantOperation, PresignedRequest, StoreNotUsable
-from s3.address_policy import AddressPolicy
+from s3.address_policy import Address
 from s3.endpoint import BucketEndpoint, bucket_endpoint, signer_for
-from s3.resolver import Resolver, allowed_addresses
 from s3.signature_v4 import Request, Signer, encoded_query
 from s3.steps import StepFailed
 
 _Pairs = list[tuple[str, str]]
-
-
-RESOLVE_S = 3.0
+RESOLVE_S = 5.0
 """For the look-up of the store's host."""
+
+
+class Addresses(Protocol):
+    """Finds the addresses of a host, as `s3.dialer.Dialer` does."""
+
+    async def addresses(self, host: str, port: int) -> Sequence[Address]:
+        """Those that may be connected to; raises `StepFailed` where the policy refuses one of them."""
 
 
 class S3Presigner:
     """Signs requests to S3; implements `Presigner`. It sends the store nothing."""
 
-    def __init__(self, policy: AddressPolicy, resolver: Resolver) -> None:
-        self._policy = policy
-        self._resolver = resolver
+    def __init__(self, hosts: Addresses) -> None:
+        self._hosts = hosts
 
     async def presign(self, target: ProbeTarget, access: Access, at: datetime) -> Sequence[PresignedRequest]:
         """See `Presigner`. An endpoint that a check may not connect to gets no signature either."""
         try:
             endpoint, signer = bucket_endpoint(target), signer_for(target)
             async with asyncio.timeout(RESOLVE_S):
-                await allowed_addresses(self._resolver, self._policy, endpoint.server.host, endpoint.server.port)
+                await self._hosts.addresses(endpoint.server.host, endpoint.server.port)
         except TimeoutError:
             raise StoreNotUsable(CheckCode.DNS_FAILURE) from None
         except StepFailed as failure:

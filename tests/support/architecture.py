@@ -79,7 +79,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "dialer": "address_policy resolver steps tls",
         "endpoint": "address_policy signature_v4 steps",
         "error_codes": "",
-        "presigning": "address_policy endpoint resolver signature_v4 steps",
+        "presigning": "address_policy endpoint signature_v4 steps",
         "prober": "address_policy bucket connection dialer endpoint providers resolver responses steps suggestions tls",
         "providers": "endpoint",
         "resolver": "",

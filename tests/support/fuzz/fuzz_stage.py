@@ -22,8 +22,7 @@ from models.service import DestinationService
 from models.vault.vault import Vault, generate_key
 from s3.address_policy import AddressPolicy
 from s3.presigning.presigner import S3Presigner
-from s3.prober import system_prober
-from s3.resolver import SystemResolver
+from s3.prober import system_dialer, system_prober
 from schema.context import Context
 from schema.types.connections import destination_cursor
 from tests.support.databases.databases import unserved, viewer_of
@@ -116,7 +115,7 @@ def uncounted_checks(vault: Vault, streams: EventStreams) -> Checks:
 
 def grants_of(vault: Vault, streams: EventStreams) -> Grants:
     """Grants of requests to stores that the policy of addresses allows without a setting."""
-    return Grants(vault, S3Presigner(AddressPolicy(), SystemResolver()), streams)
+    return Grants(vault, S3Presigner(system_dialer(AddressPolicy(), None)), streams)
 
 
 async def _user(name: str) -> User:

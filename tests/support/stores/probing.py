@@ -87,7 +87,20 @@ def prober(
     refused_every_s: float = 0.01,
 ) -> S3Prober:
     """A prober that connects to this machine only, unless the arguments say otherwise."""
-    dialer = Dialer(
+    there = dialer(allow=allow, resolver=resolver, backend=backend, tls=tls, refused_every_s=refused_every_s)
+    return S3Prober(there, deadline_s=deadline_s)
+
+
+def dialer(
+    *,
+    allow: Sequence[str] = LOOPBACK,
+    resolver: Resolver | None = None,
+    backend: httpcore.AsyncNetworkBackend | None = None,
+    tls: ssl.SSLContext | None = None,
+    refused_every_s: float = 0.01,
+) -> Dialer:
+    """A dialer that connects to this machine only, unless the arguments say otherwise."""
+    return Dialer(
         AddressPolicy(parse_allow_rules(allow)),
         resolver or TableResolver({}),
         # Loading the machine's certificates takes longer than most checks.
@@ -95,7 +108,6 @@ def prober(
         backend=backend or Recorder(),
         refused_every_s=refused_every_s,
     )
-    return S3Prober(dialer, deadline_s=deadline_s)
 
 
 def failure(report: CheckReport) -> tuple[CheckStepName, CheckCode] | None:
