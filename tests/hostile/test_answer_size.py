@@ -24,7 +24,7 @@ _PAGE = (
 )
 _EVERYTHING = (
     "__typename id databaseId label kindName createdAt updatedAt version ... on S3CompatibleDestination { bucketName "
-    "region pathStyleEndpoint credentialsSetAt reachability checkPrefix lastCheck { checkedAt reachable documentation "
+    "region pathStyleEndpoint credentialsSetAt reachability checkPrefix lastCheck { checkedAt reachable "
     "steps { name outcome code remedy field storeCode durationMs } suggestion { region endpoint pathStyleEndpoint } "
     "takesBackups canDelete locksObjects keepsVersions encrypts unreachableSince } } "
     "... on CustomS3Destination { endpoint }"
