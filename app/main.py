@@ -41,8 +41,11 @@ from rest.errors import handlers
 from s3.presigning.presigner import S3Presigner
 from schema.execution.engine import Engine
 from schema.transport.http import GraphQLView
+from schema.transport.overload import overloaded
 from schema.transport.websocket import GraphQLSocket
 from web.access_log import AccessLog
+from web.admission.admission import Admission
+from web.admission.refusals import Refusals
 from web.application import Application
 from web.auth.authenticator import Authenticator
 from web.buffered_bytes import BufferedBytes
@@ -78,7 +81,9 @@ def create_app(
     tags = EntityTags(public_url=settings.public_url)
     cache = ResponseCache(settings.response_cache_bytes, tags)
     checked: Counter[str] = Counter()
-    metrics = Metrics(_external_metrics(cache, reads, checked, trail), directory=metrics_directory())
+    admission = Admission(max_wait_s=settings.overload_wait)
+    external = [*_external_metrics(cache, reads, checked, trail), *_admission_metrics(admission)]
+    metrics = Metrics(external, directory=metrics_directory())
 
     access_log = _access_log(settings)
 
@@ -151,6 +156,8 @@ def create_app(
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
     app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
+    app.admission = admission
+    app.refusals = Refusals({b"/graphql": overloaded}, cross_origin=cross_origin, hsts_s=settings.hsts_seconds)
     app.access_log = access_log
     app.cross_origin = cross_origin
     app.opened = opening.done
@@ -249,6 +256,24 @@ def _external_metrics(
             name="moorings_database_connections",
             help="Connections to the database.",
             read=connections,
+            label="state",
+            is_counter=False,
+        ),
+    ]
+
+
+def _admission_metrics(admission: Admission) -> list[ExternalMetric]:
+    """Numbers of the requests that were refused, of those at work, and of those that wait."""
+    return [
+        ExternalMetric(
+            name="moorings_requests_shed",
+            help="Requests refused with 503 because they would have had to wait too long.",
+            read=lambda: {"": admission.refused},
+        ),
+        ExternalMetric(
+            name="moorings_requests_pending",
+            help="Requests at work, and those that wait for their turn.",
+            read=lambda: {"running": admission.running, "waiting": admission.waiting},
             label="state",
             is_counter=False,
         ),

@@ -113,6 +113,11 @@ class Settings:
     max_address_connections: int = _setting(
         64, "connections of one client address to each process", types.integer(1, 1_000_000)
     )
+    overload_wait: float = _setting(
+        0.5,
+        "seconds that a request may have to wait in a burst; beyond it is answered with 503",
+        types.number_up_to(10),
+    )
     max_buffered_bytes: int = _setting(
         67_108_864,
         "bytes of responses that clients of a process have not read yet; beyond it the slowest are cut off",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +32,12 @@ def context_of(
     rate_limit: Quota | None = None,
     last_event_id: str | None = None,
     keyed_request: KeyedRequest | None = None,
+    wait_elsewhere: Callable[[], None] | None = None,
 ) -> Context:
-    """The context of one operation. `state` is the lifespan state; `viewer` is None for a request without a token."""
+    """The context of one operation. `state` is the lifespan state; `viewer` is None for a request without a token.
+
+    `wait_elsewhere` is called when the operation begins to wait for a store.
+    """
     return Context(
         service=state["service"],
         checks=state["checks"],
@@ -43,6 +47,7 @@ def context_of(
         last_event_id=last_event_id,
         rate_limit=rate_limit,
         keyed_request=keyed_request,
+        wait_elsewhere=wait_elsewhere,
     )
 
 
@@ -75,6 +80,8 @@ class Context:
     """The end of the viewer's events, read before anything else of an operation that shows it."""
     rate_limit: Quota | None = None
     """Where the viewer's count of requests stands; None where they are not counted."""
+    wait_elsewhere: Callable[[], None] | None = None
+    """Lets the server know that the operation waits for a store from now on."""
     is_shared: bool = field(default=True, init=False)
     """Whether other tokens of the same viewer and abilities get the same response, until the viewer's data changes."""
     keyed_request: KeyedRequest | None = None
@@ -99,6 +106,12 @@ class Context:
     async def destination(self, destination_id: int) -> DestinationRow | None:
         """The viewer's destination with this id; None when the viewer has none with it."""
         return await self.service.find(self.viewer, destination_id)
+
+    def wait_for_store(self) -> Checks:
+        """The checks of stores, for one that is waited for; other requests need not wait for this one meanwhile."""
+        if self.wait_elsewhere is not None:
+            self.wait_elsewhere()
+        return self.checks
 
     async def event(self, event_id: int) -> Event | None:
         """The viewer's event with this id, or None. All lookups of one operation share a statement."""

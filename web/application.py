@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from web.access_log import AccessLog
+from web.admission.admission import Admission
+from web.admission.refusals import Refusals
 from web.buffered_bytes import BufferedBytes
 from web.connections import Connections
 from web.cross_origin import CrossOrigin
@@ -27,6 +29,10 @@ class Application(Starlette):
     """Whose pages may read what the server refuses; None where no other origin's may."""
     connections: Connections | None = None
     """Limits the connections of the server that runs the application."""
+    admission: Admission | None = None
+    """Decides which of its requests begin."""
+    refusals: Refusals | None = None
+    """What those get that it refuses."""
     buffered: BufferedBytes | None = None
     """Limits what its clients have not read yet."""
     opened: asyncio.Event | None = None

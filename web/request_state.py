@@ -58,6 +58,7 @@ class RequestState:
         "request_key",
         "response",
         "viewer",
+        "waits_elsewhere",
     )
 
     def __init__(
@@ -85,6 +86,12 @@ class RequestState:
         self.cache_key: CacheKey | None = None
         self.prepared_read: PreparedRead | None = None
         """Set by the endpoint of a read."""
+        self.waits_elsewhere = False
+        """Whether it waits for a store: it takes neither the processor nor the database, and no place of others."""
+
+    def wait_elsewhere(self) -> None:
+        """It waits for a store from now on."""
+        self.waits_elsewhere = True
 
 
 def set_request_state(scope: Scope, state: RequestState) -> None:

@@ -80,7 +80,8 @@ class Mutation:
         """Needs `update-backup-destinations`, checked before the ID is read."""
         info.context.viewer.require(Ability.UPDATE)
         number = parse_id_of(NodeType.DESTINATION, id)
-        row, report = await info.context.checks.check(info.context.viewer, number, model.CheckDepth[depth.name])
+        checks = info.context.wait_for_store()
+        row, report = await checks.check(info.context.viewer, number, model.CheckDepth[depth.name])
         return CheckBackupDestinationPayload(
             backup_destination=cast(S3CompatibleDestination, present(row)), report=present_report(report, number)
         )
@@ -108,5 +109,6 @@ class Mutation:
         depth: Depth = CheckDepth.FULL,
     ) -> TestBackupDestinationResult:
         """Needs `update-backup-destinations`."""
-        report = await info.context.checks.test(info.context.viewer, input.raw(), model.CheckDepth[depth.name])
+        checks = info.context.wait_for_store()
+        report = await checks.test(info.context.viewer, input.raw(), model.CheckDepth[depth.name])
         return TestBackupDestinationPayload(report=present_report(report, None))

@@ -55,7 +55,8 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     },
     "web": {
         "access_log": "http request_state",
-        "application": "access_log buffered_bytes connections cross_origin fast_path request_state stopping",
+        "admission": "cross_origin fast_path middleware request_id request_state",
+        "application": "access_log admission buffered_bytes connections cross_origin fast_path request_state stopping",
         "auth": "rate_limit request_state",
         "buffered_bytes": "",
         "connections": "",
@@ -69,7 +70,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "rate_limit": "",
         "request_id": "",
         "request_state": "request_id",
-        "server": "access_log application connections fast_path http request_id request_state",
+        "server": "access_log admission application connections fast_path http request_id request_state",
         "stopping": "",
     },
     "s3": {

@@ -23,8 +23,10 @@ from web.cache.cache_key import CacheKey
 from web.cache.cached_response import CachedResponse
 from web.fast_path.fast_path import FastPath
 from web.fast_path.incoming_request import IncomingRequest
+from web.fast_path.preparation_key import PlainHead
 from web.fast_path.prepared_request import PreparedRequest
 from web.http.header_encoding import SharedLines
+from web.http.no_event import NoEvent
 
 _DEFAULT_LINES = SharedLines()
 
@@ -53,7 +55,15 @@ class ReplayCycle:
 
     __slots__ = (
         *("_bearer", "_condition", "_connection", "_digest", "_fast_path", "_known", "_prepared", "_started", "_state"),
-        *("disconnected", "keep_alive", "message_event", "request", "response_complete", "response_started"),
+        *(
+            "authorization",
+            "disconnected",
+            "keep_alive",
+            "message_event",
+            "request",
+            "response_complete",
+            "response_started",
+        ),
     )
 
     def __init__(
@@ -62,22 +72,24 @@ class ReplayCycle:
         fast_path: FastPath,
         prepared: PreparedRequest,
         request: IncomingRequest,
-        condition: bytes,
+        head: PlainHead,
     ) -> None:
-        """`condition` is the request's `If-None-Match`, empty without one."""
+        """`head` is the request's."""
         self._connection = connection
         self._fast_path = fast_path
         self._prepared = prepared
         self.request = request
         self._state = request.state
-        self._condition = condition
+        self._condition = head.condition
+        self.authorization = head.authorization
         self._started = perf_counter()
         self.disconnected = self.response_started = self.response_complete = False
         self.keep_alive = request.keep_alive
-        self.message_event = _NoEvent()
+        self.message_event = NoEvent()
 
-    def start(self, authorization: bytes) -> bool:
-        """Look the token of an `Authorization` header up; False, having done nothing, for one that cannot be valid."""
+    def start(self) -> bool:
+        """Look the token up; False, having done nothing, for one that cannot be valid."""
+        authorization = self.authorization
         prepared, authenticator = self._prepared, self._prepared.authenticator
         self._digest = authenticator.known_tokens.digest(authorization)
         known = self._known = authenticator.known_tokens.get(self._digest)
@@ -228,12 +240,3 @@ class ReplayCycle:
                 connection.transport.write(b"".join(parts))
                 connection.transport.close()
         connection.on_response_complete()
-
-
-class _NoEvent:
-    """In the place of the event that uvicorn's protocol sets; a replay waits for no body."""
-
-    __slots__ = ()
-
-    def set(self) -> None:
-        """Do nothing."""

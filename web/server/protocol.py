@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import termios
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -20,14 +21,17 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from web.access_log import shown_path
+from web.admission.admission import Place
 from web.application import application_of
 from web.connections import ConnectionLease
 from web.fast_path.incoming_request import IncomingRequest
 from web.fast_path.preparation_key import PlainHead, PreparationKey, plain_head
 from web.fast_path.replay_cycle import ReplayCycle
+from web.http.header_encoding import SharedLines
 from web.request_id import HEADER as REQUEST_ID
 from web.request_id import given_request_id, new_request_id
-from web.request_state import RequestState, set_request_state
+from web.request_state import RequestState, request_state, set_request_state
+from web.server.unparsed import RefusedCycle, whole_request
 from web.server.upgrades import offers_websocket, without_upgrade
 
 HEAD_S = 10.0
@@ -48,6 +52,7 @@ CHUNK_OVERHEAD_BYTES = 14
 """Of a chunk's framing: up to eight hexadecimal digits, a separator and the line ends."""
 VERSIONS = ("1.1", "1.0")
 HEALTH_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
+_SERVER_LINES = SharedLines()
 _PHRASES = {431: "Request Header Fields Too Large"}
 _SLICE_BYTES = 26 * MAX_QUEUED
 """No more than `MAX_QUEUED` requests fit into so many bytes: `GET / HTTP/1.1`, a Host and the line ends are 26."""
@@ -64,6 +69,8 @@ class HardenedProtocol(HttpToolsProtocol):
         self._access_log = None if application is None else application.access_log
         self._buffered = None if application is None else application.buffered
         self._cross_origin = None if application is None else application.cross_origin
+        self._admission = None if application is None else application.admission
+        self._refusals = None if application is None else application.refusals
         self._lease: ConnectionLease | None = None
         # The connection
         self._is_proxied = False
@@ -73,11 +80,12 @@ class HardenedProtocol(HttpToolsProtocol):
         self._idle_since: float | None = None  # since when no request is under way, on the loop's clock
         self._unparsed = b""  # what came behind requests that wait for another
         self._running: RequestResponseCycle | ReplayCycle | None = None  # the first of the requests under way
+        self._place: Place | None = None  # of that request among those at work, or of the one that waits
         self._refusal = (400, "This is not an HTTP request.")
         # The request that comes in
         self._head_open = True
         self._body_open = False
-        self._has_begun = False
+        self._has_begun = self._has_parsed = False
         self._head_bytes = 0
         self._framing_bytes = 0  # of a chunked body: everything in it but its data and the least framing of a chunk
         self._trailers = 0
@@ -116,6 +124,7 @@ class HardenedProtocol(HttpToolsProtocol):
             self._buffered.resumed(self.transport)
         if self._lease is not None:
             self._lease.close()
+        self._leave()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
@@ -133,6 +142,8 @@ class HardenedProtocol(HttpToolsProtocol):
         Reading goes on, up to `MAX_UNPARSED_BYTES`, so that the end of the connection is noticed.
         """
         if self._late_refusal:
+            return
+        if self._admission is not None and self._admission.is_overloaded and self._is_refused(data):
             return
         if self._unparsed or self.pipeline:
             self._unparsed += data
@@ -155,7 +166,7 @@ class HardenedProtocol(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         """Parse a piece; refuse a head or framing that grows beyond the limit; time what is not whole."""
-        self._has_begun = False
+        self._has_begun, self._has_parsed = False, True
         was_between = not (self._head_open or self._body_open)
         if self._head_open:
             self._head_bytes += len(data)
@@ -276,6 +287,8 @@ class HardenedProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to the WebSocket protocol, and its place among the connections with it."""
         self._clear_deadline()
+        if self._refuses_socket():
+            return
         self.connections.discard(self)
         request_id = given_request_id(self.headers) if self._is_proxied else new_request_id()
         headers = [header for header in self.headers if header[0] != REQUEST_ID]
@@ -331,18 +344,19 @@ class HardenedProtocol(HttpToolsProtocol):
             super().on_message_complete()
             if self.cycle.response_complete:
                 self._be_idle()  # it was answered before it was whole
+            elif self.cycle is self._running and self._place is None:
+                self._enter(self.cycle, always=True)
             return
         self._plain_head, self._plain_body = None, b""
         assert self._fast_path is not None  # noqa: S101 - there is no plain head without one
         key, prepared = self._fast_path.find(head, body, is_proxied=self._is_proxied)
         request = self._request(self._state(key), body)
-        if prepared is not None:
-            cycle = ReplayCycle(self, self._fast_path, prepared, request, head.condition)
-            if cycle.start(head.authorization):
-                self._running = cycle
-                self.cycle = cycle  # type: ignore[assignment]  # it has what uvicorn's protocol reads
-                return
-        self._start(request)
+        if prepared is None:
+            self._start(request)
+            return
+        cycle = ReplayCycle(self, self._fast_path, prepared, request, head)
+        self.cycle = cycle  # type: ignore[assignment]  # it has what uvicorn's protocol reads
+        self._start_in_turn(cycle)
 
     # Requests
 
@@ -381,13 +395,112 @@ class HardenedProtocol(HttpToolsProtocol):
         is_free = self._has_no_cycle()
         cycle = self.cycle = self._cycle_of(request)
         if is_free:
-            self._run(cycle)
+            self._start_in_turn(cycle)
         else:
             self.pipeline.appendleft((cycle, self.app))
 
-    def _run(self, cycle: RequestResponseCycle) -> None:
+    def _run(self, cycle: RequestResponseCycle | ReplayCycle) -> None:
         self._running = cycle
-        self._start_asgi_task(cycle, self.app)
+        if not isinstance(cycle, ReplayCycle):
+            self._start_asgi_task(cycle, self.app)
+        elif not cycle.start():
+            self.start_standard(cycle)
+
+    # Admission
+
+    def _start_in_turn(self, cycle: RequestResponseCycle | ReplayCycle) -> None:
+        """Begin the first of the requests under way, now or when it is its user's turn."""
+        if self._enter(cycle):
+            self._run(cycle)
+
+    def _enter(self, cycle: RequestResponseCycle | ReplayCycle, *, always: bool = False) -> bool:
+        """Whether a request may begin now; else it waits, or is refused.
+
+        One whose body is not whole takes no place before it is.
+        """
+        admission = self._admission
+        if admission is None:
+            return True
+        authorization: bytes | None
+        if isinstance(cycle, ReplayCycle):
+            state, authorization, is_whole = cycle.request.state, cycle.authorization, True
+        else:
+            scope: Any = cycle.scope
+            if scope["raw_path"] in HEALTH_PATHS:
+                return True
+            state, is_whole = request_state(scope), not cycle.more_body
+            authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        key, token = admission.user_of(authorization, state.address)
+        if not is_whole and not always and admission.has_room(key):
+            return True
+        self._place = admission.enter(key, token, state, cycle, always=always)
+        if self._place is None:
+            start, refuse = partial(self._run, cycle), partial(self._refuse_overload, cycle)
+            self._place = admission.wait(key, token, state, cycle, start=start, refuse=refuse)
+            return False
+        return True
+
+    def _refuse_overload(self, cycle: RequestResponseCycle | ReplayCycle | RefusedCycle) -> None:
+        """Refuse a request that has not begun; its connection stays, unless the client waits to send the body."""
+        self._place = None
+        if self._refusals is None or cycle.disconnected or self.transport.is_closing():
+            return
+        cycle.response_complete = True
+        keep_alive = cycle.keep_alive
+        if isinstance(cycle, ReplayCycle | RefusedCycle):
+            request = cycle.request
+        else:
+            keep_alive = keep_alive and not (cycle.waiting_for_100_continue and cycle.more_body)
+            request = _request_of(cycle)
+        is_https = self.scheme == "https"
+        lines = _SERVER_LINES.of(self.default_headers)
+        self.transport.write(self._refusals.response(request, lines, keep_alive=keep_alive, is_https=is_https))
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _is_refused(self, data: bytes) -> bool:
+        """Whether a piece is a whole request that is refused; it is not parsed then, which costs more than refusing."""
+        if self._body_open or self._unparsed or not (self._is_free() and self._is_between_requests()):
+            return False
+        whole = whole_request(data)
+        if whole is None or whole.target.partition(b"?")[0] in HEALTH_PATHS:
+            return False
+        assert self._admission is not None  # noqa: S101 - the caller asks it
+        self.headers = whole.headers
+        state = self._state()
+        authorization = next((value for name, value in whole.headers if name == b"authorization"), None)
+        key, _ = self._admission.user_of(authorization, state.address)
+        request = IncomingRequest(whole.method, whole.target, "1.1", whole.headers, state, True, False, b"")
+        cycle = RefusedCycle(request)
+        if not self._admission.refuses(key, partial(self._refuse_overload, cycle)):
+            return False
+        self._head_open, self._idle_since = False, None
+        self._clear_deadline()
+        self.cycle = cycle  # type: ignore[assignment]  # it has what uvicorn's protocol reads
+        return True
+
+    def _refuses_socket(self) -> bool:
+        """Refuse the handshake of a WebSocket during an overload, unless its client's requests begin at once."""
+        admission, state = self._admission, self._state()
+        if admission is None or self._refusals is None or not admission.is_overloaded:
+            return False
+        if admission.has_room(state.address):
+            return False
+        admission.note_refused()
+        request = IncomingRequest(self._method, self.url, self._version, self.headers, state, False, False, b"")
+        lines, is_https = _SERVER_LINES.of(self.default_headers), self.scheme == "https"
+        self._write_refusal(self._refusals.response(request, lines, keep_alive=False, is_https=is_https))
+        return True
+
+    def _is_between_requests(self) -> bool:
+        """Whether nothing of a request was received that is not whole."""
+        return not (self._has_parsed if self._head_open else self._plain_head)
+
+    def _leave(self) -> None:
+        place, self._place = self._place, None
+        if place is not None and self._admission is not None:
+            self._admission.leave(place)
 
     def _cycle_of(self, request: IncomingRequest) -> RequestResponseCycle:
         url = httptools.parse_url(request.target)
@@ -440,6 +553,7 @@ class HardenedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with what is queued, then with what was not parsed yet, and read on when there is nothing of either."""
         self.server_state.total_requests += 1
+        self._leave()
         if self._is_proxied and self._lease is not None:
             self._lease.move("")
         if self.transport.is_closing():
@@ -448,7 +562,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._running = None
         if self.pipeline:
             cycle, _ = self.pipeline.pop()
-            self._run(cycle)
+            self._start_in_turn(cycle)
         elif self._late_refusal:
             self._write_refusal(self._late_refusal)
             return
@@ -625,3 +739,10 @@ class HardenedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _request_of(cycle: RequestResponseCycle) -> IncomingRequest:
+    """The head of a request of the standard path, without its body."""
+    scope: Any = cycle.scope
+    method, target, state = scope["method"].encode(), scope["raw_path"], request_state(scope)
+    return IncomingRequest(method, target, scope["http_version"], scope["headers"], state, False, False, None)

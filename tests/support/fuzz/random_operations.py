@@ -154,8 +154,7 @@ class OperationWriter:
             return [name for name in fields if name not in OF_ONE_REQUEST]
         if type_ != "Query":
             names = [name for name in fields if name not in NOT_DRAWN]
-            more = [*names, *(name for name in names if is_composite_type(get_named_type(fields[name].type)))]
-            return [*more, *(["steps"] * 6 if type_ == "CheckReport" else ["name"] * 4 if type_ == "CheckStep" else [])]
+            return [*names, *(name for name in names if is_composite_type(get_named_type(fields[name].type)))]
         if any(feature.startswith("Query.") for feature in self._features):
             self._features.add("several roots")
         if self._is_troubled:

@@ -1,0 +1,82 @@
+"""The response to a request that would have to wait too long: 503 with `Retry-After`, in the form of its API.
+
+It is made without anything of the application, since refusing has to cost a small part of what serving costs. Clients
+are given different seconds to wait, so that they do not come again together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import choice
+
+import orjson
+
+from web.cross_origin import CrossOrigin
+from web.fast_path.incoming_request import IncomingRequest
+from web.middleware.default_headers import Header, completed
+from web.request_id import HEADER as REQUEST_ID
+
+OVERLOADED = "The gateway has too much to do; try again in a moment."
+RETRY_AFTER_S = (1, 2, 3)
+MAX_MADE = 256
+"""Different responses that are kept: the forms, by what clients accept and how long they are to wait."""
+
+Form = Callable[[str | None, str, int], tuple[Sequence[Header], bytes]]
+"""Makes the headers and the body of a refusal from the request's `Accept`, the sentence and the seconds to wait."""
+_STATUS_LINE = b"HTTP/1.1 503 Service Unavailable\r\n"
+
+
+class Refusals:
+    """The refusals of one application."""
+
+    def __init__(
+        self, forms: Mapping[bytes, Form], *, cross_origin: CrossOrigin | None = None, hsts_s: int = 0
+    ) -> None:
+        """`forms` by the path that they belong to; other paths have the JSON of the REST API.
+
+        `cross_origin` has the origins whose pages may read a refusal; `hsts_s` goes to clients that came over HTTPS.
+        """
+        self._forms = forms
+        self._cross_origin = cross_origin
+        self._hsts_s = hsts_s
+        self._made: dict[tuple[Form, str | None, int], tuple[bytes, bytes]] = {}
+
+    def response(self, request: IncomingRequest, server_lines: bytes, *, keep_alive: bool, is_https: bool) -> bytes:
+        """All bytes of a response; `server_lines` are the server's own headers."""
+        form = self._forms.get(request.target.partition(b"?")[0].rstrip(b"/"), _rest)
+        accept = None if form is _rest else _accept(request.headers)
+        lines, body = self._made_once(form, accept, choice(RETRY_AFTER_S))  # noqa: S311 - no secret
+        more = [b"%s: %s\r\n" % (REQUEST_ID, request.state.request_id)]
+        if not keep_alive:
+            more.append(b"connection: close\r\n")
+        if self._cross_origin is not None:
+            more.append(self._cross_origin.lines(request.headers))
+        if is_https and self._hsts_s:
+            more.append(b"strict-transport-security: max-age=%d\r\n" % self._hsts_s)
+        content = b"" if request.method == b"HEAD" else body
+        return b"".join((_STATUS_LINE, server_lines, lines, *more, b"\r\n", content))
+
+    def _made_once(self, form: Form, accept: str | None, retry_after_s: int) -> tuple[bytes, bytes]:
+        key = form, accept, retry_after_s
+        made = self._made.get(key)
+        if made is None:
+            headers, body = form(accept, OVERLOADED, retry_after_s)
+            own = [(b"content-length", b"%d" % len(body)), (b"retry-after", b"%d" % retry_after_s), *headers]
+            all_ = [header for header in completed(own, None, b"") if header[0] != REQUEST_ID]
+            made = b"".join(b"%s: %s\r\n" % header for header in all_), body
+            if len(self._made) >= MAX_MADE:
+                self._made.clear()
+            self._made[key] = made
+        return made
+
+
+def _accept(headers: Sequence[Header]) -> str | None:
+    values = [value.decode("latin-1") for name, value in headers if name == b"accept"]
+    return ", ".join(values) if values else None
+
+
+def _rest(_accept: str | None, sentence: str, _retry_after_s: int) -> tuple[Sequence[Header], bytes]:
+    """The error of the REST API."""
+    return ((b"content-type", b"application/json"),), orjson.dumps(
+        {"error": "Service Unavailable", "message": sentence}
+    )
