@@ -20,3 +20,10 @@ export async function rest(method, path, body) {
 export async function until(condition) {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
+
+/** Have the test do something, such as restarting the gateway, and wait until it is done. */
+export async function act(name) {
+  report({ act: name });
+  await new Promise((resolve) => process.stdin.resume().once('data', resolve));
+  process.stdin.pause();
+}

@@ -6,16 +6,34 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.support.browser.node import CLIENTS, PACKAGES, SCRIPTS
+from tests.support.browser.node import CLIENTS, PACKAGES, SCRIPTS, run_node
 from tests.support.paths import ROOT
 
-PART = re.search(r"\n## Front ends\n.*?(?=\n## |\Z)", (ROOT / "docs" / "graphql.md").read_text("utf-8"), re.DOTALL)
+MANUAL = (ROOT / "docs" / "graphql.md").read_text("utf-8")
+PART = re.search(r"\n## Front ends\n.*?(?=\n## |\Z)", MANUAL, re.DOTALL)
 
 
 def examples(language: str) -> list[str]:
     """The blocks of that language in the part about front ends, in order."""
     assert PART is not None
     return re.findall(rf"```{language}\n(.*?)```", PART[0], re.DOTALL)
+
+
+def recipes() -> dict[str, str]:
+    """The modules of the part about recipes, by the file name in their first line."""
+    return {name: text for text, name in re.findall(r"```jsx?\n(// ([\w-]+\.jsx?)\n.*?)```", MANUAL, re.DOTALL)}
+
+
+async def make_recipes(directory: Path, schema: str) -> Path:
+    """Compile the recipes and the scripts that use them; return where they are."""
+    sources = make_project(directory, schema)
+    for name, text in recipes().items():
+        (sources / "recipes" / name).write_text(text, "utf-8")
+    options = ["--allowJs", "--jsx", "react-jsx", "--module", "esnext", "--target", "es2022", "--noCheck"]
+    compiler = PACKAGES / "typescript" / "bin" / "tsc"
+    files = [str(file) for file in (sources / "recipes").iterdir()]
+    await run_node(compiler, *options, "--rootDir", ".", "--outDir", "built", *files, cwd=sources)
+    return sources / "built" / "recipes"
 
 
 def make_project(directory: Path, schema: str) -> Path:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -85,6 +85,44 @@ async def run_script(script: Path, account: Account, **extra: str) -> list[dict[
     """Run a script on the account's gateway and return the JSON objects it printed, one a line."""
     written = await run_node(script, cwd=script.parent, **(variables_of(account) | extra))
     return [json.loads(line) for line in written.splitlines()]
+
+
+async def run_script_with_acts(
+    script: Path, account: Account, acts: Mapping[str, Callable[[], Awaitable[object]]]
+) -> list[dict[str, Any]]:
+    """As `run_script`, for a script that has the test do something in between, by the names of `acts`."""
+    process = await asyncio.create_subprocess_exec(
+        str(find_node().program),
+        str(script),
+        cwd=script.parent,
+        env=environment(variables_of(account)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    complaints, lines = asyncio.create_task(process.stderr.read()), list[dict[str, Any]]()
+    try:
+        async with asyncio.timeout(SCRIPT_DEADLINE_S):
+            async for written in process.stdout:
+                line = json.loads(written)
+                if "act" in line:
+                    await acts[line["act"]]()
+                    process.stdin.write(b"\n")
+                else:
+                    lines.append(line)
+            await process.wait()
+    except TimeoutError:
+        lines.append({"took longer than": f"{SCRIPT_DEADLINE_S} s"})
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+    if process.returncode != 0:
+        raise ScriptFailed(f"{script.name} ended with {process.returncode}\n{lines}\n{(await complaints).decode()}")
+    return lines
 
 
 def variables_of(account: Account) -> dict[str, str]:
