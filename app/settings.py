@@ -17,6 +17,7 @@ from s3.address_policy import AddressPolicy, parse_allow_rules
 from schema.limits import Limits
 
 PREFIX = "MOORINGS_"
+LARAVEL = ("APP_KEY", "APP_PREVIOUS_KEYS", "APP_TIMEZONE")
 FILE = "_FILE"
 """Behind the name of a secret setting: the variable names a file that holds the value, as Docker and Kubernetes do."""
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -301,6 +302,11 @@ def _value(each: Field[Any], texts: Mapping[str, str], errors: list[str]) -> Any
     except ValueError as error:
         errors.append(f"{variable} is not right: {error}.")
         return None
+
+
+def laravel_variables() -> dict[str, str]:
+    """What the environment has of a Laravel application's keys and time zone, for the commands that read its data."""
+    return {name: os.environ[name] for name in LARAVEL if os.environ.get(name)}
 
 
 def unknown_variables() -> list[str]:

@@ -8,6 +8,7 @@ import click
 
 from app.cli import audit, checks, events, keys, printing, serving, tokens, users
 from app.cli.operation import doctor
+from app.cli.vanguard import importing
 from app.database import MigrationsMissing
 from app.embedded_file import EmbeddedFileRefused
 from app.file_permissions import FilesOpenToOthers
@@ -41,6 +42,7 @@ program = _Program(
         keys.commands,
         audit.audit,
         events.commands,
+        importing.commands,
     ],
 )
 

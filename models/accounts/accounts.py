@@ -28,10 +28,7 @@ MAX_EXPIRY = timedelta(days=36_500)
 
 async def create_user(*, email: str, name: str) -> User:
     """Store a user; raises `AccountRefused` for a malformed or taken email or name."""
-    email = _text(email, "email").lower()
-    if not _EMAIL.fullmatch(email):
-        raise AccountRefused(f"{email!r} is not an email address.")
-    name = _text(name, "name")
+    email, name = checked_email(email), checked_name(name)
     try:
         async with in_transaction():
             user = await User.create(email=email, name=name, created_at=current_second())
@@ -213,6 +210,19 @@ async def _audited_token(kind: AuditKind, token: Token, **detail: str | int) -> 
     entry = entry_of(origin, kind, f"token {token.id}", **shown, **detail)
     await entry.save(force_create=True)
     return entry
+
+
+def checked_email(value: str) -> str:
+    """The form in which an email is stored; raises `AccountRefused`."""
+    email = _text(value, "email").lower()
+    if not _EMAIL.fullmatch(email):
+        raise AccountRefused(f"{email!r} is not an email address.")
+    return email
+
+
+def checked_name(value: str) -> str:
+    """The form in which the name of a user or a token is stored; raises `AccountRefused`."""
+    return _text(value, "name")
 
 
 def _text(value: str, what: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint
@@ -95,11 +95,11 @@ class BackupDestination(Model):
     """The ORM's own handles relations and defaults that are set later, of which there are none here."""
 
     @classmethod
-    def new(cls, user_id: int, attributes: Attributes, vault: Vault) -> BackupDestination:
-        """A destination that is not stored yet, its credentials sealed."""
+    def new(cls, user_id: int, attributes: Attributes, vault: Vault, *, uid: UUID | None = None) -> BackupDestination:
+        """A destination that is not stored yet, its credentials sealed; `uid` is that of the row it is to replace."""
         now = current_second()
         columns: dict[str, Any] = dict.fromkeys(cls._meta.fields_db_projection.values())
-        columns |= {"uid": uuid4(), "user_id": user_id, "created_at": now, "updated_at": now}
+        columns |= {"uid": uid or uuid4(), "user_id": user_id, "created_at": now, "updated_at": now}
         columns |= {"reachability": Reachability.UNKNOWN, "version": 0}
         row = cls._init_from_db(**columns)  # a third of what the ORM's own takes
         row._saved_in_db = False

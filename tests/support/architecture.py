@@ -152,7 +152,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "prometheus_client": ("web/metrics/",),
     "limits": ("web/rate_limit/",),
     "redis": ("web/rate_limit/",),
-    "cryptography": ("models/vault/vault.py",),
+    "cryptography": ("models/vault/vault.py", "models/takeover/laravel.py"),
     "httpcore": ("s3/connection.py", "s3/dialer.py", "s3/prober.py"),
     "click": ("app/cli/",),
     "rich": ("app/cli/",),

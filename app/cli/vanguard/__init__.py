@@ -1,0 +1,1 @@
+"""`moorings import vanguard` and `moorings export vanguard`."""

@@ -1,0 +1,1 @@
+"""The databases that a takeover reads: SQLite, PostgreSQL, and for MySQL a folder of JSON lines."""

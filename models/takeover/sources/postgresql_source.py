@@ -1,0 +1,103 @@
+"""A Vanguard database on PostgreSQL, read in one snapshot and never written by an import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+
+from models.takeover.source_rows import COLUMNS, INTEGERS, SUSPENSIONS, SourceRefused, SuspensionRow, suspension_of
+
+BATCH = 500
+CONNECT_S = 10.0
+COMMAND_S = 300.0
+
+
+class PostgresqlSource:
+    """One connection inside of a transaction that only reads."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def suspensions(self) -> Sequence[SuspensionRow]:
+        """See `Source`."""
+        rows = await self._all(f"SELECT {_columns(SUSPENSIONS)} FROM {SUSPENSIONS} WHERE lifted_at IS NULL")  # noqa: S608
+        return [suspension_of(row) for row in rows]
+
+    async def rows(self, table: str) -> AsyncGenerator[Sequence[Sequence[object]], None]:
+        """See `Source`."""
+        with _translated():
+            cursor = await self._connection.cursor(f"SELECT {_columns(table)} FROM {table} ORDER BY id")  # noqa: S608
+        while True:
+            with _translated():
+                rows = await cursor.fetch(BATCH)
+            if not rows:
+                return
+            yield [tuple(row) for row in rows]
+
+    async def count(self, table: str) -> int:
+        """See `Source`."""
+        return int((await self._all(f"SELECT count(*) FROM {table}"))[0][0])  # noqa: S608 - our own names
+
+    async def highest_id(self, table: str) -> int:
+        """See `Source`; the table's sequence, where it has one that this user may read."""
+        highest = int((await self._all(f"SELECT coalesce(max(id), 0) FROM {table}"))[0][0])  # noqa: S608 - our own names
+        sequence = (await self._all("SELECT pg_get_serial_sequence($1, 'id')", table))[0][0]
+        if sequence is not None:
+            last, is_called = (await self._all(f"SELECT last_value, is_called FROM {sequence}"))[0]  # noqa: S608 - quoted by PostgreSQL
+            highest = max(highest, last if is_called else last - 1)
+        return highest
+
+    async def _all(self, sql: str, *parameters: object) -> Sequence[Any]:
+        with _translated():
+            rows: Sequence[Any] = await self._connection.fetch(sql, *parameters)
+        return rows
+
+
+@asynccontextmanager
+async def open_postgresql(url: str) -> AsyncIterator[PostgresqlSource]:
+    """Connect, in one snapshot; raises `SourceRefused`, which never has the URL in it."""
+    with _translated():
+        connection = await asyncpg.connect(
+            url,
+            timeout=CONNECT_S,
+            command_timeout=COMMAND_S,
+            server_settings={"application_name": "moorings import", "timezone": "UTC", "datestyle": "ISO"},
+        )
+    try:
+        with _translated():
+            transaction = connection.transaction(isolation="repeatable_read", readonly=True)
+            await transaction.start()
+        yield PostgresqlSource(connection)
+    finally:
+        await connection.close()
+
+
+def _columns(table: str) -> str:
+    """The columns as integers and texts; a boolean is 0 or 1, a timestamp as ISO has it."""
+    return ", ".join(f"{name}::{_type_of(name)}" for name in COLUMNS[table])
+
+
+def _type_of(name: str) -> str:
+    if name == "path_style_endpoint":
+        return "int"
+    return "bigint" if name in INTEGERS else "text"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what PostgreSQL says into a sentence for the operator; the addresses and passwords of URLs stay out."""
+    try:
+        yield
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
+        raise SourceRefused(f"The source is no Vanguard database: {error}.") from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise SourceRefused("The source refuses the user or the password of its URL.") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise SourceRefused("The source's server has no database of that name.") from error
+    except asyncpg.PostgresError as error:
+        raise SourceRefused(f"The source cannot be read: {error}.") from error
+    except (OSError, TimeoutError, asyncpg.InterfaceError, ValueError) as error:
+        raise SourceRefused("The source's PostgreSQL server does not answer at that URL.") from error

@@ -1,0 +1,476 @@
+"""A Vanguard database is taken over, on each engine and from each: what is in it, and what is odd about it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.cli.vanguard.sources import open_source
+from app.database import DatabaseAddress, migrate
+from models.accounts import accounts
+from models.destinations.attributes import Attribute
+from models.destinations.table import BackupDestination
+from models.takeover.decisions import Options
+from models.takeover.importing import Mode, import_all
+from models.takeover.laravel import LaravelKeys
+from models.takeover.preparing import WrongKey
+from models.takeover.report import Report
+from models.takeover.source_rows import SourceRefused
+from models.vault.vault import Vault, generate_key
+from tests.support.databases.databases import database_url, unserved
+from tests.support.databases.postgres import PostgresServer
+from tests.support.gateway.gateway import Gateway
+from tests.support.vanguard import vanguard_database as vanguard
+from tests.support.vanguard.vanguard_database import (
+    KEY,
+    LATER,
+    OTHER_KEY,
+    PREVIOUS_KEY,
+    Rows,
+    changed,
+    destination,
+    sealed,
+    token,
+    user,
+    without,
+)
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+VAULT = Vault(generate_key())
+PLAIN_ROWS: Rows = {
+    "users": [user(1), user(2, email="Ada@Example.com"), user(9, created_at=None)],
+    "user_suspensions": [],
+    "personal_access_tokens": [token(5, 1, "a" * 40), token(70, 2, "b" * 48, expires_at="2030-01-01 00:00:00")],
+    "backup_destinations": [
+        destination(3, 1),
+        destination(4, 2, "custom_s3", path_style_endpoint=True, custom_s3_region=None),
+        destination(8, 2, "local", status="unknown"),
+    ],
+}
+
+
+class Takeover:
+    """A database of the gateway, and imports into it."""
+
+    def __init__(self, gateway: Gateway, postgres: PostgresServer, source: str) -> None:
+        self.gateway = gateway
+        self._postgres = postgres
+        self._kind = source
+        self._number = 0
+
+    async def source(self, rows: Rows, **highest: int) -> str:
+        """A source of these rows."""
+        self._number += 1
+        path = self.gateway.directory / f"source-{self._number}"
+        if self._kind == "sqlite":
+            return vanguard.into_sqlite(path, rows, highest=highest)
+        if self._kind == "json":
+            return vanguard.into_folder(path, rows, highest=highest)
+        url = database_url("postgresql", self._postgres)
+        assert url is not None
+        return await vanguard.into_postgresql(url, rows, highest=highest)
+
+    async def run(
+        self, source: str | Rows, *, keys: tuple[str, str] = (KEY, PREVIOUS_KEY), zone: str = "UTC", **how: bool
+    ) -> Report:
+        """Import; `how` has what is other than usual of the mode and the options."""
+        if not isinstance(source, str):
+            source = await self.source(source)
+        options = Options(
+            zone=ZoneInfo(zone),
+            now=NOW,
+            assume_https=how.pop("assume_https", False),
+            disable_suspended=how.pop("disable_suspended", True),
+        )
+        mode = Mode(first_user="admin@localhost", **how)
+        async with self.gateway.models(), open_source(source) as opened:
+            return await import_all(
+                opened, LaravelKeys(*keys), VAULT, options, mode, advance=lambda _table, _count: None
+            )
+
+    async def rows(self, table: str) -> list[dict[str, Any]]:
+        """The rows of a table by id, times as texts in UTC."""
+        rows = await self.gateway.rows(f"SELECT * FROM {table} ORDER BY id")  # noqa: S608 - our own names
+        return [{name: _text(value) for name, value in row.items()} for row in rows]
+
+    async def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """All rows that an import may write."""
+        tables = ("users", "tokens", "backup_destinations", "imported_rows", "events", "audit")
+        return {table: await self.rows(table) for table in tables}
+
+    async def secrets(self, id_: int) -> tuple[str, str]:
+        """The keys of a destination, opened."""
+        async with self.gateway.models():
+            row = await BackupDestination.get(id=id_)
+        opened = [
+            VAULT.open(str(getattr(row, attribute)), row.place(attribute)).reveal()
+            for attribute in (Attribute.ACCESS_KEY, Attribute.SECRET_KEY)
+        ]
+        return opened[0], opened[1]
+
+
+def _text(value: object) -> object:
+    return value.astimezone(UTC).isoformat(sep=" ") if isinstance(value, datetime) else value
+
+
+def codes(report: Report, *, refused: bool | None = None) -> dict[tuple[str, int], set[str]]:
+    """The codes of the findings of each row."""
+    found: dict[tuple[str, int], set[str]] = {}
+    for each in report.findings:
+        if refused is None or each.is_refused is refused:
+            found.setdefault((each.table, each.id), set()).add(each.code)
+    return found
+
+
+@pytest.fixture(scope="module")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database of SQLite that is copied for each test."""
+    path = tmp_path_factory.mktemp("migrated") / "moorings.db"
+    asyncio.run(migrate(DatabaseAddress(path=path)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def migrated_template(postgres: PostgresServer) -> str:
+    """The name of a migrated database of PostgreSQL that is copied for each test."""
+    name = f"moorings_{uuid4().hex}"
+    postgres.create_database(name)
+    asyncio.run(migrate(DatabaseAddress(url=postgres.url(name))))
+    return name
+
+
+@pytest.fixture(params=[("sqlite", "sqlite"), ("postgresql", "postgresql"), ("sqlite", "json")], ids="-from-".join)
+def here(
+    request: pytest.FixtureRequest, postgres: PostgresServer, migrated_file: Path, migrated_template: str
+) -> Iterator[Takeover]:
+    """Each engine, and each kind of source."""
+    engine, source = request.param
+    url = None
+    if engine == "postgresql":
+        name = f"moorings_{uuid4().hex}"
+        postgres.create_database(name, migrated_template)
+        url = postgres.url(name)
+    with unserved(url) as gateway:
+        if gateway.address.path is not None:
+            shutil.copy(migrated_file, gateway.address.path)
+        yield Takeover(gateway, postgres, source)
+
+
+async def test_users_tokens_and_destinations_keep_their_ids_owners_times_and_secrets(here: Takeover) -> None:
+    source = await here.source(PLAIN_ROWS, backup_destinations=41, users=12, personal_access_tokens=70)
+
+    report = await here.run(source)
+
+    assert report.is_clean
+    users = await here.rows("users")
+    assert [(each["id"], each["email"], each["destination_count"]) for each in users] == [
+        (1, "user1@example.com", 1),
+        (2, "ada@example.com", 2),
+        (9, "user9@example.com", 0),
+    ]
+    assert [str(each["created_at"]) for each in users] == ["2024-08-07 00:00:00+00:00"] * 2 + [
+        "2026-01-02 03:04:05+00:00"
+    ]
+    tokens = await here.rows("tokens")
+    assert [(each["id"], each["imported_id"], each["user_id"], each["abilities"]) for each in tokens] == [
+        (5, 5, 1, "*"),
+        (70, 70, 2, "*"),
+    ]
+    assert [each["expires_at"] for each in tokens] == [None, "2030-01-01 00:00:00+00:00"]
+    rows = await here.rows("backup_destinations")
+    assert [(each["id"], each["user_id"], each["kind"], each["label"]) for each in rows] == [
+        (3, 1, "amazon_s3", "Destination 3"),
+        (4, 2, "custom_s3", "Destination 4"),
+        (8, 2, "local", "Destination 8"),
+    ]
+    assert {(each["created_at"], each["updated_at"]) for each in rows} == {
+        ("2024-08-07 00:00:00+00:00", "2024-08-07 02:00:00+00:00")
+    }
+    assert [each["credentials_set_at"] for each in rows] == ["2024-08-07 02:00:00+00:00"] * 2 + [None]
+    assert [(each["bucket_name"], each["endpoint"], each["region"]) for each in rows] == [
+        ("bucket-3", None, "us-west-2"),
+        ("bucket-4", "https://s3.example.com", None),
+        (None, None, None),
+    ]
+    assert await here.secrets(4) == ("AKIA4", "secret-4")
+    assert await here.rows("events") == []
+    audit = await here.rows("audit")
+    assert [(each["kind"], each["actor"], each["subject"]) for each in audit] == [
+        ("command_run", "operator", "moorings import vanguard")
+    ]
+    created = await here.gateway.new_user()
+    async with here.gateway.models():
+        made = await BackupDestination.create(
+            uid="6f2c1b0a-0000-4000-8000-000000000001",
+            user_id=created.user_id,
+            label="new",
+            kind="local",
+            created_at=NOW,
+            updated_at=NOW,
+        )
+    assert (created.user_id, made.id) == (13, 42)
+
+
+async def test_a_dry_run_says_the_same_and_changes_nothing_and_a_second_run_finds_nothing_to_do(here: Takeover) -> None:
+    rows = changed(PLAIN_ROWS, "backup_destinations", 3, s3_secret_key=sealed("x", OTHER_KEY))
+    source, before = await here.source(rows), await here.everything()
+
+    dry = await here.run(source, is_dry=True)
+    assert await here.everything() == before
+    first = await here.run(source)
+    after = await here.everything()
+    second = await here.run(source)
+
+    assert (dry.counts, dry.findings) == (first.counts, first.findings)
+    assert codes(first, refused=True) == codes(second) == {("backup_destinations", 3): {"not_opened"}}
+    assert [second.counts[table].added + second.counts[table].changed for table in second.counts] == [0, 0, 0]
+    again = await here.everything()
+    assert len(again.pop("audit")) == len(after.pop("audit")) + 1
+    assert again == after
+
+
+EDGES: dict[str, tuple[dict[str, Any], str | None, dict[str, Any]]] = {
+    # what is stored there, the code of the finding, and what is stored here; {} for a row that is refused
+    "spaces": ({"type": "digitalocean_spaces", "custom_s3_endpoint": sealed("https://fra1.digitaloceanspaces.com")},
+               "spaces", {"kind": "custom_s3", "endpoint": "https://fra1.digitaloceanspaces.com"}),
+    "plain text": ({"s3_bucket_name": "old-bucket", "s3_access_key": "AKIAOLD"}, "plain_text",
+                   {"bucket_name": "old-bucket"}),
+    "twice": ({"s3_bucket_name": sealed(sealed("twice"))}, "encrypted_twice", {"bucket_name": "twice"}),
+    "three times": ({"s3_bucket_name": sealed(sealed(sealed("thrice")))}, "encrypted_twice", {"bucket_name": "thrice"}),
+    "previous key": ({"s3_bucket_name": sealed("old", PREVIOUS_KEY)}, "previous_key", {"bucket_name": "old"}),
+    "no key": ({"s3_access_key": sealed("x", OTHER_KEY)}, "not_opened", {}),
+    "leftovers": ({"type": "local", "s3_access_key": sealed("x", OTHER_KEY)}, "leftovers",
+                  {"kind": "local", "bucket_name": None, "region": None}),
+    "empty credential": ({"s3_secret_key": sealed("")}, "invalid", {}),
+    "empty column": ({"s3_access_key": ""}, "invalid", {}),
+    "null credential": ({"s3_secret_key": None}, "invalid", {}),
+    "no scheme": ({"type": "custom_s3", "custom_s3_endpoint": sealed("s3.example.com:9000")}, "no_scheme", {}),
+    "no region": ({"custom_s3_region": None}, "region_missing", {}),
+    "long key": ({"s3_access_key": sealed("x" * 256)}, "invalid", {}),
+    "key with spaces": ({"s3_secret_key": sealed(" x ")}, "spaces_around", {}),
+    "label with spaces": ({"label": "  My label "}, "trimmed", {"label": "My label"}),
+    "empty label": ({"label": " "}, "invalid", {}),
+    "no created_at": ({"created_at": None}, "no_created_at", {"created_at": "2026-01-02 03:04:05+00:00"}),
+    "path style": ({"type": "custom_s3", "custom_s3_endpoint": sealed("https://s3.example.com"),
+                    "path_style_endpoint": True}, "path_style", {"path_style_endpoint": True}),
+    "unknown type": ({"type": "ftp"}, "unknown_type", {}),
+    "missing user": ({"user_id": 77}, "user_missing", {}),
+    "great id": ({"id": 2**31}, "id_out_of_range", {}),
+}  # fmt: skip
+
+
+async def test_every_edge_case_of_a_destination_is_decided_and_reported(here: Takeover) -> None:
+    names = list(EDGES)
+    rows = [{**destination(number, 1), **EDGES[name][0]} for number, name in enumerate(names, start=100)]
+
+    report = await here.run({**PLAIN_ROWS, "backup_destinations": [destination(3, 1), *rows]})
+
+    found, stored = codes(report), {each["id"]: each for each in await here.rows("backup_destinations")}
+    for number, name in enumerate(names, start=100):
+        id_, (_, code, expected) = EDGES[name][0].get("id", number), EDGES[name]
+        assert code in found[("backup_destinations", id_)], name
+        assert (id_ in stored) == bool(expected), name
+        if expected:
+            row = stored[id_]
+            row["path_style_endpoint"] = (
+                None if row["path_style_endpoint"] is None else bool(row["path_style_endpoint"])
+            )
+            assert {column: row[column] for column in expected} == expected, name
+    assert not report.is_clean
+    created = await here.gateway.new_user()
+    assert created.user_id == 10
+    sequence = await here.gateway.rows("SELECT max(id) AS n FROM backup_destinations")
+    assert sequence[0]["n"] < 2**31 - 1
+
+
+async def test_an_endpoint_without_a_scheme_gets_https_where_the_operator_says_so(here: Takeover) -> None:
+    row = destination(3, 1, "custom_s3", custom_s3_endpoint=sealed("s3.example.com:9000"))
+
+    report = await here.run({**PLAIN_ROWS, "backup_destinations": [row]}, assume_https=True)
+
+    assert codes(report)[("backup_destinations", 3)] == {"assumed_https"}
+    assert (await here.rows("backup_destinations"))[0]["endpoint"] == "https://s3.example.com:9000"
+
+
+async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here: Takeover) -> None:
+    rows: Rows = {
+        "users": [
+            user(1),
+            user(2, email="USER1@example.com"),
+            user(3, name=""),
+            user(4),
+            user(5),
+            user(6),
+            user(2**31),
+        ],
+        "user_suspensions": [
+            {"id": 1, "user_id": 4, "suspended_at": "2025-05-05 00:00:00", "suspended_until": None, "lifted_at": None},
+            {
+                "id": 2,
+                "user_id": 5,
+                "suspended_at": "2025-05-05 00:00:00",
+                "suspended_until": "2025-06-05 00:00:00",
+                "lifted_at": None,
+            },
+            {
+                "id": 3,
+                "user_id": 6,
+                "suspended_at": "2025-05-05 00:00:00",
+                "suspended_until": None,
+                "lifted_at": "2025-05-06 00:00:00",
+            },
+        ],
+        "personal_access_tokens": [
+            token(1, 1, "a" * 40, abilities='["view-backup-destinations", "manage-tags", "view-backup-tasks"]'),
+            token(2, 1, "b" * 40, abilities='["manage-tags"]'),
+            token(3, 1, "c" * 40, abilities=None),
+            token(4, 1, "d" * 40, tokenable_type="App\\Models\\Team"),
+            token(5, 2, "e" * 40),
+            token(6, 99, "f" * 40),
+            token(2**31, 1, "g" * 40),
+            token(8, 1, "h" * 40, name=" Phone "),
+        ],
+        "backup_destinations": [destination(1, 1), destination(2, 2)],
+    }
+
+    report = await here.run(rows)
+
+    assert codes(report, refused=True) == {
+        ("users", 2): {"email_twice"},
+        ("users", 3): {"invalid"},
+        ("users", 2**31): {"id_out_of_range"},
+        ("personal_access_tokens", 4): {"not_of_a_user"},
+        ("personal_access_tokens", 5): {"user_refused"},
+        ("personal_access_tokens", 6): {"user_missing"},
+        ("personal_access_tokens", 2**31): {"id_out_of_range"},
+        ("backup_destinations", 2): {"user_refused"},
+    }
+    assert "user 1" in next(each.sentence for each in report.findings if each.code == "email_twice")
+    assert codes(report, refused=False) == {
+        ("users", 4): {"suspended"},
+        ("personal_access_tokens", 1): {"abilities_left_out"},
+        ("personal_access_tokens", 2): {"abilities_left_out"},
+        ("personal_access_tokens", 3): {"no_abilities"},
+        ("personal_access_tokens", 8): {"trimmed"},
+    }
+    users = {each["id"]: each["disabled_at"] for each in await here.rows("users")}
+    assert users == {1: None, 4: "2025-05-05 00:00:00+00:00", 5: None, 6: None}
+    tokens = {each["id"]: (each["name"], each["abilities"]) for each in await here.rows("tokens")}
+    assert tokens == {
+        1: ("token 1", "view-backup-destinations"),
+        2: ("token 2", ""),
+        3: ("token 3", ""),
+        8: ("Phone", "*"),
+    }
+
+
+async def test_suspended_users_keep_the_use_of_their_tokens_where_the_operator_says_so(here: Takeover) -> None:
+    suspension = {"id": 1, "user_id": 1, "suspended_at": LATER, "suspended_until": None, "lifted_at": None}
+
+    report = await here.run({**PLAIN_ROWS, "user_suspensions": [suspension]}, disable_suspended=False)
+
+    assert codes(report)[("users", 1)] == {"suspended"}
+    assert (await here.rows("users"))[0]["disabled_at"] is None
+
+
+async def test_timestamps_are_of_the_applications_time_zone(here: Takeover) -> None:
+    await here.run(PLAIN_ROWS, zone="America/New_York")
+
+    assert (await here.rows("backup_destinations"))[0]["updated_at"] == "2024-08-07 06:00:00+00:00"
+
+
+async def test_a_wrong_key_ends_the_import_at_once(here: Takeover) -> None:
+    before = await here.everything()
+
+    for is_dry in (True, False):
+        with pytest.raises(WrongKey):
+            await here.run(PLAIN_ROWS, keys=(OTHER_KEY, ""), is_dry=is_dry)
+
+    assert await here.everything() == before
+
+
+async def test_rows_here_that_were_not_imported_are_refused_to_be_replaced(here: Takeover) -> None:
+    account = await here.gateway.new_user()
+    assert account.user_id == 1
+
+    report = await here.run({**PLAIN_ROWS, "users": [user(1), user(2, email=account.email), user(9)]})
+
+    refused = codes(report, refused=True)
+    assert refused[("users", 1)] == {"id_taken"}
+    assert refused[("users", 2)] == {"email_taken"}
+    assert refused[("backup_destinations", 3)] == {"user_refused"}
+    assert [each["email"] for each in await here.rows("users")] == [account.email, "user9@example.com"]
+    assert len(await here.rows("tokens")) == 2
+
+
+async def test_the_user_of_the_first_start_makes_room_and_its_token_still_works(here: Takeover) -> None:
+    async with here.gateway.models():
+        first = await accounts.create_user(email="admin@localhost", name="Admin")
+        await accounts.issue_token(first, name="first start")
+
+    report = await here.run({**PLAIN_ROWS, "personal_access_tokens": [token(1, 1, "a" * 40)]})
+
+    assert report.is_clean
+    assert codes(report)[("users", 1)] == {"first_user_moved"}
+    users = {each["id"]: each["email"] for each in await here.rows("users")}
+    assert users == {1: "user1@example.com", 2: "ada@example.com", 9: "user9@example.com", 10: "admin@localhost"}
+    tokens = [(each["user_id"], each["imported_id"]) for each in await here.rows("tokens")]
+    assert sorted(tokens, key=str) == [(1, 1), (10, None)]
+
+
+async def test_a_source_that_goes_on_is_followed(here: Takeover) -> None:
+    await here.run(PLAIN_ROWS)
+    async with here.gateway.models():
+        here_changed = await BackupDestination.get(id=4)
+        here_changed.label, here_changed.version = "Changed here", here_changed.version + 1
+        await here_changed.save()
+    rows = changed(PLAIN_ROWS, "backup_destinations", 3, label="Moved", s3_secret_key=sealed("new"), updated_at=LATER)
+    rows = changed(rows, "backup_destinations", 4, label="Changed there")
+    rows = changed(rows, "users", 1, name="Renamed")
+    rows["users"] = [*rows["users"], user(11)]
+    rows["personal_access_tokens"] = [token(71, 11, "c" * 40), rows["personal_access_tokens"][1]]
+    rows["backup_destinations"] = [each for each in rows["backup_destinations"] if each["id"] != 8]
+    source, before = await here.source(rows), await here.everything()
+
+    plain = await here.run(source)
+    assert codes(plain)[("backup_destinations", 3)] == {"changed_there"}
+    assert (await here.rows("backup_destinations"))[:2] == before["backup_destinations"][:2]
+    report = await here.run(source, is_sync=True)
+    assert codes(report) == {
+        ("personal_access_tokens", 5): {"gone_there"},
+        ("backup_destinations", 4): {"changed_on_both"},
+        ("backup_destinations", 8): {"gone_there"},
+    } | {key: value for key, value in codes(report).items() if value == {"path_style"}}
+    assert report.counts["users"].changed == report.counts["backup_destinations"].changed == 1
+    assert len(await here.rows("backup_destinations")) == 3
+    pruned = await here.run(source, is_sync=True, is_pruning=True)
+
+    assert [pruned.counts[table].removed for table in pruned.counts] == [0, 1, 1]
+    assert [each["name"] for each in await here.rows("users")] == ["Renamed", "User 2", "User 9", "User 11"]
+    assert [each["revoked_at"] is not None for each in await here.rows("tokens")] == [True, False, False]
+    rows_here = await here.rows("backup_destinations")
+    assert [(each["id"], each["label"]) for each in rows_here] == [(3, "Moved"), (4, "Changed here")]
+    assert await here.secrets(3) == ("AKIA3", "new")
+    assert rows_here[0]["uid"] == before["backup_destinations"][0]["uid"]
+    assert (await here.run(without(rows, "backup_destinations", 4), is_sync=True, is_pruning=True)).counts[
+        "backup_destinations"
+    ].refused == 1
+
+
+async def test_a_source_that_is_none_is_refused_in_a_sentence(here: Takeover, postgres: PostgresServer) -> None:
+    with pytest.raises(SourceRefused):
+        await here.run(here.gateway.database_url)
+    if here.gateway.engine == "sqlite":
+        with pytest.raises(SourceRefused, match="no file"):
+            await here.run(f"sqlite:///{here.gateway.directory}/gone.db")
+    else:
+        with pytest.raises(SourceRefused, match="no database"):
+            await here.run(postgres.url("gone"))

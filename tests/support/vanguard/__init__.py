@@ -1,0 +1,1 @@
+"""A Vanguard application's data: its tables on SQLite and PostgreSQL, and as JSON lines."""
