@@ -22,6 +22,9 @@ FILE = "_FILE"
 """Behind the name of a secret setting: the variable names a file that holds the value, as Docker and Kubernetes do."""
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
+_CLIENTS_URL, _CLIENTS_TOKEN = "MOORINGS_URL", "MOORINGS_TOKEN"
+CLIENT_ONLY = frozenset({_CLIENTS_URL, _CLIENTS_TOKEN, _CLIENTS_TOKEN + FILE})
+"""Of `moorings backup`, which may run where there is no gateway."""
 
 
 class SettingsRefused(Exception):
@@ -311,9 +314,35 @@ def laravel_variables() -> dict[str, str]:
 
 def unknown_variables() -> list[str]:
     """Variables with the prefix that no setting reads: probably misspelt."""
-    known = {PREFIX + each.name.upper() for each in fields(Settings)} | TEST_ONLY
+    known = {PREFIX + each.name.upper() for each in fields(Settings)} | TEST_ONLY | CLIENT_ONLY
     known |= {PREFIX + each.name.upper() + FILE for each in fields(Settings) if each.metadata["is_secret"]}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def client_address() -> tuple[str, Secret]:
+    """The URL of the gateway that a backup job asks, and its token; raises `SettingsRefused`."""
+    url, token, path = (os.environ.get(name) for name in (_CLIENTS_URL, _CLIENTS_TOKEN, _CLIENTS_TOKEN + FILE))
+    if token and path:
+        raise SettingsRefused(f"{_CLIENTS_TOKEN} and {_CLIENTS_TOKEN}{FILE} are both set; unset one of them.")
+    if path:
+        try:
+            token = types.secret_file(path)
+        except ValueError as error:
+            raise SettingsRefused(f"{_CLIENTS_TOKEN}{FILE} is not right: {error}.") from None
+    if not url or not token:
+        raise SettingsRefused(
+            f"{_CLIENTS_URL} and {_CLIENTS_TOKEN} are needed: the URL of a gateway, such as "
+            "https://backups.example.com, and a token with the ability use-backup-destinations."
+        )
+    if not token.isascii() or not token.isprintable():
+        raise SettingsRefused(f"{_CLIENTS_TOKEN} is not a token.")
+    return url, Secret(token.strip())
+
+
+def state_directory() -> Path:
+    """Where programs of this user keep what outlives a run (XDG Base Directory Specification)."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    return Path(given) if given.startswith("/") else Path("~/.local/state").expanduser()
 
 
 def secret_files() -> list[Path]:

@@ -6,7 +6,9 @@ import sys
 
 import click
 
+from app.backups.refusals import BackupRefused
 from app.cli import audit, checks, events, keys, printing, serving, tokens, users
+from app.cli.backups import backup
 from app.cli.operation import doctor
 from app.cli.vanguard import importing
 from app.database import MigrationsMissing
@@ -43,6 +45,7 @@ program = _Program(
         audit.audit,
         events.commands,
         importing.commands,
+        backup.commands,
     ],
 )
 
@@ -60,7 +63,7 @@ def run() -> None:
         refuse(_explained(error))
     except KeysUnavailable:
         refuse("The key service that MOORINGS_KEY_SERVICE names does not answer.")
-    except (Refusal, SettingsRefused, AddressTaken, CertificateRefused) as refusal:
+    except (Refusal, SettingsRefused, AddressTaken, CertificateRefused, BackupRefused) as refusal:
         refuse(str(refusal))
     except (EmbeddedFileRefused, FilesOpenToOthers, MigrationsMissing) as refusal:
         refuse(str(refusal))

@@ -112,9 +112,10 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "wire": "",
     },
     "app": {
+        "backups": "",
         "check_scheduler": "",
-        "cli": "check_scheduler database doctor embedded_file file_permissions first_run key_service logs processes "
-        "secret_keys settings",
+        "cli": "backups check_scheduler database doctor embedded_file file_permissions first_run key_service logs "
+        "processes secret_keys settings",
         "database": "",
         "doctor": "database embedded_file file_permissions secret_keys settings",
         "embedded_file": "database",

@@ -1,0 +1,1 @@
+"""`moorings backup`: the client of backup jobs, which needs no database."""
