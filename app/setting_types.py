@@ -263,6 +263,17 @@ def retention(text: str) -> str:
     return text
 
 
+def toml_text(value: object) -> str:
+    """A value of TOML in the form of a variable: text, a number, a truth, or a list of texts."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ",".join(value)
+    raise ValueError("it wants text, a number, true, false, or a list of texts")
+
+
 def secret_file(path: str) -> str:
     """The text of a file that holds the value of a setting, without white space around it; never shown in an error."""
     wanted = "it wants the path of a readable, small text file that is not empty"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
@@ -20,6 +21,9 @@ PREFIX = "MOORINGS_"
 LARAVEL = ("APP_KEY", "APP_PREVIOUS_KEYS", "APP_TIMEZONE")
 FILE = "_FILE"
 """Behind the name of a secret setting: the variable names a file that holds the value, as Docker and Kubernetes do."""
+CONFIG_FILE = "MOORINGS_CONFIG_FILE"
+"""Names a TOML file of settings, by their names in lower case without the prefix; the environment wins over it."""
+HIDDEN = "(hidden)"
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
 _CLIENTS_URL, _CLIENTS_TOKEN = "MOORINGS_URL", "MOORINGS_TOKEN"
@@ -275,6 +279,41 @@ def load_settings() -> Settings:
     return settings
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownSetting:
+    """A setting as `moorings config show` prints it."""
+
+    name: str
+    value: str
+    """In the form of its variable; of a secret only that it is set."""
+    source: str
+    """`default`, `environment`, or the path of the file that it comes from."""
+
+
+def shown_settings() -> list[ShownSetting]:
+    """Every setting with where its value comes from; raises `SettingsRefused`."""
+    settings, environment = load_settings(), _environment()
+    file = _file_texts(environment)
+    return [_shown(each, getattr(settings, each.name), environment, file) for each in fields(Settings)]
+
+
+def _shown(each: Field[Any], value: Any, environment: Mapping[str, str], file: Mapping[str, str]) -> ShownSetting:
+    variable, source = PREFIX + each.name.upper(), "default"
+    names = (variable, variable + FILE) if each.metadata["is_secret"] else (variable,)
+    for texts, origin in ((file, environment.get(CONFIG_FILE, "")), (environment, "environment")):
+        for name in names:
+            if texts.get(name):
+                source = origin if name == variable else f"{origin}, from {texts[name]}"
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, bool):
+        text = text.lower()
+    if value is None:
+        text = ""
+    elif each.metadata["is_secret"] and source != "default":
+        text = HIDDEN
+    return ShownSetting(name=variable, value=text, source=source)
+
+
 def load_setting(name: str) -> Any:
     """One setting, for commands that need no others; None when it is unset. Raises `SettingsRefused`."""
     errors: list[str] = []
@@ -285,7 +324,55 @@ def load_setting(name: str) -> Any:
 
 
 def _texts() -> dict[str, str]:
+    """The text of each variable, from the environment or else from the configuration file.
+
+    A secret that the environment has, itself or in a file, is not looked for in the configuration file.
+    """
+    environment = _environment()
+    file = _file_texts(environment)
+    for each in fields(Settings):
+        variable = PREFIX + each.name.upper()
+        if environment.get(variable) or environment.get(variable + FILE):
+            file.pop(variable, None)
+            file.pop(variable + FILE, None)
+    return environment | {name: text for name, text in file.items() if text}
+
+
+def _environment() -> dict[str, str]:
     return {name.upper(): text for name, text in os.environ.items()}
+
+
+def _file_texts(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the configuration file has, by variable; raises `SettingsRefused` with every key that is no setting."""
+    path = environment.get(CONFIG_FILE)
+    if not path:
+        return {}
+    try:
+        with Path(path).open("rb") as file:
+            found = tomllib.load(file)
+    except OSError as error:
+        raise SettingsRefused(f"{CONFIG_FILE}: {path} cannot be read ({type(error).__name__}).") from error
+    except ValueError as error:  # the text of the error may hold a value
+        raise SettingsRefused(f"{CONFIG_FILE}: {path} is not TOML.") from error
+    known = _variables()
+    unknown = sorted(key for key in found if key != key.lower() or PREFIX + key.upper() not in known)
+    if unknown:
+        raise SettingsRefused(f"{path} has keys that are no settings: {', '.join(unknown)}.")
+    texts, errors = dict[str, str](), list[str]()
+    for key, value in found.items():
+        try:
+            texts[PREFIX + key.upper()] = types.toml_text(value)
+        except ValueError as error:
+            errors.append(f"{key} in {path} is not right: {error}.")
+    if errors:
+        raise SettingsRefused(" ".join(errors))
+    return texts
+
+
+def _variables() -> set[str]:
+    """The name of every variable that is read."""
+    known = {PREFIX + each.name.upper() for each in fields(Settings)}
+    return known | {PREFIX + each.name.upper() + FILE for each in fields(Settings) if each.metadata["is_secret"]}
 
 
 def _value(each: Field[Any], texts: Mapping[str, str], errors: list[str]) -> Any:
@@ -314,8 +401,7 @@ def laravel_variables() -> dict[str, str]:
 
 def unknown_variables() -> list[str]:
     """Variables with the prefix that no setting reads: probably misspelt."""
-    known = {PREFIX + each.name.upper() for each in fields(Settings)} | TEST_ONLY | CLIENT_ONLY
-    known |= {PREFIX + each.name.upper() + FILE for each in fields(Settings) if each.metadata["is_secret"]}
+    known = _variables() | TEST_ONLY | CLIENT_ONLY | {CONFIG_FILE}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
@@ -346,9 +432,12 @@ def state_directory() -> Path:
 
 
 def secret_files() -> list[Path]:
-    """The files that secret settings are read from."""
-    texts = _texts()
-    paths = (texts.get(PREFIX + each.name.upper() + FILE) for each in fields(Settings) if each.metadata["is_secret"])
+    """The files that secret settings are read from, the configuration file among them when it holds one."""
+    texts, environment = _texts(), _environment()
+    secret = [PREFIX + each.name.upper() for each in fields(Settings) if each.metadata["is_secret"]]
+    paths = [texts.get(name + FILE) for name in secret]
+    if any(_file_texts(environment).get(name) for name in secret):
+        paths.append(environment[CONFIG_FILE])
     return [Path(path) for path in paths if path]
 
 

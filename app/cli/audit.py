@@ -18,8 +18,6 @@ from models.clock import current_second
 from models.errors import AccountRefused
 
 MAX_LIMIT = 100_000
-PIPED_WIDTH = 200
-"""Width of the table, in characters, where the output is no terminal."""
 
 
 @click.command()
@@ -114,7 +112,7 @@ def _show(entries: Sequence[AuditEntry]) -> None:
         when = entry.occurred_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
         detail = ", ".join(f"{name}: {value}" for name, value in json.loads(entry.detail).items() if value is not None)
         table.add_row(when, entry.kind.value, entry.subject, _who(entry), entry.address or "-", printable(detail))
-    print_table(table, piped_width=PIPED_WIDTH)
+    print_table(table)
 
 
 def _who(entry: AuditEntry) -> str:

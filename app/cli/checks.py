@@ -27,6 +27,9 @@ from models.events.event_stream import EventStreams
 from models.reads.reads import Reads
 from schema.types.ids import check_id
 
+UNREACHABLE = 3
+"""The exit status when a destination is unreachable; 1 is a refusal, 2 bad usage."""
+
 
 class Outcome(NamedTuple):
     """A destination and its report; None when another process checks it, or it was deleted."""
@@ -41,14 +44,17 @@ class Outcome(NamedTuple):
 @click.option("--stale", metavar="6h", help="Those not checked for so long.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array for machines.")
 def check(ids: tuple[int, ...], everything: bool, stale: str | None, as_json: bool) -> None:
-    """Check destinations with the rights a backup needs; exits with 1 when one of them is unreachable."""
+    """Check destinations with the rights a backup needs.
+
+    Exits with 0 when all of them are reachable, with 3 when one is not, and with 1 when the command was refused.
+    """
     if bool(ids) == everything and (ids or stale is None):
         raise click.BadParameter("name destinations by id, or give --all, or --stale with a duration")
     selection = Selection(ids=ids, stale=None if stale is None else parse_duration(stale))
     outcomes = with_database(lambda settings: _check(settings, selection))
     print(_json(outcomes)) if as_json else _show(outcomes)
     if any(outcome.report is not None and not outcome.report.reachable for outcome in outcomes):
-        sys.exit(1)
+        sys.exit(UNREACHABLE)
 
 
 async def _check(settings: Settings, selection: Selection) -> list[Outcome]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from io import TextIOWrapper
 
 import click
 
 from app.backups.refusals import BackupRefused
-from app.cli import audit, checks, events, keys, printing, serving, tokens, users
+from app.cli import audit, checks, destinations, events, keys, printing, serving, tokens, users
 from app.cli.backups import backup
-from app.cli.operation import doctor
+from app.cli.operation import configuration, doctor
 from app.cli.vanguard import importing
 from app.database import MigrationsMissing
 from app.embedded_file import EmbeddedFileRefused
@@ -19,6 +22,20 @@ from models.database.faults import explain, is_fault
 from models.errors import DatabaseUnavailable, KeysUnavailable, Refusal
 from web.server.sockets import AddressTaken
 from web.server.tls import CertificateRefused
+
+BROKEN_PIPE = 141
+"""As a shell says it of a program that SIGPIPE ended."""
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_REFUSALS = (
+    Refusal,
+    SettingsRefused,
+    AddressTaken,
+    CertificateRefused,
+    BackupRefused,
+    EmbeddedFileRefused,
+    FilesOpenToOthers,
+    MigrationsMissing,
+)
 
 
 class _Program(click.Group):
@@ -37,10 +54,12 @@ program = _Program(
         serving.migrate,
         checks.check,
         doctor.doctor,
+        configuration.commands,
         printing.schema,
         printing.openapi,
         users.commands,
         tokens.commands,
+        destinations.commands,
         keys.commands,
         audit.audit,
         events.commands,
@@ -53,26 +72,59 @@ click.version_option(None, "-V", "--version", package_name="moorings", message="
 
 
 def run() -> None:
-    """Run the command in `sys.argv`."""
+    """Run the command in `sys.argv`.
+
+    What cannot be written, to a full disk or to a reader that is gone, is a refusal too, and no traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    stdout = sys.stdout
     try:
-        sys.exit(program.main(prog_name="moorings", standalone_mode=False))
+        status = _status()
+        if sys.stdout is not stdout:  # click's sign that the reader is gone
+            sys.stdout = stdout
+            raise BrokenPipeError
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up_stdout()
+        status = BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        _give_up_stdout()
+        print(f"moorings: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        status = 1
+    sys.exit(status)
+
+
+def _give_up_stdout() -> None:
+    """Let what is left in its buffer go nowhere, or the interpreter would fail at it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _status() -> int:
+    """The exit status of the command; what it was refused for is on stderr."""
+    try:
+        program.main(prog_name="moorings", standalone_mode=False)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
     except click.ClickException as mistake:
         mistake.show()
-        sys.exit(mistake.exit_code)
+        return mistake.exit_code
     except DatabaseUnavailable as error:
-        refuse(_explained(error))
+        return refuse(_explained(error))
     except KeysUnavailable:
-        refuse("The key service that MOORINGS_KEY_SERVICE names does not answer.")
-    except (Refusal, SettingsRefused, AddressTaken, CertificateRefused, BackupRefused) as refusal:
-        refuse(str(refusal))
-    except (EmbeddedFileRefused, FilesOpenToOthers, MigrationsMissing) as refusal:
-        refuse(str(refusal))
+        return refuse("The key service that MOORINGS_KEY_SERVICE names does not answer.")
+    except _REFUSALS as refusal:
+        return refuse(str(refusal))
     except click.Abort:
-        sys.exit(130)
+        return 130
     except Exception as error:
         if not is_fault(error):
             raise
-        refuse(_explained(error))
+        return refuse(_explained(error))
+    return 0
 
 
 def _explained(error: Exception) -> str:
@@ -80,7 +132,7 @@ def _explained(error: Exception) -> str:
     return explain(error, path=address.path, url=address.url)
 
 
-def refuse(sentence: str) -> None:
-    """Print the sentence of a refusal, and exit with 1."""
+def refuse(sentence: str) -> int:
+    """Print the sentence of a refusal; returns its exit status."""
     print(f"moorings: {sentence}", file=sys.stderr)
-    sys.exit(1)
+    return 1

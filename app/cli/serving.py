@@ -9,6 +9,7 @@ import sys
 import click
 
 from app import database
+from app.cli.tables import print_json, with_json
 from app.cli.token_output import private_file
 from app.embedded_file import check_embedded_file
 from app.logs import configure_logs
@@ -95,12 +96,19 @@ def serve(
 @click.option(
     "--check", "only_check", is_flag=True, help="Apply none; exit with 1 when some are missing, and name them."
 )
-def migrate(*, start_anew: bool, only_check: bool) -> None:
+@with_json
+def migrate(*, start_anew: bool, only_check: bool, as_json: bool) -> None:
     """Apply the migrations that are missing, and exit."""
     settings = load_settings()
     configure_logs("WARNING", settings.log_format)
     check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None, start_anew=start_anew)
-    asyncio.run(database.require_migrated(settings.address) if only_check else _migrate(settings.address))
+    missing = asyncio.run(database.missing_migrations(settings.address))
+    if not only_check:
+        asyncio.run(_migrate(settings.address))
+    if as_json:
+        print_json({"missing" if only_check else "applied": missing})
+    if only_check and missing:
+        raise database.MigrationsMissing(missing)
     print(f"moorings: {settings.address.origin} is up to date.", file=sys.stderr)
 
 

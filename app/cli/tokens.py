@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
 from app.cli.session import with_database
-from app.cli.tables import print_table
+from app.cli.tables import print_json, print_table, printable, with_json
 from app.cli.token_output import private_file
 from app.cli.users import of_a_user
 from app.settings import Settings
 from models.accounts import accounts
 from models.accounts.token import Token
-from models.accounts.token_row import token_state
+from models.accounts.token_row import TokenState, token_state
+from models.errors import AccountRefused
 
 commands = click.Group("token", help="API tokens.")
 
@@ -37,6 +39,7 @@ _token_file = click.option(
     "--network", multiple=True, help="From where alone it may be used, such as 10.0.0.0/8; repeat for several."
 )
 @_token_file
+@with_json
 def create(
     email: str,
     name: str,
@@ -44,6 +47,8 @@ def create(
     expires_in: str | None,
     network: tuple[str, ...],
     token_file: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Make a token and print it. It cannot be shown again."""
 
@@ -60,14 +65,15 @@ def create(
             networks=network,
         )
 
-    _hand_over(act, token_file)
+    _hand_over(act, token_file, as_json=as_json)
 
 
 @commands.command("rotate")
 @click.argument("token_id", metavar="ID", type=int)
 @click.option("--overlap", default="1h", show_default=True, help="How long the old one still works, or 0.")
 @_token_file
-def rotate(token_id: int, overlap: str, token_file: str | None) -> None:
+@with_json
+def rotate(token_id: int, overlap: str, token_file: str | None, *, as_json: bool) -> None:
     """Make a token like the one with this ID, and let that one end.
 
     The new one has its name, its abilities and as long a life as it was given.
@@ -77,57 +83,120 @@ def rotate(token_id: int, overlap: str, token_file: str | None) -> None:
         still = timedelta() if overlap == "0" else accounts.parse_duration(overlap)
         return await accounts.rotate_token(token_id, overlap=still, longest=settings.longest_token_lifetime)
 
-    _hand_over(act, token_file)
+    _hand_over(act, token_file, as_json=as_json)
 
 
-def _hand_over(act: Callable[[Settings], Awaitable[str]], path: str | None) -> None:
-    """Make a token, and print it or write it to a file."""
+def _hand_over(act: Callable[[Settings], Awaitable[str]], path: str | None, *, as_json: bool) -> None:
+    """Make a token, and print it or write it to a file; one that cannot be written is revoked."""
     if path is None:
-        print(with_database(act))
+        token = with_database(act)
+        with _revoked_if_lost(token):
+            print_json({"id": _id_of(token), "token": token}) if as_json else print(token)
+            sys.stdout.flush()
         return
     with private_file(Path(path).absolute()) as file:
-        written = file.write(with_database(act))
+        token = with_database(act)
+        with _revoked_if_lost(token):
+            written = file.write(token)
+    if as_json:
+        print_json({"id": _id_of(token), "file": str(written)})
     print(f"moorings: the token is in {written}, for its owner alone.", file=sys.stderr)
 
 
-@commands.command("list")
-@of_a_user
-def list_tokens(email: str) -> None:
-    """Show a user's tokens, never the secret part.
+@contextmanager
+def _revoked_if_lost(token: str) -> Iterator[None]:
+    """Around the writing of a token: when that fails, the token is revoked, for no one has its text."""
+    try:
+        yield
+    except OSError as error:
+        token_id = _id_of(token)
+        with_database(lambda _settings: accounts.revoke_token(token_id))
+        raise AccountRefused(
+            f"The token {token_id} was made, could not be written ({error.strerror}), and is revoked."
+        ) from error
 
-    An imported one may have another number before its bar, which is shown behind its own.
-    """
+
+def _id_of(token: str) -> int:
+    return int(token.partition("|")[0])
+
+
+@commands.command("list")
+@click.option("--email", help="Of this user alone.")
+@with_json
+def list_tokens(email: str | None, *, as_json: bool) -> None:
+    """Show the tokens of all users, or of one; never the secret part."""
 
     async def act(_settings: Settings) -> Sequence[Token]:
-        return await accounts.tokens_of(await accounts.find_user(email))
+        if email is None:
+            return await accounts.all_tokens()
+        user = await accounts.find_user(email)
+        tokens = await accounts.tokens_of(user)
+        for token in tokens:
+            token.user = user
+        return tokens
 
+    tokens = with_database(act)
+    if as_json:
+        print_json([_object(token) for token in tokens])
+        return
     from rich.table import Table
 
-    table = Table("ID", "Name", "Abilities", "Created", "Expires", "Last used", "Last address", "Networks", "State")
-    for token in with_database(act):
+    owner = ("User",) if email is None else ()
+    columns = ("Name", "Abilities", "Created", "Expires", "Last used", "Last address", "Networks", "State")
+    table = Table("ID", *owner, *columns)
+    for token in tokens:
         table.add_row(
-            str(token.id) if token.imported_id in (None, token.id) else f"{token.id} ({token.imported_id}|…)",
-            token.name,
+            str(token.id),
+            *(printable(token.user.email) for _ in owner),
+            printable(token.name),
             token.abilities.replace(" ", "\n"),
             _shown(token.created_at),
             _shown(token.expires_at),
             _shown(token.last_used_at),
             token.last_address or "-",
             token.networks.replace(" ", "\n") or "any",
-            token_state(revoked_at=token.revoked_at, expires_at=token.expires_at).value,
+            _state(token).value,
         )
     print_table(table)
 
 
+def _object(token: Token) -> dict[str, object]:
+    return {
+        "id": token.id,
+        "userId": token.user_id,
+        "email": token.user.email,
+        "name": token.name,
+        "abilities": token.abilities.split(),
+        "networks": token.networks.split(),
+        "createdAt": _written(token.created_at),
+        "expiresAt": _written(token.expires_at),
+        "revokedAt": _written(token.revoked_at),
+        "lastUsedAt": _written(token.last_used_at),
+        "lastAddress": token.last_address,
+        "state": _state(token).value,
+    }
+
+
+def _state(token: Token) -> TokenState:
+    return token_state(revoked_at=token.revoked_at, expires_at=token.expires_at, disabled_at=token.user.disabled_at)
+
+
+def _written(timestamp: datetime | None) -> str | None:
+    return None if timestamp is None else timestamp.isoformat().replace("+00:00", "Z")
+
+
 @commands.command("revoke")
 @click.argument("token_id", metavar="ID", type=int, help="The number before the bar.")
-def revoke(token_id: int) -> None:
+@with_json
+def revoke(token_id: int, *, as_json: bool) -> None:
     """Refuse a token from now on, everywhere at once."""
 
     async def act(_settings: Settings) -> None:
         await accounts.revoke_token(token_id)
 
     with_database(act)
+    if as_json:
+        print_json({"id": token_id, "state": TokenState.REVOKED.value})
     print(f"moorings: token {token_id} is revoked.", file=sys.stderr)
 
 

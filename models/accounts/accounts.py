@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
@@ -67,6 +68,53 @@ async def disable_user(email: str, *, disabled: bool) -> User:
     async with in_transaction():
         await user.save(update_fields=["disabled_at"])
         entry = await _audited(AuditKind.USER_DISABLED if disabled else AuditKind.USER_ENABLED, user)
+    log(entry)
+    return user
+
+
+async def all_users() -> Sequence[User]:
+    """Every user, oldest first."""
+    return await User.all().order_by("id")
+
+
+async def rename_user(email: str, *, new_email: str | None = None, name: str | None = None) -> User:
+    """Give a user another email or name; raises `AccountRefused` for a malformed or taken one."""
+    user = await find_user(email)
+    old = user.email
+    if new_email is not None:
+        user.email = _text(new_email, "email").lower()
+        if not _EMAIL.fullmatch(user.email):
+            raise AccountRefused(f"{user.email!r} is not an email address.")
+    if name is not None:
+        user.name = _text(name, "name")
+    try:
+        async with in_transaction():
+            await user.save(update_fields=["email", "name"])
+            entry = await _audited(AuditKind.USER_RENAMED, user, old_email=old, email=user.email)
+    except IntegrityError as error:
+        raise AccountRefused(f"There is a user with the email {user.email} already.") from error
+    log(entry)
+    return user
+
+
+async def delete_user(email: str, *, with_destinations: bool) -> User:
+    """Delete a user with all tokens and events; the audit keeps what it has.
+
+    Raises `AccountRefused` when the user has destinations, unless they are to be deleted too. What is in their stores
+    stays there.
+    """
+    async with in_transaction():
+        user = await User.filter(email=email.strip().lower()).select_for_update().first()
+        if user is None:
+            raise AccountRefused(f"There is no user with the email {email.strip()}.")
+        count = user.destination_count
+        if count and not with_destinations:
+            raise AccountRefused(
+                f"{user.email} has {count} destination{'s' * (count > 1)}; --with-destinations deletes them too."
+            )
+        entry = await _audited(AuditKind.USER_DELETED, user, email=user.email, destinations=str(count))
+        await _destinations_of(user).delete()
+        await user.delete()
     log(entry)
     return user
 
@@ -155,6 +203,11 @@ async def tokens_of(user: User) -> Sequence[Token]:
     return await Token.filter(user_id=user.id).order_by("id")
 
 
+async def all_tokens() -> Sequence[Token]:
+    """The tokens of all users, each with its `user`, oldest first."""
+    return await Token.all().prefetch_related("user").order_by("id")
+
+
 async def revoke_token(token_id: int) -> Token:
     """Revoke a token at once; a second time changes nothing. Raises `AccountRefused` when there is none."""
     entry = None
@@ -180,6 +233,11 @@ def parse_duration(text: str) -> timedelta:
         if duration <= MAX_EXPIRY:
             return duration
     raise AccountRefused(f"{text!r} is not a duration; write 90d, 12h, 30m or 45s.")
+
+
+def _destinations_of(user: User) -> Any:
+    """The user's destinations, by the relation that their model declares."""
+    return user.destinations.all()  # type: ignore[attr-defined]  # the ORM adds it
 
 
 def _abilities(names: Iterable[str]) -> frozenset[Ability]:

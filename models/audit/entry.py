@@ -18,6 +18,8 @@ class AuditKind(StrEnum):
     ADDRESS_FIRST_SEEN = "address_first_seen"
     """A token was used from an address for the first time that the audit knows of."""
     USER_CREATED = "user_created"
+    USER_RENAMED = "user_renamed"
+    USER_DELETED = "user_deleted"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
     TOKEN_CREATED = "token_created"  # noqa: S105 - a name

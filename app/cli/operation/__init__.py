@@ -1,1 +1,1 @@
-"""Commands about the installation itself: `moorings doctor`."""
+"""Commands about the installation itself: `moorings doctor`, `config`."""
