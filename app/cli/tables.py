@@ -39,7 +39,7 @@ def print_table(table: Table) -> None:
 
     width = get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH
     console = Console(markup=False, emoji=False, highlight=False, width=width)
-    if Measurement.get(console, console.options, table).minimum <= width:
+    if Measurement.get(console, console.options.update(max_width=PIPED_WIDTH), table).minimum <= width:
         with console.capture() as lines:  # written here, because the library ends the process where the reader is gone
             console.print(table)
         print(lines.get(), end="")
