@@ -92,10 +92,13 @@ fuzz: $(SETUP_TEST) ## hold compiled queries against graphql-core for minutes; A
 	@exec $(BIN)/python -m tests.support.fuzz.operation_fuzz $(ARGS)
 
 .PHONY: stores
-stores: $(SETUP_TEST) ## check against real stores: Debian's radosgw, which it installs as root where it is missing, and moto
+stores: $(SETUP_TEST) ## check against real stores: Debian's Ceph and Swift, installed as root where missing, moto and rclone
 	@command -v radosgw >/dev/null && command -v ceph-osd >/dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends radosgw ceph-mon ceph-osd ceph-common; }
-	@$(BIN)/python -m pytest -n 2 tests/s3/test_prober_ceph.py tests/s3/test_prober_store.py $(ARGS)
+	@[ -d /usr/lib/python3/dist-packages/swift/common/middleware/s3api ] || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-swift; }
+	@MOORINGS_FULL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/s3/test_prober_ceph.py tests/s3/test_prober_rclone.py \
+		tests/s3/test_prober_store.py tests/s3/test_prober_swift.py $(ARGS)
 
 .PHONY: hostile
 hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and print their figures

@@ -10,15 +10,15 @@ from uuid import uuid4
 import pytest
 
 from models.checks.report import CheckCode, CheckDepth, CheckStepName, CheckSuggestion, ProbeTarget
-from models.vault.secret import Secret
-from tests.support.stores.ceph_store import CephStore
 from tests.support.stores.moto_store import Keys
 from tests.support.stores.probing import TableResolver, failure, outcomes, prober, target
+from tests.support.stores.real.ceph_store import CephStore
+from tests.support.stores.real.set_ups import SET_UPS, Place
 
-AUTHENTICATE, BUCKET, LIST = CheckStepName.AUTHENTICATE, CheckStepName.BUCKET, CheckStepName.LIST
+AUTHENTICATE, LIST = CheckStepName.AUTHENTICATE, CheckStepName.LIST
 AMPLE_S = 60.0
 """No check here waits in vain, and the machine may be busy."""
-WRITE, DELETE, RESOLVE = CheckStepName.WRITE, CheckStepName.DELETE, CheckStepName.RESOLVE
+WRITE, DELETE = CheckStepName.WRITE, CheckStepName.DELETE
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,14 @@ def bucket(ceph: CephStore, keys: Keys) -> str:
     name = f"nightly-{uuid4().hex}"
     ceph.client(keys).create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture(scope="module")
+def shared(ceph: CephStore) -> Place:
+    """One bucket for many checks that find fault."""
+    keys, name = ceph.new_keys(), f"nightly-{uuid4().hex}"
+    ceph.client(keys).create_bucket(Bucket=name)
+    return Place(port=ceph.port, bucket=name, keys=keys)
 
 
 def at(ceph: CephStore, bucket: str, keys: Keys, **changes: Any) -> ProbeTarget:
@@ -87,7 +95,7 @@ def full(ceph: CephStore, keys: Keys, _bucket: str) -> None:
     ceph.admin("quota", "enable", "--quota-scope=user", user)
 
 
-SET_UPS = {
+BUCKETS = {
     "no right to list": (denying("s3:ListBucket"), LIST, CheckCode.ACCESS_DENIED),
     "no right to write": (denying("s3:PutObject"), WRITE, CheckCode.ACCESS_DENIED),
     "no right to read": (denying("s3:GetObject"), CheckStepName.READ, CheckCode.ACCESS_DENIED),
@@ -97,11 +105,11 @@ SET_UPS = {
 }
 
 
-@pytest.mark.parametrize("name", SET_UPS)
+@pytest.mark.parametrize("name", BUCKETS)
 async def test_a_bucket_that_takes_no_backups_fails_at_its_step(
     name: str, ceph: CephStore, keys: Keys, bucket: str
 ) -> None:
-    set_up, step, code = SET_UPS[name]
+    set_up, step, code = BUCKETS[name]
     set_up(ceph, keys, bucket)
 
     reports = [await prober(deadline_s=AMPLE_S).probe(at(ceph, bucket, keys), CheckDepth.FULL) for _ in range(2)]
@@ -109,37 +117,13 @@ async def test_a_bucket_that_takes_no_backups_fails_at_its_step(
     assert {failure(report) for report in reports} == {(step, code)}
 
 
-CHANGES: dict[str, tuple[dict[str, Any], CheckStepName, CheckCode]] = {
-    "an unknown access key": ({"access_key": Secret("NOBODYEXAMPLE")}, AUTHENTICATE, CheckCode.INVALID_ACCESS_KEY),
-    "another secret key": ({"secret_key": Secret("hunter22")}, AUTHENTICATE, CheckCode.SIGNATURE_MISMATCH),
-    "a missing bucket": ({"bucket_name": "missing"}, BUCKET, CheckCode.NO_SUCH_BUCKET),
-    "an impossible bucket": ({"bucket_name": "a/b"}, BUCKET, CheckCode.NO_SUCH_BUCKET),
-    "an access key with a space": ({"access_key": Secret("A B")}, AUTHENTICATE, CheckCode.INVALID_ACCESS_KEY),
-    "a host without an address": ({"endpoint": "http://nowhere.test"}, RESOLVE, CheckCode.DNS_FAILURE),
-    "a URL with a query": ({"endpoint": "http://127.0.0.1/?x"}, RESOLVE, CheckCode.ENDPOINT_INVALID),
-    "a region that is none": ({"region": "a b"}, RESOLVE, CheckCode.WRONG_REGION),
-    "an address that is not allowed": ({"endpoint": "http://10.0.0.1"}, RESOLVE, CheckCode.ENDPOINT_NOT_ALLOWED),
-}
+@pytest.mark.parametrize("name", SET_UPS)
+async def test_a_wrong_set_up_gets_its_step_code_and_remedy(name: str, shared: Place) -> None:
+    await SET_UPS[name].require(shared)
 
 
-@pytest.mark.parametrize("name", CHANGES)
-async def test_a_target_with_a_wrong_value_fails_at_its_step(
-    name: str, ceph: CephStore, keys: Keys, bucket: str
-) -> None:
-    changes, step, code = CHANGES[name]
-
-    report = await prober(deadline_s=AMPLE_S).probe(at(ceph, bucket, keys, **changes), CheckDepth.FULL)
-
-    assert failure(report) == (step, code)
-    assert ceph.versions_in(keys, bucket) == []
-
-
-async def test_https_to_a_port_of_plain_http_fails_at_tls(ceph: CephStore, keys: Keys, bucket: str) -> None:
-    report = await prober(deadline_s=AMPLE_S).probe(
-        at(ceph, bucket, keys, endpoint=f"https://127.0.0.1:{ceph.port}"), CheckDepth.FULL
-    )
-
-    assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
+def test_the_wrong_set_ups_left_nothing(ceph: CephStore, shared: Place) -> None:
+    assert ceph.versions_in(shared.keys, shared.bucket) == []
 
 
 async def test_the_endpoint_without_the_bucket_is_suggested(ceph: CephStore, keys: Keys, bucket: str) -> None:

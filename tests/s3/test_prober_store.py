@@ -12,6 +12,7 @@ from models.vault.secret import Secret
 from tests.support.paths import ROOT
 from tests.support.stores.moto_store import Keys, MotoStore
 from tests.support.stores.probing import TableResolver, failure, outcomes, prober, target
+from tests.support.stores.real.set_ups import SET_UPS, Place
 
 LIST, WRITE, READ, DELETE = "s3:ListBucket", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"
 ALL = (LIST, WRITE, READ, DELETE)
@@ -52,6 +53,15 @@ async def test_good_keys_pass_every_step_and_leave_nothing(
     assert outcomes(report) == "PPSPPPPPP"
     assert report.reachable
     assert report.suggestion is None
+    assert moto_store.keys_in(bucket) == []
+
+
+@pytest.mark.parametrize("name", SET_UPS)
+async def test_a_wrong_set_up_gets_its_step_code_and_remedy(name: str, moto_store: MotoStore, bucket: str) -> None:
+    await SET_UPS[name].require(
+        Place(port=moto_store.port, bucket=bucket, keys=moto_store.new_keys(*ALL), host="localhost")
+    )
+
     assert moto_store.keys_in(bucket) == []
 
 
