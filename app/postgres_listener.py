@@ -8,6 +8,8 @@ from contextlib import suppress
 import asyncpg
 
 from models.database.postgresql import CONNECT_S, UNAVAILABLE
+from models.events.check_began import CHANNEL as CHECKS
+from models.events.check_began import CheckBegan
 from models.events.event_stream import EventStreams
 
 CHANNEL = "moorings_events"
@@ -30,7 +32,14 @@ async def _listen_once(url: str, streams: EventStreams) -> None:
     try:
         connection.add_termination_listener(lambda _connection: lost.set())
         await connection.add_listener(CHANNEL, lambda _c, _pid, _channel, payload: streams.wake([int(payload)]))
+        await connection.add_listener(CHECKS, lambda _c, _pid, _channel, payload: _tell(streams, payload))
         streams.wake()
         await lost.wait()
     finally:
         connection.terminate()
+
+
+def _tell(streams: EventStreams, payload: object) -> None:
+    """Tell the streams of a check that began; a process of another version may write another form."""
+    with suppress(ValueError):
+        streams.check_began(CheckBegan.of_payload(str(payload)))

@@ -49,6 +49,7 @@ from models.errors import (
     SecretUnreadable,
     TooManyAttempts,
 )
+from models.events.check_began import CheckBegan, tell_other_processes
 from models.events.event_stream import EventStreams
 from models.vault.vault import Vault
 
@@ -217,7 +218,7 @@ class Checks:
                 async with in_share(BackupDestination, viewer.user_id):
                     lease = await leases.acquire(destination_id)
                 if lease is not None:
-                    return await self._run(lease, depth, viewer, admit)
+                    return await self._run(lease, depth, viewer, admit, tells=True)
             await asyncio.sleep(POLL_S)
             row = await _find(destination_id)
             if row is None:
@@ -236,11 +237,17 @@ class Checks:
         admit: Admit | None,
         *,
         every: timedelta | None = None,
+        tells: bool = False,
     ) -> CheckReport:
+        """Check what is leased; with `tells`, the user's streams are told that it begins."""
         try:
             row = await _find(lease.destination_id)
             if row is None:
                 raise DestinationNotFound
+            if tells:
+                began = CheckBegan.now(viewer, row.id)
+                self._streams.check_began(began)
+                await tell_other_processes(began)
             try:
                 last = leases.stored_report(row)
                 await record(viewer.origin, AuditKind.SECRETS_OPENED, f"destination {row.id}", depth=depth.value)

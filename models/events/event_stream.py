@@ -10,6 +10,7 @@ more there are: a thousand streams cost what fifty would cost per event, and oth
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from models.accounts.abilities import Ability, parse_abilities
 from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthenticated
+from models.events.check_began import CheckBegan
 from models.events.event import Event
 from models.events.history import events_after, newest_position
 from models.reads.reads import Reads
@@ -35,25 +37,32 @@ PACE_S = 0.0001
 MAX_PACE_S = 0.1
 MAX_POSITIONS = 8
 """Positions of one user's streams whose reads are shared; more of them are read anew."""
+MAX_BEGUN = 64
+"""Checks that began, of one user, until the streams are told: of more than that the oldest are left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class EventBatch:
     """Events that follow one another, of one read. Streams at the same position get the same batch.
 
-    `shared` is what they have made of it: the first puts it there, and it goes with the batch.
+    `shared` is what they have made of it: the first puts it there, and it goes with the batch. A batch may be of checks
+    that began, too, which are no stored events; `position` is where the stream is that is told of them.
     """
 
-    events: Sequence[Event]
+    events: Sequence[Event] = ()
+    begun: Sequence[CheckBegan] = ()
+    position: int = 0
     shared: dict[Hashable, Any] = field(default_factory=dict)
 
 
 class _Stream:
     """One open stream: its user and token, the future that it waits for, and the refusal that ends it."""
 
-    __slots__ = ("end", "news", "token_id", "user_id")
+    __slots__ = ("end", "news", "token_id", "told", "user_id")
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, *, told: int) -> None:
+        """`told` is how many checks had begun in its feed."""
+        self.told = told
         self.user_id = viewer.user_id
         self.token_id = viewer.token_id
         self.news: asyncio.Future[None] | None = None
@@ -78,6 +87,10 @@ class _Feed:
         self._user_id = user_id
         self._loop = asyncio.get_running_loop()
         self._reads: dict[int, asyncio.Task[EventBatch]] = {}
+        self._begun: deque[CheckBegan] = deque(maxlen=MAX_BEGUN)
+        self._begun_batches: dict[tuple[int, int], EventBatch] = {}
+        self.begun = 0
+        """How many checks have begun."""
         self._has_news = False
         self._turn: asyncio.TimerHandle | None = None
         self._woken_at = self._loop.time() - MAX_PACE_S
@@ -87,6 +100,28 @@ class _Feed:
         self._has_news = True
         if self._turn is None:
             self._wake_in_time()
+
+    def tell(self, began: CheckBegan) -> None:
+        """Tell the streams that a check began; it may come a second time, from another process."""
+        if all(began.number != known.number for known in self._begun):
+            self._begun.append(began)
+            self.begun += 1
+            self._begun_batches.clear()
+            self.wake()
+
+    def begun_since(self, stream: _Stream, position: int) -> EventBatch | None:
+        """The checks that began since the stream was told of any, which is at this position; None if there are none."""
+        if stream.told == self.begun:
+            return None
+        key = (position, stream.told)
+        batch = self._begun_batches.get(key)
+        if batch is None:
+            if len(self._begun_batches) >= MAX_POSITIONS:
+                del self._begun_batches[next(iter(self._begun_batches))]
+            begun = tuple(self._begun)[-(self.begun - stream.told) :]
+            batch = self._begun_batches[key] = EventBatch(begun=begun, position=position)
+        stream.told = self.begun
+        return batch
 
     async def wait(self, stream: _Stream, generation: int) -> None:
         """Wait until there is a later generation, or the stream has to end."""
@@ -167,6 +202,12 @@ class EventStreams:
             if feed is not None:
                 feed.wake()
 
+    def check_began(self, began: CheckBegan) -> None:
+        """Tell the streams of its user, if there are any in this process."""
+        feed = self._feeds.get(began.user_id)
+        if feed is not None:
+            feed.tell(began)
+
     async def batches(self, viewer: Viewer, *, after: int | None) -> AsyncIterator[EventBatch]:
         """The viewer's events after that position, then live ones, in commit order, without end.
 
@@ -178,13 +219,16 @@ class EventStreams:
         feed = self._feeds.get(viewer.user_id)
         if feed is None:
             feed = self._feeds[viewer.user_id] = _Feed(viewer.user_id)
-        stream = _Stream(viewer)
+        stream = _Stream(viewer, told=feed.begun)
         feed.streams.add(stream)
         try:
             position = await newest_position(viewer.user_id) if after is None else after
             while True:
                 generation = feed.generation
                 batch = await feed.after(position)
+                begun = feed.begun_since(stream, position)
+                if begun is not None:
+                    yield begun
                 if batch.events:
                     position = batch.events[-1].id
                     yield batch

@@ -12,7 +12,7 @@ from models.accounts.abilities import Ability
 from models.events.event_stream import EventBatch
 from schema.context import Context
 from schema.types.arguments import AfterEvent
-from schema.types.events import BackupDestinationEvent, present_event
+from schema.types.events import BackupDestinationEvent, present_began, present_event
 from schema.types.ids import parse_event_position
 
 
@@ -38,4 +38,5 @@ class Subscription:
 
 def present_batch(batch: EventBatch) -> Sequence[BackupDestinationEvent]:
     """The GraphQL objects of the events of a batch, in their order."""
-    return [present_event(event) for event in batch.events]
+    begun = [present_began(began, batch.position) for began in batch.begun]
+    return [*begun, *map(present_event, batch.events)]

@@ -8,12 +8,13 @@ from typing import Any, assert_never
 import strawberry
 from strawberry.types import Info
 
+from models.events.check_began import CheckBegan
 from models.events.event import Event, EventKind
 from models.grants.access import Granted
 from schema.context import Context
 from schema.types.destinations import BackupDestination, Node, present
 from schema.types.enums import EventProtocol, GrantOperation
-from schema.types.ids import NodeType, global_id
+from schema.types.ids import NodeType, announced_id, global_id
 from schema.types.names import changed_names
 
 
@@ -57,6 +58,14 @@ class BackupDestinationChecked(BackupDestinationEvent):
     reachable: bool = strawberry.field(description="Whether every step that was tried passed.")
 
 
+@strawberry.type(
+    description="A check that a user asked for began. Told to open streams alone, not in the list of events; its ID "
+    "is a position in them all the same."
+)
+class BackupDestinationChecking(BackupDestinationEvent):
+    backup_destination: BackupDestination | None = strawberry.field(resolver=_destination, description=_AS_IT_IS_NOW)
+
+
 @strawberry.type(description="A destination was deleted.")
 class BackupDestinationDeleted(BackupDestinationEvent):
     label: str = strawberry.field(description="The label it had.")
@@ -75,6 +84,7 @@ CONCRETE_EVENTS = (
     BackupDestinationCreated,
     BackupDestinationUpdated,
     BackupDestinationChecked,
+    BackupDestinationChecking,
     BackupDestinationDeleted,
     BackupDestinationAccessGranted,
 )
@@ -109,3 +119,14 @@ def present_event(event: Event) -> BackupDestinationEvent:
             )
         case _:
             assert_never(event.kind)
+
+
+def present_began(began: CheckBegan, position: int) -> BackupDestinationEvent:
+    """A check that began, as streams at this position are told of it."""
+    return BackupDestinationChecking(
+        id=strawberry.ID(announced_id(position, began.number)),
+        occurred_at=began.began_at,
+        backup_destination_id=strawberry.ID(global_id(NodeType.DESTINATION, began.destination_id)),
+        protocol=EventProtocol[began.protocol.name],
+        token_name=began.token_name,
+    )

@@ -21,6 +21,7 @@ class NodeType(StrEnum):
     USER = "User"
 
 
+_ANNOUNCED = re.compile(rf"{NodeType.EVENT}:(0|[1-9][0-9]{{0,18}})-[1-9][0-9]{{0,18}}")
 BEGINNING = f"{NodeType.EVENT}:0"
 """The position before the first event of a user."""
 _TYPES = {type_.value: type_ for type_ in NodeType}
@@ -29,6 +30,11 @@ _TYPES = {type_.value: type_ for type_ in NodeType}
 def global_id(type_: NodeType, number: int) -> str:
     """The global ID of one object."""
     return f"{type_}:{number}"
+
+
+def announced_id(position: int, number: int) -> str:
+    """The global ID of what was told to streams at this position, and is not stored; it is a position, too."""
+    return f"{NodeType.EVENT}:{position}-{number}"
 
 
 def check_id(destination_id: int, checked_at: datetime) -> str:
@@ -42,7 +48,9 @@ def draft_check_id() -> str:
 
 
 def parse_id(text: str) -> tuple[NodeType, int]:
-    """The type and the number of any global ID; raises `BadInput` for any other text."""
+    """The type and the number of any global ID; 0 for one that names nothing stored. Raises `BadInput` for others."""
+    if _ANNOUNCED.fullmatch(text):
+        return NodeType.EVENT, 0
     match = _FORM.fullmatch(text)
     if match is None or match[1] not in _TYPES:
         raise BadInput("This is not an ID of this API.")
@@ -59,4 +67,7 @@ def parse_id_of(type_: NodeType, text: str) -> int:
 
 def parse_event_position(text: str) -> int:
     """A position in the events: the number of an event's ID, or 0 for `BEGINNING`; raises `BadInput`."""
+    announced = _ANNOUNCED.fullmatch(text)
+    if announced is not None:
+        return int(announced[1])
     return 0 if text == BEGINNING else parse_id_of(NodeType.EVENT, text)

@@ -232,13 +232,15 @@ async def test_a_check_is_told_to_whoever_listens_and_in_the_audit_log(gateway: 
     async with over_socket(account, LISTEN, {"after": log["events"]["edges"][0]["node"]["id"]}) as listener:
         await data_of(account, CHECK, id_)
         await data_of(account, CHECK, id_)
-        heard = await listener.events(2)
+        begun, ended = zip(*[await listener.events(2) for _ in range(2)], strict=True)
+    heard = list(ended)
 
     shown = [edge["node"] for edge in (await data_of(account, EVENTS, {"first": 2}))["events"]["edges"]]
     assert heard == shown[::-1]
     assert [(e["__typename"], e["backupDestinationId"], e["protocol"], e["tokenName"]) for e in heard] == [
         ("BackupDestinationChecked", id_["id"], "GRAPHQL", "test")
     ] * 2
+    assert [event["__typename"] for event in begun] == ["BackupDestinationChecking"] * 2
     assert [(event["reachable"], event["backupDestination"]["label"]) for event in heard] == [
         (False, "A customS3 destination")
     ] * 2

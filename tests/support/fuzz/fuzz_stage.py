@@ -79,7 +79,9 @@ async def _stage(gateway: Gateway) -> Stage:
     users = {name: await _user(name) for name in (WATCHED, OTHER, EMPTY)}
     own = await plant_odd(gateway, users[WATCHED].id, 24)
     for number, check in enumerate(CHECKS):
-        checked = BackupDestination.filter(id__in=own[number :: len(CHECKS)], bucket_name__not_isnull=True)
+        # Each kind has rows with each check: there are as many shapes of rows as checks.
+        chosen = [id_ for at, id_ in enumerate(own) if (at + at // len(CHECKS)) % len(CHECKS) == number]
+        checked = BackupDestination.filter(id__in=chosen, bucket_name__not_isnull=True)
         await checked.update(last_check=check)
     foreign = await plant_odd(gateway, users[OTHER].id, 3)
     await plant_events(gateway, users[WATCHED].id, ["gone", "lost"])

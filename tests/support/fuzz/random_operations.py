@@ -154,7 +154,8 @@ class OperationWriter:
             return [name for name in fields if name not in OF_ONE_REQUEST]
         if type_ != "Query":
             names = [name for name in fields if name not in NOT_DRAWN]
-            return [*names, *(name for name in names if is_composite_type(get_named_type(fields[name].type)))]
+            more = [*names, *(name for name in names if is_composite_type(get_named_type(fields[name].type)))]
+            return [*more, *(["steps"] * 6 if type_ == "CheckReport" else ["name"] * 4 if type_ == "CheckStep" else [])]
         if any(feature.startswith("Query.") for feature in self._features):
             self._features.add("several roots")
         if self._is_troubled:
