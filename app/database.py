@@ -37,6 +37,7 @@ _MODEL_MODULES = [
     "models.audit.entry",
     "models.destinations.table",
     "models.events.event",
+    "models.checks.check_job",
     "models.checks.past_check",
     "models.checks.store_host",
     "models.grants.grant",

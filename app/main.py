@@ -28,6 +28,7 @@ from models.audit.retention import prune_repeatedly
 from models.audit.trail import AuditTrail
 from models.background import in_background
 from models.checks.checks import Checks
+from models.checks.jobs import CheckJobs
 from models.errors import DatabaseUnavailable
 from models.events.event_stream import EventStreams
 from models.events.retention import prune_repeatedly as prune_events_repeatedly
@@ -111,6 +112,13 @@ def create_app(
                 kept=settings.check_history,
             )
             stack.push_async_callback(checks.aclose)
+            jobs = CheckJobs(
+                checks.recheck,
+                count=checks.count_asked,
+                is_valid=streams.is_valid,
+                count_store=count_store_in(limiters.store_checks),
+            )
+            stack.push_async_callback(jobs.aclose)
             presigner = S3Presigner(LazyDialer(settings.address_policy, settings.s3_ca_file))
             grants = Grants(vault, presigner, streams, longest=settings.longest_grant)
             scheduled = run_scheduled_checks(checks, settings.check_every, per_host=settings.checks_per_host)
@@ -134,6 +142,7 @@ def create_app(
             yield {
                 "service": service,
                 "checks": checks,
+                "check_jobs": jobs,
                 "grants": grants,
                 "streams": streams,
                 "tags": tags,

@@ -97,6 +97,14 @@ class DestinationNotCheckable(Refusal):
         super().__init__("A local destination has no store to check")
 
 
+class CheckJobRunning(Refusal):
+    """Another job of the user's runs; `job_id` is None if it has ended meanwhile."""
+
+    def __init__(self, job_id: int | None) -> None:
+        super().__init__("Another job of checks is running; wait for its end")
+        self.job_id = job_id
+
+
 class CheckPostponed(Refusal):
     """As many checks by the clock as may begin in a minute have begun at the store's address."""
 

@@ -16,6 +16,7 @@ from models.writes.idempotency import KeyedAct, KeyedRequest
 
 if TYPE_CHECKING:
     from models.checks.checks import Checks
+    from models.checks.jobs import CheckJobs
     from models.checks.past_checks import Seen
     from models.destinations.row import DestinationRow
     from models.events.event import Event
@@ -41,6 +42,7 @@ def context_of(
     return Context(
         service=state["service"],
         checks=state["checks"],
+        check_jobs=state["check_jobs"],
         grants=state["grants"],
         streams=state["streams"],
         current_viewer=viewer,
@@ -74,6 +76,8 @@ class Context:
     grants: Grants
     streams: EventStreams
     current_viewer: Viewer | None
+    check_jobs: CheckJobs | None = None
+    """None where an operation is executed without a gateway, which starts no jobs."""
     last_event_id: str | None = None
     """The ID of the last event that a client has seen, from the header with which it resumes a stream."""
     latest_position: int | None = field(default=None, init=False)
@@ -102,6 +106,13 @@ class Context:
     def keyed_act(self, response_name: str) -> KeyedAct | None:
         """The act of a root field, by its name in the response; None for a request without an Idempotency-Key."""
         return None if self.keyed_request is None else self.keyed_request.act(response_name)
+
+    @property
+    def jobs(self) -> CheckJobs:
+        """The jobs of checks of this process."""
+        if self.check_jobs is None:
+            raise RuntimeError("this operation is executed without a gateway")
+        return self.check_jobs
 
     async def destination(self, destination_id: int) -> DestinationRow | None:
         """The viewer's destination with this id; None when the viewer has none with it."""

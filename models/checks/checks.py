@@ -156,8 +156,10 @@ class Checks:
         every: timedelta | None = None,
         may_begin: Callable[[], Awaitable[bool]] | None = None,
         admit: Admit | None = None,
+        depth: CheckDepth = CheckDepth.FULL,
+        tells: bool = False,
     ) -> CheckReport | None:
-        """Check for the operator or the scheduler, with a viewer that stands for the owner.
+        """Check for the operator, the scheduler or a job, with a viewer that stands for the owner.
 
         None when a check of it runs already, or it does not exist; with `stale_since`, also when it was checked later.
         With `every`, the interval of the scheduler, a first failure is stored only when a second check confirms it, and
@@ -180,7 +182,7 @@ class Checks:
                 await leases.release(lease)
                 return None
             try:
-                return await self._run(lease, CheckDepth.FULL, viewer, admit, every=every)
+                return await self._run(lease, depth, viewer, admit, every=every, tells=tells)
             except CheckPostponed:
                 return None
 
@@ -278,6 +280,10 @@ class Checks:
         """Count a check that a user asks for, and of its store; raises `TooManyAttempts`."""
         await self._count(viewer.user_id)
         return None if self._count_store is None else await self._count_store(endpoint, region, bucket_name or "")
+
+    async def count_asked(self, user_id: int) -> None:
+        """Count what a user asks for as one check; raises `TooManyAttempts`."""
+        await self._count(user_id)
 
     @asynccontextmanager
     async def _slot(self, wait_s: float | None) -> AsyncIterator[None]:

@@ -242,6 +242,11 @@ class EventStreams:
                 feed.close()
                 del self._feeds[viewer.user_id]
 
+    async def is_valid(self, viewer: Viewer) -> bool:
+        """Whether the token of a viewer may still be used."""
+        token = None if viewer.token_id is None else await self._reads.token(viewer.token_id)
+        return token is not None and token.is_valid()
+
     async def watch(self) -> None:
         """Poll for new events and for tokens that ended, while there are streams; never returns."""
         while True:

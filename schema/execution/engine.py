@@ -30,7 +30,6 @@ from graphql import (
 )
 
 from models.errors import AbilityMissing, Unauthenticated
-from models.events.event_stream import EventBatch
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
@@ -41,7 +40,7 @@ from schema.execution.executor import Executor
 from schema.execution.not_executed import Answer, NotExecuted
 from schema.execution.persisted_queries import PersistedQueries
 from schema.execution.prepared import DocumentKey, Prepared
-from schema.execution.shared_responses import Responses, SelectionKey, selection_key, shared_responses
+from schema.execution.shared_responses import Batch, Responses, SelectionKey, selection_key, shared_responses
 from schema.execution.tokens import parse_document, scan
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
@@ -341,7 +340,7 @@ def _answer(result: ExecutionResult) -> Answer:
     return answer
 
 
-async def _batches(source: Any) -> AsyncGenerator[EventBatch, None]:
+async def _batches(source: Any) -> AsyncGenerator[Batch, None]:
     """Each batch of a source; raises `NotExecuted` for whatever ends it, which is an error of this operation alone."""
     try:
         async with aclosing(source):
@@ -351,7 +350,7 @@ async def _batches(source: Any) -> AsyncGenerator[EventBatch, None]:
         raise NotExecuted(error_of(error)) from None
 
 
-async def _responses(executor: Executor, batch: EventBatch) -> Responses:
+async def _responses(executor: Executor, batch: Batch) -> Responses:
     """Execute a subscription for each event of a batch, up to one that cannot be shown."""
     events = present_batch(batch)
     results: list[Any] = [execute_subscription_event(executor.build_per_event_executor(event)) for event in events]

@@ -10,10 +10,12 @@ from typing import Any
 import orjson
 from graphql import FieldNode, OperationDefinitionNode, VariableNode, Visitor, visit
 
+from models.checks.jobs import JobBatch
 from models.events.event_stream import EventBatch
 from schema.execution.not_executed import Answer
 from schema.execution.prepared import DocumentKey, Prepared
 
+Batch = EventBatch | JobBatch
 SelectionKey = tuple[DocumentKey, bytes]
 """A document and operation, and the variables that what is selected depends on."""
 
@@ -36,7 +38,7 @@ class Responses:
 
 
 async def shared_responses(
-    batch: EventBatch, selection: SelectionKey, make: Callable[[EventBatch], Coroutine[Any, Any, Responses]]
+    batch: Batch, selection: SelectionKey, make: Callable[[Batch], Coroutine[Any, Any, Responses]]
 ) -> Responses:
     """The responses to a batch; `make` is called by the first stream that asks for what is selected.
 

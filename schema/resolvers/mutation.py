@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import cast
 
 import strawberry
+from strawberry import UNSET
 from strawberry.types import Info
 
 from models.accounts.abilities import Ability
 from models.checks import report as model
-from models.reads.listing import BY_ID
+from models.reads.listing import BY_ID, EVERYTHING
 from schema.act_once import run_act
 from schema.context import Context
 from schema.resolvers.act import create_destination, delete_destination, update_destination
-from schema.types.arguments import CreateInput, Depth, ExpectedVersion, GrantInput, IdArgument, UpdateInput
-from schema.types.checks import CheckDepth, present_report
+from schema.types.arguments import CreateInput, Depth, ExpectedVersion, Filter, GrantInput, IdArgument, UpdateInput
+from schema.types.checks import CheckDepth, present_job, present_report
 from schema.types.connections import destination_edge
 from schema.types.destinations import S3CompatibleDestination, present
 from schema.types.grants import GrantBackupDestinationAccessResult, present_grant
@@ -22,6 +23,8 @@ from schema.types.ids import NodeType, parse_id_of
 from schema.types.results import (
     CheckBackupDestinationPayload,
     CheckBackupDestinationResult,
+    CheckBackupDestinationsPayload,
+    CheckBackupDestinationsResult,
     CreateBackupDestinationPayload,
     CreateBackupDestinationResult,
     DeleteBackupDestinationPayload,
@@ -100,6 +103,21 @@ class Mutation:
         viewer.require(Ability.USE)
         row = await grants.find(viewer, parse_id_of(NodeType.DESTINATION, id))
         return present_grant(await grants.grant(viewer, row, input.raw()))
+
+    @strawberry.mutation(
+        description="Start to check all destinations that a filter lets through, a few at a time; returns at once. One "
+        "job of a user at a time, which counts as one check; local destinations have nothing to check."
+    )
+    async def check_backup_destinations(
+        self,
+        info: Info[Context, None],
+        filter: Filter = UNSET,  # noqa: A002 - the public name
+        depth: Depth = CheckDepth.FULL,
+    ) -> CheckBackupDestinationsResult:
+        """Needs `update-backup-destinations`."""
+        chosen = filter.chosen() if filter else EVERYTHING
+        job = await info.context.jobs.start(info.context.viewer, chosen, model.CheckDepth[depth.name])
+        return CheckBackupDestinationsPayload(job=present_job(job))
 
     @strawberry.mutation(description="Run the same check with values that are not saved; nothing is stored.")
     async def test_backup_destination(

@@ -26,6 +26,7 @@ from schema.resolvers.load import (
     wanted_destinations,
 )
 from schema.types.arguments import After, Before, EventsFilter, Filter, First, IdArgument, IdsArgument, Last, OrderBy
+from schema.types.checks import CheckJob, present_job
 from schema.types.connections import (
     BackupDestinationConnection,
     BackupDestinationEventConnection,
@@ -33,6 +34,7 @@ from schema.types.connections import (
 )
 from schema.types.destinations import BackupDestination, Node, User, present, present_viewer
 from schema.types.events import present_event
+from schema.types.ids import parse_job_id
 from schema.types.paging.event_pages import event_bounds
 
 
@@ -84,6 +86,14 @@ class Query:
         wanted = wanted_destinations(first, after, last, before, filter, order_by)
         slice_ = await load_wanted(info.context, wanted, all_columns=True)
         return destination_connection(slice_, wanted.order, wanted.chosen)
+
+    @strawberry.field(description="One of the viewer's jobs of checks; null when there is none with this ID.")
+    async def check_job(self, info: Info[Context, None], id: IdArgument) -> CheckJob | None:  # noqa: A002 - the public name
+        """A response that shows it is not kept: no revision of the user's tells that it goes on."""
+        info.context.is_shared = False
+        info.context.viewer.require(Ability.VIEW)
+        job = await info.context.jobs.find(info.context.viewer, parse_job_id(id))
+        return None if job is None else present_job(job)
 
     @strawberry.field(
         graphql_type=BackupDestinationEventConnection,

@@ -9,11 +9,13 @@ from strawberry import UNSET
 from strawberry.types import Info
 
 from models.accounts.abilities import Ability
+from models.checks.jobs import JobBatch
 from models.events.event_stream import EventBatch
 from schema.context import Context
-from schema.types.arguments import AfterEvent
+from schema.types.arguments import AfterEvent, IdArgument
+from schema.types.checks import CheckJob, present_job
 from schema.types.events import BackupDestinationEvent, present_began, present_event
-from schema.types.ids import parse_event_position
+from schema.types.ids import parse_event_position, parse_job_id
 
 
 @strawberry.type(description="Subscriptions. All report on the viewer's own destinations.")
@@ -35,8 +37,25 @@ class Subscription:
         async for batch in info.context.streams.batches(info.context.viewer, after=position):
             yield batch
 
+    @strawberry.subscription(
+        graphql_type=CheckJob,
+        description="A job of checks as it is now, and whenever it has gone on, until it has ended; nothing for an "
+        "unknown one.",
+    )
+    async def check_job_progress(
+        self,
+        info: Info[Context, None],
+        id: IdArgument,  # noqa: A002 - the public name
+    ) -> AsyncGenerator[JobBatch, None]:
+        """Needs `view-backup-destinations`; ends with an error when the token stops being valid."""
+        info.context.viewer.require(Ability.VIEW)
+        async for job in info.context.jobs.progress(info.context.viewer, parse_job_id(id)):
+            yield JobBatch(job=job)
 
-def present_batch(batch: EventBatch) -> Sequence[BackupDestinationEvent]:
-    """The GraphQL objects of the events of a batch, in their order."""
+
+def present_batch(batch: EventBatch | JobBatch) -> Sequence[BackupDestinationEvent | CheckJob]:
+    """The GraphQL objects of the events of a batch, in their order, or of a job."""
+    if isinstance(batch, JobBatch):
+        return [present_job(batch.job)]
     begun = [present_began(began, batch.position) for began in batch.begun]
     return [*begun, *map(present_event, batch.events)]

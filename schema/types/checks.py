@@ -8,8 +8,9 @@ from enum import Enum
 import strawberry
 from strawberry import enum_value
 
+from models.checks import check_job as model_job
 from models.checks import report as model
-from schema.types.ids import check_id, draft_check_id
+from schema.types.ids import check_id, draft_check_id, job_id
 
 
 @strawberry.enum(description="The steps of a check, in the order in which they run.")
@@ -191,4 +192,43 @@ def _step(step: model.CheckStep) -> CheckStep:
         field=None if step.field is None else step.field.value,
         store_code=step.store_code,
         duration_ms=step.duration_ms,
+    )
+
+
+@strawberry.enum(description="Whether a job of checks goes on, and how it ended.")
+class CheckJobState(Enum):
+    RUNNING = enum_value("running", description="It goes on.")
+    COMPLETED = enum_value("completed", description="Every destination was checked, or left out.")
+    INTERRUPTED = enum_value(
+        "interrupted",
+        description="It ended before that: the gateway was restarted, the database was away, or the token is no longer "
+        "valid. What was checked is stored; another job checks the rest, with `notCheckedSince` the start of this one.",
+    )
+
+
+@strawberry.type(description="A check of all destinations that a filter lets through.")
+class CheckJob:
+    id: strawberry.ID = strawberry.field(description="For `checkJob` and `checkJobProgress`; `node` does not take it.")
+    state: CheckJobState = strawberry.field(description="Whether it goes on.")
+    total: int = strawberry.field(description="How many destinations there were when it started.")
+    checked: int = strawberry.field(description="How many were checked.")
+    reachable: int = strawberry.field(description="How many of those passed.")
+    unreachable: int = strawberry.field(description="How many of those failed.")
+    left_out: int = strawberry.field(description="How many were not checked: they were gone, or being checked already.")
+    started_at: datetime = strawberry.field(description="When it started.")
+    ended_at: datetime | None = strawberry.field(description="When it ended; null while it goes on.")
+
+
+def present_job(job: model_job.CheckJob) -> CheckJob:
+    """A job as it is stored."""
+    return CheckJob(
+        id=strawberry.ID(job_id(job.id)),
+        state=CheckJobState[job.state.name],
+        total=job.total,
+        checked=job.reachable + job.unreachable,
+        reachable=job.reachable,
+        unreachable=job.unreachable,
+        left_out=job.left_out,
+        started_at=job.started_at,
+        ended_at=job.ended_at,
     )

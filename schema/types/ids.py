@@ -22,6 +22,7 @@ class NodeType(StrEnum):
 
 
 _ANNOUNCED = re.compile(rf"{NodeType.EVENT}:(0|[1-9][0-9]{{0,18}})-[1-9][0-9]{{0,18}}")
+_CHECK_JOB = re.compile(r"CheckJob:([1-9][0-9]{0,18})")
 BEGINNING = f"{NodeType.EVENT}:0"
 """The position before the first event of a user."""
 _TYPES = {type_.value: type_ for type_ in NodeType}
@@ -71,3 +72,16 @@ def parse_event_position(text: str) -> int:
     if announced is not None:
         return int(announced[1])
     return 0 if text == BEGINNING else parse_id_of(NodeType.EVENT, text)
+
+
+def job_id(number: int) -> str:
+    """The identity of a job of checks; `checkJob` takes it, and `node` does not."""
+    return f"CheckJob:{number}"
+
+
+def parse_job_id(text: str) -> int:
+    """The number of a job's ID; raises `BadInput`."""
+    match = _CHECK_JOB.fullmatch(text)
+    if match is None or int(match[1]) >= 2**63:
+        raise BadInput("This is not the ID of a CheckJob.")
+    return int(match[1])

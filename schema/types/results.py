@@ -12,6 +12,7 @@ from models.destinations.version_conflict import VersionConflict
 from models.destinations.violations import Rule
 from models.destinations.violations import Violation as BrokenRule
 from models.errors import (
+    CheckJobRunning,
     DestinationForbidden,
     DestinationNotCheckable,
     DestinationNotFound,
@@ -19,10 +20,11 @@ from models.errors import (
     ValidationFailed,
 )
 from schema.context import Context
-from schema.types.checks import CheckReport
+from schema.types.checks import CheckJob, CheckReport
 from schema.types.connections import BackupDestinationEdge
 from schema.types.destinations import BackupDestination, S3CompatibleDestination, present
 from schema.types.enums import ViolationCode
+from schema.types.ids import job_id
 from schema.types.names import INPUTS, PATHS, WORDS
 
 
@@ -95,6 +97,22 @@ class TestBackupDestinationPayload:
     report: CheckReport = strawberry.field(description="What the check found.")
 
 
+@strawberry.type(description="The job has started.")
+class CheckBackupDestinationsPayload:
+    job: CheckJob = strawberry.field(description="How far it is: for `checkJobProgress`.")
+
+
+@strawberry.type(description="Another job of the viewer's is running: there is one at a time.")
+class CheckJobRunningProblem(Problem):
+    job_id: strawberry.ID | None = strawberry.field(
+        description="The ID of the job that is running; null if it has ended meanwhile."
+    )
+
+
+CheckBackupDestinationsResult = Annotated[
+    CheckBackupDestinationsPayload | CheckJobRunningProblem,
+    strawberry.union("CheckBackupDestinationsResult", description="The job that has started, or why none has."),
+]
 CreateBackupDestinationResult = Annotated[
     CreateBackupDestinationPayload | ValidationProblem | IdempotencyKeyProblem,
     strawberry.union("CreateBackupDestinationResult", description="The new destination, or why there is none."),
@@ -175,7 +193,17 @@ class _KeyReused(strawberry.ExceptionHandler[IdempotencyKeyReused, IdempotencyKe
         return IdempotencyKeyProblem(message=str(exception))
 
 
-EXCEPTION_HANDLERS = (_Invalid(), _NotFound(), _Forbidden(), _NotCheckable(), _Conflict(), _KeyReused())
+class _JobRunning(strawberry.ExceptionHandler[CheckJobRunning, CheckJobRunningProblem]):
+    def handle(
+        self, exception: CheckJobRunning, *, field: StrawberryField, info: Info[Context, None]
+    ) -> CheckJobRunningProblem:
+        number = exception.job_id
+        return CheckJobRunningProblem(
+            message=str(exception), job_id=None if number is None else strawberry.ID(job_id(number))
+        )
+
+
+EXCEPTION_HANDLERS = (_JobRunning(), _Invalid(), _NotFound(), _Forbidden(), _NotCheckable(), _Conflict(), _KeyReused())
 
 
 def validation_problem(refusal: ValidationFailed, field_name: str) -> ValidationProblem:

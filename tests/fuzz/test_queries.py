@@ -191,4 +191,7 @@ def _ways(argument: str) -> tuple[str, ...]:
 
 def _fields(type_: str) -> list[str]:
     fields: Mapping[str, Any] = make_schema()._schema.type_map[type_].fields  # type: ignore[attr-defined] # it has them
-    return ["__typename", *(name for name in fields if f"{type_}.{name}" not in LEFT and name not in NOT_DRAWN)]
+    return [
+        "__typename",
+        *(name for name in fields if f"{type_}.{name}" not in LEFT and name not in (*NOT_DRAWN, "checkJob")),
+    ]

@@ -34,7 +34,9 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "audit": "clock database errors",
         "background": "",
         "batcher": "errors",
-        "checks": "accounts audit clock database destinations errors events pagination vault",
+        "checks": (
+            "accounts audit background clock database destinations error_report errors events pagination reads vault"
+        ),
         "clock": "",
         "database": "errors outage",
         "destinations": "accounts clock errors text vault",

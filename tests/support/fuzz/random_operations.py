@@ -158,9 +158,10 @@ class OperationWriter:
             return [*more, *(["steps"] * 6 if type_ == "CheckReport" else ["name"] * 4 if type_ == "CheckStep" else [])]
         if any(feature.startswith("Query.") for feature in self._features):
             self._features.add("several roots")
+        drawn = [name for name in fields if name != "checkJob"]
         if self._is_troubled:
-            return [*fields, "backupDestinations", "__schema"]
-        return [*(name for name in fields if name != "events"), "backupDestinations", "backupDestinations"]
+            return [*drawn, "backupDestinations", "__schema"]
+        return [*(name for name in drawn if name != "events"), "backupDestinations", "backupDestinations"]
 
     def _key(self, name: str, type_: str, shown: str, condition: Condition) -> str:
         """The field with the key that stands for it under this condition: its own name, or an alias."""
