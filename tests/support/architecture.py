@@ -44,7 +44,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "errors": "",
         "events": "accounts clock database destinations errors pagination reads",
         "grants": "accounts audit checks clock database destinations errors events text vault",
-        "migrations": "accounts audit destinations events grants",
+        "migrations": "accounts audit checks destinations events grants",
         "outage": "",
         "pagination": "",
         "reads": "accounts batcher database destinations errors pagination text",
