@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
@@ -37,6 +39,7 @@ from models.errors import (
 from models.pagination import Bounds
 from models.reads.listing import BY_ID, DestinationFilter, DestinationPosition, count_of, slice_of
 
+Result = TypeVar("Result")
 logger = logging.getLogger("moorings.checking")
 
 AT_ONCE_OF_A_JOB = 2
@@ -46,6 +49,8 @@ PAGE = 50
 """Destinations that are read at once."""
 HOST_WAIT_S = 1.0
 """Until the next try at hosts that have had enough checks for now."""
+PATIENCE_S = 30.0
+"""How long a job waits for a database that is away."""
 SIGN_S = 10.0
 """Between two signs that the process is alive."""
 POLL_S = 0.5
@@ -169,14 +174,15 @@ class CheckJobs:
             async with in_background(self._give_signs(job.id), name="signs of a check job"):
                 after: DestinationPosition | None = None
                 while await self._is_valid(viewer):
-                    rows = (await slice_of(job.user_id, Bounds(size=PAGE, after=after), chosen, BY_ID)).rows
+                    bounds = Bounds(size=PAGE, after=after)
+                    rows = (await _patiently(partial(slice_of, job.user_id, bounds, chosen, BY_ID))).rows
                     if not rows:
                         state = CheckJobState.COMPLETED
                         break
                     await self._check_all(job.id, viewer, rows, depth)
                     after = DestinationPosition(value=None, id=rows[-1].id)
-        except DatabaseUnavailable:
-            logger.warning("A job of checks is interrupted: the database is away.")
+        except (DatabaseUnavailable, Unauthenticated) as error:
+            logger.warning("A job of checks is interrupted: %s", type(error).__name__)
         except Exception as error:  # noqa: BLE001 - nothing else reports it
             report_unexpected(error, logger)
         finally:
@@ -192,7 +198,7 @@ class CheckJobs:
             while waiting:
                 row = waiting.pop()
                 async with self._slots:
-                    if not await self._check(job_id, viewer, row, depth):
+                    if not await _patiently(partial(self._check, job_id, viewer, row, depth)):
                         later.append(row)
 
         while waiting:
@@ -231,7 +237,7 @@ class CheckJobs:
         if is_busy:
             return False
         column = "left_out" if report is None else "reachable" if report.reachable else "unreachable"
-        await self._change(job_id, **{column: F(column) + 1})
+        await _patiently(partial(self._change, job_id, **{column: F(column) + 1}))
         return True
 
     async def _give_signs(self, job_id: int) -> None:
@@ -247,3 +253,15 @@ class CheckJobs:
         await CheckJob.filter(id=job_id, state=CheckJobState.RUNNING).update(**changes)
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+async def _patiently(call: Callable[[], Awaitable[Result]]) -> Result:
+    """What a call returns; it is repeated for a while if the database is away or has no time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return await call()
+        except DatabaseUnavailable:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(HOST_WAIT_S)
