@@ -12,6 +12,7 @@ from socket import gaierror
 from typing import Any
 
 from tortoise import Tortoise
+from tortoise.expressions import F
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
 from tortoise.transactions import in_transaction
@@ -21,6 +22,7 @@ from models.database.sqlite import MooringsSqliteClient
 from models.errors import DatabaseUnavailable
 
 POOL_SIZE = 10
+REVISED_AT_ONCE = 500
 _PASSING_STATES = frozenset({"08003", "57P01", "57P02", "57P03", "53300", "53400"})
 """SQLSTATEs of a server that starts, stops, recovers or has no connection left (PostgreSQL, Appendix A).
 
@@ -211,6 +213,20 @@ async def _missing() -> list[str]:
         rows = await database.execute_query_dict("SELECT app, name FROM tortoise_migrations")
     applied = {MigrationKey(app_label=row["app"], name=row["name"]) for row in rows}
     return [step.migration.name for step in executor._migration_plan(None, applied, executor.loader.graph)]
+
+
+async def has_tables() -> bool:
+    """Whether the open PostgreSQL has the table of the users."""
+    database: Any = User._meta.db
+    return bool((await database.execute_query_dict("SELECT count(to_regclass('users')) AS found"))[0]["found"])
+
+
+async def revise_users() -> None:
+    """Raise the revision of every user, so that no response that was made before matches."""
+    last = 0
+    while ids := await User.filter(id__gt=last).order_by("id").limit(REVISED_AT_ONCE).values_list("id", flat=True):
+        await User.filter(id__in=ids).update(revision=F("revision") + 1)
+        last = int(str(ids[-1]))
 
 
 async def migrate(address: DatabaseAddress) -> None:

@@ -441,6 +441,11 @@ def secret_files() -> list[Path]:
     return [Path(path) for path in paths if path]
 
 
+def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a program of another project: that of this process without our settings, and `variables`."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)} | dict(variables)
+
+
 def share_metrics(directory: str | None) -> None:
     """Let the processes that start from now on share their metrics in this directory; with None each has its own.
 

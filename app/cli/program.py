@@ -12,7 +12,7 @@ import click
 from app.backups.refusals import BackupRefused
 from app.cli import audit, checks, destinations, events, keys, printing, serving, tokens, users
 from app.cli.backups import backup
-from app.cli.operation import configuration, doctor
+from app.cli.operation import configuration, data, doctor
 from app.cli.vanguard import importing
 from app.database import MigrationsMissing
 from app.embedded_file import EmbeddedFileRefused
@@ -55,6 +55,7 @@ program = _Program(
         checks.check,
         doctor.doctor,
         configuration.commands,
+        data.commands,
         printing.schema,
         printing.openapi,
         users.commands,

@@ -1,0 +1,252 @@
+"""Makes a backup of the database, online: SQLite by its backup API, PostgreSQL by `pg_dump`; and puts one back.
+
+The keys are never in it. Without them no credentials in it can be read, and with them alone nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from app.database import DatabaseAddress, has_tables, migrate, open_database, revise_users
+from app.embedded_file import KEY_FILE_NAME
+from app.secret_keys import verified_vault
+from app.settings import Settings, child_environment
+from models.destinations.key_rotation import key_ids
+from models.errors import Refusal
+
+_PAGES = 1_000
+"""Of a step of SQLite's backup; between two steps others may write."""
+_LIBPQ = {"application_name": "PGAPPNAME", "dbname": "PGDATABASE"}
+"""Parameters of a URL whose variable is not PG and their name."""
+_TOOL_S = 24 * 3600
+
+
+class MoveRefused(Refusal):
+    """A backup cannot be made or put back; `str()` says why, and nothing was changed."""
+
+
+def back_up(address: DatabaseAddress, file: Path) -> None:
+    """Write a backup to a file that does not exist, whole or not at all, readable by its owner alone."""
+    if file.exists():
+        raise MoveRefused(f"{file} exists; name another file.")
+    with _whole(file) as temporary:
+        if address.path is not None:
+            _copy_sqlite(address.path, temporary)
+        else:
+            _tool(
+                "pg_dump", address.url or "", "--format=custom", "--no-owner", "--no-privileges", f"--file={temporary}"
+            )
+
+
+async def restore(settings: Settings, file: Path, *, replaces: bool) -> None:
+    """Put a backup in the place of the database, which must be empty or is to be replaced; migrate it.
+
+    Every user's revision is raised, so that no response of the time before matches.
+    """
+    address = settings.address
+    if not file.is_file():
+        raise MoveRefused(f"There is no file {file}.")
+    if address.path is not None:
+        await _restore_sqlite(settings, address.path, file, replaces=replaces)
+        return
+    if not replaces and await _has_tables(address):
+        raise MoveRefused("The database has tables already; --replace removes them first.")
+    cleaning = ("--clean", "--if-exists") if replaces else ()
+    options = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", *cleaning)
+    _tool("pg_restore", address.url or "", *options, f"--dbname={_dbname(address.url or '')}", str(file))
+    await _finish(settings)
+
+
+async def _restore_sqlite(settings: Settings, path: Path, file: Path, *, replaces: bool) -> None:
+    has_content = path.exists() and path.stat().st_size > 0
+    if has_content and not replaces:
+        raise MoveRefused(f"{path} exists; --replace puts the backup in its place.")
+    if has_content:
+        _require_unused(path)
+    with _whole(path, replaces=True) as temporary:
+        _copy_sqlite(file, temporary)
+        await _finish(replace(settings, database_url=f"sqlite:///{temporary}"), keys_beside=path)
+        with closing(sqlite3.connect(temporary)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")  # nothing of it stays in a file beside it
+        for suffix in ("-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+async def _finish(settings: Settings, *, keys_beside: Path | None = None) -> None:
+    """Migrate, hold the keys against the data, and raise the revisions."""
+    await migrate(settings.address)
+    async with open_database(settings.address):
+        if await key_ids():
+            with _key_file_of(settings, keys_beside):
+                await verified_vault(settings)
+        await revise_users()
+
+
+@contextmanager
+def _key_file_of(settings: Settings, path: Path | None) -> Iterator[None]:
+    """While a database is not in its place yet, its keys are those beside that place."""
+    if path is None or settings.secret_keys is not None or settings.address.path is None:
+        yield
+        return
+    ours, theirs = settings.address.path.with_name(KEY_FILE_NAME), path.with_name(KEY_FILE_NAME)
+    if ours != theirs and theirs.exists():
+        shutil.copyfile(theirs, ours)
+    try:
+        yield
+    finally:
+        if ours != theirs:
+            ours.unlink(missing_ok=True)
+
+
+def keys_are_in(settings: Settings) -> str:
+    """Where the keys are, as a person is told it."""
+    if settings.secret_keys is not None:
+        return "MOORINGS_SECRET_KEYS" + (", wrapped by MOORINGS_KEY_SERVICE" if settings.key_service else "")
+    path = settings.address.path or Path("moorings.db")
+    return str(path.with_name(KEY_FILE_NAME))
+
+
+def back_up_keys(settings: Settings, file: Path) -> None:
+    """Write the keys, as they are kept, to a file that does not exist, readable by its owner alone."""
+    if settings.secret_keys is not None:
+        text = settings.secret_keys.reveal()
+    else:
+        path = Path(keys_are_in(settings))
+        if not path.exists():
+            raise MoveRefused(f"There are no keys yet: {path} does not exist.")
+        text = path.read_text()
+    if file.exists():
+        raise MoveRefused(f"{file} exists; name another file.")
+    with _whole(file) as temporary:
+        temporary.write_text(text.strip() + "\n")
+
+
+@contextmanager
+def _whole(file: Path, *, replaces: bool = False) -> Iterator[Path]:
+    """A temporary file beside `file` that gets its name, and is on disk, when it is complete."""
+    try:
+        folder = Path(tempfile.mkdtemp(dir=file.parent, prefix=f".{file.name}."))
+    except OSError as error:
+        raise MoveRefused(f"{file.parent} cannot hold the file: {error.strerror}.") from error
+    temporary = folder / file.name
+    try:
+        temporary.touch(0o600)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        if replaces:
+            temporary.replace(file)
+        else:
+            os.link(temporary, file)
+        descriptor = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except FileExistsError as error:
+        raise MoveRefused(f"{file} exists; name another file.") from error
+    except OSError as error:
+        raise MoveRefused(f"{file} cannot be written: {error.strerror}.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    """Copy by the backup API, which sees one state of the source beside its writers; then check the copy."""
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=60)) as reading,
+            closing(sqlite3.connect(target)) as writing,
+        ):
+            reading.backup(writing, pages=_PAGES)
+            writing.execute("PRAGMA journal_mode = DELETE")
+            (found,) = writing.execute("PRAGMA quick_check(1)").fetchone()
+            tables = {name for (name,) in writing.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error as error:
+        raise MoveRefused(f"{source} cannot be copied ({getattr(error, 'sqlite_errorname', 'SQLite')}).") from error
+    if found != "ok":
+        raise MoveRefused(f"{source} is damaged ({' '.join(str(found).split())}).")
+    if not {"users", "tortoise_migrations"} <= tables:
+        raise MoveRefused(f"{source} is not a database of Moorings.")
+
+
+def _require_unused(path: Path) -> None:
+    """Raise `MoveRefused` while another process has the file open."""
+    try:
+        with closing(sqlite3.connect(path, timeout=0)) as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise MoveRefused(f"{path} is in use; stop the gateway first.") from error
+        raise MoveRefused(f"{path} cannot be opened ({getattr(error, 'sqlite_errorname', 'SQLite')}).") from error
+    except sqlite3.DatabaseError:
+        pass  # damaged, which is what a backup is for
+
+
+async def _has_tables(address: DatabaseAddress) -> bool:
+    async with open_database(address):
+        return await has_tables()
+
+
+def _tool(name: str, url: str, *options: str) -> None:
+    """Run a program of PostgreSQL; the URL goes by the environment, for every user can read a process's arguments."""
+    program = shutil.which(name)
+    if program is None:
+        raise MoveRefused(f"{name} is not installed; it comes with PostgreSQL's client (postgresql-client on Debian).")
+    done = subprocess.run(  # noqa: S603 - found above
+        [program, *options],
+        env=child_environment(libpq_variables(url)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_TOOL_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = " ".join(done.stderr.split())[:500]
+        password = unquote(urlsplit(url).password or "")
+        raise MoveRefused(f"{name} failed: {said.replace(password, '…') if password else said}")
+
+
+def libpq_variables(url: str) -> dict[str, str]:
+    """The variables by which libpq reads what a URL says."""
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    hosts = [host for host in parts.netloc.rpartition("@")[2].split(",") if host]
+    found = {f"PG{name.upper()}": value for name, value in given.items() if name not in _LIBPQ}
+    found |= {_LIBPQ[name]: value for name, value in given.items() if name in _LIBPQ}
+    if hosts:
+        found["PGHOST"] = ",".join(_split(host)[0] for host in hosts)
+        found["PGPORT"] = ",".join(_split(host)[1] for host in hosts)
+    for variable, value in (("PGUSER", parts.username), ("PGPASSWORD", parts.password)):
+        if value:
+            found[variable] = unquote(value)
+    if parts.path.strip("/"):
+        found["PGDATABASE"] = unquote(parts.path.strip("/"))
+    return found
+
+
+def _split(host: str) -> tuple[str, str]:
+    name, separator, port = host.rpartition(":")
+    if not separator or "]" in port:
+        return host.strip("[]"), "5432"
+    return name.strip("[]"), port or "5432"
+
+
+def _dbname(url: str) -> str:
+    """What pg_restore has to be told of the database: its name alone."""
+    found = libpq_variables(url)
+    with suppress(KeyError):
+        return found["PGDATABASE"]
+    return found.get("PGUSER", "")
