@@ -25,7 +25,13 @@ from models.errors import Refusal
 
 _PAGES = 1_000
 """Of a step of SQLite's backup; between two steps others may write."""
-_LIBPQ = {"application_name": "PGAPPNAME", "dbname": "PGDATABASE"}
+_LIBPQ = {
+    "application_name": "PGAPPNAME",
+    "dbname": "PGDATABASE",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "channel_binding": "PGCHANNELBINDING",
+    "load_balance_hosts": "PGLOADBALANCEHOSTS",
+}
 """Parameters of a URL whose variable is not PG and their name."""
 _TOOL_S = 24 * 3600
 
@@ -53,8 +59,7 @@ async def restore(settings: Settings, file: Path, *, replaces: bool) -> None:
     Every user's revision is raised, so that no response of the time before matches.
     """
     address = settings.address
-    if not file.is_file():
-        raise MoveRefused(f"There is no file {file}.")
+    _require_file(file)
     if address.path is not None:
         await _restore_sqlite(settings, address.path, file, replaces=replaces)
         return
@@ -67,18 +72,31 @@ async def restore(settings: Settings, file: Path, *, replaces: bool) -> None:
 
 
 async def _restore_sqlite(settings: Settings, path: Path, file: Path, *, replaces: bool) -> None:
-    has_content = path.exists() and path.stat().st_size > 0
-    if has_content and not replaces:
+    if _has_content(path) and not replaces:
         raise MoveRefused(f"{path} exists; --replace puts the backup in its place.")
-    if has_content:
+    if _has_content(path):
         _require_unused(path)
     with _whole(path, replaces=True) as temporary:
         _copy_sqlite(file, temporary)
         await _finish(replace(settings, database_url=f"sqlite:///{temporary}"), keys_beside=path)
-        with closing(sqlite3.connect(temporary)) as connection:
-            connection.execute("PRAGMA journal_mode = DELETE")  # nothing of it stays in a file beside it
-        for suffix in ("-wal", "-shm"):
-            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        _leave_one_file(temporary, path)
+
+
+def _require_file(file: Path) -> None:
+    if not file.is_file():
+        raise MoveRefused(f"There is no file {file}.")
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _leave_one_file(restored: Path, path: Path) -> None:
+    """Before the restored file gets its name: nothing of it is in a file beside it, and no other's file waits there."""
+    with closing(sqlite3.connect(restored)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 async def _finish(settings: Settings, *, keys_beside: Path | None = None) -> None:

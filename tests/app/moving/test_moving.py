@@ -58,7 +58,7 @@ async def test_a_backup_made_beside_a_running_gateway_is_restored(filled: Gatewa
     assert filled.settings["secret_keys"].partition(":")[2].encode() not in file.read_bytes()
     assert (tmp_path / "keys").read_text().strip() == filled.settings["secret_keys"]
     lost = await account.create("local", label="Lost")
-    revision = "SELECT revision FROM users WHERE id = " + str(account.user_id)
+    revision = f"SELECT revision FROM users WHERE id = {account.user_id}"  # noqa: S608 - our own
     before = await _one(filled, revision)
     if filled.engine == "sqlite":
         in_use = filled.command("db", "restore", str(file), "--replace")
@@ -113,7 +113,7 @@ async def test_a_restore_with_other_keys_or_of_another_file_changes_nothing(tmp_
         gateway.close()
 
 
-async def test_a_backup_never_overwrites_and_leaves_nothing_half_made(tmp_path: Path) -> None:
+def test_a_backup_never_overwrites_and_leaves_nothing_half_made(tmp_path: Path) -> None:
     with unserved(None) as gateway:
         gateway.command("migrate")
         (tmp_path / "there").write_text("mine")
