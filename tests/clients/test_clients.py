@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schema.resolvers.definition import print_sdl
-from tests.support.browser.front_ends import examples, make_project
+from tests.support.browser.front_ends import compile_relay, examples, make_project
 from tests.support.browser.node import PACKAGES, SCRIPTS, install_clients, run_node, run_script, variables_of
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.paths import ROOT
@@ -93,9 +93,7 @@ async def test_urql_with_graphcache_knows_the_schema_and_takes_mutations_into_th
 async def test_relay_compiles_its_operations_and_runs_them(account: Account, tmp_path: Path) -> None:
     """Fragments on interfaces, a connection by pages, edges in and out, an object refetched through `node`, events."""
     relay = make_project(tmp_path, await introspected(account)) / "relay"
-    (relay / "__generated__").mkdir()
-    (relay / "NewDestination.js").write_text(f"graphql`{examples('graphql')[0]}`")
-    await run_node(PACKAGES / "relay-compiler" / "cli.js", "relay.config.json", cwd=relay)
+    await compile_relay(relay, NewDestination=examples("graphql")[0])
 
     seen = by_step(await run_script(relay / "main.js", account))
 

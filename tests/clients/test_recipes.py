@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,10 @@ from tests.support.browser.node import install_clients, run_script, run_script_w
 from tests.support.databases.postgres import PostgresServer
 from tests.support.databases.tcp_proxy import Fate, TcpProxy, proxied
 from tests.support.gateway.gateway import Account, Gateway
+
+EVENTS = 9
+"""Four until the socket is cut, one behind the cut, two behind the restart, one while away and one after that."""
+LIBRARIES = ("apollo", "urql", "relay")
 
 FATES = ("undisturbed", "answer lost", "cut before the commit", "cut after the commit", "gateway away")
 
@@ -81,3 +86,79 @@ async def test_a_form_that_meets_a_conflict_lets_the_person_choose(built: Path, 
     for line in lines:
         assert (line["seen"], line["stored"]) == ("It is “Theirs” by now.", "Theirs")
         assert line["saved"] == line["is"] == chosen[line["choice"]]
+
+
+async def test_a_page_keeps_its_rows_and_reads_no_list_again_whatever_happens_to_its_stream(built: Path) -> None:
+    """In StrictMode, with Apollo, urql and Relay at once: each event comes once, each row is there once.
+
+    Another client creates, changes and deletes; the socket is cut; the gateway restarts; the page is mounted again.
+    Only when the gateway's history is another one, the list is read anew.
+    """
+    gateway, barrier = Gateway().start(), asyncio.Barrier(len(LIBRARIES))
+
+    async def together(act: Callable[[], Awaitable[object]]) -> None:
+        if await barrier.wait() == 0:
+            await act()
+        await barrier.wait()
+
+    async def restart(*statements: str) -> None:
+        await asyncio.to_thread(gateway.stop)
+        for statement in statements:
+            await gateway.rows(statement)
+        await asyncio.to_thread(gateway.start)
+
+    acts = {
+        "restart": lambda: together(restart),
+        "restore": lambda: together(lambda: restart("DELETE FROM events")),
+    }
+    try:
+        accounts = [await gateway.new_user() for _ in LIBRARIES]
+        runs = [
+            run_script_with_acts(built / f"live-{library}-page.js", account, acts)
+            for library, account in zip(LIBRARIES, accounts, strict=True)
+        ]
+        pages = await asyncio.gather(*runs)
+    finally:
+        gateway.close()
+
+    for library, (paged, heard, cut, restarted, mounted, restored) in zip(LIBRARIES, pages, strict=True):
+        assert paged["list"] == mounted["list"] == 2, library
+        assert heard["labels"] == ["Here", "Five", "Four", "Two", "Uno"], library
+        assert cut["labels"] == ["Cut", *heard["labels"]], library
+        assert restarted["labels"] == ["Restarted", "Cut", "Here", "Five", "Four", "Uno"], library
+        assert mounted["labels"] == ["Away", "Restarted", "Cut", "Here", "Five", "Cuatro", "Uno"], library
+        assert len(set(mounted["heard"])) == len(mounted["heard"]) == EVENTS, library
+        assert (restored["labels"], restored["list"]) == (["Restored", "Away"], 3), library
+        assert mounted.get("warnings", []) == [], library
+
+
+async def test_clients_whose_sockets_are_refused_for_a_while_come_back_by_themselves(built: Path) -> None:
+    """1013, over the limit or while the database is away, with a line in the log each time; nothing else is logged."""
+    gateway = Gateway(rate_limit="10/5 seconds").start()
+    path = gateway.address.path
+    assert path is not None
+    try:
+        account = await gateway.new_user()
+        lines = await run_script_with_acts(
+            built / "refused.js",
+            account,
+            {
+                "database away": lambda: asyncio.to_thread(path.rename, path.with_suffix(".away")),
+                "database back": lambda: asyncio.to_thread(path.with_suffix(".away").rename, path),
+            },
+        )
+        log = gateway.log_text()
+    finally:
+        gateway.close()
+
+    assert [(line["refusal"], line["name"]) for line in lines] == [
+        (refusal, name) for refusal in ("over the limit", "database away") for name in ("graphql-ws", "recipe")
+    ]
+    for line in lines:
+        assert set(line["codes"]) == {1013}
+        assert line["failures"] == []
+        assert line["events"]
+    refused = [log.count(f"closed at connection_init: {name}") for name in ("TooManyAttempts", "DatabaseUnavailable")]
+    assert sum(refused) == sum(len(line["codes"]) for line in lines)
+    assert min(refused) >= 2
+    assert "Traceback" not in log

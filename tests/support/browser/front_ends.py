@@ -13,6 +13,9 @@ MANUAL = (ROOT / "docs" / "graphql.md").read_text("utf-8")
 PART = re.search(r"\n## Front ends\n.*?(?=\n## |\Z)", MANUAL, re.DOTALL)
 
 
+(RELAY_RECIPE,) = re.findall(r"```graphql\n(subscription Live.*?)```", MANUAL, re.DOTALL)
+
+
 def examples(language: str) -> list[str]:
     """The blocks of that language in the part about front ends, in order."""
     assert PART is not None
@@ -24,11 +27,20 @@ def recipes() -> dict[str, str]:
     return {name: text for text, name in re.findall(r"```jsx?\n(// ([\w-]+\.jsx?)\n.*?)```", MANUAL, re.DOTALL)}
 
 
+async def compile_relay(relay: Path, **documents: str) -> None:
+    """Have relay-compiler make what the operations of a directory become, those of `documents` by module included."""
+    (relay / "__generated__").mkdir()
+    for name, document in documents.items():
+        (relay / f"{name}.js").write_text(f"graphql`{document}`", "utf-8")
+    await run_node(PACKAGES / "relay-compiler" / "cli.js", "relay.config.json", cwd=relay)
+
+
 async def make_recipes(directory: Path, schema: str) -> Path:
     """Compile the recipes and the scripts that use them; return where they are."""
     sources = make_project(directory, schema)
     for name, text in recipes().items():
         (sources / "recipes" / name).write_text(text, "utf-8")
+    await compile_relay(sources / "relay", Live=RELAY_RECIPE)
     options = ["--allowJs", "--jsx", "react-jsx", "--module", "esnext", "--target", "es2022", "--noCheck"]
     compiler = PACKAGES / "typescript" / "bin" / "tsc"
     files = [str(file) for file in (sources / "recipes").iterdir()]

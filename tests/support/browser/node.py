@@ -29,6 +29,7 @@ SCRIPTS = CLIENTS / "src"
 PACKAGES = CLIENTS / "node_modules"
 INSTALL_DEADLINE_S = 600
 SCRIPT_DEADLINE_S = 60
+SCRIPT_WITH_ACTS_DEADLINE_S = 120
 
 
 class ScriptFailed(Exception):
@@ -105,7 +106,7 @@ async def run_script_with_acts(
     assert process.stderr is not None
     complaints, lines = asyncio.create_task(process.stderr.read()), list[dict[str, Any]]()
     try:
-        async with asyncio.timeout(SCRIPT_DEADLINE_S):
+        async with asyncio.timeout(SCRIPT_WITH_ACTS_DEADLINE_S):
             async for written in process.stdout:
                 line = json.loads(written)
                 if "act" in line:
@@ -115,7 +116,7 @@ async def run_script_with_acts(
                     lines.append(line)
             await process.wait()
     except TimeoutError:
-        lines.append({"took longer than": f"{SCRIPT_DEADLINE_S} s"})
+        lines.append({"took longer than": f"{SCRIPT_WITH_ACTS_DEADLINE_S} s"})
     finally:
         if process.returncode is None:
             process.kill()

@@ -53,9 +53,14 @@ function describe(destination: FragmentType<typeof ITEM>): string {
 
 async function create(label: string): Promise<string> {
   const { createBackupDestination: result } = await ask(CREATE, { input: { local: { label } } });
-  return result.__typename === 'ValidationProblem'
-    ? result.violations.map(({ path, code }) => `${path.join('.')} ${code}`).join()
-    : describe(result.backupDestination);
+  switch (result.__typename) {
+    case 'CreateBackupDestinationPayload':
+      return describe(result.backupDestination);
+    case 'ValidationProblem':
+      return result.violations.map(({ path, code }) => `${path.join('.')} ${code}`).join();
+    case 'IdempotencyKeyProblem':
+      return 'the key was used before';
+  }
 }
 
 const local = { label: 'Cellar' };
