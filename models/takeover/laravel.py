@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import json
 import os
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -26,6 +26,8 @@ KEY_BYTES = 32
 MAX_LAYERS = 3
 """A command of July 2024 encrypted what was encrypted already."""
 _BLOCK = 16
+_BEGINNING = "eyJ"
+"""Of every payload: `{"` in base64."""
 _KEY_PREFIX = "base64:"
 _SERIALIZED = re.compile(r's:([0-9]+):"(.*)";', re.DOTALL)
 
@@ -113,7 +115,7 @@ class LaravelKeys:
         value = encryptor.update(text + bytes([padding]) * padding) + encryptor.finalize()
         parts = {"iv": base64.b64encode(iv).decode(), "value": base64.b64encode(value).decode()}
         mac = hmac.digest(self._keys[0], (parts["iv"] + parts["value"]).encode(), "sha256").hex()
-        return base64.b64encode(json.dumps({**parts, "mac": mac, "tag": ""}, separators=(",", ":")).encode()).decode()
+        return base64.b64encode(orjson.dumps({**parts, "mac": mac, "tag": ""})).decode()
 
     def _open_one(self, payload: _Payload) -> tuple[str, int]:
         """The text, and the number of the key that opened it, 0 being the current one."""
@@ -150,9 +152,11 @@ def is_payload(stored: str) -> bool:
 
 def _payload(text: str) -> _Payload | None:
     """The parts of a payload; None for a text that is none."""
+    if not text.startswith(_BEGINNING):
+        return None
     try:
-        parts = json.loads(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError, RecursionError):
+        parts = orjson.loads(base64.b64decode(text, validate=True))
+    except ValueError:  # binascii.Error and orjson.JSONDecodeError among them
         return None
     if not isinstance(parts, dict) or not {"iv", "value", "mac"} <= parts.keys():
         return None
