@@ -13,7 +13,7 @@ from app.backups.refusals import BackupRefused
 from app.cli import audit, checks, destinations, events, keys, printing, serving, tokens, users
 from app.cli.backups import backup
 from app.cli.operation import configuration, data, doctor
-from app.cli.vanguard import importing
+from app.cli.vanguard import exporting, importing
 from app.database import MigrationsMissing
 from app.embedded_file import EmbeddedFileRefused
 from app.file_permissions import FilesOpenToOthers
@@ -66,6 +66,7 @@ program = _Program(
         events.commands,
         importing.commands,
         backup.commands,
+        exporting.commands,
     ],
 )
 

@@ -26,7 +26,7 @@ class AuditKind(StrEnum):
     TOKEN_ROTATED = "token_rotated"  # noqa: S105 - a name
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a name
     SECRETS_OPENED = "secrets_opened"
-    """The credentials of a destination were opened for a check."""
+    """The credentials of a destination were opened for a check, or those of several for an export."""
     KEYS_ROTATED = "keys_rotated"
     DESTINATION_CREATED = "destination_created"
     DESTINATION_UPDATED = "destination_updated"

@@ -23,15 +23,15 @@ class PostgresqlSource:
 
     async def suspensions(self) -> Sequence[SuspensionRow]:
         """See `Source`."""
-        rows = await self._all(f"SELECT {_columns(SUSPENSIONS)} FROM {SUSPENSIONS} WHERE lifted_at IS NULL")  # noqa: S608
+        rows = await self._all(f"SELECT {selected(SUSPENSIONS)} FROM {SUSPENSIONS} WHERE lifted_at IS NULL")  # noqa: S608
         return [suspension_of(row) for row in rows]
 
     async def rows(self, table: str) -> AsyncGenerator[Sequence[Sequence[object]], None]:
         """See `Source`."""
-        with _translated():
-            cursor = await self._connection.cursor(f"SELECT {_columns(table)} FROM {table} ORDER BY id")  # noqa: S608
+        with translated():
+            cursor = await self._connection.cursor(f"SELECT {selected(table)} FROM {table} ORDER BY id")  # noqa: S608
         while True:
-            with _translated():
+            with translated():
                 rows = await cursor.fetch(BATCH)
             if not rows:
                 return
@@ -51,31 +51,37 @@ class PostgresqlSource:
         return highest
 
     async def _all(self, sql: str, *parameters: object) -> Sequence[Any]:
-        with _translated():
+        with translated():
             rows: Sequence[Any] = await self._connection.fetch(sql, *parameters)
         return rows
 
 
 @asynccontextmanager
-async def open_postgresql(url: str) -> AsyncIterator[PostgresqlSource]:
-    """Connect, in one snapshot; raises `SourceRefused`, which never has the URL in it."""
-    with _translated():
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the application's database; raises `SourceRefused`, which never has the URL in it."""
+    with translated():
         connection = await asyncpg.connect(
             url,
             timeout=CONNECT_S,
             command_timeout=COMMAND_S,
-            server_settings={"application_name": "moorings import", "timezone": "UTC", "datestyle": "ISO"},
+            server_settings={"application_name": "moorings takeover", "timezone": "UTC", "datestyle": "ISO"},
         )
     try:
-        with _translated():
-            transaction = connection.transaction(isolation="repeatable_read", readonly=True)
-            await transaction.start()
-        yield PostgresqlSource(connection)
+        yield connection
     finally:
         await connection.close()
 
 
-def _columns(table: str) -> str:
+@asynccontextmanager
+async def open_postgresql(url: str) -> AsyncIterator[PostgresqlSource]:
+    """Connect, in one snapshot; raises `SourceRefused`."""
+    async with connected(url) as connection:
+        with translated():
+            await connection.transaction(isolation="repeatable_read", readonly=True).start()
+        yield PostgresqlSource(connection)
+
+
+def selected(table: str) -> str:
     """The columns as integers and texts; a boolean is 0 or 1, a timestamp as ISO has it."""
     return ", ".join(f"{name}::{_type_of(name)}" for name in COLUMNS[table])
 
@@ -87,7 +93,7 @@ def _type_of(name: str) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn what PostgreSQL says into a sentence for the operator; the addresses and passwords of URLs stay out."""
     try:
         yield

@@ -29,10 +29,10 @@ class SqliteSource:
 
     async def rows(self, table: str) -> AsyncGenerator[Sequence[Sequence[object]], None]:
         """See `Source`."""
-        with _translated():
+        with translated():
             cursor = self._connection.execute(f"SELECT {', '.join(COLUMNS[table])} FROM {table} ORDER BY id")  # noqa: S608
         while True:
-            with _translated():
+            with translated():
                 rows = cursor.fetchmany(BATCH)
             if not rows:
                 return
@@ -51,7 +51,7 @@ class SqliteSource:
         return int(highest) if isinstance(highest, int) else 0
 
     def _all(self, sql: str, *parameters: object) -> list[Any]:
-        with _translated():
+        with translated():
             return self._connection.execute(sql, parameters).fetchall()
 
 
@@ -60,19 +60,19 @@ def open_sqlite(path: Path) -> Iterator[SqliteSource]:
     """Open a file in one snapshot; raises `SourceRefused`."""
     if not path.is_file():
         raise SourceRefused(f"There is no file {path}.")
-    with _translated():
+    with translated():
         connection = sqlite3.connect(
             f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_WAIT_S, isolation_level=None
         )
     with closing(connection):
-        with _translated():
+        with translated():
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         yield SqliteSource(connection)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn what SQLite says into a sentence for the operator."""
     try:
         yield

@@ -1,0 +1,195 @@
+"""Writes what has changed here since the last run into the table of a Vanguard application that still reads it.
+
+So its jobs never use keys that were replaced here. The source's table is written first, in one transaction of its own,
+and then the imported rows note the state that both have: a run that is killed between the two repeats itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import NamedTuple, Protocol
+
+from tortoise.transactions import in_transaction
+
+from models.audit.entry import AuditKind
+from models.audit.operator import operator
+from models.audit.recording import record
+from models.destinations.attributes import Attribute, DestinationKind
+from models.destinations.table import BackupDestination
+from models.errors import SecretUnreadable
+from models.takeover.decisions import NAMES
+from models.takeover.imported_row import ImportedRow
+from models.takeover.laravel import LaravelKeys
+from models.takeover.source_rows import DESTINATIONS, USERS, DestinationSourceRow, digest_of_row
+from models.takeover.target import Target, Value
+from models.vault.secret import Secret
+from models.vault.vault import Vault
+
+BATCH = 500
+TYPES = {
+    DestinationKind.AMAZON_S3: "s3",
+    DestinationKind.CUSTOM_S3: "custom_s3",
+    DestinationKind.LOCAL: "local",
+}
+
+
+class ChangedRow(NamedTuple):
+    """A destination as the table there is to have it; one that is not `is_known` was made here."""
+
+    row: DestinationSourceRow
+    is_known: bool
+
+
+class DestinationTable(Protocol):
+    """The table of destinations of a Vanguard application, open for writing; nothing is kept until `commit`."""
+
+    async def store(self, changes: Sequence[ChangedRow]) -> dict[int, str | None]:
+        """Write rows; the digest that each has there then, by id, None for one whose id another row has."""
+        ...
+
+    async def remove(self, ids: Sequence[int]) -> None:
+        """Remove rows that are there."""
+        ...
+
+    async def commit(self) -> None:
+        """Keep what was written."""
+        ...
+
+
+@dataclass(kw_only=True, slots=True)
+class ExportReport:
+    """The ids of the destinations that were written, removed and refused there, the last with their reasons."""
+
+    is_dry: bool
+    written: list[int] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+async def export_all(
+    table: DestinationTable | None, keys: LaravelKeys, vault: Vault, zone: tzinfo, *, everything: bool = False
+) -> ExportReport:
+    """Write the rows that have changed here since the last run, or all of them; without a table it is a dry run."""
+    report = ExportReport(is_dry=table is None)
+    target = Target(ImportedRow._meta.db)
+    digests: dict[int, tuple[str, int]] = {}
+    async for batch in _changed(target, everything=everything):
+        owners = await _owners(target, [row.user_id for row, _ in batch])
+        changes: list[ChangedRow] = []
+        for row, is_known in batch:
+            try:
+                if row.user_id not in owners:
+                    report.refused[row.id] = f"belongs to user {row.user_id}, which is not of there."
+                else:
+                    changes.append(ChangedRow(_sealed(row, keys, vault, zone), is_known))
+            except SecretUnreadable as error:
+                report.refused[row.id] = str(error)
+        found = (
+            {each.row.id: digest_of_row(DESTINATIONS, each.row) for each in changes}
+            if table is None
+            else await table.store(changes)
+        )
+        versions = {row.id: row.version for row, _ in batch}
+        for id_, digest in found.items():
+            if digest is None:
+                report.refused[id_] = "was made here, and a row there has its id."
+            else:
+                report.written.append(id_)
+                digests[id_] = digest, versions[id_]
+    gone = await target.all(
+        "SELECT i.id, i.source_id FROM imported_rows i LEFT JOIN backup_destinations d ON d.id = i.target_id "  # noqa: S608
+        f"WHERE i.table_name = '{DESTINATIONS}' AND d.id IS NULL ORDER BY i.source_id"
+    )
+    report.removed = [each["source_id"] for each in gone]
+    if table is not None:
+        await table.remove(report.removed)
+        await table.commit()
+        await _remember(digests, [each["id"] for each in gone], report)
+    return report
+
+
+async def _changed(target: Target, *, everything: bool) -> AsyncIterator[list[tuple[BackupDestination, bool]]]:
+    """The destinations whose state there is another, some at a time, each with whether it was there before."""
+    last, condition = 0, "1 = 1" if everything else "(i.id IS NULL OR i.version <> d.version)"
+    while True:
+        found = await target.all(
+            "SELECT d.id, i.id AS imported FROM backup_destinations d LEFT JOIN imported_rows i "  # noqa: S608 - our own
+            f"ON i.table_name = '{DESTINATIONS}' AND i.target_id = d.id "
+            f"WHERE d.id > {last} AND {condition} ORDER BY d.id LIMIT {BATCH}"
+        )
+        if not found:
+            return
+        last = found[-1]["id"]
+        known = {each["id"]: each["imported"] is not None for each in found}
+        rows = await BackupDestination.filter(id__in=list(known)).order_by("id")
+        yield [(row, known[row.id]) for row in rows]
+
+
+async def _owners(target: Target, user_ids: Sequence[int]) -> set[int]:
+    """Those of the users that were imported."""
+    rows = await target.rows(
+        f"SELECT target_id FROM imported_rows WHERE table_name = '{USERS}' AND target_id IN {{ids}}",  # noqa: S608
+        sorted(set(user_ids)),
+    )
+    return {row["target_id"] for row in rows}
+
+
+def _sealed(row: BackupDestination, keys: LaravelKeys, vault: Vault, zone: tzinfo) -> DestinationSourceRow:
+    """The row as the application stores it; raises `SecretUnreadable`."""
+
+    def encrypted(attribute: Attribute) -> str | None:
+        stored = getattr(row, attribute)
+        if stored is None:
+            return None
+        return keys.seal(vault.open(stored, row.place(attribute)) if attribute.rules.is_secret else Secret(stored))
+
+    columns = {
+        NAMES[attribute]: encrypted(attribute)
+        for attribute in (Attribute.ACCESS_KEY, Attribute.SECRET_KEY, Attribute.BUCKET_NAME, Attribute.ENDPOINT)
+    }
+    return DestinationSourceRow(
+        id=row.id,
+        user_id=row.user_id,
+        label=row.label,
+        type=TYPES[row.kind],
+        **columns,
+        custom_s3_region=row.region,
+        path_style_endpoint=int(bool(row.path_style_endpoint)),
+        created_at=_naive(row.created_at, zone),
+        updated_at=_naive(row.updated_at, zone),
+        status="unknown",
+    )
+
+
+def _naive(time: datetime, zone: tzinfo) -> str:
+    """A timestamp as the application writes it, in its zone and without one."""
+    return time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+async def _remember(digests: dict[int, tuple[str, int]], gone: Sequence[int], report: ExportReport) -> None:
+    """Note the state that both tables have now, and the run in the audit."""
+    ids = list(digests)
+    async with in_transaction() as connection:
+        target = Target(connection)
+        for start in range(0, len(ids), BATCH):
+            some = ids[start : start + BATCH]
+            known = {
+                each["target_id"]: each["id"]
+                for each in await target.rows(
+                    f"SELECT id, target_id FROM imported_rows WHERE table_name = '{DESTINATIONS}' "  # noqa: S608
+                    "AND target_id IN {ids}",
+                    some,
+                )
+            }
+            updates: list[list[Value]] = [[known[id_], *digests[id_]] for id_ in some if id_ in known]
+            await target.update("imported_rows", ("id", "digest", "version"), updates)
+            columns = ("table_name", "source_id", "target_id", "digest", "version", "status")
+            added: list[list[Value]] = [
+                [DESTINATIONS, id_, id_, *digests[id_], "unknown"] for id_ in some if id_ not in known
+            ]
+            await target.insert("imported_rows", columns, added)
+        await target.delete("imported_rows", gone)
+        numbers = {"written": len(report.written), "removed": len(report.removed), "refused": len(report.refused)}
+        await record(operator(), AuditKind.SECRETS_OPENED, "moorings export vanguard", **numbers)

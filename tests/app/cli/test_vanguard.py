@@ -1,0 +1,106 @@
+"""`moorings import vanguard` and `export vanguard` as an operator runs them, beside a running gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.databases.databases import ENGINES, database_url
+from tests.support.databases.postgres import PostgresServer
+from tests.support.gateway.gateway import Gateway
+from tests.support.vanguard.vanguard_database import (
+    KEY,
+    OTHER_KEY,
+    PREVIOUS_KEY,
+    destination,
+    into_sqlite,
+    sealed,
+    token,
+    user,
+)
+
+SECRET = "Ab3" * 13 + "x"
+LIST = "/api/backup-destinations"
+
+
+@pytest.fixture(params=ENGINES)
+def served(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Gateway]:
+    """A gateway that runs, on an empty database of each engine."""
+    gateway = Gateway(database_url(request.param, postgres)).start()
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    """A source with a destination that cannot be opened, and its `.env`."""
+    (tmp_path / ".env").write_text(f'APP_NAME="x"\n# APP_KEY=none\nAPP_KEY="{KEY}"\nAPP_TIMEZONE=Europe/Berlin\n')
+    rows = {
+        "users": [user(1)],
+        "personal_access_tokens": [token(12, 1, SECRET)],
+        "backup_destinations": [
+            destination(7, 1),
+            destination(8, 1, s3_secret_key=sealed("x", OTHER_KEY)),
+            destination(9, 1, "digitalocean_spaces", custom_s3_endpoint=sealed("https://fra1.example.com")),
+        ],
+    }
+    return into_sqlite(tmp_path / "vanguard.sqlite", rows)
+
+
+async def test_a_running_gateway_serves_what_is_imported_and_gives_back_what_changes(
+    served: Gateway, source: str, tmp_path: Path
+) -> None:
+    env_file = str(tmp_path / ".env")
+
+    done = served.command("import", "vanguard", source, "--env-file", env_file, "--json")
+
+    report = json.loads(done.stdout)
+    refused = [(each["id"], each["code"]) for each in report["findings"] if each["decision"] == "refused"]
+    assert (done.returncode, refused, report["tables"]["backup_destinations"]["added"]) == (1, [(8, "not_opened")], 2)
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
+        statuses = []
+        for text in (f"12|{SECRET}", SECRET, f"13|{SECRET}", SECRET[:-1] + "y"):
+            answer = await client.get(LIST, headers={"Authorization": f"Bearer {text}"})
+            statuses.append(answer.status_code)
+        headers = {"Authorization": f"Bearer 12|{SECRET}"}
+        first, second = (await client.get(LIST, headers=headers)).json()["data"]
+        put = await client.put(f"{LIST}/7", headers=headers, json={"label": "Renamed"})
+    assert statuses == [200, 200, 401, 401]
+    assert (first["id"], first["user_id"], first["created_at"]) == (7, 1, "2024-08-06T22:00:00Z")
+    assert (second["type"], second["s3_endpoint"]) == ("custom_s3", "https://fra1.example.com")
+    assert put.status_code == httpx.codes.OK
+    exported = served.command("export", "vanguard", source, "--env-file", env_file)
+    assert (exported.returncode, exported.stdout) == (0, "1 written: 7\n0 removed\n")
+    again = served.command("import", "vanguard", source, "--sync", "--prune", "--env-file", env_file)
+    assert "not_opened" not in again.stdout
+    assert again.returncode == 1
+    for printed in (done, exported, again):
+        for key in (KEY, KEY.removeprefix("base64:"), "secret-7", "AKIA7"):
+            assert key not in printed.stdout + printed.stderr
+
+
+def test_wrong_arguments_end_with_2_and_what_cannot_be_done_with_1(source: str, tmp_path: Path) -> None:
+    gateway = Gateway()
+    other = tmp_path / "other.env"
+    other.write_text(f"APP_KEY={PREVIOUS_KEY}\n")
+    env = ("--env-file", str(tmp_path / ".env"))
+
+    outcomes = {
+        arguments: gateway.command(*arguments)
+        for arguments in (
+            ("import", "vanguard", source),
+            ("import", "vanguard", "mysql://root@localhost/vanguard", *env),
+            ("import", "vanguard", source, "--prune", *env),
+            ("import", "vanguard", source, "--timezone", "Mars/Base", *env),
+            ("export", "vanguard", source),
+            ("import", "vanguard", source, "--env-file", str(other)),
+            ("import", "vanguard", "sqlite:////nowhere/at/all.db", *env),
+        )
+    }
+
+    assert [done.returncode for done in outcomes.values()] == [2, 2, 2, 2, 2, 1, 1]
+    assert [done.stderr for done in outcomes.values() if not done.stderr or "Traceback" in done.stderr] == []
