@@ -17,11 +17,12 @@ from tests.support.databases.stoppable_postgres import StoppablePostgres, own_po
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.secrecy.canary import LENGTH, Canaries, Finder, spellings
 from tests.support.secrecy.canary_checks import fire_checks
+from tests.support.secrecy.canary_grants import fire_grants, without_urls
 from tests.support.secrecy.canary_requests import LIST, REFUSED_BY_DATABASE, Shot, good_fields, shots
 from tests.support.secrecy.canary_streams import converse, stream_shots
 
 TALKATIVE = {"log_statement": "all", "log_min_duration_statement": "0", "log_error_verbosity": "verbose"}
-TABLES = ("users", "tokens", "backup_destinations", "events", "vault_keys", "audit")
+TABLES = ("users", "tokens", "backup_destinations", "events", "vault_keys", "audit", "access_grants")
 AT_ONCE = 8
 ENOUGH_FAILURES = 200
 REFUSE = {
@@ -129,7 +130,7 @@ def found_in(places: dict[str, bytes], finder: Finder) -> list[str]:
 async def test_no_secret_is_found_anywhere_afterwards(
     talkative: Gateway, postgres_telling_all: StoppablePostgres
 ) -> None:
-    canaries, shown, spoken = Canaries(), Canaries(), Canaries()
+    canaries, shown, spoken, in_urls = Canaries(), Canaries(), Canaries(), Canaries()
     talkative.settings[shown.mark] = "an unknown variable, to be named in the log"
     talkative.start()
     key = talkative.settings["secret_keys"].partition(":")[2]
@@ -139,6 +140,8 @@ async def test_no_secret_is_found_anywhere_afterwards(
     checks = await fire_checks(await talkative.new_user(), fire, canaries, spoken)
     talks = await converse(await talkative.new_user(), canaries)
     answers += [*checks, *talks]
+    grantee = await talkative.new_user(["use-backup-destinations"])
+    granted, others = await fire_grants(grantee, fire, canaries, in_urls)
     await witness.create("local", label=shown.new())
     places = await remains(talkative, postgres_telling_all)
     sent = {f"answer {number}": answer for number, answer in enumerate(answers)}
@@ -155,6 +158,13 @@ async def test_no_secret_is_found_anywhere_afterwards(
     assert any(b"Forbidden" in talk for talk in talks), "and some were refused"
     assert spoken.made > len(checks) / 2
     assert found_in(places | sent, Finder([canaries.mark, spoken.mark, key])) == []
+    grants = {f"grant {number}": answer for number, answer in enumerate(granted)}
+    bare = {name: without_urls(answer) for name, answer in grants.items()}
+    signatures = [found.decode() for answer in granted for found in re.findall(rb"X-Amz-Signature=(\w{64})", answer)]
+    assert len(granted) == 5
+    assert all(found_in({name: answer}, Finder([in_urls.mark])) for name, answer in grants.items())
+    assert found_in(grants, Finder([canaries.mark])) == []
+    assert found_in(places | sent | bare | {"other answers": others}, Finder([in_urls.mark, *signatures])) == []
     tokens = [token.partition("|")[2] for token in (witness.token, witness.full_token)]
     assert (
         found_in({place: places[place] for place in places if not place.startswith("the file")}, Finder(tokens)) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -19,30 +19,6 @@ AUTHENTICATE, LIST = CheckStepName.AUTHENTICATE, CheckStepName.LIST
 AMPLE_S = 60.0
 """No check here waits in vain, and the machine may be busy."""
 WRITE, DELETE = CheckStepName.WRITE, CheckStepName.DELETE
-
-
-@pytest.fixture(scope="module")
-def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephStore]:
-    """A Ceph of this module's own; tests make users and buckets of their own."""
-    store = CephStore(tmp_path_factory.mktemp("ceph"))
-    try:
-        yield store.start()
-    finally:
-        store.stop()
-
-
-@pytest.fixture
-def keys(ceph: CephStore) -> Keys:
-    """The keys of a new user."""
-    return ceph.new_keys()
-
-
-@pytest.fixture
-def bucket(ceph: CephStore, keys: Keys) -> str:
-    """An empty bucket of that user."""
-    name = f"nightly-{uuid4().hex}"
-    ceph.client(keys).create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture(scope="module")
