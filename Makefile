@@ -97,8 +97,10 @@ stores: $(SETUP_TEST) ## check against real stores: Debian's Ceph and Swift, ins
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends radosgw ceph-mon ceph-osd ceph-common; }
 	@[ -d /usr/lib/python3/dist-packages/swift/common/middleware/s3api ] || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-swift; }
+	@command -v restic >/dev/null && command -v rclone >/dev/null && command -v curl >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends restic rclone curl; }
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/s3/test_prober_ceph.py tests/s3/test_prober_rclone.py \
-		tests/s3/test_prober_store.py tests/s3/test_prober_swift.py $(ARGS)
+		tests/s3/test_prober_store.py tests/s3/test_prober_swift.py tests/s3/presigning tests/app/backups $(ARGS)
 
 .PHONY: hostile
 hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and print their figures

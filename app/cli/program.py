@@ -11,7 +11,7 @@ import click
 
 from app.backups.refusals import BackupRefused
 from app.cli import audit, checks, destinations, events, keys, printing, serving, tokens, users
-from app.cli.backups import backup
+from app.cli.backups import backup, credentials
 from app.cli.operation import configuration, data, doctor
 from app.cli.vanguard import exporting, importing
 from app.database import MigrationsMissing
@@ -66,6 +66,7 @@ program = _Program(
         events.commands,
         importing.commands,
         backup.commands,
+        credentials.credentials,
         exporting.commands,
     ],
 )

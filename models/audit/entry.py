@@ -35,6 +35,8 @@ class AuditKind(StrEnum):
     DESTINATION_DELETED = "destination_deleted"
     DESTINATION_ACCESS_GRANTED = "destination_access_granted"
     """Requests to the store were signed for a user, with the credentials of the destination."""
+    CREDENTIALS_REVEALED = "credentials_revealed"
+    """The credentials of a destination were printed for the operator."""
     COMMAND_RUN = "command_run"
     AUDIT_PRUNED = "audit_pruned"
 

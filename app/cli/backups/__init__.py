@@ -1,1 +1,1 @@
-"""`moorings backup`: the client of backup jobs, which needs no database."""
+"""`moorings backup`, the client of jobs, which needs no database; and `moorings credentials`, the operator's."""

@@ -78,6 +78,10 @@ class MotoStore:
         """Verify no signature from now on."""
         self._verify(_MANY)
 
+    def verify_everything(self) -> None:
+        """Verify every signature from now on, as at the start."""
+        self._verify("0")
+
     def new_bucket(self, name: str) -> str:
         """Make an empty bucket."""
         with self._unguarded():
