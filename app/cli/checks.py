@@ -51,13 +51,14 @@ def check(ids: tuple[int, ...], everything: bool, stale: str | None, as_json: bo
     if bool(ids) == everything and (ids or stale is None):
         raise click.BadParameter("name destinations by id, or give --all, or --stale with a duration")
     selection = Selection(ids=ids, stale=None if stale is None else parse_duration(stale))
-    outcomes = with_database(lambda settings: _check(settings, selection))
+    outcomes = with_database(lambda settings: check_selection(settings, selection))
     print(_json(outcomes)) if as_json else _show(outcomes)
     if any(outcome.report is not None and not outcome.report.reachable for outcome in outcomes):
         sys.exit(UNREACHABLE)
 
 
-async def _check(settings: Settings, selection: Selection) -> list[Outcome]:
+async def check_selection(settings: Settings, selection: Selection) -> list[Outcome]:
+    """Check destinations, with a progress bar; raises as `Selection.require` does."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -111,7 +112,7 @@ def _show(outcomes: list[Outcome]) -> None:
 def _cells(report: CheckReport | None) -> tuple[str, str, str, str]:
     if report is None:
         return "skipped", "", "", "Another process checks it, or it is gone."
-    failed = _failed(report)
+    failed = failed_step(report)
     if failed is None:
         return "reachable", "", "", ""
     page = "" if failed.documentation is None else f" See {failed.documentation}."
@@ -131,7 +132,8 @@ def _suggested(report: CheckReport) -> str:
     return " With this the bucket was found: " + ", ".join(f"{name} {to}" for name, to in changes.items() if to) + "."
 
 
-def _failed(report: CheckReport) -> CheckStep | None:
+def failed_step(report: CheckReport) -> CheckStep | None:
+    """The step that failed; None when the store was reachable."""
     return next((step for step in report.steps if step.code is not None), None)
 
 

@@ -11,6 +11,7 @@ import orjson
 
 from app.cli.session import with_database
 from app.cli.tables import print_table, printable
+from app.cli.vanguard.comparing import read_tokens, run_comparison
 from app.cli.vanguard.laravel_environment import env_file_option, laravel_environment, laravel_keys, time_zone
 from app.cli.vanguard.sources import FORMS, open_source, require_source
 from app.first_run import FIRST_EMAIL
@@ -28,7 +29,7 @@ commands = click.Group("import", help="Take the data of another application over
 
 
 @commands.command("vanguard")
-@click.argument("source", help=f"Its database: {FORMS}.")
+@click.argument("source", required=False, help=f"Its database: {FORMS}.")
 @env_file_option
 @click.option("--dry-run", is_flag=True, help="Print the report, and change nothing.")
 @click.option("--sync", is_flag=True, help="Take over what has changed there since the last run, too.")
@@ -42,9 +43,22 @@ commands = click.Group("import", help="Take the data of another application over
     help="Whether users that are suspended there are disabled here, or keep the use of their tokens.",
 )
 @click.option("--timezone", metavar="ZONE", help="The zone of its timestamps; APP_TIMEZONE, or UTC, by default.")
+@click.option(
+    "--compare", metavar="URL", help="Import nothing, and need no SOURCE: compare that service with this gateway."
+)
+@click.option(
+    "--tokens",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --compare: the tokens to ask both with, one a line; - is the input.",
+)
+@click.option(
+    "--gateway", metavar="URL", default="http://127.0.0.1:8000", show_default=True, help="With --compare: this gateway."
+)
+@click.option("--no-check", is_flag=True, help="With --compare: leave the checks of all stores out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON for machines.")
 def vanguard(
-    source: str,
+    source: str | None,
     env_file: Path | None,
     dry_run: bool,
     sync: bool,
@@ -52,6 +66,10 @@ def vanguard(
     assume_https: bool,
     suspended: str,
     timezone: str | None,
+    compare: str | None,
+    tokens: Path | None,
+    gateway: str,
+    no_check: bool,
     as_json: bool,
 ) -> None:
     """Import a Vanguard database: users, tokens and destinations with their ids, in one transaction.
@@ -59,6 +77,11 @@ def vanguard(
     Its APP_KEY, which opens the credentials, comes from the environment or from --env-file. Works beside a running
     gateway, and a second run changes nothing. Exits with 1 when a row was refused; all others are imported.
     """
+    if compare is not None:
+        run_comparison(compare, gateway, read_tokens(tokens), has_checks=not no_check, as_json=as_json)
+        return
+    if source is None:
+        raise click.UsageError(f"Name a SOURCE: {FORMS}.")
     if prune and not sync:
         raise click.UsageError("--prune goes with --sync.")
     require_source(source)
