@@ -102,6 +102,13 @@ stores: $(SETUP_TEST) ## check against real stores: Debian's Ceph and Swift, ins
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/s3/test_prober_ceph.py tests/s3/test_prober_rclone.py \
 		tests/s3/test_prober_store.py tests/s3/test_prober_swift.py tests/s3/presigning tests/app/backups $(ARGS)
 
+.PHONY: takeover
+takeover: $(SETUP_TEST) ## take a Vanguard database over, with Debian's encrypter of Laravel, installed as root where it is missing
+	@command -v php >/dev/null && [ -e /usr/share/php/Illuminate/Encryption/autoload.php ] || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends php-cli php-illuminate-encryption; }
+	@MOORINGS_FULL=1 $(BIN)/python -m pytest -n 2 tests/models/takeover tests/app/cli/test_vanguard.py \
+		tests/app/cli/test_compare_vanguard.py $(ARGS)
+
 .PHONY: hostile
 hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and print their figures
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile $(ARGS)

@@ -28,6 +28,8 @@ MAX_LAYERS = 3
 _BLOCK = 16
 _BEGINNING = "eyJ"
 """Of every payload: `{"` in base64."""
+_PIECES = (b'{"iv":', b'","value":"', b'","mac":"', b'","tag":"')
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _KEY_PREFIX = "base64:"
 _SERIALIZED = re.compile(r's:([0-9]+):"(.*)";', re.DOTALL)
 
@@ -94,6 +96,8 @@ class LaravelKeys:
             if _payload(text) is not None:
                 raise PayloadRefused(f"it was encrypted more than {MAX_LAYERS} times")
         if text is stored:
+            if _is_damaged(stored):
+                raise PayloadRefused("it is what is left of an encrypted value")
             oddities.add(Oddity.PLAIN)
         serialized = _SERIALIZED.fullmatch(text) if Oddity.PLAIN not in oddities else None
         if serialized is not None and int(serialized[1]) == len(serialized[2].encode()):
@@ -142,6 +146,17 @@ class LaravelKeys:
             if hmac.compare_digest(hmac.digest(key, signed, "sha256").hex(), payload.mac):
                 return number
         return None
+
+
+def _is_damaged(text: str) -> bool:
+    """Whether a text that is no payload has pieces of one: cut off, or with letters missing or added."""
+    letters = _NO_BASE64.sub("", text)
+    for start in range(4):
+        some = letters[start:]
+        decoded = base64.b64decode(some[: len(some) // 4 * 4])
+        if any(piece in decoded for piece in _PIECES):
+            return True
+    return False
 
 
 def is_payload(stored: str) -> bool:

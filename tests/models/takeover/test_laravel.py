@@ -71,6 +71,15 @@ def test_a_payload_of_another_key_or_with_one_changed_letter_is_refused_and_says
         assert (is_payload(other), keys.fits(other)) == (True, False)
 
 
+def test_what_is_left_of_a_payload_is_refused_and_not_taken_for_a_plain_text() -> None:
+    keys, payload = LaravelKeys(KEY), sealed("AKIAEXAMPLE")
+    for at in range(10, len(payload) - 60, 7):
+        pieces = (payload[:at], payload[at:], payload[:at] + payload[at + 1 :], payload[:at] + "A" + payload[at:])
+        for damaged in (*pieces, payload[:at] + "!" + payload[at + 1 :], payload[:at] + "é" + payload[at:]):
+            with pytest.raises(PayloadRefused):
+                keys.open(damaged)
+
+
 def test_gcm_is_refused_by_its_name() -> None:
     with pytest.raises(PayloadRefused, match="GCM"):
         KEYS.open(CASES["gcm"]["payload"])
