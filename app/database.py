@@ -173,7 +173,11 @@ def connections() -> dict[str, float]:
         opened, in_use = database.storage.connections
         return {"open": opened, "in use": in_use}
     pool = database._pool
-    return {"open": pool.get_size(), "in use": pool.get_size() - pool.get_idle_size() - len(database.idle)}
+    return {
+        "limit": pool.get_max_size(),
+        "open": pool.get_size(),
+        "in use": pool.get_size() - pool.get_idle_size() - len(database.idle),
+    }
 
 
 class MigrationsMissing(Exception):

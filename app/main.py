@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from app.check_scheduler import LazyDialer, LazyProber, count_in, count_store_in, run_scheduled_checks
 from app.database import connections, open_database, watch_file
 from app.logs import write_to_log
+from app.monitoring.installation import InstallationFigures
 from app.opening import Opened, Opening
 from app.pages import health
 from app.pages.explorer import Explorer
@@ -55,6 +56,7 @@ from web.cache.response_cache import ResponseCache
 from web.connections import Connections
 from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
+from web.metrics.listener import serving_metrics
 from web.metrics.metrics import ExternalMetric, Metrics, RequestMetrics
 from web.middleware.allowed_hosts import AllowedHosts, Hosts
 from web.middleware.body_limit import BodyLimit
@@ -84,7 +86,10 @@ def create_app(
     checked: Counter[str] = Counter()
     admission = Admission(max_wait_s=settings.overload_wait)
     external = [*_external_metrics(cache, reads, checked, trail), *_admission_metrics(admission)]
-    metrics = Metrics(external, directory=metrics_directory())
+    graphql_errors: Counter[str] = Counter()
+    external += _stream_metrics(streams, graphql_errors)
+    figures = InstallationFigures(check_every=settings.check_every, shown=settings.metrics_destinations)
+    metrics = Metrics(external, directory=metrics_directory(), of_all=figures.text)
 
     access_log = _access_log(settings)
 
@@ -138,6 +143,8 @@ def create_app(
                 await stack.enter_async_context(in_background(listener, name="event listener"))
             if metrics.are_shared:
                 await stack.enter_async_context(in_background(metrics.publish_periodically(), name="metrics"))
+            if settings.metrics_listener is not None:
+                await stack.enter_async_context(serving_metrics(*settings.metrics_listener, metrics.text))
             when_ready()
             yield {
                 "service": service,
@@ -151,9 +158,10 @@ def create_app(
 
     opening = Opening(opened, waits=waits)
     explorer = Explorer(enabled=settings.explorer)
-    graphql = _graphql_routes(settings, for_graphql, cache, explorer)
+    graphql = _graphql_routes(settings, for_graphql, cache, explorer, graphql_errors)
     rest = endpoints.routes(for_rest, cache)
-    others = [*health.ROUTES, Route("/metrics", metrics.endpoint, methods=["GET"])]
+    own = [Route("/metrics", metrics.endpoint, methods=["GET"])] if settings.metrics_address is None else []
+    others = [*health.ROUTES, *own]
     hosts = Hosts(settings.allowed_hosts)
     cross_origin = (
         CrossOrigin(origins=settings.cors_origins, headers=settings.cors_headers) if settings.cors_origins else None
@@ -204,7 +212,11 @@ def _authenticator(
 
 
 def _graphql_routes(
-    settings: Settings, authenticator: Authenticator, cache: ResponseCache, explorer: Explorer
+    settings: Settings,
+    authenticator: Authenticator,
+    cache: ResponseCache,
+    explorer: Explorer,
+    errors: Counter[str],
 ) -> list[BaseRoute]:
     """GraphQL over HTTP and over WebSocket, on one path."""
     engine = Engine(
@@ -212,7 +224,7 @@ def _graphql_routes(
         introspection=settings.introspection,
         persisted_queries=settings.graphql_persisted_queries,
     )
-    over_http = GraphQLView(engine, authenticator, cache, page=explorer.graphiql)
+    over_http = GraphQLView(engine, authenticator, cache, page=explorer.graphiql, errors=errors)
     over_websocket = GraphQLSocket(engine, authenticator)
     paths = ("/graphql", "/graphql/")
     routes: list[BaseRoute] = [Route(path, over_http, methods=None) for path in paths]
@@ -267,6 +279,31 @@ def _external_metrics(
             read=connections,
             label="state",
             is_counter=False,
+        ),
+    ]
+
+
+def _stream_metrics(streams: EventStreams, errors: Counter[str]) -> list[ExternalMetric]:
+    """Numbers of the open streams, and of GraphQL's errors."""
+    return [
+        ExternalMetric(
+            name="moorings_streams_open",
+            help="Open streams of events, over WebSocket and as server-sent events.",
+            read=lambda: {"": len(streams)},
+            is_counter=False,
+        ),
+        ExternalMetric(
+            name="moorings_event_lag_seconds",
+            help="The longest that a live event of the last minute took to a stream.",
+            read=lambda: {"": streams.lag_s},
+            is_counter=False,
+            is_sum=False,
+        ),
+        ExternalMetric(
+            name="moorings_graphql_errors",
+            help="Responses of GraphQL over HTTP that have errors, by the code of the first.",
+            read=lambda: errors,
+            label="code",
         ),
     ]
 

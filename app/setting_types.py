@@ -274,6 +274,17 @@ def toml_text(value: object) -> str:
     raise ValueError("it wants text, a number, true, false, or a list of texts")
 
 
+def host_and_port(text: str) -> str:
+    """An address to listen on and a port."""
+    text = text.strip()
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", host) or not re.fullmatch(r"[1-9][0-9]{0,4}", port):
+        raise ValueError("it wants an address and a port such as 127.0.0.1:9100")
+    if int(port) > 65_535:
+        raise ValueError("it wants an address and a port such as 127.0.0.1:9100")
+    return text
+
+
 def secret_file(path: str) -> str:
     """The text of a file that holds the value of a setting, without white space around it; never shown in an error."""
     wanted = "it wants the path of a readable, small text file that is not empty"

@@ -195,6 +195,14 @@ class Settings:
     worker_timeout_seconds: int = _setting(
         10, "how long a worker may not respond before it is replaced", types.integer(2, 600)
     )
+    metrics_address: str | None = _setting(
+        None,
+        "an address of its own for /metrics, such as 127.0.0.1:9100, in place of the gateway's",
+        types.host_and_port,
+    )
+    metrics_destinations: int = _setting(
+        100, "destinations with a metric of their own, unreachable ones first; 0 is none", types.integer(0, 10_000)
+    )
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", types.log_level)
     access_log: bool = _setting(True, "whether each request is a line of the log at INFO, true or false", types.truth)
     log_format: str = _setting("console", "console or json", types.log_format)
@@ -208,6 +216,14 @@ class Settings:
     def address_policy(self) -> AddressPolicy:
         """Which addresses a check may connect to."""
         return AddressPolicy(parse_allow_rules(self.s3_allow))
+
+    @property
+    def metrics_listener(self) -> tuple[str, int] | None:
+        """Host and port for `/metrics` alone; None where the gateway's has it."""
+        if self.metrics_address is None:
+            return None
+        host, _, port = self.metrics_address.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def check_every(self) -> timedelta | None:

@@ -80,6 +80,11 @@ def refusal(message: str, code: Code) -> dict[str, Any]:
     return {"message": message, "extensions": {"code": code}}
 
 
+def code_of(exception: Exception) -> Code:
+    """The code of the error of an exception that ended a whole request."""
+    return _CODES.get(type(exception), Code.INTERNAL_SERVER_ERROR)
+
+
 def error_of(exception: Exception) -> dict[str, Any]:
     """The formatted error of an exception that ended a whole request."""
     code = _CODES.get(type(exception))

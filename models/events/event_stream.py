@@ -10,6 +10,7 @@ more there are: a thousand streams cost what fifty would cost per event, and oth
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from contextlib import suppress
@@ -37,6 +38,9 @@ PACE_S = 0.0001
 MAX_PACE_S = 0.1
 MAX_POSITIONS = 8
 """Positions of one user's streams whose reads are shared; more of them are read anew."""
+LAGS = 256
+"""Live reads whose lag is kept."""
+LAG_WINDOW_S = 60.0
 MAX_BEGUN = 64
 """Checks that began, of one user, until the streams are told: of more than that the oldest are left out."""
 
@@ -190,6 +194,13 @@ class EventStreams:
         self._reads = reads
         self._feeds: dict[int, _Feed] = {}
         self._revisions: dict[int, int] = {}
+        self._lags: deque[tuple[float, float]] = deque(maxlen=LAGS)
+
+    @property
+    def lag_s(self) -> float:
+        """The longest that a live event of the last minute took to a stream, in seconds; 0 without any."""
+        since = time.monotonic() - LAG_WINDOW_S
+        return max((lag_s for at, lag_s in self._lags if at >= since), default=0.0)
 
     def __len__(self) -> int:
         """The number of open streams."""
@@ -223,6 +234,7 @@ class EventStreams:
         feed.streams.add(stream)
         try:
             position = await newest_position(viewer.user_id) if after is None else after
+            is_live = after is None
             while True:
                 generation = feed.generation
                 batch = await feed.after(position)
@@ -231,7 +243,10 @@ class EventStreams:
                     yield begun
                 if batch.events:
                     position = batch.events[-1].id
+                    if is_live:
+                        self._lags.append((time.monotonic(), time.time() - batch.events[0].occurred_at.timestamp()))
                     yield batch
+                is_live = len(batch.events) < BATCH
                 if stream.end is None and len(batch.events) < BATCH:
                     await feed.wait(stream, generation)
                 if stream.end is not None:

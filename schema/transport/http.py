@@ -6,6 +6,8 @@ In place of Strawberry's view, which fails 8 of the public GraphQL-over-HTTP aud
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -21,7 +23,7 @@ from models.errors import Refusal, TooManyAttempts, Unauthenticated
 from models.writes.idempotency import KeyedRequest
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context, context_of
-from schema.errors import RETRY_AFTER_S, Code, error_of, refusal
+from schema.errors import RETRY_AFTER_S, Code, code_of, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
 from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
@@ -38,19 +40,29 @@ from web.request_state import request_state
 
 METHODS = "GET, POST"
 COST_HEADER = b"x-graphql-cost"
+_ERRORS = b'"errors":['
+_CODES_IN = re.compile(rb'"code":"([A-Z_]{1,40})"')
+_KNOWN = frozenset(code.value.encode() for code in Code)
 
 
 class GraphQLView:
     """GraphQL over HTTP as an ASGI application."""
 
     def __init__(
-        self, engine: Engine, authenticator: Authenticator, cache: ResponseCache, *, page: ASGIApp | None = None
+        self,
+        engine: Engine,
+        authenticator: Authenticator,
+        cache: ResponseCache,
+        *,
+        errors: Counter[str],
+        page: ASGIApp | None = None,
     ) -> None:
-        """`page` answers clients that prefer HTML."""
+        """`page` answers clients that prefer HTML; `errors` counts responses with errors by the code of the first."""
         self.engine = engine
         self._authenticator = authenticator
         self._cache = cache
         self._page = page
+        self._errors = errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -63,13 +75,17 @@ class GraphQLView:
             response = await self._respond(request, media_type)
         except BadRequest as error:
             headers = {} if error.allow is None else {"Allow": error.allow}
+            self._errors[Code.BAD_REQUEST] += 1
             response = _json({"errors": [refusal(str(error), Code.BAD_REQUEST)]}, media_type, error.status, headers)
         except HTTPException as error:
             answer = {"errors": [refusal(error.detail, Code.BAD_REQUEST)]}
+            self._errors[Code.BAD_REQUEST] += 1
             response = _json(answer, media_type, error.status_code)
         except Refusal as error:
+            self._errors[code_of(error)] += 1
             response = _refused(error, media_type)
         except NotExecuted as error:
+            self._count(orjson.dumps(error.answer))
             response = _json(error.answer, media_type, 400 if media_type is MediaType.GRAPHQL else 200)
         await response(scope, receive, send)
 
@@ -111,6 +127,7 @@ class GraphQLView:
         if prepared.type is not OperationType.QUERY or state.viewer is None or shows_cost:
             written = await self.engine.write(bound, prepared, params.variables, context)
             text = written.text
+            self._count(text)
             text = self.engine.with_cost(text, prepared, params.variables) if shows_cost else text
             return _text(text, media_type, *_about(keyed))
         return await self._read(request, bound, prepared, params, context, (body, media_type))
@@ -134,10 +151,17 @@ class GraphQLView:
         if cached is not None:
             return cached
         written = await self.engine.write(bound, prepared, params.variables, context)
+        self._count(written.text)
         if written.is_whole and context.is_shared:
             return self._cache.put(key, headers, written.text, condition)
         state.prepared_read = None
         return _text(written.text, media_type)
+
+    def _count(self, text: bytes) -> None:
+        """Count a response that has errors. A name in it may look like one, but no code that is not of `Code`."""
+        if _ERRORS in text:
+            found = (code for code in _CODES_IN.findall(text) if code in _KNOWN)
+            self._errors[next(found, Code.INTERNAL_SERVER_ERROR.value.encode()).decode()] += 1
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
         prepared = self.engine.prepare(

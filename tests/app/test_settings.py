@@ -70,6 +70,9 @@ WRONG = [
     ("GRAPHQL_EXECUTION_SECONDS", "0", "above 0"),
     ("IDEMPOTENCY_LIFETIME", "hunter22", "integer"),
     ("IDEMPOTENCY_LIFETIME", "0", "1"),
+    ("METRICS_ADDRESS", "hunter22", "127.0.0.1:9100"),
+    ("METRICS_DESTINATIONS", "hunter22", "integer"),
+    ("ENVIRONMENT", "hunter22", "production or development"),
     ("LOG_LEVEL", "hunter22", "DEBUG"),
     ("LOG_FORMAT", "hunter22", "json"),
 ]

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -58,13 +58,25 @@ class ExternalMetric:
     label: str = ""
     is_counter: bool = True
     """Whether it is a counter, which never falls; else a gauge."""
+    is_sum: bool = True
+    """Whether a gauge is added up over processes; else the largest counts."""
 
 
 class Metrics:
     """The metrics of one process, and of those it shares a directory with."""
 
-    def __init__(self, external: Sequence[ExternalMetric], *, directory: str | None = None) -> None:
-        """`directory` is the one that several workers share; None for a process that is alone."""
+    def __init__(
+        self,
+        external: Sequence[ExternalMetric],
+        *,
+        directory: str | None = None,
+        of_all: Callable[[], Awaitable[bytes]] | None = None,
+    ) -> None:
+        """`directory` is the one that several workers share; None for a process that is alone.
+
+        `of_all` gives the text of metrics that are of all processes anyway, and are not added up.
+        """
+        self._of_all = of_all
         self._directory = directory
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -110,13 +122,19 @@ class Metrics:
 
     async def endpoint(self, _request: Request) -> Response:
         """Everything, in Prometheus' text form."""
+        text, media_type = await self.text()
+        return Response(text, headers={"content-type": media_type})
+
+    async def text(self) -> tuple[bytes, str]:
+        """Everything, and its media type."""
         self._publish()
         registry = self._registry
         if self._directory is not None:
             _forget_ended(Path(self._directory))
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]  # it has no annotations
-        return Response(generate_latest(registry), headers={"content-type": MEDIA_TYPE})
+        of_all = b"" if self._of_all is None else await self._of_all()
+        return generate_latest(registry) + of_all, MEDIA_TYPE
 
     async def publish_periodically(self) -> NoReturn:
         """Let the other processes see the numbers of this one, every `PUBLISH_S` seconds."""
@@ -128,7 +146,8 @@ class Metrics:
         labels = [numbers.label] if numbers.label else []
         if numbers.is_counter:
             return Counter(numbers.name, numbers.help, labels, registry=self._registry)
-        return Gauge(numbers.name, numbers.help, labels, registry=self._registry, multiprocess_mode="livesum")
+        mode: Literal["livesum", "livemax"] = "livesum" if numbers.is_sum else "livemax"
+        return Gauge(numbers.name, numbers.help, labels, registry=self._registry, multiprocess_mode=mode)
 
     def _publish(self) -> None:
         for counter in self._counters.values():

@@ -1,0 +1,1 @@
+"""What `/metrics` says of the whole installation, asked of its database."""

@@ -1,0 +1,101 @@
+"""What `/metrics` says of GraphQL's errors, of streams, and of the whole installation."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import httpx
+
+from tests.support.databases.databases import update
+from tests.support.gateway.gateway import Account, Gateway
+from tests.support.ports import free_port
+
+SUBSCRIPTION = {"query": "subscription { backupDestinationEvents { __typename } }"}
+DEADLINE_S = 30.0
+
+
+async def scraped(url: str) -> dict[str, float]:
+    """Each sample by its name and labels."""
+    async with httpx.AsyncClient() as client:
+        text = (await client.get(f"{url}/metrics")).text
+    samples = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, _, value in samples}
+
+
+async def test_errors_of_graphql_are_counted_by_their_code(gateway: Gateway) -> None:
+    account = await gateway.new_user(abilities=("create-backup-destinations",))
+    before = await scraped(gateway.url)
+    async with account.client() as client:
+        for query in ("{ nowhere }", "{", "{ backupDestinations(first: 1) { totalCount } }"):
+            assert (await client.post("/graphql", json={"query": query})).json()["errors"]
+    after = await scraped(gateway.url)
+
+    def grown(code: str) -> float:
+        name = f'moorings_graphql_errors_total{{code="{code}"}}'
+        return after.get(name, 0) - before.get(name, 0)
+
+    assert (grown("GRAPHQL_VALIDATION_FAILED"), grown("GRAPHQL_PARSE_FAILED"), grown("FORBIDDEN")) >= (1, 1, 1)
+
+
+async def test_open_streams_and_their_lag_are_shown(gateway: Gateway) -> None:
+    account = await gateway.new_user()
+    before = (await scraped(gateway.url))["moorings_streams_open"]
+    async with (
+        account.client(Accept="text/event-stream") as client,
+        client.stream("POST", "/graphql", json=SUBSCRIPTION) as stream,
+    ):
+        async with asyncio.timeout(DEADLINE_S):
+            while (await scraped(gateway.url))["moorings_streams_open"] <= before:  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.05)
+            await account.create("local")
+            async for line in stream.aiter_lines():
+                if "BackupDestinationCreated" in line:
+                    break
+        lag_s = (await scraped(gateway.url))["moorings_event_lag_seconds"]
+    assert 0 < lag_s < DEADLINE_S
+
+
+async def test_the_figures_of_the_installation_are_of_its_rows_and_bounded() -> None:
+    gateway = Gateway(metrics_destinations="2", check_interval="1h").start()
+    try:
+        account = await gateway.new_user()
+        ids = [await account.create("s3") for _ in range(4)]
+        for reachability, chosen in (("reachable", f"id < {ids[3]}"), ("unreachable", f"id = {ids[2]}")):
+            await gateway.rows(update("backup_destinations", {"reachability": f"'{reachability}'"}, chosen))
+        long_ago = "'2020-01-01 00:00:00+00:00'"
+        overdue = f"SET created_at = {long_ago}, checked_at = {long_ago} WHERE id = {ids[0]}"
+        await gateway.rows(f"UPDATE backup_destinations {overdue}")
+        found = await scraped(gateway.url)
+    finally:
+        gateway.close()
+
+    assert found['moorings_destinations{reachability="reachable"}'] == 2
+    assert found['moorings_destinations{reachability="unreachable"}'] == 1
+    named = {name: value for name, value in found.items() if name.startswith("moorings_destination_reachable")}
+    assert named == {
+        f'moorings_destination_reachable{{destination="{ids[2]}"}}': 0,
+        f'moorings_destination_reachable{{destination="{ids[0]}"}}': 1,
+    }
+    assert found["moorings_checks_overdue"] == 1
+    assert found["moorings_database_up"] == 1
+    (build,) = [name for name in found if name.startswith("moorings_build_info")]
+    assert re.fullmatch(r'moorings_build_info\{version="\d+\.\d+\.\d+"\}', build)
+
+
+async def test_metrics_may_have_a_port_of_their_own_with_several_workers() -> None:
+    port = free_port()
+    gateway = Gateway(workers=2, metrics_address=f"127.0.0.1:{port}").start()
+    try:
+        account: Account = await gateway.new_user()
+        async with account.client() as client:
+            assert (await client.get("/metrics")).status_code == httpx.codes.NOT_FOUND
+            assert (await client.get("/api/backup-destinations")).status_code == httpx.codes.OK
+            own = f"http://127.0.0.1:{port}"
+            async with asyncio.timeout(DEADLINE_S):
+                while (await scraped(own)).get("moorings_processes") != 2:  # noqa: ASYNC110 - of another process
+                    await asyncio.sleep(0.1)
+            assert (await client.get(f"{own}/api/backup-destinations")).status_code == httpx.codes.NOT_FOUND
+            assert (await client.post(f"{own}/metrics")).status_code == httpx.codes.METHOD_NOT_ALLOWED
+    finally:
+        gateway.close()
