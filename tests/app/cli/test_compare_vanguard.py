@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ import httpx
 import pytest
 
 from tests.support.gateway.gateway import Gateway
+from tests.support.paths import ROOT
+from tests.support.proxies.nginx import Nginx
 from tests.support.vanguard.stand_in import stand_in
 from tests.support.vanguard.vanguard_database import KEY, destination, into_sqlite, sealed, token, user
 
@@ -117,3 +120,31 @@ def test_a_comparison_without_tokens_or_services_is_refused(imported: Gateway) -
     assert (none.returncode, away.returncode) == (2, 1)
     assert "--tokens" in none.stderr
     assert away.stderr == "moorings: http://127.0.0.1:1 does not answer.\n"
+
+
+async def test_the_location_block_of_the_manual_sends_destinations_here_and_everything_else_there(
+    imported: Gateway,
+) -> None:
+    manual = (ROOT / "docs" / "takeover.md").read_text("utf-8")
+    (block,) = re.findall(r"```nginx\n(.*?)```", manual, re.DOTALL)
+    token_text = next(iter(TOKENS))
+    with stand_in({token_text: []}) as vanguard:
+        nginx = Nginx(imported.port)
+        path = nginx.directory / "nginx.conf"
+        configuration = path.read_text("utf-8").replace("proxy_pass http://gateways;", f"proxy_pass {vanguard};")
+        here = block.replace("http://127.0.0.1:8000", imported.url)
+        path.write_text(configuration.replace("location / {", f"{here}\n        location / {{", 1), "utf-8")
+        nginx.start()
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{nginx.port}", timeout=60) as client:
+                headers = {"Authorization": f"Bearer {token_text}"}
+                listed = await client.get("/api/backup-destinations?per_page=1", headers=headers)
+                shown = await client.get("/api/backup-destinations/1", headers=headers)
+                other = await client.get("/api/backup-tasks/1", headers=headers)
+        finally:
+            nginx.close()
+
+    assert (listed.status_code, shown.status_code, other.status_code) == (200, 200, 404)
+    assert listed.json()["meta"]["total"] == 2
+    assert "/api/backup-destinations?" in listed.json()["links"]["next"]
+    assert other.json() == {"error": "Not Found"}
