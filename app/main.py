@@ -125,7 +125,13 @@ def create_app(
             )
             stack.push_async_callback(jobs.aclose)
             presigner = S3Presigner(LazyDialer(settings.address_policy, settings.s3_ca_file))
-            grants = Grants(vault, presigner, streams, longest=settings.longest_grant)
+            grants = Grants(
+                vault,
+                presigner,
+                streams,
+                longest=settings.longest_grant,
+                in_use_for=settings.destinations_in_use_for,
+            )
             scheduled = run_scheduled_checks(checks, settings.check_every, per_host=settings.checks_per_host)
             await stack.enter_async_context(in_background(scheduled, name="scheduled checks"))
             await stack.enter_async_context(_written_behind(usage, trail))

@@ -138,6 +138,9 @@ class Settings:
     grant_max_age: str = _setting(
         "24h", "how long access that is granted to a backup job is valid at most, up to 24h", types.grant_lifetime
     )
+    in_use_for: str = _setting(
+        "30d", "how long after its last grant a destination counts as in use, such as 30d", types.duration
+    )
     token_max_lifetime: str = _setting(
         "off", "how long a new token is valid at most, and without --expires-in, such as 90d, or off", types.interval
     )
@@ -239,6 +242,11 @@ class Settings:
     def longest_grant(self) -> timedelta:
         """How long a grant is valid at most."""
         return parse_duration(self.grant_max_age)
+
+    @property
+    def destinations_in_use_for(self) -> timedelta:
+        """How long after its last grant a destination counts as in use."""
+        return parse_duration(self.in_use_for)
 
     @property
     def longest_token_lifetime(self) -> timedelta | None:

@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 from models.accounts.viewer import Viewer
 from models.checks.past_checks import past_checks
 from models.errors import Quota, Unauthenticated
+from models.grants.impact import DeletionImpact
 from models.service import DestinationService
 from models.writes.idempotency import KeyedAct, KeyedRequest
 
@@ -95,6 +96,7 @@ class Context:
     _events: DataLoader[int, Event | None] | None = field(default=None, init=False)
     _past_checks: DataLoader[tuple[int, Bounds[int]], Slice[Seen]] | None = field(default=None, init=False)
     _destination_events: DataLoader[DestinationEvents, Slice[Event]] | None = field(default=None, init=False)
+    _deletion_impacts: DataLoader[int, DeletionImpact] | None = field(default=None, init=False)
 
     @property
     def viewer(self) -> Viewer:
@@ -141,6 +143,16 @@ class Context:
         if self._destination_events is None:
             self._destination_events = DataLoader(load_fn=self._load_destination_events)
         return await self._destination_events.load(wanted)
+
+    async def deletion_impact(self, destination_id: int) -> DeletionImpact:
+        """What deleting one of the viewer's destinations would do. All of one operation share a statement."""
+        if self._deletion_impacts is None:
+            self._deletion_impacts = DataLoader(load_fn=self._load_deletion_impacts)
+        return await self._deletion_impacts.load(destination_id)
+
+    async def _load_deletion_impacts(self, ids: Sequence[int]) -> Sequence[DeletionImpact]:
+        found = await self.grants.deletion_impacts(self.viewer, ids)
+        return [found.get(id_, DeletionImpact()) for id_ in ids]
 
     async def _load_destination_events(self, wanted: Sequence[DestinationEvents]) -> Sequence[Slice[Event]]:
         found = await self.service.events_of_destinations(self.viewer, wanted)

@@ -5,7 +5,7 @@ A signature is returned only once the grant, its event and its entry of the audi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,6 +41,7 @@ from models.grants.access import (
     parse_access,
 )
 from models.grants.grant import AccessGrant
+from models.grants.impact import DeletionImpact, deletion_impacts
 from models.vault.vault import Vault
 
 DEFAULT_IN_USE_FOR = timedelta(days=30)
@@ -68,12 +69,13 @@ class Grants:
         longest: timedelta = LONGEST_LIFETIME,
         in_use_for: timedelta = DEFAULT_IN_USE_FOR,
     ) -> None:
-        """`longest` bounds how long a grant is valid; `in_use_for` says how long one is kept."""
+        """`longest` bounds how long a grant is valid; for `in_use_for` after one, a destination counts as in use."""
         self._vault = vault
         self._presigner = presigner
         self._streams = streams
         self._longest = longest
-        self._in_use_for = max(in_use_for, LONGEST_LIFETIME)
+        self._in_use_for = in_use_for
+        self._kept_for = max(in_use_for, LONGEST_LIFETIME)
 
     async def find(self, viewer: Viewer, destination_id: int) -> BackupDestination:
         """One of the viewer's destinations, for `grant`.
@@ -107,6 +109,11 @@ class Grants:
         self._streams.wake([viewer.user_id])
         return GrantedAccess(row=from_model(row), expires_at=granted.expires_at, requests=requests)
 
+    async def deletion_impacts(self, viewer: Viewer, destination_ids: Collection[int]) -> Mapping[int, DeletionImpact]:
+        """What deleting each of the viewer's destinations would do to backup jobs; without an entry: nothing."""
+        viewer.require(Ability.VIEW)
+        return await deletion_impacts(destination_ids, since=current_second() - self._in_use_for)
+
     async def _store(self, viewer: Viewer, destination_id: int, access: Access, granted: Granted, at: datetime) -> None:
         """Store the grant and its event, whose trigger adds the entry of the audit; raises as `own` does."""
         grants = [
@@ -126,6 +133,6 @@ class Grants:
         async with in_share(BackupDestination, viewer.user_id), in_transaction():
             row = await locked(viewer, destination_id)
             await User.filter(id=viewer.user_id).update(revision=F("revision") + 1)
-            await AccessGrant.filter(destination_id=row.id, created_at__lt=at - self._in_use_for).delete()
+            await AccessGrant.filter(destination_id=row.id, created_at__lt=at - self._kept_for).delete()
             await AccessGrant.bulk_create(grants)
             await record(viewer, EventKind.ACCESS_GRANTED, row, granted=granted.to_json())

@@ -76,6 +76,22 @@ class User(Node):
         return strawberry.ID(global_id(NodeType.EVENT, context.latest_position))
 
 
+@strawberry.type(description="What deleting a destination would do to backup jobs.")
+class DeletionImpact:
+    is_in_use: bool = strawberry.field(
+        description="Whether a job was granted access lately, within 30 days unless the operator says otherwise: it "
+        "would be refused from then on."
+    )
+    recent_grants: int = strawberry.field(
+        description="How often that was: operations on an object, and lists, that were granted."
+    )
+    last_granted_at: datetime | None = strawberry.field(description="When it was last; null where it was not.")
+    access_ends_at: datetime | None = strawberry.field(
+        description="Until when what was granted can be used, whether the destination is deleted or not; null where "
+        "nothing was granted. May be over."
+    )
+
+
 @strawberry.interface(description="A place the viewer's backups are written to.")
 class BackupDestination(Node):
     id: strawberry.ID = strawberry.field(
@@ -89,6 +105,18 @@ class BackupDestination(Node):
     version: int = strawberry.field(
         description="Another after every change of its attributes; opaque, for `expectedVersion` of a mutation."
     )
+
+    @strawberry.field(description="What deleting it would do to backup jobs; to be looked at before.")
+    async def deletion_impact(self, info: Info[Context, None]) -> DeletionImpact:
+        """One statement for all destinations of an operation. Time alone changes it, so no response with it is kept."""
+        info.context.is_shared = False
+        impact = await info.context.deletion_impact(self.database_id)
+        return DeletionImpact(
+            is_in_use=impact.is_in_use,
+            recent_grants=impact.recent_grants,
+            last_granted_at=impact.last_granted_at,
+            access_ends_at=impact.last_expires_at,
+        )
 
     @strawberry.field(
         graphql_type=Annotated[

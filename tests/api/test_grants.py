@@ -272,6 +272,44 @@ async def test_the_settings_of_the_operator_hold(generous: Gateway) -> None:
     await grant(account, id_, 429, operations=["get"], key="a")
 
 
+async def test_what_a_deletion_would_do_is_told_before_and_it_is_done_all_the_same(gateway: Gateway) -> None:
+    """By REST as documented: a destination that is in use can be deleted."""
+    account = await gateway.new_user(["*", "use-backup-destinations"])
+    used, unused = [await account.create(custom_s3_endpoint=STORE) for _ in range(2)]
+    nothing = {"isInUse": False, "recentGrants": 0, "lastGrantedAt": None, "accessEndsAt": None}
+    before = await impacts_of(account)
+    granted = await grant(account, used, operations=["get", "head"], key="a")
+
+    after = await impacts_of(account)
+    async with account.client() as client:
+        deleted = await client.delete(at(used))
+
+    assert before == {destination_id(used): nothing, destination_id(unused): nothing}
+    assert after[destination_id(unused)] == nothing
+    told = after[destination_id(used)]
+    assert (told["isInUse"], told["recentGrants"], told["accessEndsAt"]) == (True, 2, granted["expires_at"])
+    assert (deleted.status_code, deleted.json()) == (200, {"message": "Backup destination successfully deleted"})
+
+
+async def test_after_a_month_without_a_grant_a_destination_is_not_in_use(gateway: Gateway) -> None:
+    account = await gateway.new_user(["*", "use-backup-destinations"])
+    id_ = await account.create(custom_s3_endpoint=STORE)
+    await grant(account, id_, operations=["get"], key="a")
+    assert (await impacts_of(account))[destination_id(id_)]["isInUse"]
+
+    for days, is_in_use in ((29, True), (31, False)):
+        then = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S+00:00")
+        await gateway.rows(f"UPDATE access_grants SET created_at = '{then}' WHERE destination_id = {id_}")  # noqa: S608 - our own
+        assert (await impacts_of(account))[destination_id(id_)]["isInUse"] == is_in_use
+
+
+async def impacts_of(account: Account) -> dict[str, dict[str, Any]]:
+    """What deleting each of the user's destinations would do, by GraphQL."""
+    impact = "deletionImpact { isInUse recentGrants lastGrantedAt accessEndsAt }"
+    answer = await ask(account, f"{{ backupDestinations {{ nodes {{ id {impact} }} }} }}")
+    return {node["id"]: node["deletionImpact"] for node in answer["data"]["backupDestinations"]["nodes"]}
+
+
 async def test_old_grants_are_forgotten_with_the_next_one(gateway: Gateway) -> None:
     account = await gateway.new_user(ABILITIES)
     id_ = await account.create(custom_s3_endpoint=STORE)

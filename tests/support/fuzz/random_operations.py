@@ -29,7 +29,7 @@ ALWAYS: Condition = frozenset()
 
 OF_ONE_REQUEST = frozenset({"token", "rateLimit", "latestEventId"})
 """Fields of the viewer that are not compiled."""
-NOT_DRAWN = frozenset({"checks", "events"})
+NOT_DRAWN = frozenset({"checks", "deletionImpact", "events"})
 """Fields of destinations that graphql-core alone executes, and that have tests of their own."""
 
 
