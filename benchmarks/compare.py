@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import packages
 from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.data import staged
+from benchmarks.data import PEOPLE, staged
 from benchmarks.machine import BenchmarkRefused, divide_cores, facts
 from benchmarks.report import Report, write
 from benchmarks.rounds import Pace, measure
@@ -47,13 +48,23 @@ def _compare(given: argparse.Namespace) -> None:
     cores = divide_cores()
     needs = [contender.needs for contender in contenders]
     packages.install(needs)
-    groups = list(dict.fromkeys(scenario.group for scenario in chosen))
+    groups = [
+        replace(group, users=given.users) if group is PEOPLE else group
+        for group in dict.fromkeys(scenario.group for scenario in chosen)
+    ]
     os.sched_setaffinity(0, cores.rest)
     with staged(groups) as stage, running(contenders, stage, cores) as servers:
         versions = packages.versions(needs) | {"PostgreSQL": stage.version()}
         measured = [measure(stage, servers, scenario, pace) for scenario in chosen]
         started = {name: server.started_in_s for name, server in servers.items()}
-    report = Report(facts=facts(versions), pace=pace, measured=measured, started_in_s=started)
+        sizes = {name: server.started_with_mb for name, server in servers.items()}
+    report = Report(
+        facts=facts(versions) | {"users": f"{given.users:,}"},
+        pace=pace,
+        measured=measured,
+        started_in_s=started,
+        started_with_mb=sizes,
+    )
     write(report, given.output or (packages.CACHE / "results" if _is_partial(given) else PUBLISHED))
 
 
@@ -70,7 +81,7 @@ def _chosen(given: argparse.Namespace) -> tuple[list[Scenario], list[Contender]]
 
 def _is_partial(given: argparse.Namespace) -> bool:
     """Whether it leaves out so much that it should not replace what is published."""
-    return bool(given.only or given.without or given.with_)
+    return bool(given.only or given.without or given.with_ or given.users < PEOPLE.users)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", type=_among(titles), default=[], help=f"scenarios, of {', '.join(titles)}")
     parser.add_argument("--without", type=_among(names), default=[], help=f"contenders, of {', '.join(names)}")
     parser.add_argument("--with", dest="with_", type=_among(names), default=[], help="only these contenders")
+    parser.add_argument("--users", type=int, default=PEOPLE.users, help="of the loads that have many")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of measuring, per contender and round")
     parser.add_argument("--warm-up", type=float, default=1.5, help="seconds before")

@@ -18,7 +18,8 @@ class Ask(StrEnum):
     """What a contender can be asked."""
 
     LIST = "list"
-    SHOW = "show"
+    VARY = "vary"
+    """Users drawn from all, and pages of any size, behind any row, of some kinds."""
     WRITE = "write"
 
 
@@ -30,7 +31,7 @@ class Needs(StrEnum):
     NODE = "benchmarks/peers/package-lock.json"
 
 
-READS = frozenset({Ask.LIST, Ask.SHOW})
+READS = frozenset({Ask.LIST})
 EVERYTHING = frozenset(Ask)
 # Counted for every request, never refusing one.
 _RATE = {"MOORINGS_RATE_LIMIT": "1000000/minute", "MOORINGS_LOG_LEVEL": "WARNING"}

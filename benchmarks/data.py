@@ -1,6 +1,7 @@
 """The database of a comparison: a PostgreSQL of its own with the gateway's schema, and users who ask.
 
-Every contender reads the same rows. The rows of one user lie as far apart as those of a user who came back day by day.
+Every contender reads the same rows, and each has timestamps, a label and a bucket of its own. The rows of one user lie
+as far apart as those of a user who came back day by day.
 """
 
 from __future__ import annotations
@@ -38,18 +39,22 @@ FIRST_PAGE = 100
 _MOMENT = "'2024-08-07 00:00:00+00:00'::timestamptz"
 _USERS = f"""INSERT INTO users (email, name, created_at)
 SELECT $1 || n || '@example.com', $1 || n, {_MOMENT} FROM generate_series(1, $2::int) AS n RETURNING id"""  # noqa: S608 - constants
+CREATED = "timestamptz '2019-03-01 00:00:00+00' + (n * 7919 + u * 104729::bigint) % 150000000 * interval '1 second'"
+"""When the n-th destination of user u was created: within five years, no two alike by more than chance."""
+UPDATED = "(n * 31 + u * 17::bigint) % 20000000 * interval '1 second'"
+"""How long after that it was changed."""
 _TOKENS = f"""INSERT INTO tokens (user_id, name, digest, abilities, created_at)
 SELECT u, 'load', d, '*', {_MOMENT} FROM unnest($1::int[], $2::text[]) AS given (u, d) RETURNING id, user_id"""  # noqa: S608 - constants
 DESTINATIONS = f"""
 INSERT INTO backup_destinations (uid, user_id, label, kind, bucket_name, region, endpoint, path_style_endpoint,
     access_key, secret_key, credentials_set_at, created_at, updated_at)
-SELECT gen_random_uuid(), u, 'Nightly dumps of project ' || n, kind,
-    CASE WHEN kind <> 'local' THEN 'nightly-dumps-' || n END,
+SELECT gen_random_uuid(), u, 'Nightly dumps of ' || u || ', project ' || n, kind,
+    CASE WHEN kind <> 'local' THEN 'nightly-dumps-' || u || '-' || n END,
     CASE kind WHEN 'amazon_s3' THEN 'eu-west-1' END,
     CASE kind WHEN 'custom_s3' THEN 'https://s3.example.com' END,
     CASE WHEN kind <> 'local' THEN n % 2 = 0 END,
     CASE WHEN kind <> 'local' THEN $3 END, CASE WHEN kind <> 'local' THEN $3 END,
-    CASE WHEN kind <> 'local' THEN {_MOMENT} END, {_MOMENT}, {_MOMENT}
+    CASE WHEN kind <> 'local' THEN {CREATED} END, {CREATED}, {CREATED} + {UPDATED}
 FROM generate_series(1, $2::int) AS n, unnest($1::int[]) AS u, LATERAL (
     SELECT CASE WHEN n % 10 = 0 THEN 'local' WHEN n % 3 = 0 THEN 'amazon_s3' ELSE 'custom_s3' END AS kind
 ) AS chosen ORDER BY n, u"""  # noqa: S608 - constants
@@ -69,7 +74,8 @@ class Group:
     destinations: int
 
 
-READERS = Group(name="reader", users=1_000, destinations=20)
+PEOPLE = Group(name="person", users=100_000, destinations=20)
+"""Whom reads are drawn from: 100,000 in the published run, 20,000 in quick ones."""
 HOARDERS = Group(name="hoarder", users=1_000, destinations=120)
 WRITERS = Group(name="writer", users=1_000, destinations=20)
 
@@ -125,9 +131,9 @@ class PostgresStage(Stage):
     def add(self, group: Group) -> None:
         self.callers[group.name] = asyncio.run(self._add(group))
 
-    def restore(self) -> None:
-        """Remove what the writing scenarios left, and tidy up as the autovacuum would."""
-        asyncio.run(self._restore())
+    def restore(self, *, tidy: bool = True) -> None:
+        """Remove what the writing scenarios left, and, with `tidy`, what the autovacuum would."""
+        asyncio.run(self._restore(tidy=tidy))
 
     def version(self) -> str:
         return str(asyncio.run(self._value("SHOW server_version"))).split()[0]
@@ -148,13 +154,14 @@ class PostgresStage(Stage):
             await connection.close()
         return [_caller(row, token_of[row["id"]]) for row in rows]
 
-    async def _restore(self) -> None:
+    async def _restore(self, *, tidy: bool) -> None:
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute("TRUNCATE events")
             await connection.execute("DELETE FROM backup_destinations WHERE label = $1", CREATED_LABEL)
-            await connection.execute("VACUUM (ANALYZE)")
-            await connection.execute("CHECKPOINT")
+            if tidy:
+                await connection.execute("VACUUM (ANALYZE)")
+                await connection.execute("CHECKPOINT")
         finally:
             await connection.close()
 

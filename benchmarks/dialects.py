@@ -1,17 +1,20 @@
 """How each contender is asked the same thing: the bytes of its requests, and what tells a good answer.
 
-A dialect has four requests: a list of some size, one destination, a new one, a new label.
+A dialect has a list of some size, pages that differ from each other, one destination, a new one, a new label; GraphQL
+also has a document with values written into it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
 
 from benchmarks.load import Expected, Request
+from models.reads.listing import OrderField
+from schema.types.paging.pages import encode_cursor
 
 ACCESS_KEY = "AKIAEXAMPLEEXAMPLE00"
 SECRET_KEY = "a-secret-key-of-forty-characters-in-all."  # noqa: S105 - made up
@@ -20,6 +23,7 @@ LABEL = b'"label":"'
 BUCKET = "nightly-dumps"
 ENDPOINT = "https://s3.example.com"
 _ONE = Expected(marker=LABEL, count=1)
+_KINDS: Sequence[Sequence[str] | None] = (None, ("CUSTOM_S3", "LOCAL"), None, ("AMAZON_S3", "CUSTOM_S3"))
 _CREATED = Expected(status=b"201", marker=LABEL, count=1)
 
 
@@ -39,6 +43,9 @@ class Dialect(Protocol):
     def listing(self, caller: Caller, size: int) -> Request:
         """The first `size` destinations, ten fields each, and how many there are in all."""
 
+    def page(self, caller: Caller, number: int) -> Request:
+        """Some page of some size, another for each `number`."""
+
     def show(self, caller: Caller) -> Request:
         """One destination by its id."""
 
@@ -57,7 +64,13 @@ class Rest:
 
     def listing(self, caller: Caller, size: int) -> Request:
         query = "" if size == 15 else f"?per_page={size}"
-        return get(caller, self.path + query, expected=Expected(marker=LABEL, count=size))
+        return get(caller, self.path + query, shown=caller.destination_ids[:size])
+
+    def page(self, caller: Caller, number: int) -> Request:
+        """Between 5 and 19 rows, from one of the first two pages."""
+        size, page = 5 + number % 15, 1 + number // 15 % 2
+        shown = caller.destination_ids[size * (page - 1) : size * page]
+        return get(caller, f"{self.path}?page={page}&per_page={size}", shown=shown)
 
     def show(self, caller: Caller) -> Request:
         return get(caller, f"{self.path}/{caller.destination_ids[0]}", expected=_ONE)
@@ -83,23 +96,44 @@ class GraphQL:
     """A GraphQL API: the documents of its four requests; the variables are the same everywhere."""
 
     list_document: str
+    page_document: str = ""
+    literal_document: str = ""
+    cursors_are_ids: bool = False
     show_document: str = ""
     create_document: str = ""
     update_document: str = ""
 
     def listing(self, caller: Caller, size: int) -> Request:
-        return post(caller, self.list_document, {"first": size}, Expected(marker=LABEL, count=size))
+        return post(caller, self.list_document, {"first": size}, shown=caller.destination_ids[:size])
+
+    def page(self, caller: Caller, number: int) -> Request:
+        """Between 5 and 19 rows behind one of the first, of all kinds or of two."""
+        size, behind, kinds = 5 + number % 15, number // 15 % 5, _KINDS[number // 75 % len(_KINDS)]
+        ids = caller.destination_ids[: caller.total]
+        rest = [id_ for n, id_ in enumerate(ids, 1) if n > behind + 1 and (kinds is None or _kind_of(n) in kinds)]
+        variables = {"first": size, "after": self._cursor(ids[behind]), "kinds": kinds}
+        return post(caller, self.page_document, variables, shown=tuple(rest[:size]))
+
+    def literal(self, caller: Caller, number: int) -> Request:
+        """Fifteen rows behind one of the first four, by a document of its own."""
+        behind = number % 4
+        document = self.literal_document.replace("CURSOR", self._cursor(caller.destination_ids[behind]))
+        return post(caller, document, {}, shown=caller.destination_ids[behind + 1 : behind + 16])
+
+    def _cursor(self, id_: int) -> str:
+        """The position of a row in the list by id: the peers' is the id, the gateway's is opaque to clients."""
+        return str(id_) if self.cursors_are_ids else encode_cursor([OrderField.ID, None, id_])
 
     def show(self, caller: Caller) -> Request:
-        return post(caller, self.show_document, {"id": _global_id(caller)}, _ONE)
+        return post(caller, self.show_document, {"id": _global_id(caller)}, expected=_ONE)
 
     def create(self, caller: Caller) -> Request:
         described = {"label": CREATED_LABEL, "bucketName": BUCKET, "endpoint": ENDPOINT, "pathStyleEndpoint": True}
         given = described | {"credentials": {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}}
-        return post(caller, self.create_document, {"input": {"customS3": given}}, _ONE)
+        return post(caller, self.create_document, {"input": {"customS3": given}}, expected=_ONE)
 
     def update(self, caller: Caller, label: str) -> Request:
-        return post(caller, self.update_document, {"id": _global_id(caller), "input": {"label": label}}, _ONE)
+        return post(caller, self.update_document, {"id": _global_id(caller), "input": {"label": label}}, expected=_ONE)
 
 
 _FRAGMENT = """fragment Shown on BackupDestination {
@@ -113,6 +147,14 @@ _FLAT_FRAGMENT = """fragment Shown on BackupDestination {
 }"""
 _LIST = """query Destinations($first: Int!) {
   backupDestinations(first: $first) { totalCount edges { node { ...Shown } } }
+}
+"""
+_PAGE = """query Page($first: Int!, $after: String!, $kinds: [DestinationKind!]) {
+  backupDestinations(first: $first, after: $after, %s) { edges { node { ...Shown } } }
+}
+"""
+_LITERAL = """{
+  backupDestinations(first: 15, after: "CURSOR") { edges { node { ...Shown } } }
 }
 """
 _SHOW = "query Destination($id: ID!) { node(id: $id) { ...Shown } }\n"
@@ -131,12 +173,17 @@ _UPDATE = """mutation Update($id: ID!, $input: UpdateBackupDestinationInput!) {
 
 GATEWAY = GraphQL(
     list_document=_LIST + _FRAGMENT,
+    page_document=_PAGE % "filter: {kinds: $kinds}" + _FRAGMENT,
+    literal_document=_LITERAL + _FRAGMENT,
     show_document=_SHOW + _FRAGMENT,
     create_document=_CREATE + _FRAGMENT,
     update_document=_UPDATE + _FRAGMENT,
 )
 FLAT = GraphQL(
     list_document=_LIST + _FLAT_FRAGMENT,
+    page_document=_PAGE % "kinds: $kinds" + _FLAT_FRAGMENT,
+    literal_document=_LITERAL + _FLAT_FRAGMENT,
+    cursors_are_ids=True,
     show_document=_SHOW + _FLAT_FRAGMENT,
     create_document=_CREATE + _FLAT_FRAGMENT,
     update_document=_UPDATE + _FLAT_FRAGMENT,
@@ -152,25 +199,47 @@ GRAPHILE = GraphQL(
 )
 
 
-def get(caller: Caller, path: str, *, expected: Expected) -> Request:
-    """A caller's GET."""
-    return _request(caller, "GET", path, expected=expected)
+def get(caller: Caller, path: str, *, shown: tuple[int, ...] = (), expected: Expected | None = None) -> Request:
+    """A caller's GET, which shows these destinations or is answered as expected."""
+    return _request(caller, "GET", path, shown=shown, expected=expected)
 
 
-def post(caller: Caller, document: str, variables: Mapping[str, object], expected: Expected) -> Request:
-    """A caller's GraphQL operation."""
-    return _request(caller, "POST", "/graphql", {"query": document, "variables": variables}, expected=expected)
+def post(
+    caller: Caller,
+    document: str,
+    variables: Mapping[str, object],
+    *,
+    shown: tuple[int, ...] = (),
+    expected: Expected | None = None,
+) -> Request:
+    """A caller's GraphQL operation, which shows these destinations or is answered as expected."""
+    body = {"query": document, "variables": variables}
+    return _request(caller, "POST", "/graphql", body, shown=shown, expected=expected)
+
+
+def _kind_of(number: int) -> str:
+    """The kind of a user's destination of that number, counted from 1, as `data.py` makes them."""
+    return "LOCAL" if number % 10 == 0 else "AMAZON_S3" if number % 3 == 0 else "CUSTOM_S3"
 
 
 def _global_id(caller: Caller) -> str:
     return f"BackupDestination:{caller.destination_ids[0]}"
 
 
-def _request(caller: Caller, method: str, path: str, body: object = None, *, expected: Expected) -> Request:
+def _request(
+    caller: Caller,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    shown: tuple[int, ...] = (),
+    expected: Expected | None = None,
+) -> Request:
     sent = b"" if body is None else orjson.dumps(body)
     kind = "" if body is None else f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n"
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n"
         f"Authorization: Bearer {caller.token}\r\n{kind}\r\n"
     )
-    return Request(wire=head.encode() + sent, expected=expected)
+    wanted = Expected(marker=LABEL, count=len(shown)) if expected is None else expected
+    return Request(wire=head.encode() + sent, expected=wanted, ids=shown)

@@ -13,6 +13,11 @@ from benchmarks.dialects import Caller
 from models.accounts.bearer import digest_of, new_secret
 
 _MOMENT = "'2024-08-07 00:00:00+00:00'"
+_SECONDS = "(n * 7919 + :user_id * 104729) % 150000000"
+_CREATED = f"strftime('%Y-%m-%d %H:%M:%S+00:00', 1551398400 + {_SECONDS}, 'unixepoch')"
+_UPDATED = (
+    f"strftime('%Y-%m-%d %H:%M:%S+00:00', 1551398400 + {_SECONDS} + (n * 31 + :user_id * 17) % 20000000, 'unixepoch')"
+)
 _DESTINATIONS = f"""
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count),
 chosen AS (SELECT n, CASE WHEN n % 10 = 0 THEN 'local' WHEN n % 3 = 0 THEN 'amazon_s3' ELSE 'custom_s3' END AS kind
@@ -21,13 +26,13 @@ INSERT INTO backup_destinations (uid, user_id, label, kind, bucket_name, region,
     access_key, secret_key, credentials_set_at, created_at, updated_at)
 SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-' || hex(randomblob(2)) || '-'
         || hex(randomblob(2)) || '-' || hex(randomblob(6))),
-    :user_id, 'Nightly dumps of project ' || n, kind,
-    CASE WHEN kind <> 'local' THEN 'nightly-dumps-' || n END,
+    :user_id, 'Nightly dumps of ' || :user_id || ', project ' || n, kind,
+    CASE WHEN kind <> 'local' THEN 'nightly-dumps-' || :user_id || '-' || n END,
     CASE kind WHEN 'amazon_s3' THEN 'eu-west-1' END,
     CASE kind WHEN 'custom_s3' THEN 'https://s3.example.com' END,
     CASE WHEN kind <> 'local' THEN n % 2 = 0 END,
     CASE WHEN kind <> 'local' THEN :envelope END, CASE WHEN kind <> 'local' THEN :envelope END,
-    CASE WHEN kind <> 'local' THEN {_MOMENT} END, {_MOMENT}, {_MOMENT}
+    CASE WHEN kind <> 'local' THEN {_CREATED} END, {_CREATED}, {_UPDATED}
 FROM chosen ORDER BY n"""  # noqa: S608 - constants
 
 

@@ -17,7 +17,7 @@ import orjson
 from benchmarks import packages
 from benchmarks.compare import PUBLISHED, stop_on_termination
 from benchmarks.contenders import CONTENDERS
-from benchmarks.data import READERS, Group, Stage, staged
+from benchmarks.data import WRITERS, Group, Stage, staged
 from benchmarks.dialects import LABEL, Caller, get, post
 from benchmarks.embedded import embedded
 from benchmarks.figures import Figures, medians, ratio
@@ -70,7 +70,7 @@ def _grow(given: argparse.Namespace) -> None:
     cores = divide_cores()
     os.sched_setaffinity(0, cores.rest)
     # Among others: a database that knows three users would plan for three.
-    groups = [READERS, *(Group(name=str(size), users=1, destinations=size) for size in given.sizes)]
+    groups = [WRITERS, *(Group(name=str(size), users=1, destinations=size) for size in given.sizes)]
     opened: AbstractContextManager[Stage] = staged(groups) if given.engine == "postgresql" else embedded(groups)
     pace = Pace(rounds=given.rounds, seconds=given.seconds, warm_up_s=given.seconds / 4, connections=1)
     with opened as stage, running([_GATEWAY], stage, cores) as servers:
@@ -108,14 +108,17 @@ def _questions(server: Server, caller: Caller) -> Iterator[tuple[str, Request]]:
         "at the end": {"last": PAGE},
     }
     for title, variables in pages.items():
-        yield f"GraphQL, {title}", post(caller, _PAGE_OF, variables, Expected(marker=LABEL, count=PAGE))
-    yield "GraphQL, totalCount", post(caller, _TOTAL, {}, Expected(marker=b'"totalCount":%d' % caller.total, count=1))
+        yield f"GraphQL, {title}", post(caller, _PAGE_OF, variables, expected=Expected(marker=LABEL, count=PAGE))
+    yield (
+        "GraphQL, totalCount",
+        post(caller, _TOTAL, {}, expected=Expected(marker=b'"totalCount":%d' % caller.total, count=1)),
+    )
 
 
 def _cursor(server: Server, caller: Caller, number: int) -> str:
     """Where that destination is; its label is looked for, since clients do not make cursors."""
     label = f"project {number}"
-    request = post(caller, _CURSOR, {"label": label}, Expected(marker=LABEL, count=1))
+    request = post(caller, _CURSOR, {"label": label}, expected=Expected(marker=LABEL, count=1))
     (edge,) = orjson.loads(answer(server.port, request))["data"]["backupDestinations"]["edges"]
     if not edge["node"]["label"].endswith(label):
         raise BenchmarkRefused(f"The gateway answers {edge['node']['label']!r} to a search for {label!r}.")

@@ -12,7 +12,7 @@ import re
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -38,10 +38,11 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """The bytes of one request, and what has to come back."""
+    """The bytes of one request, and what has to come back; `ids` are those of the destinations that it shows."""
 
     wire: bytes
     expected: Expected
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,16 +65,20 @@ class Run:
         return self.requests / self.seconds
 
 
-def run_load(port: int, requests: Sequence[Request], *, seconds: float, connections: int = 32) -> Run:
-    """Ask 127.0.0.1 for that long, the requests in turn, each connection waiting for its answer before it goes on."""
+def run_load(port: int, requests: Iterable[Request], *, seconds: float, connections: int = 32) -> Run:
+    """Ask 127.0.0.1 for that long, the requests in turn, each connection waiting for its answer before it goes on.
+
+    An iterator goes on where it is; anything else is begun anew, and again after its end.
+    """
     with uvloop_runner() as runner:
         return runner.run(load(port, requests, seconds=seconds, connections=connections))
 
 
-async def load(port: int, requests: Sequence[Request], *, seconds: float, connections: int = 32) -> Run:
+async def load(port: int, requests: Iterable[Request], *, seconds: float, connections: int = 32) -> Run:
     """As `run_load`, in the loop that runs."""
     loop = asyncio.get_running_loop()
-    course = _Course(cycle(requests), connections, loop.create_future())
+    asked = requests if isinstance(requests, Iterator) else cycle(requests)
+    course = _Course(asked, connections, loop.create_future())
     talkers = [_Talker(course) for _ in range(connections)]
     for talker in talkers:
         await loop.create_connection(lambda talker=talker: talker, "127.0.0.1", port)  # type: ignore[misc]  # mypy does not infer a lambda's default

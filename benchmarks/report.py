@@ -17,9 +17,10 @@ from benchmarks.rounds import Measured, Pace
 PROTOCOLS = {"graphql": "GraphQL", "rest": "REST"}
 _CONTENDERS = {contender.name: contender for contender in CONTENDERS}
 _COLUMNS = ("contender", "requests/s", "p50 ms", "p99 ms", "server CPU µs", "PostgreSQL CPU µs", "RSS MB")
-_CHARTED = ("graphql-15", "rest-15")
+_CHARTED = ("graphql-hot", "graphql-zipf", "graphql-many", "rest-hot", "rest-zipf", "rest-many")
 _NOTES = """One server process on one core; PostgreSQL and the load generator on another; 32 connections, each waiting
-for its answer; 1,000 tokens in turn; medians over the rounds. CPU is that of all processes of the server and of
+for its answer, or one where that is said; every row with timestamps, a label and a bucket of its own; medians over the
+rounds. CPU is that of all processes of the server and of
 PostgreSQL, per request. Figures of different machines do not compare: the ratios do."""
 _TWO = "Two workers, PostgreSQL and the load generator share both cores, with 32 connections for each worker."
 
@@ -32,6 +33,7 @@ class Report:
     pace: Pace
     measured: Sequence[Measured]
     started_in_s: Mapping[str, float]
+    started_with_mb: Mapping[str, float]
 
     @property
     def results(self) -> Results:
@@ -69,7 +71,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _goals(report: Report) -> Iterator[str]:
     rows = [
         [one.goal, one.wanted, one.found, "yes" if one.is_kept else "**no**"]
-        for one in verdicts(report.results, report.started_in_s)
+        for one in verdicts(report.results, report.started_in_s, report.started_with_mb)
     ]
     if rows:
         yield "## Goals"
@@ -116,7 +118,7 @@ def _data(report: Report) -> dict[str, object]:
         "started_in_s": {name: round(seconds, 3) for name, seconds in report.started_in_s.items()},
         "goals": [
             {"goal": one.goal, "wanted": one.wanted, "found": one.found, "kept": one.is_kept}
-            for one in verdicts(report.results, report.started_in_s)
+            for one in verdicts(report.results, report.started_in_s, report.started_with_mb)
         ],
         "scenarios": {
             one.scenario.name: {

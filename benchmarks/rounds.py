@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 
 from benchmarks.data import PostgresStage, Stage
 from benchmarks.figures import Figures, medians, percentile
@@ -45,7 +46,9 @@ def measure(stage: PostgresStage, servers: Mapping[str, Server], scenario: Scena
     """One scenario on every server that takes part; raises `BenchmarkRefused` when one answers wrongly."""
     callers = stage.callers[scenario.group.name]
     taking_part = scenario.contenders([server.contender for server in servers.values()])
-    rendered = {one.name: scenario.requests(one, callers) for one in taking_part}
+    pace = replace(pace, connections=scenario.connections)
+    # Rendered beforehand, and gone through further from round to round: a warm-up would make loads of many users hot.
+    rendered = {one.name: cycle(scenario.rendered(one, callers)) for one in taking_part}
     for name in rendered:
         verify(servers[name], scenario, callers)
     measured = Measured(scenario, {name: [] for name in rendered})
@@ -65,7 +68,7 @@ def _turned(names: Sequence[str], by: int) -> list[str]:
     return [*names[cut:], *names[:cut]]
 
 
-def measure_one(stage: Stage, server: Server, requests: Sequence[Request], pace: Pace) -> Figures:
+def measure_one(stage: Stage, server: Server, requests: Iterable[Request], pace: Pace) -> Figures:
     """One round of one contender; raises `BenchmarkRefused` when it answers wrongly.
 
     Each of several workers is asked over as many connections as one is, and every contender has the same cores.
@@ -78,7 +81,7 @@ def measure_one(stage: Stage, server: Server, requests: Sequence[Request], pace:
     return _figures(stage, server, requests, pace)
 
 
-def _figures(stage: Stage, server: Server, requests: Sequence[Request], pace: Pace) -> Figures:
+def _figures(stage: Stage, server: Server, requests: Iterable[Request], pace: Pace) -> Figures:
     _good(server, run_load(server.port, requests, seconds=pace.warm_up_s, connections=pace.connections))
     before = _cpu(stage, server)
     run = _good(server, run_load(server.port, requests, seconds=pace.seconds, connections=pace.connections))

@@ -1,16 +1,24 @@
-"""What is asked on both protocols: lists of several lengths, one destination, writes, and a mix as clients make it."""
+"""What is asked on both protocols: reads of few and of many users, alike and different, writes, and a mix of both."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate, islice
 
 from benchmarks.contenders import CONTENDERS, Ask, Contender
-from benchmarks.data import HOARDERS, READERS, WRITERS, Group
-from benchmarks.dialects import Caller, Dialect
+from benchmarks.data import HOARDERS, PEOPLE, WRITERS, Group
+from benchmarks.dialects import Caller, Dialect, GraphQL
 from benchmarks.load import Request
 
 SIZE = 15
+HOT = 1_000
+"""How many users a hot load has."""
+MOST = 200_000
+"""How many requests are rendered for a contender; after them it is asked the first again."""
+_SEED = 20_240_807
 _MIX = 20
 """Of so many requests of the mix one is a write."""
 
@@ -19,7 +27,7 @@ Requests = Callable[[Dialect, Sequence[Caller]], Iterator[Request]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
-    """One kind of load. `list_size` is None where no list is asked for."""
+    """One kind of load. `list_size` is None where no list is asked for, or where its size differs."""
 
     name: str
     title: str
@@ -28,6 +36,7 @@ class Scenario:
     group: Group
     make_requests: Requests
     list_size: int | None = None
+    connections: int = 32
 
     @property
     def writes(self) -> bool:
@@ -39,9 +48,13 @@ class Scenario:
         asked = [one for one in among if self.protocol in one.dialects and self.asks <= one.asks]
         return [one for one in asked if self.list_size == SIZE or not one.is_static]
 
-    def requests(self, contender: Contender, callers: Sequence[Caller]) -> list[Request]:
-        """The requests, rendered for a contender; they are sent in turn, again and again."""
-        return list(self.make_requests(contender.dialects[self.protocol], callers))
+    def requests(self, contender: Contender, callers: Sequence[Caller]) -> Iterator[Request]:
+        """The requests for a contender, without end."""
+        return self.make_requests(contender.dialects[self.protocol], callers)
+
+    def rendered(self, contender: Contender, callers: Sequence[Caller]) -> list[Request]:
+        """More requests than a contender is sent in a run."""
+        return list(islice(self.requests(contender, callers), MOST))
 
 
 def scenarios() -> list[Scenario]:
@@ -50,22 +63,23 @@ def scenarios() -> list[Scenario]:
 
 
 def _of(protocol: str) -> Iterator[Scenario]:
-    for size, group in ((SIZE, READERS), (100, HOARDERS), (1, READERS)):
-        yield Scenario(
-            name=f"{protocol}-{size}",
-            title=f"the first {size} of {group.destinations}" if size > 1 else "the first one",
-            protocol=protocol,
-            asks=frozenset({Ask.LIST}),
-            group=group,
-            make_requests=_lists(size),
-            list_size=size,
-        )
-    for name, title, asks, group, requests in (
-        ("show", "one by its id", {Ask.SHOW}, READERS, _shows),
-        ("create", "a new one with credentials", {Ask.WRITE}, WRITERS, _creations),
-        ("update", "a new label", {Ask.WRITE}, WRITERS, _updates),
-        ("mix", "95 % lists of 15, 5 % writes", {Ask.LIST, Ask.WRITE}, WRITERS, _mixed),
+    lists, varied, writes = {Ask.LIST}, {Ask.LIST, Ask.VARY}, {Ask.WRITE}
+    for name, title, asks, group, requests, connections in (
+        ("hot", "1,000 users in turn", lists, PEOPLE, _hot, 32),
+        ("zipf", "users drawn by Zipf 1.0 out of all", varied, PEOPLE, _zipf, 32),
+        ("many", "all users in random order", varied, PEOPLE, _many, 32),
+        ("varied", "all users, each request another page", varied, PEOPLE, _varied, 32),
+        ("literals", "documents with values written into them", varied, PEOPLE, _literals, 32),
+        ("100", "the first 100 of 120", lists, HOARDERS, _hundred, 32),
+        ("mix", "by Zipf, 95 % lists, 5 % writes", varied | writes, PEOPLE, _mixed, 32),
+        ("create", "new ones, 32 writers", writes, WRITERS, _creations, 32),
+        ("update", "new labels, 32 writers", writes, WRITERS, _updates, 32),
+        ("single", "one connection, lists of 15", varied, PEOPLE, _hot, 1),
+        ("create-1", "new ones, one writer", writes, WRITERS, _creations, 1),
+        ("update-1", "new labels, one writer", writes, WRITERS, _updates, 1),
     ):
+        if name == "literals" and protocol == "rest":
+            continue
         yield Scenario(
             name=f"{protocol}-{name}",
             title=title,
@@ -73,36 +87,78 @@ def _of(protocol: str) -> Iterator[Scenario]:
             asks=frozenset(asks),
             group=group,
             make_requests=requests,
+            list_size={"100": 100, "varied": None, "literals": None}.get(name, SIZE if Ask.WRITE not in asks else None),
+            connections=connections,
         )
 
 
-def _lists(size: int) -> Requests:
-    def requests(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
-        return (dialect.listing(caller, size) for caller in callers)
+def _hot(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
+    """A thousand users out of all, evenly."""
+    some = callers[:: max(1, len(callers) // HOT)][:HOT]
+    return _again([dialect.listing(caller, SIZE) for caller in some])
 
-    return requests
+
+def _hundred(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
+    return _again([dialect.listing(caller, 100) for caller in callers])
 
 
-def _shows(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
-    return (dialect.show(caller) for caller in callers)
+def _zipf(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
+    listing = cache(lambda caller: dialect.listing(caller, SIZE))
+    return (listing(caller) for caller in _drawn(callers))
+
+
+def _many(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
+    return (dialect.listing(caller, SIZE) for caller in _shuffled(callers))
+
+
+def _varied(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
+    return (dialect.page(caller, number) for number, caller in enumerate(_shuffled(callers)))
+
+
+def _literals(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
+    if not isinstance(dialect, GraphQL):
+        raise TypeError("REST has no documents")
+    return (dialect.literal(caller, number) for number, caller in enumerate(_shuffled(callers)))
 
 
 def _creations(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
-    return (dialect.create(caller) for caller in callers)
+    return _again([dialect.create(caller) for caller in callers])
 
 
 def _updates(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
     """Two labels in turn: to set the one that is there would change nothing."""
-    return (dialect.update(caller, label) for label in ("Renamed", "Renamed again") for caller in callers)
+    return _again([dialect.update(caller, label) for label in ("Renamed", "Renamed again") for caller in callers])
 
 
 def _mixed(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
-    """Every caller writes once in twenty requests, updates and creations in turn."""
-    for turn in range(_MIX):
-        for number, caller in enumerate(callers):
-            if (number + turn) % _MIX:
-                yield dialect.listing(caller, SIZE)
-            elif number % 2:
-                yield dialect.create(caller)
-            else:
-                yield dialect.update(caller, f"Renamed {turn}")
+    """Every twentieth request is a write, updates and creations in turn."""
+    listing = cache(lambda caller: dialect.listing(caller, SIZE))
+    for number, caller in enumerate(_drawn(callers)):
+        if number % _MIX:
+            yield listing(caller)
+        elif number // _MIX % 2:
+            yield dialect.create(caller)
+        else:
+            yield dialect.update(caller, f"Renamed {number}")
+
+
+def _again(requests: Sequence[Request]) -> Iterator[Request]:
+    while True:
+        yield from requests
+
+
+def _shuffled(callers: Sequence[Caller]) -> Iterator[Caller]:
+    """All callers in an order that is the same for every contender, then all of them in another."""
+    order, generator = list(callers), random.Random(_SEED)  # noqa: S311 - no secret
+    while True:
+        generator.shuffle(order)
+        yield from order
+
+
+def _drawn(callers: Sequence[Caller]) -> Iterator[Caller]:
+    """Callers by Zipf's law with exponent 1, of whom the most frequent lie anywhere among all."""
+    generator = random.Random(_SEED)  # noqa: S311 - no secret
+    ranked = generator.sample(list(callers), len(callers))
+    sums = list(accumulate(1 / rank for rank in range(1, len(ranked) + 1)))
+    while True:
+        yield from generator.choices(ranked, cum_weights=sums, k=10_000)

@@ -16,6 +16,7 @@ from benchmarks.contenders import Contender
 from benchmarks.data import Stage
 from benchmarks.machine import BenchmarkRefused, Cores, on_cores
 from benchmarks.packages import node_program, peers_python
+from benchmarks.processes import resident_bytes
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -27,12 +28,16 @@ _KEEPER = 'cat; kill -KILL "-$1"'
 
 
 class Server:
-    """One running contender; `started_in_s` is the time from its start to its first answer."""
+    """One running contender; `started_in_s` is the time from its start to its first answer.
+
+    `started_with_mb` is its resident memory then, in MiB.
+    """
 
     def __init__(self, contender: Contender, stage: Stage, cores: Cores) -> None:
         self.contender = contender
         self.port = free_port()
         self.started_in_s = 0.0
+        self.started_with_mb = 0.0
         self._environment = _environment(contender, stage, self.port)
         self._log_path = Path(os.devnull)
         self._cores = cores.server if contender.workers == 1 else cores.both
@@ -71,6 +76,7 @@ class Server:
                 raise BenchmarkRefused(f"{self.contender.title} did not start:\n{self.log_end()}")
             time.sleep(0.01)
         self.started_in_s = time.perf_counter() - started
+        self.started_with_mb = resident_bytes(self._process.pid) / (1 << 20)
 
     def log_end(self) -> str:
         """The end of what it wrote so far."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from benchmarks.contenders import Ask
 from benchmarks.dialects import LABEL, Caller
 from benchmarks.load import Request
 from benchmarks.machine import BenchmarkRefused
@@ -21,19 +22,24 @@ _TIMEOUT_S = 30
 
 
 def verify(server: Server, scenario: Scenario, callers: Sequence[Caller]) -> None:
-    """Ask for three callers and read the answers whole; raises `BenchmarkRefused` for any that is not right."""
-    contender, size = server.contender, scenario.list_size
-    if contender.is_static or size is None:
+    """Ask for three callers and read the answers whole; raises `BenchmarkRefused` for any that is not right.
+
+    The ids have to be those that the request is for; a total, where one is shown, the caller's.
+    """
+    contender = server.contender
+    if contender.is_static or Ask.LIST not in scenario.asks:
         return
     for caller in (callers[0], callers[len(callers) // 2], callers[-1]):
-        (request,) = scenario.requests(contender, [caller])
+        request = next(each for each in scenario.requests(contender, [caller]) if each.ids)
         body = answer(server.port, request)
-        if _shown(body) != (list(caller.destination_ids[:size]), [caller.total]):
+        shown, totals = _shown(body)
+        if shown != list(request.ids) or totals not in ([], [caller.total]):
             raise BenchmarkRefused(
                 f"{contender.title} answers {scenario.name} wrongly: {body[:400].decode(errors='replace')}\n"
                 f"{server.log_end()}"
             )
-    (request,) = scenario.requests(contender, [replace(callers[0], token=callers[0].token[:-1] + "!")])
+    unknown = replace(callers[0], token=callers[0].token[:-1] + "!")
+    request = next(each for each in scenario.requests(contender, [unknown]) if each.ids)
     if LABEL in answer(server.port, request):
         raise BenchmarkRefused(f"{contender.title} answers {scenario.name} to a wrong token")
 

@@ -16,6 +16,15 @@ const TOKEN = {
     WHERE tokens.id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND disabled_at IS NULL`,
 };
 const LIST = { name: "list", text: `SELECT ${COLUMNS} FROM backup_destinations WHERE user_id = $1 ORDER BY id LIMIT $2` };
+const PAGE = {
+  name: "page",
+  text: `SELECT ${COLUMNS} FROM backup_destinations
+    WHERE user_id = $1 AND id > $3 AND ($4::text[] IS NULL OR kind = ANY($4)) ORDER BY id LIMIT $2`,
+};
+const NUMBERED = {
+  name: "numbered",
+  text: `SELECT ${COLUMNS} FROM backup_destinations WHERE user_id = $1 ORDER BY id LIMIT $2 OFFSET $3`,
+};
 const SHOW = { name: "show", text: `SELECT ${COLUMNS} FROM backup_destinations WHERE id = $1 AND user_id = $2` };
 const UPDATE = {
   name: "update",
@@ -75,6 +84,14 @@ export function openDatabase(protocol) {
       return viewer;
     },
     list: async (viewer, size) => (await pool.query({ ...LIST, values: [viewer.user_id, size] })).rows,
+    /** The rows behind an id, of some kinds or, for null, of all. */
+    page: async (viewer, size, after, kinds) =>
+      (await pool.query({ ...PAGE, values: [viewer.user_id, size, after, kinds] })).rows,
+    /** The page of a number from 1. */
+    numbered: async (viewer, size, number) =>
+      number === 1
+        ? (await pool.query({ ...LIST, values: [viewer.user_id, size] })).rows
+        : (await pool.query({ ...NUMBERED, values: [viewer.user_id, size, size * (number - 1)] })).rows,
     show: async (viewer, id) => (await pool.query({ ...SHOW, values: [id, viewer.user_id] })).rows[0],
     update: (viewer, id, label) => write(viewer, UPDATE, [id, viewer.user_id, label], "updated", "label"),
     create(viewer, given) {

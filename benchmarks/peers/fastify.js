@@ -75,21 +75,30 @@ function single(row, reply) {
   return row === undefined ? reply.code(404).send({ message: "Not found." }) : { data: represent(row) };
 }
 
-server.get(PATH, { schema: { querystring: object({ per_page: size }), response: { 200: page } } }, async (request) => {
+const number = { type: "integer", minimum: 1, default: 1 };
+
+server.get(PATH, { schema: { querystring: object({ page: number, per_page: size }), response: { 200: page } } }, async (request) => {
   const { viewer, query } = request;
-  const rows = await database.list(viewer, query.per_page);
+  const rows = await database.numbered(viewer, query.per_page, query.page);
   const url = `http://${request.host}${PATH}`;
   const last = Math.max(1, Math.ceil(viewer.destination_count / query.per_page));
+  const at = (page) => `${url}?page=${page}`;
+  const before = query.per_page * (query.page - 1);
   return {
     data: rows.map(represent),
-    links: { first: `${url}?page=1`, last: `${url}?page=${last}`, prev: null, next: last > 1 ? `${url}?page=2` : null },
+    links: {
+      first: at(1),
+      last: at(last),
+      prev: query.page > 1 ? at(query.page - 1) : null,
+      next: last > query.page ? at(query.page + 1) : null,
+    },
     meta: {
-      current_page: 1,
-      from: rows.length ? 1 : null,
+      current_page: query.page,
+      from: rows.length ? before + 1 : null,
       last_page: last,
       path: url,
       per_page: query.per_page,
-      to: rows.length || null,
+      to: rows.length ? before + rows.length : null,
       total: viewer.destination_count,
     },
   };

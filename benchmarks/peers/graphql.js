@@ -3,6 +3,7 @@ import { kindName } from "./database.js";
 
 export const typeDefs = `
   scalar DateTime
+  enum DestinationKind { AMAZON_S3 CUSTOM_S3 LOCAL }
   enum Reachability { UNKNOWN CHECKING REACHABLE UNREACHABLE }
   type BackupDestination {
     id: ID!
@@ -20,7 +21,7 @@ export const typeDefs = `
   type BackupDestinationEdge { node: BackupDestination! }
   type BackupDestinationConnection { totalCount: Int! edges: [BackupDestinationEdge!]! }
   type Query {
-    backupDestinations(first: Int = 15): BackupDestinationConnection!
+    backupDestinations(first: Int = 15, after: String, kinds: [DestinationKind!]): BackupDestinationConnection!
     node(id: ID!): BackupDestination
   }
   input S3CredentialsInput { accessKey: String! secretKey: String! }
@@ -62,8 +63,10 @@ const present = (row) => ({
 
 export const resolversOn = (database) => ({
   Query: {
-    async backupDestinations(_, { first }, { viewer }) {
-      const rows = await database.list(viewer, Math.min(first, MAX_SIZE));
+    async backupDestinations(_, { first, after, kinds }, { viewer }) {
+      const size = Math.min(first, MAX_SIZE);
+      const named = kinds?.map((kind) => kind.toLowerCase()) ?? null;
+      const rows = after ? await database.page(viewer, size, Number(after), named) : await database.list(viewer, size);
       return { totalCount: viewer.destination_count, edges: rows.map((row) => ({ node: present(row) })) };
     },
     async node(_, { id }, { viewer }) {

@@ -6,10 +6,11 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from xml.etree import ElementTree
 
 import orjson
@@ -174,7 +175,7 @@ def test_everybody_who_takes_part_in_a_scenario_is_asked_the_whole_of_it(scenari
 
     assert {one.is_ours for one in taking_part} == {True, False}
     for contender in taking_part:
-        for request in scenario.requests(contender, [CALLER]):
+        for request in islice(scenario.requests(contender, [CALLER]), 100):
             head, _, body = request.wire.partition(b"\r\n\r\n")
             assert b"\r\nAuthorization: Bearer 1|secret\r\n" in head + b"\r\n"
             assert (b"\r\nContent-Length: %d" % len(body) in head) == bool(body)
@@ -184,10 +185,56 @@ def test_the_mix_writes_once_in_twenty_requests_and_never_the_same_label_twice_i
     (mix,) = [scenario for scenario in scenarios() if scenario.name == "rest-mix"]
     (contender,) = [one for one in CONTENDERS if one.name == "moorings"]
 
-    methods = [request.wire.split()[0] for request in mix.requests(contender, [CALLER] * 40)]
+    methods = [request.wire.split()[0] for request in islice(mix.requests(contender, [CALLER] * 40), 1_600)]
 
     assert methods.count(b"GET") == 19 * len(methods) / 20
     assert methods.count(b"PUT") == methods.count(b"POST") == len(methods) / 40
+
+
+def requests_of(name: str, callers: Sequence[Caller], number: int) -> list[Request]:
+    """The first requests of a scenario to the gateway."""
+    (scenario,) = [scenario for scenario in scenarios() if scenario.name == name]
+    (contender,) = [one for one in CONTENDERS if one.name == "moorings"]
+    return list(islice(scenario.requests(contender, callers), number))
+
+
+@pytest.fixture
+def people() -> list[Caller]:
+    return [replace(CALLER, user_id=n, token=f"{n}|secret") for n in range(5_000)]
+
+
+def test_a_hot_load_has_a_thousand_users_and_one_of_many_has_each_once(people: list[Caller]) -> None:
+    hot, many = requests_of("rest-hot", people, 5_000), requests_of("rest-many", people, 5_000)
+
+    assert len({request.wire for request in hot}) == 1_000
+    assert len({request.wire for request in many}) == 5_000
+    assert many != requests_of("rest-many", people, 10_000)[5_000:]
+
+
+def test_users_by_zipf_are_few_again_and_again_and_many_once(people: list[Caller]) -> None:
+    """Of 5,000 users the first has a ninth of all requests, by the harmonic number."""
+    asked = Counter(request.wire for request in requests_of("graphql-zipf", people, 20_000))
+    (_, most), *_ = asked.most_common()
+
+    assert most / 20_000 == pytest.approx(1 / 9.1, rel=0.1)
+    assert sum(number == 1 for number in asked.values()) > 500
+
+
+@pytest.mark.parametrize("name", ["graphql-varied", "rest-varied", "graphql-literals"])
+def test_no_two_requests_of_a_load_of_different_ones_are_alike(name: str, people: list[Caller]) -> None:
+    requests = requests_of(name, people, 5_000)
+
+    assert len({request.wire for request in requests}) == 5_000
+    assert {len(request.ids) for request in requests} == ({15} if name == "graphql-literals" else set(range(5, 20)))
+
+
+def test_a_document_with_values_is_another_for_each_row() -> None:
+    """What a cache by the document's text would need to know."""
+    callers = [replace(CALLER, destination_ids=tuple(range(n, n + 20))) for n in range(0, 2_000, 20)]
+
+    documents = {request.wire.partition(b"\r\n\r\n")[2] for request in requests_of("graphql-literals", callers, 100)}
+
+    assert len(documents) == 100
 
 
 def test_the_chart_is_well_formed_and_as_long_as_the_values() -> None:
@@ -219,5 +266,5 @@ def test_a_ratio_that_was_never_recorded_is_complained_about() -> None:
 def test_every_ratio_has_a_recorded_value() -> None:
     recorded = orjson.loads(RECORDED.read_bytes())
 
-    assert len(recorded) == 8
+    assert len(recorded) == 16
     assert fallen(recorded, recorded) == []
