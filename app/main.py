@@ -191,6 +191,7 @@ def create_app(
         metrics=metrics,
         trusted_proxies=settings.trusted_proxies,
         access_log=access_log,
+        max_body_bytes=settings.max_body_bytes,
     )
     return app
 

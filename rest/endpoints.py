@@ -6,7 +6,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -24,8 +23,8 @@ from models.writes.idempotency import KeyedAct, KeyedRequest
 from rest.bodies import parse_body
 from rest.envelope import JSONAnswer, single
 from rest.grants import raw_access, represent_grant
-from rest.prepared_reads import DetailRead, ListRead
-from rest.wire import destination_id, page_number, page_size, raw_attributes, represent
+from rest.prepared_reads import DetailRead, ListRead, ListShape
+from rest.wire import destination_id, raw_attributes, represent
 from web.auth.authenticator import Authenticator
 from web.auth.middleware import Authentication
 from web.cache.cache_key import READS, CacheKey, RequestKey, condition_of
@@ -43,14 +42,9 @@ DELETED = "Backup destination successfully deleted"
 
 def list_destinations(scope: Scope) -> PreparedRead:
     """List Backup Destinations."""
-    query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
-    return ListRead(
-        _service(scope),
-        number=page_number(query.get("page")),
-        size=page_size(query.get("per_page")),
-        url=_list_url(scope),
-        keep_size="per_page" in query,
-    )
+    shape = ListShape(_service(scope), _list_url(scope))
+    request_state(scope).read_shape = shape
+    return shape.prepare(scope["query_string"])
 
 
 async def create_destination(request: Request, keyed: KeyedAct | None = None) -> Response:

@@ -43,6 +43,16 @@ class PreparedRead(Protocol):
         ...
 
 
+class ReadShape(Protocol):
+    """What requests have in common that differ in nothing but the query of their URL and their body."""
+
+    def prepare(self, query: bytes, body: bytes) -> PreparedRead | None:
+        """The read that another request of this shape asks for, without a viewer; None where only the standard path can
+        tell. Parses and looks up alone: its caller is not authenticated yet.
+        """
+        ...
+
+
 class RequestState:
     """Filled in by the server, the fast path, authentication and the endpoint, each reading what came before."""
 
@@ -54,6 +64,7 @@ class RequestState:
         "preparation_key",
         "prepared_read",
         "rate_limit",
+        "read_shape",
         "request_id",
         "request_key",
         "response",
@@ -86,6 +97,8 @@ class RequestState:
         self.cache_key: CacheKey | None = None
         self.prepared_read: PreparedRead | None = None
         """Set by the endpoint of a read."""
+        self.read_shape: ReadShape | None = None
+        """Set with it, where other requests of the shape can be prepared without the standard path."""
         self.waits_elsewhere = False
         """Whether it waits for a store: it takes neither the processor nor the database, and no place of others."""
 

@@ -15,7 +15,8 @@ from graphql import FieldNode, GraphQLField, get_argument_values
 from graphql.execution.values import VariableValues
 from strawberry.scalars import is_scalar
 from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.base import StrawberryMaybe, StrawberryOptional, has_object_definition
+from strawberry.types.base import StrawberryList, StrawberryMaybe, StrawberryOptional, has_object_definition
+from strawberry.types.enum import StrawberryEnumDefinition, has_enum_definition
 
 from schema.compiler.selections import NotCompilable
 from schema.compiler.variables import Unfit
@@ -44,16 +45,32 @@ class Inputs:
 
 
 def maker_of(schema: strawberry.Schema, type_: Any) -> Make:
-    """The function that makes values of that type; raises `NotCompilable` for types that no mutation has."""
+    """The function that makes values of that type; raises `NotCompilable` for types that no argument has."""
     if isinstance(type_, StrawberryMaybe):
         return _maybe(maker_of(schema, type_.of_type), may_be_null=isinstance(type_.of_type, StrawberryOptional))
     if isinstance(type_, StrawberryOptional):
         return _or_null(maker_of(schema, type_.of_type))
-    if is_scalar(type_, schema.schema_converter.scalar_registry):
+    if _is_leaf(schema, type_):
         return lambda value: value
+    if isinstance(type_, StrawberryList):
+        return _list(schema, type_.of_type)
     if has_object_definition(type_) and type_.__strawberry_definition__.from_input is None:
         return _object(schema, type_)
     raise NotCompilable("an argument of a type that is not made here")
+
+
+def _is_leaf(schema: strawberry.Schema, type_: Any) -> bool:
+    """Whether values of the type are what graphql-core coerces them to."""
+    is_enum = isinstance(type_, StrawberryEnumDefinition) or has_enum_definition(type_)
+    return is_enum or is_scalar(type_, schema.schema_converter.scalar_registry)
+
+
+def _list(schema: strawberry.Schema, of_type: Any) -> Make:
+    """Makes a list of its own each time: graphql-core gives one default to all requests that leave the value out."""
+    if _is_leaf(schema, of_type):
+        return lambda values: None if values is None else list(values)
+    make = maker_of(schema, of_type)
+    return lambda values: None if values is None else [make(value) for value in values]
 
 
 def _maybe(make: Make, *, may_be_null: bool) -> Make:

@@ -13,10 +13,11 @@ from typing import Any
 import strawberry
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode, get_named_type
 
+from schema.compiler.arguments import Arguments
 from schema.compiler.field_expressions import KIND, require_known
 from schema.compiler.row_source import RowSource, Sets, function
 from schema.compiler.selections import NotCompilable, Selected
-from schema.compiler.variables import Arguments, Variables
+from schema.compiler.variables import Variables
 from schema.resolvers.load import (
     count_destinations,
     load_destination,

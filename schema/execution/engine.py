@@ -125,6 +125,10 @@ class Engine:
         self._persisted.store(text, sha256)
         return prepared
 
+    def known(self, text: str, operation_name: str | None) -> Prepared | None:
+        """A document that was prepared before; None if it is not in the memo."""
+        return self._documents.get((text, operation_name))
+
     def introspection(self, text: str, operation_name: str | None, variables: Mapping[str, Any]) -> bytes | None:
         """The response to a request of introspection alone that was executed before; None if it is not in the memo."""
         prepared = self._documents.get((text, operation_name))

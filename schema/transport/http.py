@@ -28,7 +28,7 @@ from schema.execution.engine import Answer, Engine, NotExecuted
 from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
-from schema.transport.prepared_query import PreparedQuery, headers_of
+from schema.transport.prepared_query import PreparedQuery, QueryShape, headers_of
 from schema.transport.requests import BadRequest, Params, keyed_request, read_body, read_params
 from schema.transport.sse import EventStream
 from web.auth.authenticator import Authenticator
@@ -147,6 +147,7 @@ class GraphQLView:
         headers = headers_of(media_type)
         if bound is not None:
             state.prepared_read = PreparedQuery(bound, headers, scope["state"])
+            state.read_shape = QueryShape(self.engine, headers, scope["state"]) if request.method == "POST" else None
         cached = None if state.is_replayed else state.response or self._cache.get(key, condition)
         if cached is not None:
             return cached

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graphql import OperationType
+
 from models.accounts.viewer import Viewer
 from schema.compiler.compiler import BoundOperation
 from schema.context import context_of
+from schema.execution.engine import Engine
 from schema.transport.negotiation import MediaType
+from schema.transport.requests import BadRequest, load_json, parse_params
 from web.request_state import Headers
 
 
@@ -40,3 +44,28 @@ class PreparedQuery:
     async def body(self, viewer: Viewer) -> bytes | None:
         """The response in JSON, without errors; None when graphql-core has to execute the operation."""
         return await self._bound.answer(context_of(self._state, viewer))
+
+
+class QueryShape:
+    """Queries by POST that differ in nothing but their bodies."""
+
+    __slots__ = ("_engine", "_headers", "_state")
+
+    def __init__(self, engine: Engine, headers: Headers, state: Mapping[str, Any]) -> None:
+        self._engine = engine
+        self._headers = headers
+        self._state = state
+
+    def prepare(self, query: bytes, body: bytes) -> PreparedQuery | None:
+        """The query in a body, if its document is known and compiled, and its variables fit and cost no more than they
+        may.
+        """
+        try:
+            params = parse_params(load_json(body))
+        except BadRequest:
+            return None
+        prepared = None if params.sha256 else self._engine.known(params.query, params.operation_name)
+        if prepared is None or prepared.type is not OperationType.QUERY:
+            return None
+        bound = self._engine.bind(prepared, params.variables)
+        return None if bound is None else PreparedQuery(bound, self._headers, self._state)

@@ -48,6 +48,12 @@ class RequestKey(NamedTuple):
         )
         return cls(parts, _VARY[protocol], repr(parts).encode()) if reads else cls(parts, None, b"")
 
+    def like(self, query: bytes, body: bytes) -> RequestKey:
+        """The key of a request that differs in nothing but its query and body."""
+        method, scheme, path, _, _, host, accept = self.parts
+        parts = (method, scheme, path, query, body, host, accept)
+        return RequestKey(parts, self.vary, b"" if self.vary is None else repr(parts).encode())
+
 
 class CacheKey:
     """Everything that a response depends on."""

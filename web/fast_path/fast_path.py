@@ -19,8 +19,9 @@ from web.auth.authenticator import Authenticator
 from web.cache.response_cache import ResponseCache
 from web.fast_path.preparation_key import PlainHead, PreparationKey
 from web.fast_path.prepared_request import PreparedRequest, PreparedRequests, ResponseHead
+from web.fast_path.prepared_shape import MAX_SHAPED_BODY_BYTES, MAX_SHAPES_BYTES, PreparedShape
 from web.metrics.metrics import Metrics
-from web.request_state import RequestState
+from web.request_state import ReadShape, RequestState
 
 _REPLAYED = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED)
 
@@ -36,13 +37,16 @@ class FastPath:
         metrics: Metrics,
         trusted_proxies: Sequence[str],
         access_log: AccessLog | None = None,
+        max_body_bytes: int = MAX_SHAPED_BODY_BYTES,
     ) -> None:
-        """`authenticators` has the one of each API."""
+        """`authenticators` has the one of each API; the standard path refuses bodies of more than `max_body_bytes`."""
         self.access_log = access_log
         self._authenticators = {each.protocol: each for each in authenticators}
         self.cache = cache
         self.metrics = metrics
-        self.prepared_requests = PreparedRequests()
+        self.prepared_requests: PreparedRequests[PreparedRequest] = PreparedRequests()
+        self.shapes: PreparedRequests[PreparedShape] = PreparedRequests(MAX_SHAPES_BYTES)
+        self._max_shaped_body_bytes = min(MAX_SHAPED_BODY_BYTES, max_body_bytes)
         self._proxies = _TrustedHosts(list(trusted_proxies)) if trusted_proxies else None
 
     def trusts(self, peer: tuple[str, int] | None) -> bool:
@@ -63,9 +67,18 @@ class FastPath:
         return canonical_address(forwarded or peer[0]) if peer is not None else UNKNOWN_ADDRESS
 
     def find(self, head: PlainHead, body: bytes, *, is_proxied: bool) -> tuple[PreparationKey, PreparedRequest | None]:
-        """The key of a request, and what it was prepared to, if it was."""
+        """The key of a request, and what it was prepared to, or is now because another of its shape was."""
         key = head.key(body, is_proxied=is_proxied)
-        return key, self.prepared_requests.get(key)
+        return key, self.prepared_requests.get(key) or self._prepared_by_shape(key)
+
+    def _prepared_by_shape(self, key: PreparationKey) -> PreparedRequest | None:
+        shape = self.shapes.get(key.shape())
+        if shape is None or len(key.body) > self._max_shaped_body_bytes:
+            return None
+        prepared = shape.prepare(key.target.partition(b"?")[2], key.body)
+        if prepared is not None:
+            self.prepared_requests.put(key, prepared)
+        return prepared
 
     def recording(self, scope: Scope, state: RequestState, send: Send) -> Send:
         """A `send` that keeps what a successful read was prepared to, and forgets the token of a user who writes."""
@@ -92,5 +105,16 @@ class FastPath:
             prepared = PreparedRequest(read, request_key, self._authenticators[state.viewer.protocol])
             prepared.heads = heads
             self.prepared_requests.put(key, prepared)
+            if state.read_shape is not None:
+                self._record_shape(key, state.read_shape, prepared)
         kind = status, state.rate_limit is not None
         prepared.heads[kind] = ResponseHead(status, headers, self.metrics.counter_of(scope, status))
+
+    def _record_shape(self, key: PreparationKey, shape: ReadShape, prepared: PreparedRequest) -> None:
+        """Let the other requests of the shape be prepared, with the heads that were sent for any of them."""
+        of_all = key.shape()
+        known = self.shapes.get(of_all)
+        if known is None:
+            known = PreparedShape(shape, prepared)
+            self.shapes.put(of_all, known)
+        prepared.heads = known.heads

@@ -45,6 +45,10 @@ class PreparationKey(NamedTuple):
     """Whether the peer's forwarded headers are trusted."""
     body: bytes
 
+    def shape(self) -> PreparationKey:
+        """The key of all requests that differ in nothing but the query of their URL and their body."""
+        return self._replace(target=self.target.partition(b"?")[0], body=b"")
+
 
 class PlainHead(NamedTuple):
     """The head of a request that the fast path may replay."""

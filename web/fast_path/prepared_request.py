@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from sys import getsizeof
+from typing import Generic, TypeVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -70,8 +71,11 @@ class PreparedRequest:
         """By status, and by whether the rate limit is known: with counts in Redis it may not be."""
 
 
-class PreparedRequests:
-    """Prepared requests of one process, least recently used first, within `MAX_BYTES`.
+Kept = TypeVar("Kept")
+
+
+class PreparedRequests(Generic[Kept]):
+    """Prepared requests of one process, or shapes of them, least recently used first, within some bytes.
 
     An entry is a shape of request and serves all users. Where shapes do not come again, at ten times its size and
     beyond, it costs their preparation a tenth more and saves nothing.
@@ -79,14 +83,14 @@ class PreparedRequests:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[PreparationKey, PreparedRequest] = OrderedDict()
+        self._entries: OrderedDict[PreparationKey, Kept] = OrderedDict()
         self.bytes = 0
 
     def __len__(self) -> int:
         """How many are kept."""
         return len(self._entries)
 
-    def get(self, key: PreparationKey) -> PreparedRequest | None:
+    def get(self, key: PreparationKey) -> Kept | None:
         """What the request was prepared to."""
         prepared = self._entries.get(key)
         if prepared is not None:
@@ -98,7 +102,7 @@ class PreparedRequests:
         if key is not None and self._entries.pop(key, None) is not None:
             self.bytes -= _size(key)
 
-    def put(self, key: PreparationKey, prepared: PreparedRequest) -> None:
+    def put(self, key: PreparationKey, prepared: Kept) -> None:
         """Keep a prepared request in the place of the one there was."""
         if self._entries.pop(key, None) is None:
             self.bytes += _size(key)

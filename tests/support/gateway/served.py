@@ -56,8 +56,9 @@ class Served:
         return self.fast_path.prepared_requests._entries
 
     async def ask_standard(self, sent: bytes) -> Answer:
-        """The standard path's answer to a request; the fast path starts without any prepared request."""
+        """The standard path's answer to a request; the fast path starts without any prepared request or shape."""
         self.fast_path.prepared_requests = PreparedRequests()
+        self.fast_path.shapes = PreparedRequests()
         return await self.ask(sent)
 
     @asynccontextmanager
