@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
+from enum import Enum, auto
 from functools import partial
 from hashlib import blake2b
 from secrets import token_bytes
@@ -27,6 +28,7 @@ from graphql import (
     create_source_event_stream,
     execute,
     execute_subscription_event,
+    validate,
 )
 
 from models.errors import AbilityMissing, Unauthenticated
@@ -37,6 +39,7 @@ from schema.execution.bounded_memo import BoundedMemo
 from schema.execution.coercion import variable_errors
 from schema.execution.document_limits import LimitExceeded, check_size, selected_fields
 from schema.execution.executor import Executor
+from schema.execution.literals import outline_of, parse_outline
 from schema.execution.not_executed import Answer, NotExecuted
 from schema.execution.persisted_queries import PersistedQueries
 from schema.execution.prepared import DocumentKey, Prepared
@@ -55,6 +58,8 @@ MAX_PLAIN_ANONYMOUS_CHARACTERS = 200
 """Of one that asks for nothing of the schema: it is refused, but a client that tries out learns of a syntax error."""
 MAX_ANONYMOUS_TOKENS = 800
 """Of a document without a token: the introspection query of the usual tools has some 400."""
+MAX_OUTLINES_BYTES = 8 * 2**20
+"""Of documents with variables in the place of their literals."""
 MAX_REFUSED_BYTES = 2 * 2**20
 ERROR_BYTES = 1_000
 """The memory of one formatted error, at most."""
@@ -65,6 +70,14 @@ EXPENSIVE = 500
 CHECK_S = 4.0
 """Added to the time limit of an operation with a check, which has ten seconds of its own and may wait in a queue."""
 __all__ = ["Answer", "Engine", "NotExecuted", "ResponseText"]
+
+
+class _Untaken(Enum):
+    """Outlines that are not executed in the place of documents."""
+
+    ONCE = auto()
+    """So far one document has it: most are sent only once."""
+    NEVER = auto()
 
 
 class ResponseText(NamedTuple):
@@ -90,6 +103,7 @@ class Engine:
         self._persisted = PersistedQueries(enabled=persisted_queries)
         self._subscriptions: Counter[int] = Counter()  # open ones of each user, in this process
         self._documents: BoundedMemo[DocumentKey, Prepared] = BoundedMemo(MAX_DOCUMENT_BYTES)
+        self._outlines: BoundedMemo[DocumentKey, Prepared | _Untaken] = BoundedMemo(MAX_OUTLINES_BYTES)
         self._refused: BoundedMemo[bytes, list[dict[str, Any]]] = BoundedMemo(MAX_REFUSED_BYTES)
         self._digest_key = token_bytes(16)  # so that nobody can make two documents of one digest
         self._introspections: BoundedMemo[tuple[DocumentKey, bytes], bytes] = BoundedMemo(MAX_INTROSPECTION_BYTES)
@@ -120,6 +134,7 @@ class Engine:
                 self._refused.put(digest, errors, ERROR_BYTES * len(errors))
                 raise
             self._documents.put(key, prepared, BYTES_PER_CHARACTER * len(text))
+            self._learn_outline(prepared)
         elif is_anonymous and not prepared.only_introspects:
             raise Unauthenticated
         self._persisted.store(text, sha256)
@@ -128,6 +143,41 @@ class Engine:
     def known(self, text: str, operation_name: str | None) -> Prepared | None:
         """A document that was prepared before; None if it is not in the memo."""
         return self._documents.get((text, operation_name))
+
+    def bind_outline(
+        self, text: str, operation_name: str | None, variables: Mapping[str, Any]
+    ) -> BoundOperation | None:
+        """A query that differs from others in its literals alone, compiled and bound; None where only its own
+        preparation can tell what it is.
+        """
+        outline = outline_of(text)
+        prepared = None if outline is None else self._outlines.get((outline.text, operation_name))
+        if outline is None or prepared is None or isinstance(prepared, _Untaken):
+            return None
+        return self.bind(prepared, outline.variables(variables), at_once=True)
+
+    def _learn_outline(self, prepared: Prepared) -> None:
+        """Prepare a valid query without its literals, once two differ in nothing else."""
+        text, operation_name = prepared.key
+        outline = None if prepared.type is not OperationType.QUERY else outline_of(text)
+        if outline is None:
+            return
+        key = (outline.text, operation_name)
+        known = self._outlines.get(key)
+        if known is None:
+            self._outlines.put(key, _Untaken.ONCE, len(text))
+        elif known is _Untaken.ONCE:
+            self._outlines.put(key, self._prepare_outline(key) or _Untaken.NEVER, BYTES_PER_CHARACTER * len(text))
+
+    def _prepare_outline(self, key: DocumentKey) -> Prepared | None:
+        """An outline as a query; None for one that is not valid, as where two fields with one key differ in it."""
+        try:
+            parsed = parse_outline(self._schema, key[0])
+        except GraphQLError:
+            return None
+        if parsed is None or validate(self._schema, parsed[0]):
+            return None
+        return Prepared(self._schema, key, *parsed)
 
     def introspection(self, text: str, operation_name: str | None, variables: Mapping[str, Any]) -> bytes | None:
         """The response to a request of introspection alone that was executed before; None if it is not in the memo."""
@@ -167,12 +217,12 @@ class Engine:
         except TimeoutError:
             return _timed_out(allowed_s)
 
-    def bind(self, prepared: Prepared, variables: Mapping[str, Any]) -> BoundOperation | None:
+    def bind(self, prepared: Prepared, variables: Mapping[str, Any], *, at_once: bool = False) -> BoundOperation | None:
         """The operation compiled and bound to these variables; None when graphql-core has to execute or refuse it."""
         cost = prepared.cost.of(variables)
         if cost > self.limits.cost or prepared.size.of(variables) > self.limits.answer_bytes:
             return None
-        compiled = prepared.compiled(self._strawberry, at_once=cost >= EXPENSIVE)
+        compiled = prepared.compiled(self._strawberry, at_once=at_once or cost >= EXPENSIVE)
         return None if compiled is None else compiled.bind(variables)
 
     async def write(

@@ -26,7 +26,7 @@ from schema.limits import Limits
 MAX_STRANGE = 4_096
 """Characters in block strings, and in strings with escapes that JSON has not: graphql-core reads them one by one."""
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"(?:[ \t,\ufeff\n\r]++)?+"
     r'([{}()\[\]$@:!=|&]|\.\.\.|[_A-Za-z][_0-9A-Za-z]*+|"""(?:[^"\\]++|\\"""|\\|"(?!""))*+(?:""")?'
     r'|"(?:[^"\\\n\r]++|\\.)*+"?|-?\d[0-9.eE+\-]*+|#[^\n\r]*+|[^ \t,\ufeff\n\r])'
@@ -37,6 +37,8 @@ _NEXT = re.compile(
     r"([_A-Za-z][_0-9A-Za-z]*+)|(\.\.\.|[!$&()\[\]{}:=|@])"
     r'|"([^"\\\x00-\x08\x0a-\x1f\ud800-\udfff]*+)"(?!")|(-?(?:0|[1-9][0-9]*+))(?![0-9.eE_A-Za-z])'
 )
+_SIMPLE = re.compile(r'"[^"\\\x00-\x08\x0a-\x1f\ud800-\udfff]*+"')
+"""A string without escapes."""
 _PLAIN = re.compile(
     r'"(?:[^"\\\x00-\x08\x0a-\x1f\ud800-\udfff]++|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}'
     r'|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"(?!")'
@@ -53,7 +55,7 @@ def scan(text: str, limits: Limits) -> Counter[str]:
     Raises `GraphQLSyntaxError` for more tokens than allowed, and `LimitExceeded` where they alone show that a limit of
     `document_limits` is exceeded. A text that is no document may have any tokens.
     """
-    matches = list(islice(_TOKEN.finditer(text), limits.tokens + 1))
+    matches = list(islice(TOKEN.finditer(text), limits.tokens + 1))
     if len(matches) > limits.tokens:
         message = f"Document contains more than {limits.tokens} tokens. Parsing aborted."
         raise GraphQLSyntaxError(Source(text), matches[-1].start(1), message)
@@ -63,6 +65,11 @@ def scan(text: str, limits: Limits) -> Counter[str]:
     require_at_most(counts["@"], limits.directives, "directives")
     _check_fewest(tokens)
     return counts
+
+
+def is_simple_string(token: str) -> bool:
+    """Whether a token is a string that stands for the characters in it."""
+    return _SIMPLE.fullmatch(token) is not None
 
 
 def parse_document(text: str) -> DocumentNode:

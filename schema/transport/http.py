@@ -36,7 +36,7 @@ from web.auth.middleware import authenticated
 from web.cache.cache_key import condition_of
 from web.cache.response_cache import ResponseCache
 from web.http.idempotency_key import REPLAYED, idempotency_key
-from web.request_state import request_state
+from web.request_state import Headers, request_state
 
 METHODS = "GET, POST"
 COST_HEADER = b"x-graphql-cost"
@@ -97,10 +97,10 @@ class GraphQLView:
         scope, state = request.scope, request_state(request.scope)
         await authenticated(scope, self._authenticator, required=False)
         params = read_params(scope, body := await read_body(scope, request.receive))
+        known = await self._known(request, params, (body, media_type))
+        if known is not None:
+            return known
         if state.viewer is None:
-            text = self.engine.introspection(params.query, params.operation_name, params.variables)
-            if text is not None and media_type is not MediaType.EVENTS:
-                return _text(text, media_type)
             await self._authenticator.count_failure(scope)  # what anonymous clients make the gateway compute is limited
         try:
             prepared = self._prepare(request, params, state.viewer)
@@ -132,6 +132,48 @@ class GraphQLView:
             return _text(text, media_type, *_about(keyed))
         return await self._read(request, bound, prepared, params, context, (body, media_type))
 
+    async def _known(self, request: Request, params: Params, form: tuple[bytes, MediaType]) -> ASGIApp | None:
+        """The response for which the document need not be prepared; None where there is none."""
+        state = request_state(request.scope)
+        if form[1] is MediaType.EVENTS:
+            return None
+        if state.viewer is None:
+            text = self.engine.introspection(params.query, params.operation_name, params.variables)
+            return None if text is None else _text(text, form[1])
+        if state.is_replayed or _wants_cost(request.scope):
+            return None
+        return await self._read_by_outline(request, params, state.viewer, form)
+
+    async def _read_by_outline(
+        self, request: Request, params: Params, viewer: Viewer, form: tuple[bytes, MediaType]
+    ) -> ASGIApp | None:
+        """The response of a query whose document is new, but differs from others in its literals alone; None for any
+        other, and where only the document itself can tell what the response is.
+        """
+        asked = params.query, params.operation_name
+        bound = None
+        if not params.sha256 and self.engine.known(*asked) is None:
+            bound = self.engine.bind_outline(*asked, params.variables)
+        if bound is None:
+            return None
+        scope, state, (body, media_type) = request.scope, request_state(request.scope), form
+        key, condition = self._cache.key_of(viewer, scope, body), condition_of(scope)
+        headers = headers_of(media_type)
+        cached = state.response or self._cache.get(key, condition)
+        if cached is None:
+            text = await bound.answer(context_of(scope["state"], viewer, rate_limit=state.rate_limit))
+            if text is None:
+                return None
+            cached = self._cache.put(key, headers, text, condition)
+        self._prepared(request, bound, headers)
+        return cached
+
+    def _prepared(self, request: Request, bound: BoundOperation, headers: Headers) -> None:
+        """Let the fast path replay the request, and prepare others of its shape."""
+        state, shared = request_state(request.scope), request.scope["state"]
+        state.prepared_read = PreparedQuery(bound, headers, shared)
+        state.read_shape = QueryShape(self.engine, headers, shared) if request.method == "POST" else None
+
     async def _read(
         self,
         request: Request,
@@ -146,8 +188,7 @@ class GraphQLView:
         key, condition = self._cache.key_of(context.viewer, scope, body), condition_of(scope)
         headers = headers_of(media_type)
         if bound is not None:
-            state.prepared_read = PreparedQuery(bound, headers, scope["state"])
-            state.read_shape = QueryShape(self.engine, headers, scope["state"]) if request.method == "POST" else None
+            self._prepared(request, bound, headers)
         cached = None if state.is_replayed else state.response or self._cache.get(key, condition)
         if cached is not None:
             return cached

@@ -57,15 +57,21 @@ class QueryShape:
         self._state = state
 
     def prepare(self, query: bytes, body: bytes) -> PreparedQuery | None:
-        """The query in a body, if its document is known and compiled, and its variables fit and cost no more than they
-        may.
+        """The query in a body, if its document is known, but for its literals, and compiled, and its variables fit and
+        cost no more than they may.
         """
         try:
             params = parse_params(load_json(body))
         except BadRequest:
             return None
-        prepared = None if params.sha256 else self._engine.known(params.query, params.operation_name)
-        if prepared is None or prepared.type is not OperationType.QUERY:
+        if params.sha256:
             return None
-        bound = self._engine.bind(prepared, params.variables)
+        asked = params.query, params.operation_name
+        prepared = self._engine.known(*asked)
+        if prepared is None:
+            bound = self._engine.bind_outline(*asked, params.variables)
+        elif prepared.type is OperationType.QUERY:
+            bound = self._engine.bind(prepared, params.variables)
+        else:
+            bound = None
         return None if bound is None else PreparedQuery(bound, self._headers, self._state)

@@ -123,6 +123,7 @@ async def test_compiled_queries_answer_as_graphql_core_does(stage: Stage) -> Non
     assert tally.untroubled >= 0.4 * tally.cases
     assert tally.untroubled_answered >= 0.99 * tally.untroubled
     assert 0 < tally.broken_answered < tally.broken
+    assert tally.outlined > 0.1 * tally.cases
     given = {f"{field}({name}): {way}" for field, names in ARGUMENTS.items() for name in names for way in _ways(name)}
     fields = {f"{type_}.{name}" for type_ in (*TYPES, *REPORT_TYPES) for name in _fields(type_)}
     wanted = {*CONSTRUCTS, *SHOWN, *fields, *(each for each in given if not each.startswith("events"))}

@@ -21,6 +21,7 @@ import orjson
 from schema.compiler.compiler import BoundOperation, CompiledOperation
 from schema.context import Context
 from schema.execution.engine import Engine, NotExecuted, ResponseText
+from schema.execution.literals import Outline, outline_of
 from schema.execution.prepared import Prepared
 from schema.limits import Limits
 from tests.support.fuzz.fuzz_stage import EMPTY, FORBIDDEN, OTHER, WATCHED, Stage, staged
@@ -108,6 +109,8 @@ class Tally:
     untroubled_answered: int = 0
     broken: int = 0
     broken_answered: int = 0
+    outlined: int = 0
+    """Answers of operations whose literals were taken out."""
     seen: Counter[str] = field(default_factory=Counter)
     compiled: Counter[str] = field(default_factory=Counter)
     """What was in documents and variables, and how often compiled code answered that; with `SHOWN` in its answers."""
@@ -166,6 +169,8 @@ class Fuzz:
         It is compiled the second time it is asked for.
         """
         prepared = self._engine.prepare(operation.text, operation.name)
+        outline = outline_of(operation.text)
+        outlined = None if outline is None else self._engine._prepare_outline((outline.text, operation.name))
         await self._compare(operation, prepared, cases[0])
         compiled: Any = prepared.compiled(self._engine._strawberry)
         watched = compiled if compiled is None or isinstance(compiled, Watched) else Watched(compiled)
@@ -175,6 +180,8 @@ class Fuzz:
             if watched is not None:
                 watched.text = None
             await self._compare(operation, prepared, case)
+            if outline is not None and outlined is not None:
+                await self._compare_outline(operation, prepared, case, (outline, outlined))
             written.append(None if watched is None else watched.text)
         return written
 
@@ -198,6 +205,19 @@ class Fuzz:
             f"\n{orjson.dumps(case.variables).decode()}"
             f"\ngraphql-core: {wanted.text.decode()}\nwritten:      {found.text.decode()}"
         )
+
+    async def _compare_outline(
+        self, operation: Operation, prepared: Prepared, case: Case, outline: tuple[Outline, Prepared]
+    ) -> None:
+        """What is written without the literals counts only if it is whole; then it is the answer of the document."""
+        bound = self._engine.bind(outline[1], outline[0].variables(case.variables), at_once=True)
+        text = None if bound is None else await bound.answer(self._stage.context(case.viewer, case.broken_seed))
+        if text is not None:
+            wanted = await self._answer(prepared, case, self._by_graphql_core)
+            assert ResponseText(text=text, is_whole=True) == wanted, (
+                f"\n{operation.text}\n{outline[0].text}\n{wanted.text.decode()}\n{text.decode()}"
+            )
+            self.tally.outlined += 1
 
     async def _by_graphql_core(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context
