@@ -1,6 +1,6 @@
 """The limits of the GraphQL API that settings can change. Imports nothing: reading the settings loads no GraphQL.
 
-Fixed limits, which no document written by a person reaches, are in `schema/execution/document_limits.py` and
+Fixed limits, which no document written by a person reaches, are in `schema/documents/document_limits.py` and
 `schema/execution/validation.py`.
 """
 

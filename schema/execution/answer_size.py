@@ -22,8 +22,8 @@ from graphql import (
 )
 
 from models.destinations.attributes import MAX_LENGTHS, Attribute
+from schema.documents.document_limits import LimitExceeded, fragments_of
 from schema.execution.cost import Costs, OperationCost, values_of
-from schema.execution.document_limits import LimitExceeded, fragments_of
 from schema.types.names import PATHS
 
 COPY_WEIGHT = 10

@@ -30,7 +30,7 @@ from graphql import (
 )
 
 from models.pagination import DEFAULT_SIZE, MAX_SIZE
-from schema.execution.document_limits import LimitExceeded, fragments_of, selected_fields
+from schema.documents.document_limits import LimitExceeded, fragments_of, selected_fields
 
 MAX_KNOWN = 100
 _ABSENT = object()

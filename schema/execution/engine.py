@@ -34,17 +34,17 @@ from graphql import (
 from models.errors import AbilityMissing, Unauthenticated
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context
+from schema.documents.document_limits import LimitExceeded, check_size, selected_fields
+from schema.documents.literals import outline_of, parse_outline
+from schema.documents.tokens import parse_document, scan
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
 from schema.execution.bounded_memo import BoundedMemo
 from schema.execution.coercion import variable_errors
-from schema.execution.document_limits import LimitExceeded, check_size, selected_fields
 from schema.execution.executor import Executor
-from schema.execution.literals import outline_of, parse_outline
 from schema.execution.not_executed import Answer, NotExecuted
 from schema.execution.persisted_queries import PersistedQueries
 from schema.execution.prepared import DocumentKey, Prepared
 from schema.execution.shared_responses import Batch, Responses, SelectionKey, selection_key, shared_responses
-from schema.execution.tokens import parse_document, scan
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema

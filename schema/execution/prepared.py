@@ -9,9 +9,9 @@ from graphql import DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionN
 
 from schema.compiler.compiler import CompiledOperation, compile_mutation, compile_query
 from schema.compiler.selections import NotCompilable
+from schema.documents.document_limits import CHECKS, fragments_of, root_fields, selected_fields
 from schema.execution.answer_size import AnswerSize
 from schema.execution.cost import OperationCost
-from schema.execution.document_limits import CHECKS, fragments_of, root_fields, selected_fields
 
 _COMPILERS = {OperationType.QUERY: compile_query, OperationType.MUTATION: compile_mutation}
 POSITION = "latestEventId"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from graphql import parse
 
+from schema.documents.document_limits import LimitExceeded
 from schema.execution.cost import MAX_KNOWN, OperationCost, cost_of
-from schema.execution.document_limits import LimitExceeded
 from schema.execution.engine import Engine
 from schema.execution.prepared import Prepared
 from schema.limits import Limits

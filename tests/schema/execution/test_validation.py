@@ -7,13 +7,13 @@ from random import Random
 from graphql import GraphQLError, parse, specified_rules, validate
 from graphql.validation.validate import ValidationAbortedError
 
+from schema.documents.document_limits import LimitExceeded
+from schema.documents.tokens import scan
 from schema.errors import Code, formatted
-from schema.execution.document_limits import LimitExceeded
-from schema.execution.tokens import scan
 from schema.execution.validation import _OURS, MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
-from tests.schema.execution.test_tokens import documents
+from tests.schema.documents.test_tokens import documents
 
 BROKEN = (
     "query A { viewer { id } } query A { viewer { id } }",

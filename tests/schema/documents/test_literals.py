@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
+from schema.documents.literals import MAX_CHARACTERS, MAX_LITERALS, outline_of
 from schema.execution.engine import Engine, NotExecuted
-from schema.execution.literals import MAX_CHARACTERS, MAX_LITERALS, outline_of
 from schema.limits import Limits
 from tests.support.fuzz.fuzz_stage import WATCHED, Stage, staged
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from graphql import GraphQLError, Lexer, Source, Token, TokenKind, parse
 
-from schema.execution.document_limits import LimitExceeded
-from schema.execution.tokens import _Lexer, parse_document, scan
+from schema.documents.document_limits import LimitExceeded
+from schema.documents.tokens import _Lexer, parse_document, scan
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 from tests.hostile.operations import OPERATIONS
 from tests.hostile.operations.worst import DOCUMENTS
-from tests.schema.execution.test_document_limits import TOOLS
+from tests.schema.documents.test_document_limits import TOOLS
 from tests.support.fuzz.random_operations import OperationWriter
 from tests.support.fuzz.random_values import Facts
 

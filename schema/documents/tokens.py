@@ -13,7 +13,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed le
 from graphql import DocumentNode, GraphQLSyntaxError, Lexer, Source, Token, TokenKind
 from graphql.language.parser import Parser
 
-from schema.execution.document_limits import (
+from schema.documents.document_limits import (
     MAX_FRAGMENTS,
     MAX_OPERATIONS,
     MAX_SELECTIONS,

@@ -28,7 +28,7 @@ from graphql import (
     visit,
 )
 
-from schema.execution.tokens import TOKEN, is_simple_string, parse_document
+from schema.documents.tokens import TOKEN, is_simple_string, parse_document
 
 MAX_CHARACTERS = 8_192
 """Of a document whose literals are taken out."""

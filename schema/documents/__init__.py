@@ -1,0 +1,1 @@
+"""The text of a document: its tokens, its limits, its literals."""
