@@ -122,7 +122,7 @@ class Settings:
         64, "connections of one client address to each process", types.integer(1, 1_000_000)
     )
     overload_wait: float = _setting(
-        0.5,
+        0.4,
         "seconds that a request may have to wait in a burst; beyond it is answered with 503",
         types.number_up_to(10),
     )

@@ -20,6 +20,7 @@ from tortoise.backends.base.client import (
     TransactionContext,
 )
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
+from tortoise.backends.sqlite.executor import SqliteExecutor
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError
 from tortoise.models import Model
@@ -154,6 +155,18 @@ class _ImmediateContext(TransactionContext):
         get_connections().reset(self._token)
         if not self._transaction._finalized:
             await (self._transaction.commit() if exc_type is None else self._transaction.rollback())
+
+
+def insert_statement(row: Model) -> tuple[str, dict[str, Any]]:
+    """The statement that stores a new row as its `save` does, and its parameters by column, in their order.
+
+    The primary key is among them where the row has one; else the statement returns it.
+    """
+    executor = SqliteExecutor(model=type(row), db=type(row)._meta.db)
+    is_keyed = row.pk is not None
+    columns = executor.regular_columns_all if is_keyed else executor.regular_columns
+    sql, values, _ = executor._build_insert_with_defaults(row, columns, has_generated=not is_keyed)
+    return sql, dict(zip(columns, values, strict=True))
 
 
 def sqlite_behind(model: type[Model]) -> MooringsSqliteClient | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,6 +109,12 @@ async def _next_id() -> int:
     """
     newest = await Event.all().order_by("-id").first()
     return unrepeatable(0 if newest is None else newest.id)
+
+
+def next_event_id(connection: sqlite3.Connection) -> int:
+    """As `_next_id`, in a transaction of the embedded database's writer."""
+    (newest,) = connection.execute("SELECT max(id) FROM events").fetchone()
+    return unrepeatable(newest or 0)
 
 
 async def events_slice(user_id: int, bounds: Bounds[int], chosen: EventFilter) -> Slice[Event]:

@@ -12,8 +12,10 @@ all with the rules of `BackupDestination`:
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -23,17 +25,20 @@ from tortoise.transactions import in_transaction
 from models.accounts.viewer import Viewer
 from models.batcher import Batcher
 from models.database.postgresql import in_share, postgresql_behind
+from models.database.sqlite import insert_statement, sqlite_behind
 from models.destinations.attributes import Attribute
 from models.destinations.ownership import MAX_ID, locked, own
 from models.destinations.row import from_model
 from models.destinations.table import BackupDestination
 from models.destinations.version_conflict import VersionConflict
 from models.errors import ValidationFailed
-from models.events.event import EventKind
-from models.events.history import event_values, record
+from models.events.event import Event, EventKind
+from models.events.history import event_values, next_event_id, record
 from models.writes import shared_statements, statements
 from models.writes.shared_writes import SharedWrites
 
+Insert = tuple[str, dict[str, Any]]
+"""A statement and its parameters by column."""
 Change = Callable[[BackupDestination], Sequence[Attribute]]
 """Applies a change to a row and returns the attributes it changed; may be called again with a fresher row."""
 
@@ -88,9 +93,7 @@ class Writes:
         """Store a new destination, and set the row's id."""
         database = postgresql_behind(BackupDestination)
         if database is None:
-            async with in_transaction():
-                await row.save(force_create=True)
-                await record(viewer, EventKind.CREATED, row)
+            await self._add_embedded(viewer, row)
             return
         event, stored = event_values(viewer, EventKind.CREATED, endpoint=row.endpoint), _STORED(row)
         id_ = await self._added.execute(event | dict(zip(statements.STORED, stored, strict=True)))
@@ -98,6 +101,23 @@ class Writes:
             async with in_share(BackupDestination, viewer.user_id):
                 ((id_,),) = await database.fetch(statements.INSERT, *stored, *_EVENT_VALUES(event), is_write=True)
         row.id = id_
+
+    async def _add_embedded(self, viewer: Viewer, row: BackupDestination) -> None:
+        """As `add`; outside any transaction both rows are stored in one visit to the writer's thread.
+
+        Statement by statement the loop is waited for between them, by all writes behind this one too.
+        """
+        database = sqlite_behind(BackupDestination)
+        if database is None:
+            async with in_transaction():
+                await row.save(force_create=True)
+                await record(viewer, EventKind.CREATED, row)
+            return
+        values = event_values(viewer, EventKind.CREATED, endpoint=row.endpoint)
+        event = Event(id=0, user_id=row.user_id, destination_id=0, label=row.label, **values)
+        job = partial(_insert_with_event, insert_statement(row), insert_statement(event))
+        row.id = await database.write(job)
+        row._saved_in_db = True
 
     async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:
         """The viewer's destination before a change; None on the embedded database. Raises as `own` does."""
@@ -169,6 +189,16 @@ class Writes:
                 raise VersionConflict(from_model(row))
             await row.delete()
             await record(viewer, EventKind.DELETED, row)
+
+
+def _insert_with_event(row: Insert, event: Insert, connection: sqlite3.Connection) -> int:
+    """Store a row and its event in the embedded database's writer; returns the row's id."""
+    sql, values = row
+    ((id_,),) = connection.execute(sql, list(values.values())).fetchall()
+    sql, values = event
+    keyed = values | {"id": next_event_id(connection), "destination_id": id_}
+    connection.execute(sql, list(keyed.values()))
+    return int(id_)
 
 
 async def _fetch_snapshots(ids: Collection[int]) -> dict[int, RowSnapshot]:

@@ -26,17 +26,17 @@ logger = logging.getLogger("moorings.admission")
 
 TICK_S = 0.01
 """How often, while requests wait or are to be refused, the queues are looked at."""
-STANDING_WAIT_S = 0.1
-"""How long a request may wait once requests have been waiting all the time for `BURST_S`."""
+STANDING = 0.5
+"""The part of the longest wait that is left once requests have been waiting all the time for `BURST_S`."""
 BURST_S = 0.3
-REFUSED_WITHIN_S = 0.06
+REFUSED_WITHIN_S = 0.07
 """How long a refusal may be held back."""
 REFUSALS_PER_S = 4_000
 """How many refusals are written without being held back."""
-WORK_S = 0.3
+WORK_S = 0.2
 """How long requests may be at work, on average: there are no more of them than end in that time."""
-FEWEST, FIRST, MOST = 32, 64, 512
-"""Requests at work at the same time."""
+FEWEST_BEHIND, FEWEST, MOST = 32, 64, 512
+"""Requests at work at the same time; the first is for an event loop that is behind."""
 USER_FEWEST = 8
 """Requests of one user at work at the same time while other users have some too."""
 SHARED_S = 1.0
@@ -95,7 +95,7 @@ class Admission:
         # At work
         self._running: dict[Place, None] = {}  # the oldest first
         self._running_of: dict[UserKey, int] = {}
-        self._limit = float(FIRST)
+        self._limit = float(FEWEST)
         self._let_go_at = 0.0
         self._last_key: UserKey | None = None
         self._shared_until = 0.0
@@ -283,13 +283,12 @@ class Admission:
                 self._uncount(place)
 
     def _start_waiting(self) -> None:
-        """Begin what there is room for, a request of each user in turn."""
+        """Begin what there is room for, a request of each user in turn; what has waited too long is refused instead."""
         now, passed_over = self._now(), 0
         while self._turns and len(self._running) < self._limit and passed_over < len(self._turns):
             key = self._turns.popleft()
             queue = self._queues[key]
-            while queue and not queue[0].is_waiting:
-                queue.popleft()
+            self._drop_expired(queue, now)
             if not queue:
                 del self._queues[key]
             elif self._has_its_share(key, now):
@@ -313,7 +312,7 @@ class Admission:
     def _may_wait_s(self, now: float) -> float:
         """How long a request that comes now may wait."""
         is_standing = self._waiting and now - self._waiting_since > BURST_S
-        return min(STANDING_WAIT_S, self._max_wait_s) if is_standing or self.is_overloaded else self._max_wait_s
+        return self._max_wait_s * STANDING if is_standing or self.is_overloaded else self._max_wait_s
 
     def _refuse(self, now: float, refuse: Callable[[], None]) -> None:
         self._count_refused(now)
@@ -329,12 +328,16 @@ class Admission:
 
     def _expire(self, now: float) -> None:
         for queue in self._queues.values():
-            while queue and (queue[0].deadline < now or not queue[0].is_waiting):
-                place = queue.popleft()
-                if place.is_waiting:
-                    place.is_waiting = False
-                    self._waiting -= 1
-                    self._refuse(now, place.refuse)
+            self._drop_expired(queue, now)
+
+    def _drop_expired(self, queue: deque[Place], now: float) -> None:
+        """Refuse what has waited too long at the head of a queue, and forget what has left."""
+        while queue and (queue[0].deadline < now or not queue[0].is_waiting):
+            place = queue.popleft()
+            if place.is_waiting:
+                place.is_waiting = False
+                self._waiting -= 1
+                self._refuse(now, place.refuse)
 
     def _write_refusals(self, now: float, took_s: float) -> None:
         free = int(took_s * REFUSALS_PER_S)
@@ -372,10 +375,10 @@ class Admission:
         self._timer = self._loop.call_later(TICK_S, self._tick) if goes_on else None
 
     def _set_limit(self, now: float) -> None:
-        most = min(max(self._rate * WORK_S, FEWEST), MOST)
+        most = min(max(self._rate * WORK_S, FEWEST), MOST) if self._is_measured else FEWEST
         if self._is_behind:
-            self._limit = max(self._limit * 0.8, FEWEST)
-        elif self._waiting and len(self._running) >= self._limit and self._is_measured:
+            self._limit = max(self._limit * 0.8, FEWEST_BEHIND)
+        elif self._waiting and len(self._running) >= self._limit:
             self._limit *= 1.25
         self._limit = min(self._limit, most)
         took_s = now - self._measured_at

@@ -45,7 +45,7 @@ def wait(admission: Admission, key: UserKey, begun: list[UserKey | Place]) -> Pl
 
 def taken(admission: Admission, key: UserKey = "the others") -> list[Place]:
     """All places, taken by one user."""
-    places = [enter(admission, key, always=True) for _ in range(rules.FIRST)]
+    places = [enter(admission, key, always=True) for _ in range(rules.FEWEST)]
     return [place for place in places if place is not None]
 
 
@@ -68,7 +68,7 @@ async def test_users_take_turns() -> None:
         admission.leave(place)
 
     assert [place.key for place in begun if isinstance(place, Place)] == ["many", "one", "many"]
-    assert (admission.running, admission.waiting) == (rules.FIRST, 8)
+    assert (admission.running, admission.waiting) == (rules.FEWEST, 8)
 
 
 async def test_a_user_has_a_share_only_while_others_are_there_and_the_process_is_busy(
@@ -160,7 +160,7 @@ async def test_a_request_that_leaves_while_it_waits_leaves_nothing() -> None:
     admission.leave(first)
     admission.leave(places[0])
     assert begun == [second]
-    assert (admission.running, admission.waiting) == (rules.FIRST, 0)
+    assert (admission.running, admission.waiting) == (rules.FEWEST, 0)
 
 
 async def test_a_token_is_known_by_the_user_it_came_to() -> None:
