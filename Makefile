@@ -109,6 +109,11 @@ takeover: $(SETUP_TEST) ## take a Vanguard database over, with Debian's encrypte
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest -n 2 tests/models/takeover tests/app/cli/test_vanguard.py \
 		tests/app/cli/test_compare_vanguard.py $(ARGS)
 
+.PHONY: deploy-tools
+deploy-tools: ## install promtool, Caddy and systemd-analyze with apt as root, for the tests of deploy/
+	@command -v promtool >/dev/null && command -v caddy >/dev/null && command -v systemd-analyze >/dev/null || \
+		{ apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends prometheus caddy systemd; }
+
 .PHONY: hostile
 hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and print their figures
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile $(ARGS)

@@ -10,7 +10,20 @@ import pytest
 
 from tests.support.paths import ROOT
 
-ROOMS = ("app", "benchmarks", "docs", "examples", "explorer", "models", "rest", "s3", "schema", "tests", "web")
+ROOMS = (
+    "app",
+    "benchmarks",
+    "deploy",
+    "docs",
+    "examples",
+    "explorer",
+    "models",
+    "rest",
+    "s3",
+    "schema",
+    "tests",
+    "web",
+)
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [
