@@ -174,20 +174,22 @@ class DatabaseUnavailable(Refusal):
 
 
 class OutcomeUnknown(DatabaseUnavailable):
-    """The connection was lost after the database was asked to commit: the change was made, or it was not.
+    """The change was made, or it was not: the connection was lost at the commit, or time ran out.
 
-    `has_key` says whether the request had an Idempotency-Key, so that it may be sent again as it is.
+    `has_key` says whether the request had an Idempotency-Key, so that it may be sent again as it is; `because` is the
+    part of the sentence that says what happened.
     """
 
-    _UNKNOWN = "The outcome is unknown: the connection to the database was lost while the change was being stored."
+    LOST = "the connection to the database was lost while the change was being stored"
     _WITH_KEY = "To find out, send the same request with the same Idempotency-Key: the change is not made twice."
     _WITHOUT_KEY = (
         "To find out, read the list before you send the change once more. A request with an Idempotency-Key can be "
         "repeated as it is: the change is not made twice."
     )
 
-    def __init__(self, *, has_key: bool = False) -> None:
-        Refusal.__init__(self, f"{self._UNKNOWN} {self._WITH_KEY if has_key else self._WITHOUT_KEY}")
+    def __init__(self, *, has_key: bool = False, because: str = LOST) -> None:
+        advice = self._WITH_KEY if has_key else self._WITHOUT_KEY
+        Refusal.__init__(self, f"The outcome is unknown: {because}. {advice}")
         self.has_key = has_key
 
 

@@ -220,9 +220,11 @@ def _lost_at_commit(error: Exception) -> DatabaseUnavailable:
     """What a failure of a commit, or of a write of its own transaction, means.
 
     An ERROR of the server has rolled the transaction back, and what asyncpg itself refuses was never sent. Behind
-    everything else the transaction may have taken effect: a lost connection, a time-out, a session that was ended.
+    everything else the transaction may have taken effect: a lost connection, a time-out, a session that was ended. A
+    pooler such as PgBouncer reports a lost server as an ERROR of its own, of the class of connection exceptions.
     """
-    is_rolled_back = isinstance(error, asyncpg.PostgresError) and getattr(error, "severity_en", None) == "ERROR"
+    is_of_server = isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.PostgresConnectionError)
+    is_rolled_back = is_of_server and getattr(error, "severity_en", None) == "ERROR"
     return DatabaseUnavailable() if is_rolled_back or isinstance(error, asyncpg.InterfaceError) else OutcomeUnknown()
 
 

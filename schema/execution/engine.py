@@ -31,7 +31,7 @@ from graphql import (
     validate,
 )
 
-from models.errors import AbilityMissing, Unauthenticated
+from models.errors import AbilityMissing, OutcomeUnknown, Unauthenticated
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context
 from schema.documents.document_limits import LimitExceeded, check_size, selected_fields
@@ -215,7 +215,7 @@ class Engine:
                 result: Any = execute(self._schema, prepared.document, executor_class=Executor, **values)
                 return _answer(result if isinstance(result, ExecutionResult) else await result)
         except TimeoutError:
-            return _timed_out(allowed_s)
+            return _timed_out(allowed_s, prepared, context)
 
     def bind(self, prepared: Prepared, variables: Mapping[str, Any], *, at_once: bool = False) -> BoundOperation | None:
         """The operation compiled and bound to these variables; None when graphql-core has to execute or refuse it."""
@@ -243,7 +243,7 @@ class Engine:
                 async with asyncio.timeout(self.limits.execution_s):
                     text = await bound.answer(context)
             except TimeoutError:
-                return ResponseText.of(_timed_out(self.limits.execution_s))
+                return ResponseText.of(_timed_out(self.limits.execution_s, prepared, context))
         if text is not None:
             return ResponseText(text=text, is_whole=True)
         return ResponseText.of(await self.run(prepared, variables, context))
@@ -383,8 +383,13 @@ def _asks_for_schema(document: DocumentNode) -> bool:
     return any(field.name.value in ("__schema", "__type") for field in selected_fields(document))
 
 
-def _timed_out(allowed_s: float) -> Answer:
-    return {"data": None, "errors": [refusal(f"The operation took longer than {allowed_s:g} seconds.", Code.TIMED_OUT)]}
+def _timed_out(allowed_s: float, prepared: Prepared, context: Context) -> Answer:
+    """The answer to an operation that was called off; a change may have been stored just before."""
+    text = f"the operation took longer than {allowed_s:g} seconds"
+    if prepared.type is OperationType.MUTATION and not prepared.checks:
+        unknown = OutcomeUnknown(has_key=context.keyed_request is not None, because=text)
+        return {"data": None, "errors": [error_of(unknown)]}
+    return {"data": None, "errors": [refusal(f"{text.capitalize()}.", Code.TIMED_OUT)]}
 
 
 def _answer(result: ExecutionResult) -> Answer:

@@ -6,8 +6,10 @@ import asyncio
 import os
 import random
 import resource
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
@@ -112,7 +114,7 @@ def assert_unknown_error(answer: httpx.Response, *, has_key: bool) -> None:
     assert error["message"].startswith(UNKNOWN)
 
 
-@pytest.mark.parametrize("fate", [Fate.CUT_BEFORE, Fate.CUT_AFTER])
+@pytest.mark.parametrize("fate", [Fate.CUT_BEFORE, Fate.CUT_AFTER, Fate.POOLER])
 async def test_a_write_that_is_cut_off_at_its_commit_has_an_unknown_outcome(
     client: httpx.AsyncClient, proxy: TcpProxy, fate: Fate
 ) -> None:
@@ -191,7 +193,7 @@ async def test_a_write_repeated_under_one_key_is_made_once_wherever_it_is_cut(
     async def until_answered(send: Callable[[], Any]) -> httpx.Response:
         nonlocal attempts
         for _ in range(200):
-            proxy.decide([chance.choice([None, Fate.CUT_BEFORE, Fate.CUT_AFTER])])
+            proxy.decide([chance.choice([None, Fate.CUT_BEFORE, Fate.CUT_AFTER, Fate.POOLER])])
             attempts += 1
             answer: httpx.Response = await send()
             if answer.is_success and "errors" not in answer.json():
@@ -233,6 +235,8 @@ async def test_a_disk_that_fails_at_the_commit_leaves_an_unknown_outcome() -> No
     gateway = Gateway().start()
     try:
         async with (await gateway.new_user()).client() as client:
+            with closing(sqlite3.connect(str(gateway.address.path), timeout=10)) as outside:
+                outside.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # a log that begins anew is written to its end
             assert (await create(client, "before")).status_code == 201
             size = os.path.getsize(f"{gateway.address.path}-wal")  # noqa: ASYNC240, PTH202 - a file of this machine
             resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))

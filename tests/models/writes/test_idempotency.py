@@ -27,6 +27,7 @@ from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
 
 DAY = timedelta(days=1)
+DEADLINE_S = 30
 OLD, NEW = generate_key(), generate_key()
 AMAZON = {**RAW[DestinationKind.AMAZON_S3], Attribute.KIND: DestinationKind.AMAZON_S3, Attribute.LABEL: "First"}
 
@@ -135,3 +136,27 @@ async def test_expired_keys_are_free_again_and_removed_in_steps(
     assert not again.is_replayed
     assert steps == [3, 0, 0]
     assert await mine.count() == 2
+
+
+async def test_expired_keys_are_removed_again_and_again_beside_everything_else(
+    viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step while there are some, and those that expire later, later."""
+    monkeypatch.setattr(idempotency, "PRUNE_STEP", 2)
+    monkeypatch.setattr(idempotency, "LOOK_S", 0.1)
+    keys, mine = keys_of(OLD), IdempotencyKey.filter(user_id=viewer.user_id)
+    pruning = asyncio.create_task(keys.prune_repeatedly())
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            for _ in range(2):
+                for number in range(5):
+                    await keys.run(viewer, KeyedRequest.of(f"{number}").act(), lambda: made(viewer))
+                assert await mine.count() == 5
+                await mine.update(created_at=current_second() - DAY)
+                while await mine.exists():
+                    pass
+    finally:
+        pruning.cancel()
+        await asyncio.wait((pruning,))
+
+    assert await BackupDestination.filter(user_id=viewer.user_id).count() == 10

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 _BEFORE_STARTUP = {80877103, 80877104, 80877102}
 """Codes of requests without a type byte that come before the startup message: TLS, GSS encryption, cancellation."""
 _IN_NO_TRANSACTION = b"I"
+_FIELDS = b"SERROR\0VERROR\0C08P01\0Mserver conn crashed?\0\0"
+_POOLER_ERROR = struct.pack("!cI", b"E", len(_FIELDS) + 4) + _FIELDS + struct.pack("!cIc", b"Z", 5, _IN_NO_TRANSACTION)
 
 
 Messages = AsyncGenerator[tuple[bytes, bytes], None]
@@ -35,6 +37,8 @@ class Fate(Enum):
     """The server has committed, and its answer never reaches the client."""
     SILENCE = auto()
     """As `CUT_AFTER`, but the connection stays open, and nothing comes any more."""
+    POOLER = auto()
+    """As `CUT_AFTER`, but the answer is the error of a pooler whose server is gone."""
 
 
 class TcpProxy:
@@ -194,6 +198,10 @@ class _Connection:
                 if type_ != b"Z":
                     continue
                 if self._fate is Fate.CUT_AFTER:
+                    return
+                if self._fate is Fate.POOLER:
+                    self._client.write(_POOLER_ERROR)
+                    await self._client.drain()
                     return
                 await asyncio.Event().wait()  # until the client gives up or the proxy is closed
             if type_ == b"Z" and self._status == _IN_NO_TRANSACTION:
