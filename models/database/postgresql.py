@@ -170,6 +170,13 @@ class _Transaction(TransactionWrapper):
             _abandon(self._connection)
             raise _lost_at_commit(error) from error
 
+    async def release_savepoint(self) -> None:
+        """Release a savepoint; raises `DatabaseUnavailable`, for the transaction around it is not committed."""
+        try:
+            await super().commit()
+        except UNAVAILABLE as error:
+            raise DatabaseUnavailable from error
+
     async def rollback(self) -> None:
         """Roll back; on a connection that is gone the server has done it."""
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from tortoise.backends.base.client import (
@@ -132,10 +132,31 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
         with suppress(DatabaseUnavailable):  # then SQLite has undone it already
             await self._writer.end(is_kept=False)
 
+    async def savepoint(self) -> None:
+        with _undone():
+            await super().savepoint()
+
+    async def savepoint_rollback(self) -> None:
+        with _undone():
+            await super().savepoint_rollback()
+
+    async def release_savepoint(self) -> None:
+        with _undone():
+            await super().release_savepoint()
+
     async def execute_script(self, query: str) -> None:
         """Run a script statement by statement; sqlite3's own `executescript` would commit the transaction first."""
         for statement in _statements(query):
             await self.execute_query(statement)
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """Turn the failure of a savepoint into `DatabaseUnavailable`: the disk fails, or SQLite has undone everything."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DatabaseUnavailable from error
 
 
 class _ImmediateContext(TransactionContext):

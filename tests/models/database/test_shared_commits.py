@@ -25,7 +25,7 @@ from models.database.sqlite_writer import Writer
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.row import DestinationRow
 from models.destinations.table import BackupDestination
-from models.errors import DestinationNotFound, OutcomeUnknown, ValidationFailed
+from models.errors import DatabaseUnavailable, DestinationNotFound, OutcomeUnknown, ValidationFailed
 from models.events.event import Event
 from tests.app.test_serving import children
 from tests.support.api.destinations import LIST
@@ -181,6 +181,23 @@ async def test_a_commit_that_fails_is_acknowledged_to_none_of_its_group(embedded
 
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * WRITERS
     assert embedded.committed() == set()
+
+
+async def test_a_transaction_that_sqlite_has_undone_is_refused_as_unavailable(embedded: Embedded) -> None:
+    """As it does when the disk fails in the middle; also inside of another one, whose savepoint is gone then."""
+
+    async def write_and_fail() -> None:
+        async with in_transaction(), in_transaction():
+            await create(embedded, "undone")
+            await in_thread(embedded.writer.connection, lambda connection: connection.execute("ROLLBACK"))
+            raise DatabaseUnavailable
+
+    outcomes = await asyncio.gather(*(write_and_fail() for _ in range(3)), return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 3
+    assert embedded.committed() == set()
+    await create(embedded, "afterwards")
+    assert embedded.committed() == {"afterwards"}
 
 
 async def test_a_cancelled_transaction_is_whole_or_undone_and_spoils_none_of_its_group(embedded: Embedded) -> None:
