@@ -42,6 +42,7 @@ from rest import endpoints
 from rest.errors import handlers
 from s3.presigning.presigner import S3Presigner
 from schema.execution.engine import Engine
+from schema.execution.persisted.queries import PersistedQueries
 from schema.transport.http import GraphQLView
 from schema.transport.overload import overloaded
 from schema.transport.websocket import GraphQLSocket
@@ -85,7 +86,8 @@ def create_app(
     cache = ResponseCache(settings.response_cache_bytes, tags)
     checked: Counter[str] = Counter()
     admission = Admission(max_wait_s=settings.overload_wait)
-    external = [*_external_metrics(cache, reads, checked, trail), *_admission_metrics(admission)]
+    untrusted: Counter[str] = Counter()
+    external = [*_external_metrics(cache, reads, checked, trail, untrusted), *_admission_metrics(admission)]
     graphql_errors: Counter[str] = Counter()
     external += _stream_metrics(streams, graphql_errors)
     figures = InstallationFigures(check_every=settings.check_every, shown=settings.metrics_destinations)
@@ -164,7 +166,13 @@ def create_app(
 
     opening = Opening(opened, waits=waits)
     explorer = Explorer(enabled=settings.explorer)
-    graphql = _graphql_routes(settings, for_graphql, cache, explorer, graphql_errors)
+    persisted = PersistedQueries(
+        enabled=settings.graphql_persisted_queries,
+        trusted=settings.trusted_documents,
+        rules=settings.trust_rules,
+        untrusted=untrusted,
+    )
+    graphql = _graphql_routes(settings, for_graphql, cache, explorer, persisted, graphql_errors)
     rest = endpoints.routes(for_rest, cache)
     own = [Route("/metrics", metrics.endpoint, methods=["GET"])] if settings.metrics_address is None else []
     others = [*health.ROUTES, *own]
@@ -223,13 +231,14 @@ def _graphql_routes(
     authenticator: Authenticator,
     cache: ResponseCache,
     explorer: Explorer,
+    persisted: PersistedQueries,
     errors: Counter[str],
 ) -> list[BaseRoute]:
     """GraphQL over HTTP and over WebSocket, on one path."""
     engine = Engine(
         settings.graphql_limits,
         introspection=settings.introspection,
-        persisted_queries=settings.graphql_persisted_queries,
+        persisted=persisted,
     )
     over_http = GraphQLView(engine, authenticator, cache, page=explorer.graphiql, errors=errors)
     over_websocket = GraphQLSocket(engine, authenticator)
@@ -239,7 +248,7 @@ def _graphql_routes(
 
 
 def _external_metrics(
-    cache: ResponseCache, reads: Reads, checked: Counter[str], trail: AuditTrail
+    cache: ResponseCache, reads: Reads, checked: Counter[str], trail: AuditTrail, untrusted: Counter[str]
 ) -> list[ExternalMetric]:
     """Numbers for `/metrics` that the parts count themselves."""
     outcomes = "moorings_cache_answers"
@@ -274,6 +283,12 @@ def _external_metrics(
             label="read",
         ),
         ExternalMetric(name="moorings_checks", help="Checks, by outcome.", read=lambda: checked, label="outcome"),
+        ExternalMetric(
+            name="moorings_untrusted_documents",
+            help="GraphQL documents that are not trusted, by what became of them.",
+            read=lambda: untrusted,
+            label="mode",
+        ),
         ExternalMetric(
             name="moorings_audit_losses",
             help="What the audit does not have, or not in full, since there was too much of it.",

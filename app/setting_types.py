@@ -16,6 +16,7 @@ from models.audit.retention import MIN_RETENTION
 from models.errors import AccountRefused
 from models.grants.access import LONGEST_LIFETIME
 from s3.address_policy import parse_allow_rules
+from schema.trusted_documents import load_documents, parse_rules
 from web.rate_limit.rate import parse_rate
 
 MAX_SECRET_BYTES = 65_536
@@ -190,6 +191,18 @@ def certificates(text: str) -> str:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
     except (OSError, ValueError):  # an ssl.SSLError is an OSError
         raise ValueError("it wants the path of a file with certificates of authorities in PEM") from None
+    return text
+
+
+def trusted_documents(text: str) -> str:
+    """The path of a readable file of documents."""
+    load_documents(Path(text))
+    return text
+
+
+def trust_rules(text: str) -> str:
+    """A mode, and others for tokens by name."""
+    parse_rules(text)
     return text
 
 

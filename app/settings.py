@@ -16,6 +16,7 @@ from models.accounts.accounts import parse_duration
 from models.vault.secret import Secret
 from s3.address_policy import AddressPolicy, parse_allow_rules
 from schema.limits import Limits
+from schema.trusted_documents import NO_DOCUMENTS, TrustedDocuments, TrustRules, load_documents, parse_rules
 
 PREFIX = "MOORINGS_"
 LARAVEL = ("APP_KEY", "APP_PREVIOUS_KEYS", "APP_TIMEZONE")
@@ -177,6 +178,16 @@ class Settings:
     graphql_persisted_queries: bool = _setting(
         True, "whether a request may have the hash of a document in its place, true or false", types.truth
     )
+    graphql_trusted_documents: str | None = _setting(
+        None,
+        "JSON file of the documents that a front end's build wrote down, such as /etc/moorings/documents.json",
+        types.trusted_documents,
+    )
+    graphql_trust: str = _setting(
+        "off",
+        "what becomes of other documents: off, observe, warn or enforce, for a token by name: web app=enforce",
+        types.trust_rules,
+    )
     graphql_max_user_sockets: int = _setting(20, "WebSockets of one user in a process", types.integer(1, 10_000))
     graphql_max_user_subscriptions: int = _setting(
         200, "subscriptions of one user in a process", types.integer(1, 100_000)
@@ -265,6 +276,17 @@ class Settings:
         return None if self.events_retention == "off" else parse_duration(self.events_retention)
 
     @property
+    def trusted_documents(self) -> TrustedDocuments:
+        """The documents of the file that the setting names."""
+        path = self.graphql_trusted_documents
+        return NO_DOCUMENTS if path is None else load_documents(Path(path))
+
+    @property
+    def trust_rules(self) -> TrustRules:
+        """What becomes of documents that are not trusted."""
+        return parse_rules(self.graphql_trust)
+
+    @property
     def graphql_limits(self) -> Limits:
         """What one document and one socket may ask for."""
         return Limits(
@@ -294,6 +316,10 @@ def load_settings() -> Settings:
         raise SettingsRefused(
             "MOORINGS_SECRET_KEYS is required with PostgreSQL, or MOORINGS_SECRET_KEYS_FILE: it wants id:base64, and "
             "`moorings keys generate` prints one."
+        )
+    if settings.graphql_trusted_documents is None and not settings.trust_rules.are_off:
+        raise SettingsRefused(
+            "MOORINGS_GRAPHQL_TRUST needs MOORINGS_GRAPHQL_TRUSTED_DOCUMENTS: without it no document is trusted."
         )
     if settings.environment == "production" and values["database_url"] is None:
         raise SettingsRefused(

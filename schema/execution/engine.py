@@ -31,6 +31,7 @@ from graphql import (
     validate,
 )
 
+from models.accounts.viewer import Viewer
 from models.errors import AbilityMissing, OutcomeUnknown, Unauthenticated
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context
@@ -42,7 +43,7 @@ from schema.execution.bounded_memo import BoundedMemo
 from schema.execution.coercion import variable_errors
 from schema.execution.executor import Executor
 from schema.execution.not_executed import Answer, NotExecuted
-from schema.execution.persisted_queries import PersistedQueries
+from schema.execution.persisted.queries import PersistedQueries
 from schema.execution.prepared import DocumentKey, Prepared
 from schema.execution.shared_responses import Batch, Responses, SelectionKey, selection_key, shared_responses
 from schema.execution.validation import MAX_ERRORS, errors_in
@@ -95,12 +96,14 @@ class ResponseText(NamedTuple):
 class Engine:
     """The schema, the limits, and memos of what depends on a document alone, each bounded by bytes."""
 
-    def __init__(self, limits: Limits, *, introspection: bool = True, persisted_queries: bool = True) -> None:
+    def __init__(
+        self, limits: Limits, *, introspection: bool = True, persisted: PersistedQueries | None = None
+    ) -> None:
         self.limits = limits
         self._introspection = introspection
         self._strawberry = make_schema()
         self._schema: GraphQLSchema = self._strawberry._schema
-        self._persisted = PersistedQueries(enabled=persisted_queries)
+        self.persisted = PersistedQueries(enabled=True) if persisted is None else persisted
         self._subscriptions: Counter[int] = Counter()  # open ones of each user, in this process
         self._documents: BoundedMemo[DocumentKey, Prepared] = BoundedMemo(MAX_DOCUMENT_BYTES)
         self._outlines: BoundedMemo[DocumentKey, Prepared | _Untaken] = BoundedMemo(MAX_OUTLINES_BYTES)
@@ -109,14 +112,24 @@ class Engine:
         self._introspections: BoundedMemo[tuple[DocumentKey, bytes], bytes] = BoundedMemo(MAX_INTROSPECTION_BYTES)
 
     def prepare(
-        self, text: str, operation_name: str | None, *, sha256: str | None = None, is_anonymous: bool = False
+        self,
+        text: str,
+        operation_name: str | None,
+        *,
+        sha256: str | None = None,
+        document_id: str | None = None,
+        is_anonymous: bool = False,
+        viewer: Viewer | None = None,
     ) -> Prepared:
-        """Parse, limit and validate a document, or find it in the memo; `sha256` is its hash, for an empty text too.
+        """Parse, limit and validate a document, or find it in the memo, by its hash or ID where the text is empty.
+
+        A viewer's document has to be a trusted one where that is enforced, and is stored by its hash.
 
         Raises `NotExecuted`, from a memo too where the document was refused before, and `Unauthenticated` for an
         anonymous request of more than introspection, before the document is validated.
         """
-        text = self._persisted.text_of(text, sha256)
+        text = self.persisted.text_of(text, sha256, document_id)
+        self.persisted.require_trusted(text, viewer)
         key = (text, operation_name)
         prepared = self._documents.get(key)
         if prepared is None:
@@ -137,7 +150,8 @@ class Engine:
             self._learn_outline(prepared)
         elif is_anonymous and not prepared.only_introspects:
             raise Unauthenticated
-        self._persisted.store(text, sha256)
+        if viewer is not None:
+            self.persisted.store(text, sha256, viewer.user_id)
         return prepared
 
     def known(self, text: str, operation_name: str | None) -> Prepared | None:
@@ -185,6 +199,10 @@ class Engine:
         if prepared is None or not prepared.only_introspects:
             return None
         return self._introspections.get(_introspection_key(prepared, variables))
+
+    def is_plain(self, text: str, sha256: str | None) -> bool:
+        """Whether nothing but the text says what a request asks for, and every token may have it executed."""
+        return bool(text) and not sha256 and self.persisted.is_for_all(text)
 
     async def run(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
         """Execute a query or a mutation; raises `NotExecuted` when the variables do not fit or cost too much."""
@@ -248,10 +266,9 @@ class Engine:
             return ResponseText(text=text, is_whole=True)
         return ResponseText.of(await self.run(prepared, variables, context))
 
-    def with_cost(self, text: bytes, prepared: Prepared, variables: Mapping[str, Any]) -> bytes:
-        """A response in JSON with `extensions.cost`: what the operation costs, and what it may cost."""
-        cost = {"cost": {"requested": prepared.cost.of(variables), "limit": self.limits.cost}}
-        return b'%s,"extensions":%s}' % (text[:-1], orjson.dumps(cost))
+    def cost_of(self, prepared: Prepared, variables: Mapping[str, Any]) -> dict[str, int]:
+        """What the operation costs, and what it may cost: `extensions.cost` of a response."""
+        return {"requested": prepared.cost.of(variables), "limit": self.limits.cost}
 
     async def listen(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context

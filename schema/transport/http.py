@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 import orjson
 from graphql import OperationType
@@ -25,12 +26,14 @@ from schema.compiler.compiler import BoundOperation
 from schema.context import Context, context_of
 from schema.errors import RETRY_AFTER_S, Code, code_of, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
+from schema.execution.persisted.queries import NOT_TRUSTED
 from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
 from schema.transport.prepared_query import PreparedQuery, QueryShape, headers_of
 from schema.transport.requests import BadRequest, Params, keyed_request, read_body, read_params
 from schema.transport.sse import EventStream
+from schema.trusted_documents import TrustMode
 from web.auth.authenticator import Authenticator
 from web.auth.middleware import authenticated
 from web.cache.cache_key import condition_of
@@ -123,12 +126,11 @@ class GraphQLView:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
         bound = None if state.is_replayed else self.engine.bind(prepared, params.variables)
-        shows_cost = _wants_cost(scope)
-        if prepared.type is not OperationType.QUERY or state.viewer is None or shows_cost:
+        extensions = self._extensions(scope, prepared, params)
+        if prepared.type is not OperationType.QUERY or state.viewer is None or extensions:
             written = await self.engine.write(bound, prepared, params.variables, context)
-            text = written.text
-            self._count(text)
-            text = self.engine.with_cost(text, prepared, params.variables) if shows_cost else text
+            self._count(written.text)
+            text = _extended(written.text, extensions)
             return _text(text, media_type, *_about(keyed))
         return await self._read(request, bound, prepared, params, context, (body, media_type))
 
@@ -152,7 +154,7 @@ class GraphQLView:
         """
         asked = params.query, params.operation_name
         bound = None
-        if not params.sha256 and self.engine.known(*asked) is None:
+        if self.engine.is_plain(params.query, params.sha256) and self.engine.known(*asked) is None:
             bound = self.engine.bind_outline(*asked, params.variables)
         if bound is None:
             return None
@@ -187,7 +189,7 @@ class GraphQLView:
         scope, state, (body, media_type) = request.scope, request_state(request.scope), form
         key, condition = self._cache.key_of(context.viewer, scope, body), condition_of(scope)
         headers = headers_of(media_type)
-        if bound is not None:
+        if bound is not None and self.engine.persisted.is_for_all(prepared.key[0]):
             self._prepared(request, bound, headers)
         cached = None if state.is_replayed else state.response or self._cache.get(key, condition)
         if cached is not None:
@@ -207,11 +209,25 @@ class GraphQLView:
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
         prepared = self.engine.prepare(
-            params.query, params.operation_name, sha256=params.sha256, is_anonymous=viewer is None
+            params.query,
+            params.operation_name,
+            sha256=params.sha256,
+            document_id=params.document_id,
+            is_anonymous=viewer is None,
+            viewer=viewer,
         )
         if request.method == "GET" and prepared.type is OperationType.MUTATION:
             raise BadRequest("A mutation must be sent by POST.", status=405, allow="POST")
         return prepared
+
+    def _extensions(self, scope: Scope, prepared: Prepared, params: Params) -> dict[str, Any]:
+        """The `extensions` of a response: such responses are not cached."""
+        extensions: dict[str, Any] = {}
+        if _wants_cost(scope):
+            extensions["cost"] = self.engine.cost_of(prepared, params.variables)
+        if self.engine.persisted.mode_of(prepared.key[0], request_state(scope).viewer) is TrustMode.WARN:
+            extensions["warnings"] = [NOT_TRUSTED]
+        return extensions
 
     async def _streamed(self, prepared: Prepared, params: Params, context: Context) -> AsyncGenerator[Responses, None]:
         """Every response of an operation; one that does not begin is an error in the stream, where clients look."""
@@ -233,6 +249,11 @@ def _keyed(scope: Scope, prepared: Prepared, params: Params) -> KeyedRequest | N
     if prepared.type is not OperationType.MUTATION:
         return None
     return keyed_request(idempotency_key(scope) or params.idempotency_key, prepared, params)
+
+
+def _extended(text: bytes, extensions: dict[str, Any]) -> bytes:
+    """A response in JSON with these `extensions`, if there are any."""
+    return b'%s,"extensions":%s}' % (text[:-1], orjson.dumps(extensions)) if extensions else text
 
 
 def _about(keyed: KeyedRequest | None) -> tuple[int, dict[str, str]]:

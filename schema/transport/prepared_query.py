@@ -64,7 +64,7 @@ class QueryShape:
             params = parse_params(load_json(body))
         except BadRequest:
             return None
-        if params.sha256:
+        if not self._engine.is_plain(params.query, params.sha256):
             return None
         asked = params.query, params.operation_name
         prepared = self._engine.known(*asked)

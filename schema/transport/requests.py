@@ -17,6 +17,8 @@ from web.http.idempotency_key import parse_key
 from web.http.json_body import JsonRefused, parse_json
 from web.http.media_type import JSON_TYPE, parse_media_type
 
+MAX_ID_LENGTH = 256
+"""Of a trusted document."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -38,6 +40,8 @@ class Params(NamedTuple):
     variables: Mapping[str, Any]
     sha256: str | None
     """Of the document, in hex, from `extensions.persistedQuery`."""
+    document_id: str | None = None
+    """Of a trusted document, from `documentId`."""
     idempotency_key: str | None = None
     """From `extensions.idempotencyKey`, for a WebSocket, whose operations have no headers."""
 
@@ -84,18 +88,34 @@ def parse_params(given: object) -> Params:
     query, name = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
     hash_, key = _persisted_hash(extensions), _idempotency_key(extensions)
-    if query is None and hash_ is not None:
+    id_ = _document_id(given)
+    if query is None and (hash_ is not None or id_ is not None):
         query = ""
     elif not isinstance(query, str) or not query.strip():
         raise BadRequest("`query` must be a string with a document.")
+    elif id_ is not None:
+        raise BadRequest("Give `query` or `documentId`, not both.")
     if name is not None and not isinstance(name, str):
         raise BadRequest("`operationName` must be a string or null.")
     for label, value in (("variables", variables), ("extensions", extensions)):
         if value is not None and not isinstance(value, dict):
             raise BadRequest(f"`{label}` must be an object or null.")
     return Params(
-        query=query, operation_name=name or None, variables=variables or {}, sha256=hash_, idempotency_key=key
+        query=query,
+        operation_name=name or None,
+        variables=variables or {},
+        sha256=hash_,
+        document_id=id_,
+        idempotency_key=key,
     )
+
+
+def _document_id(given: Mapping[str, object]) -> str | None:
+    """The ID of a document in place of its text; raises `BadRequest` for one that is malformed."""
+    id_ = given.get("documentId")
+    if id_ is not None and (not isinstance(id_, str) or not 0 < len(id_) <= MAX_ID_LENGTH):
+        raise BadRequest(f"`documentId` must be a string of at most {MAX_ID_LENGTH} characters.")
+    return id_ if isinstance(id_, str) else None
 
 
 def _idempotency_key(extensions: object) -> str | None:

@@ -226,7 +226,13 @@ class _Connection:
         engine = self._api.engine
         scope = self._socket.scope
         viewer = await self._authenticate(self._token or "")
-        prepared = engine.prepare(params.query, params.operation_name, sha256=params.sha256)
+        prepared = engine.prepare(
+            params.query,
+            params.operation_name,
+            sha256=params.sha256,
+            document_id=params.document_id,
+            viewer=viewer,
+        )
         keyed = keyed_request(params.idempotency_key, prepared, params)
         rate_limit = request_state(scope).rate_limit
         context = context_of(scope["state"], viewer, rate_limit=rate_limit, keyed_request=keyed)

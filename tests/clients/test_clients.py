@@ -156,12 +156,12 @@ async def test_graphql_sse_streams_queries_and_subscriptions_on_distinct_connect
     assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
-@pytest.mark.parametrize("by_get", ["yes", "no"])
-async def test_apollo_s_persisted_queries_send_the_text_once(by_get: str, account: Account) -> None:
-    """A second client, with a cache of its own, sends the hash alone."""
-    lines = await run_script(
-        SCRIPTS / "persisted.mjs", account, BY_GET=by_get, NAME=f"Persisted{account.user_id}{by_get}"
-    )
+@pytest.mark.parametrize("by_get", ["no", "yes"])
+@pytest.mark.parametrize("script", ["persisted.mjs", "persisted-urql.mjs"])
+async def test_the_links_for_persisted_queries_send_the_text_once(script: str, by_get: str, account: Account) -> None:
+    """Apollo's and urql's. A second client, with a cache of its own, sends the hash alone."""
+    name = f"Persisted{account.user_id}{by_get}{script[9:13].strip('-.')}"
+    lines = await run_script(SCRIPTS / script, account, BY_GET=by_get, NAME=name)
     method = "GET" if by_get == "yes" else "POST"
 
     assert by_step(lines) == {
@@ -170,11 +170,12 @@ async def test_apollo_s_persisted_queries_send_the_text_once(by_get: str, accoun
     }
 
 
-async def test_apollo_s_persisted_queries_fall_back_to_texts_where_they_are_off() -> None:
+@pytest.mark.parametrize("script", ["persisted.mjs", "persisted-urql.mjs"])
+async def test_the_links_for_persisted_queries_fall_back_to_texts_where_they_are_off(script: str) -> None:
     gateway = Gateway(graphql_persisted_queries="false").start()
     try:
         account = await gateway.new_user()
-        lines = await run_script(SCRIPTS / "persisted.mjs", account, BY_GET="no", NAME="NotPersisted")
+        lines = await run_script(SCRIPTS / script, account, BY_GET="no", NAME="NotPersisted")
     finally:
         gateway.close()
 

@@ -98,10 +98,11 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "context": "",
         "documents": "limits",
         "errors": "",
-        "execution": "compiler context documents errors limits resolvers types",
+        "execution": "compiler context documents errors limits resolvers trusted_documents types",
         "limits": "",
         "resolvers": "act_once context errors types",
-        "transport": "compiler context errors execution",
+        "transport": "compiler context errors execution trusted_documents",
+        "trusted_documents": "",
         "types": "context errors",
     },
     "rest": {

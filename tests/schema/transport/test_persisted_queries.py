@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
+from models.accounts.viewer import Protocol, Viewer
 from schema.execution.engine import Engine, NotExecuted
-from schema.execution.persisted_queries import MAX_BYTES
+from schema.execution.persisted.store import MAX_BYTES, MAX_DOCUMENTS, USER_BYTES, USER_DOCUMENTS, DocumentStore
 from schema.limits import Limits
 from tests.schema.transport.test_http import GRAPHQL, answer_to, codes_of
 from tests.schema.transport.test_websocket import greeted
@@ -108,17 +109,45 @@ async def test_a_gateway_without_persisted_queries_says_so_and_takes_texts(witho
     assert both.json() == DATA
 
 
-def test_only_valid_documents_are_stored_and_their_memory_is_bounded() -> None:
+def test_only_valid_documents_of_viewers_are_stored() -> None:
+    """A client without a token stores none, not even one of introspection."""
     engine = Engine(Limits())
+    viewer = Viewer(
+        user_id=1, name="A", email="a@example.com", abilities=frozenset(), protocol=Protocol.GRAPHQL, revision=0,
+        destination_count=0,
+    )  # fmt: skip
     with pytest.raises(NotExecuted):
-        engine.prepare("{ nothing }", None, sha256=sha256(b"{ nothing }").hexdigest())
-    assert engine._persisted._documents.bytes == 0
+        engine.prepare("{ nothing }", None, sha256=sha256(b"{ nothing }").hexdigest(), viewer=viewer)
+    engine.prepare("{ __typename }", None, sha256=sha256(b"{ __typename }").hexdigest(), is_anonymous=True)
+    assert engine.persisted.store_of_users.bytes == 0
 
+    engine.prepare(VIEWER, None, sha256=sha256(VIEWER.encode()).hexdigest(), viewer=viewer)
+    assert len(engine.persisted.store_of_users) == 1
+
+
+def test_the_store_is_bounded_and_so_is_the_share_of_a_user() -> None:
+    """By bytes and by number; what one user sends takes no place of what another one has sent."""
+    store = DocumentStore()
+    store.put("of another", VIEWER, 2)
     for number in range(200):
-        text = f"{VIEWER} # {number} " + "x" * 40_000
-        engine.prepare(text, None, sha256=sha256(text.encode()).hexdigest())
+        store.put(f"large {number}", f"# {number} " + "x" * 40_000, 1)
+        assert store.bytes <= USER_BYTES + 1_000
+    assert store.get("of another") == VIEWER
+    assert store.get("large 199") is not None
+    assert store.get("large 0") is None
+    for number in range(2 * USER_DOCUMENTS):
+        store.put(f"small {number}", f"# {number}", 1)
+    assert len(store) == 1 + USER_DOCUMENTS
 
-    assert 0.9 * MAX_BYTES < engine._persisted._documents.bytes <= MAX_BYTES
+    for user in range(3, 40):
+        for number in range(USER_DOCUMENTS):
+            store.put(f"{user} {number}", f"# {number} " + "x" * 2_000, user)
+        assert store.bytes <= MAX_BYTES
+        assert len(store) <= MAX_DOCUMENTS
+    assert store.bytes > 0.9 * MAX_BYTES
+    assert store.get("of another") == VIEWER
+    store.put("too large", "x" * USER_BYTES, 1)
+    assert store.get("too large") is None
 
 
 @pytest.mark.parametrize("times", [1, 4])
