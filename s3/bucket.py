@@ -28,6 +28,7 @@ MAX_ENTRIES_BESIDE = 20
 RETRY_AFTER_S = 0.25
 """Before the one retry of a request that failed for the moment."""
 
+_VAGUE = (CheckCode.UNEXPECTED_ANSWER, CheckCode.REQUEST_REFUSED, CheckCode.NOT_SUPPORTED)
 _TEMPORARY_KEY = ("ASIA", "STS.")
 """Prefixes of temporary access keys: of AWS (IAM identifiers), and of Alibaba Cloud."""
 _UPLOAD_ID = re.compile(rb"<(?:\w{1,16}:)?UploadId>\s*([^<\s]{1,1024})\s*</")
@@ -81,7 +82,7 @@ class Bucket:
             begin = [("start-after", self._own_prefix + PREFIX)]
         try:
             try:
-                return await self._listed(("list-type", "2"), most, prefix, *begin)
+                return await self._listed(("list-type", "2"), most, prefix, *begin, is_last=False)
             except ListingUnknown:
                 # ListObjects, which stores had before ListObjectsV2.
                 marker = [("marker", value) for _, value in begin]
@@ -130,7 +131,7 @@ class Bucket:
         response = await self._part_of_upload("POST", key, ("uploads", ""))
         found = _UPLOAD_ID.search(response.body)
         if found is None:
-            raise StepFailed(CheckCode.UNEXPECTED_ANSWER, hint=CheckHint.MULTIPART_UNKNOWN)
+            raise StepFailed(CheckCode.NOT_SUPPORTED, hint=CheckHint.MULTIPART_UNKNOWN)
         return found[1].decode()
 
     async def upload_part(self, key: str, upload_id: str, body: bytes) -> None:
@@ -154,13 +155,13 @@ class Bucket:
         try:
             require_success(response, self._signer.region)
         except StepFailed as failure:
-            if failure.code is CheckCode.UNEXPECTED_ANSWER and failure.hint is not CheckHint.BODY_CHANGED:
-                failure.hint = CheckHint.MULTIPART_UNKNOWN
+            if failure.code in _VAGUE and failure.hint not in (CheckHint.BODY_CHANGED, CheckHint.PROXY_REFUSES):
+                failure.code, failure.hint = CheckCode.NOT_SUPPORTED, CheckHint.MULTIPART_UNKNOWN
             raise
         return response
 
-    async def _listed(self, *query: tuple[str, str]) -> Sequence[Entry]:
-        return listed(await self._send("GET", query=query), self._signer.region)
+    async def _listed(self, *query: tuple[str, str], is_last: bool = True) -> Sequence[Entry]:
+        return listed(await self._send("GET", query=query), self._signer.region, is_last=is_last)
 
     async def _send(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,13 +55,25 @@ class _LimitedStream(httpcore.AsyncNetworkStream):
         self._stream = stream
         self.allowed = 0
         self.received = 0
+        self._has_begun = False
+
+    def expect_response(self) -> None:
+        """Allow the head of one more response."""
+        self.received, self.allowed, self._has_begun = 0, MAX_HEAD_BYTES, False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
-        if self.received >= self.allowed:
-            raise _ResponseTooLarge
-        data = await self._stream.read(min(max_bytes, self.allowed - self.received), timeout)
-        self.received += len(data)
-        return data
+        while True:
+            if self.received >= self.allowed:
+                raise _ResponseTooLarge
+            data = await self._stream.read(min(max_bytes, self.allowed - self.received), timeout)
+            self.received += len(data)
+            if self._has_begun or not data:
+                return data
+            # Some servers send an empty line too many after the body of the last response (RFC 9112, 2.2).
+            data = data.lstrip(b"\r\n")
+            if data:
+                self._has_begun = True
+                return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
         await self._stream.write(buffer, timeout)
@@ -173,7 +186,7 @@ async def _exchange(
     connection: httpcore.AsyncHTTP11Connection, stream: _LimitedStream, request: httpcore.Request
 ) -> Response:
     """Send a request and read its response up to the limits; the connection stays open only after a whole one."""
-    stream.received, stream.allowed = 0, MAX_HEAD_BYTES
+    stream.expect_response()
     chunks: list[bytes] = []
     is_whole = True
     try:
@@ -190,4 +203,20 @@ async def _exchange(
         is_whole = False
     await response.aclose()
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-    return Response(status=response.status, headers=headers, body=b"".join(chunks), is_whole=is_whole)
+    body, is_all = _decoded(b"".join(chunks), headers.get("content-encoding", ""))
+    return Response(status=response.status, headers=headers, body=body, is_whole=is_whole and is_all)
+
+
+def _decoded(body: bytes, encoding: str) -> tuple[bytes, bool]:
+    """The body as it was before a proxy compressed it, though nothing else than `identity` was asked for.
+
+    At most MAX_RESPONSE_BYTES of it; the second value says whether that is all.
+    """
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return body, True
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        found = unpacking.decompress(body, MAX_RESPONSE_BYTES)
+    except zlib.error:
+        return body, True
+    return found, unpacking.eof

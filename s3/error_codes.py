@@ -231,27 +231,23 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
             *("XAmzContentChecksumMismatch", "MissingRequestBodyError"),
             hint=CheckHint.BODY_CHANGED,
         ),
+        # What the store does not do.
+        **_list(CheckCode.NOT_SUPPORTED, AWS, "NotImplemented", "NotSupported"),
+        **_list(CheckCode.NOT_SUPPORTED, STORAGEGRID, "XNotImplemented"),
         # Known, and of no help beyond their own name.
         **_any(
-            CheckCode.UNEXPECTED_ANSWER,
+            CheckCode.REQUEST_REFUSED,
             AWS,
-            *(
-                "NotImplemented",
-                "NotSupported",
-                "InvalidRequest",
-                "InvalidArgument",
-                "MalformedXML",
-                "PreconditionFailed",
-            ),
+            *("InvalidRequest", "InvalidArgument", "MalformedXML", "PreconditionFailed"),
             *("EntityTooLarge", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "NoSuchUpload", "NoSuchVersion"),
             *("InvalidStorageClass", "InvalidEncryptionAlgorithmError", "KeyTooLongError", "MetadataTooLarge"),
             *("MaxMessageLengthExceeded", "InvalidObjectState", "ConditionalRequestConflict", "InvalidRange"),
             *("ServerSideEncryptionConfigurationNotFoundError", "ObjectLockConfigurationNotFoundError"),
             *("InvalidTag", "InvalidPayer", "UnexpectedContent", "UserKeyMustBeSpecified", "RestoreAlreadyInProgress"),
         ),
-        **_any(CheckCode.UNEXPECTED_ANSWER, STORAGEGRID, "XNotImplemented", "KeyTooLong", "BadRequest"),
-        **_any(CheckCode.UNEXPECTED_ANSWER, MINIO, "XMinioInvalidObjectName", "XMinioObjectExistsAsDirectory"),
-        **_any(CheckCode.UNEXPECTED_ANSWER, IBM, "MalformedQuota", "MalformedFirewallError"),
+        **_any(CheckCode.REQUEST_REFUSED, STORAGEGRID, "KeyTooLong", "BadRequest"),
+        **_any(CheckCode.REQUEST_REFUSED, MINIO, "XMinioInvalidObjectName", "XMinioObjectExistsAsDirectory"),
+        **_any(CheckCode.REQUEST_REFUSED, IBM, "MalformedQuota", "MalformedFirewallError"),
     }
 )
 """What each error code means, by its spelling."""
@@ -292,5 +288,12 @@ PHRASES = (
 
 HOST_STYLE_ONLY = frozenset({"SecondLevelDomainForbidden", "PathStyleDomainForbidden", "VirtualHostDomainRequired"})
 """Codes of stores that refuse path-style addressing."""
-LISTING_UNKNOWN = frozenset({"NotImplemented", "XNotImplemented", "NotSupported"})
-"""Codes of stores that do not know ListObjectsV2."""
+LISTING_UNKNOWN = frozenset(
+    {
+        *("NotImplemented", "XNotImplemented", "NotSupported", "MethodNotAllowed"),
+        *("InvalidArgument", "InvalidRequest", "BadRequest"),
+    }
+)
+"""Codes with which stores that do not know ListObjectsV2 refuse it."""
+KEYS_OF_ENCRYPTION = "KMS."
+"""What the codes of AWS's key service begin with: there are more than are listed."""

@@ -220,7 +220,7 @@ class _Run:
         except StepFailed as failure:
             if failure.hint is CheckHint.RETENTION:
                 self.facts = replace(self.facts, locks_objects=True)
-            if failure.code is CheckCode.ACCESS_DENIED:
+            if failure.code in (CheckCode.ACCESS_DENIED, CheckCode.NOT_SUPPORTED):
                 # Nothing is gained by asking once more at the end.
                 self.facts, self.written.bucket = replace(self.facts, can_delete=False), None
             raise

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import MappingProxyType
 from xml.sax.saxutils import unescape
@@ -17,11 +18,12 @@ from xml.sax.saxutils import unescape
 from models.checks.report import CheckCode, CheckHint, CheckStepName
 from s3.connection import Response
 from s3.endpoint import DEFAULT_REGION, is_region
-from s3.error_codes import CODES, HOST_STYLE_ONLY, LISTING_UNKNOWN, PHRASES, Meaning
+from s3.error_codes import AWS, CODES, HOST_STYLE_ONLY, KEYS_OF_ENCRYPTION, LISTING_UNKNOWN, PHRASES, Meaning
 from s3.steps import StepFailed
 
 _CODE = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Code>\s*([A-Za-z0-9.]{1,64})\s*</")
-_JSON_CODE = re.compile(rb'"(?:Code|code|errorCode)"\s*:\s*"([A-Za-z0-9.]{1,64})"')
+_JSON_CODE = re.compile(rb'"(?:Code|code|errorCode|__type)"\s*:\s*"(?:[A-Za-z0-9._]{1,64}#)?([A-Za-z0-9.]{1,64})"')
+_ERROR = re.compile(rb"\s*(?:<\?xml[^>]{0,128}\?>\s*)?<(?:[A-Za-z0-9]{1,16}:)?Error[\s>]")
 _CODE_HEADER = "x-minio-error-code"
 """MinIO sends the code of an error without a body in this header."""
 _MESSAGE = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Message>([^<]{1,512})</|\"[Mm]essage\"\s*:\s*\"([^\"]{1,512})\"")
@@ -48,9 +50,32 @@ _BY_STATUS: Mapping[int, CheckCode] = MappingProxyType(
         HTTPStatus.REQUEST_TIMEOUT: CheckCode.TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS: CheckCode.RATE_LIMITED,
         HTTPStatus.INSUFFICIENT_STORAGE: CheckCode.STORAGE_FULL,
+        HTTPStatus.NOT_IMPLEMENTED: CheckCode.NOT_SUPPORTED,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: CheckCode.NOT_S3,
+        HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED: CheckCode.NOT_S3,
     }
 )
 """For responses without a known code."""
+_HINTS_BY_STATUS: Mapping[int, CheckHint] = MappingProxyType(
+    {
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: CheckHint.PROXY_LOGIN,
+        HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED: CheckHint.PROXY_LOGIN,
+        # Of Cloudflare: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+        525: CheckHint.PROXY_CANNOT_ENCRYPT,
+        526: CheckHint.PROXY_CANNOT_ENCRYPT,
+    }
+)
+_OF_UNKNOWN_REQUESTS = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
+_REFUSALS_OF_PROXIES = (
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.LENGTH_REQUIRED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.NOT_FOUND,
+)
+_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_OF_SKEWED_CLOCKS = (CheckCode.ACCESS_DENIED, CheckCode.SIGNATURE_MISMATCH, CheckCode.REQUEST_REFUSED)
+_MAX_SKEW_S = 15 * 60
+"""By which the clocks of a request and a store may differ (Signature Version 4)."""
 
 
 class PathStyleRefused(StepFailed):
@@ -70,24 +95,28 @@ class Entry:
 
 
 def is_success(response: Response) -> bool:
-    """Whether the status is 2xx."""
-    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
+    """Whether the status is 2xx, and the body is no error: stores that began to respond too early say it there."""
+    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES and not _ERROR.match(response.body)
 
 
 def is_transient(response: Response) -> bool:
     """Whether the same request may succeed a moment later."""
-    if response.status == HTTPStatus.NOT_IMPLEMENTED:
+    if response.status in (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED):
         return False
+    if response.status < HTTPStatus.MULTIPLE_CHOICES and not is_success(response):
+        meaning = CODES.get(_store_code(response))
+        return meaning is not None and meaning.code in (CheckCode.RATE_LIMITED, CheckCode.STORE_UNAVAILABLE)
     return response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def listed(response: Response, region: str) -> list[Entry]:
+def listed(response: Response, region: str, *, is_last: bool = True) -> list[Entry]:
     """The entries of a listing; raises `StepFailed` for the step from AUTHENTICATE to LIST that failed.
 
     `region` is the one the request was signed for: a region in an error is of interest only if it is another.
+    Unless it `is_last`, there is an older form to ask for: raises `ListingUnknown` where the store may know that alone.
     """
     if not is_success(response):
-        raise _listing_refused(response, region)
+        raise _listing_refused(response, region, is_last=is_last)
     if _LISTING.search(response.body):
         if not response.is_whole:
             raise StepFailed(CheckCode.UNEXPECTED_ANSWER, step=CheckStepName.LIST)
@@ -103,11 +132,13 @@ def require_success(response: Response, region: str) -> None:
     if is_success(response) and response.is_whole:
         return
     meaning = _meaning(response, region)
-    code = meaning.code if meaning is not None else None
+    code, hint = (None, None) if meaning is None else (meaning.code, meaning.hint)
+    if code is None and _is_page(response) and response.status in _REFUSALS_OF_PROXIES:
+        code, hint = CheckCode.NOT_SUPPORTED, CheckHint.PROXY_REFUSES
     if code is None:
         is_forbidden = response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
         code = CheckCode.ACCESS_DENIED if is_forbidden else CheckCode.UNEXPECTED_ANSWER
-    hint = None if meaning is None else meaning.hint
+        hint = CheckHint.PROXY_REFUSES if is_forbidden and _is_page(response) else None
     if _store_code(response) == "NoSuchKey":
         code, hint = CheckCode.UNEXPECTED_ANSWER, CheckHint.OBJECT_VANISHED
     raise StepFailed(code, store_code=_known_code(response), hint=hint)
@@ -124,15 +155,18 @@ def _entries(body: bytes) -> Iterator[Entry]:
         yield Entry(key=unescape(key.decode("utf-8", "replace"), _ENTITIES), modified_at=modified_at)
 
 
-def _listing_refused(response: Response, region: str) -> StepFailed:
+def _listing_refused(response: Response, region: str, *, is_last: bool) -> StepFailed:
     store_code, known = _store_code(response), _known_code(response)
     if store_code in HOST_STYLE_ONLY:
         return PathStyleRefused(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET, store_code=known)
-    if response.is_whole and (store_code in LISTING_UNKNOWN or response.status == HTTPStatus.NOT_IMPLEMENTED):
-        return ListingUnknown(CheckCode.UNEXPECTED_ANSWER, step=CheckStepName.LIST, store_code=known)
+    may_know_older = store_code in LISTING_UNKNOWN or response.status in _OF_UNKNOWN_REQUESTS
+    if response.is_whole and may_know_older and not is_last and named_region(response) in (None, region):
+        return ListingUnknown(CheckCode.NOT_SUPPORTED, step=CheckStepName.LIST, store_code=known)
     meaning = _meaning(response, region)
     if meaning is None:
-        return StepFailed(_without_meaning(response), step=_step_without_meaning(response))
+        is_challenge = "cf-mitigated" in response.headers
+        hint = CheckHint.PROXY_REFUSES if is_challenge else None
+        return StepFailed(_without_meaning(response), step=_step_without_meaning(response), hint=hint)
     is_elsewhere = meaning.code is CheckCode.WRONG_REGION
     return StepFailed(
         meaning.code,
@@ -148,12 +182,13 @@ def _listing_refused(response: Response, region: str) -> StepFailed:
 def _without_meaning(response: Response) -> CheckCode:
     """Our code for a refused listing whose error code is missing or unknown."""
     if _is_of_a_store(response):
+        otherwise = CheckCode.UNEXPECTED_ANSWER if _store_code(response) else CheckCode.REQUEST_REFUSED
         return {
             HTTPStatus.UNAUTHORIZED: CheckCode.INVALID_ACCESS_KEY,
             HTTPStatus.FORBIDDEN: CheckCode.ACCESS_DENIED,
             HTTPStatus.NOT_FOUND: CheckCode.NO_SUCH_BUCKET,
-        }.get(HTTPStatus(response.status), CheckCode.UNEXPECTED_ANSWER)
-    return CheckCode.NOT_S3 if not _store_code(response) else CheckCode.UNEXPECTED_ANSWER
+        }.get(HTTPStatus(response.status), otherwise)
+    return CheckCode.UNEXPECTED_ANSWER if _ERROR.match(response.body) and _store_code(response) else CheckCode.NOT_S3
 
 
 def _step_without_meaning(response: Response) -> CheckStepName | None:
@@ -165,9 +200,24 @@ def _step_without_meaning(response: Response) -> CheckStepName | None:
 
 
 def _is_of_a_store(response: Response) -> bool:
-    """Whether a response without an error code has the headers of an S3 store, as those to HEAD have."""
+    """Whether a response without a known error code is in the form of S3's errors, or has its headers as HEAD does."""
     known = any(status == response.status for status in HTTPStatus)
-    return known and not _store_code(response) and any(name in response.headers for name in _REQUEST_ID_HEADERS)
+    is_error = _ERROR.match(response.body) is not None and bool(_store_code(response))
+    return known and (is_error or any(name in response.headers for name in _REQUEST_ID_HEADERS))
+
+
+def _is_page(response: Response) -> bool:
+    """Whether the body is a page of HTML, which a proxy before the store has written."""
+    return response.body[:1024].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _is_skewed(response: Response) -> bool:
+    """Whether the store's clock, by its Date header, is further away than SigV4 signatures may be."""
+    try:
+        date = parsedate_to_datetime(response.headers["date"])
+        return "age" not in response.headers and abs((datetime.now(UTC) - date).total_seconds()) > _MAX_SKEW_S
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return False
 
 
 def _meaning(response: Response, region: str) -> Meaning | None:
@@ -176,20 +226,26 @@ def _meaning(response: Response, region: str) -> Meaning | None:
         return Meaning(code=CheckCode.UNEXPECTED_ANSWER, source="")
     store_code = _store_code(response)
     meaning = _phrase_meaning(response) or CODES.get(store_code)
+    if meaning is None and store_code.startswith(KEYS_OF_ENCRYPTION):
+        meaning = Meaning(code=CheckCode.ACCESS_DENIED, source=AWS, hint=CheckHint.ENCRYPTION_KEY)
+    may_be_of_clock = meaning is None or (meaning.code in _OF_SKEWED_CLOCKS and meaning.hint is None)
+    if may_be_of_clock and response.status in _REFUSED and _is_skewed(response):
+        return Meaning(code=CheckCode.CLOCK_SKEW, source=AWS, step=CheckStepName.AUTHENTICATE)
     named = named_region(response)
     if response.status in _REDIRECTS and (meaning is None or store_code in _ONLY_WITH_REGION):
         code = CheckCode.REDIRECTED if named is None else CheckCode.WRONG_REGION
         step = None if named is None else CheckStepName.BUCKET
         return Meaning(code=code, source="", step=step, hint=_redirect_hint(response))
-    is_vague = meaning is None or meaning.code is CheckCode.UNEXPECTED_ANSWER
+    is_vague = meaning is None or meaning.code in (CheckCode.UNEXPECTED_ANSWER, CheckCode.REQUEST_REFUSED)
     if is_vague and response.status == HTTPStatus.BAD_REQUEST and named not in (None, region):
         return Meaning(code=CheckCode.WRONG_REGION, source="", step=CheckStepName.BUCKET)
     if meaning is not None:
         return meaning
+    hint = _HINTS_BY_STATUS.get(response.status)
     code_by_status = _BY_STATUS.get(response.status)
     if code_by_status is None and response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         code_by_status = CheckCode.STORE_UNAVAILABLE
-    return None if code_by_status is None else Meaning(code=code_by_status, source="")
+    return None if code_by_status is None else Meaning(code=code_by_status, source="", hint=hint)
 
 
 def _phrase_meaning(response: Response) -> Meaning | None:

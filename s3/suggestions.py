@@ -31,6 +31,7 @@ _BUCKET_IN_ENDPOINT = frozenset(
     {
         *(CheckCode.NO_SUCH_BUCKET, CheckCode.NOT_S3, CheckCode.ACCESS_DENIED, CheckCode.DNS_FAILURE),
         *(CheckCode.CERTIFICATE_NAME_MISMATCH, CheckCode.SIGNATURE_MISMATCH, CheckCode.UNEXPECTED_ANSWER),
+        *(CheckCode.REQUEST_REFUSED, CheckCode.NOT_SUPPORTED),
     }
 )
 """Failures of a target whose endpoint already holds the bucket, which is then there twice."""

@@ -63,6 +63,8 @@ class CheckCode(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     REDIRECTED = "REDIRECTED"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
+    REQUEST_REFUSED = "REQUEST_REFUSED"
     UNEXPECTED_ANSWER = "UNEXPECTED_ANSWER"
     SECRET_UNREADABLE = "SECRET_UNREADABLE"  # noqa: S105 - a code
 
@@ -80,6 +82,9 @@ class CheckHint(StrEnum):
     OBJECT_VANISHED = "OBJECT_VANISHED"
     BODY_CHANGED = "BODY_CHANGED"
     MULTIPART_UNKNOWN = "MULTIPART_UNKNOWN"
+    PROXY_LOGIN = "PROXY_LOGIN"
+    PROXY_REFUSES = "PROXY_REFUSES"
+    PROXY_CANNOT_ENCRYPT = "PROXY_CANNOT_ENCRYPT"
 
 
 class CheckDepth(StrEnum):
@@ -225,6 +230,15 @@ REMEDIES: Mapping[CheckCode, Remedy] = {
         text="The endpoint redirects elsewhere, which is not followed. Give the store's own endpoint.",
         field=CheckField.ENDPOINT,
     ),
+    CheckCode.NOT_SUPPORTED: Remedy(
+        text="The store does not support this request, which backup programs need. Bring the store up to date, or use "
+        "another one.",
+    ),
+    CheckCode.REQUEST_REFUSED: Remedy(
+        text="The store refuses the request and does not say what is wrong with it. Check the region and path-style "
+        "addressing first, then the endpoint; the store's log may say more.",
+        field=CheckField.REGION,
+    ),
     CheckCode.UNEXPECTED_ANSWER: Remedy(
         text="The store's response makes no sense as S3, or broke off. Try again; if it stays so, see the store's log.",
     ),
@@ -282,6 +296,20 @@ HINTS: Mapping[CheckHint, Remedy] = {
     CheckHint.MULTIPART_UNKNOWN: Remedy(
         text="The store does not take objects in parts, as most programs send backups of more than a few megabytes. "
         "Let the backup program send each file at once, or use another store.",
+    ),
+    CheckHint.PROXY_LOGIN: Remedy(
+        text="A proxy, or the network of the gateway, asks for a login before it lets requests through. Give the "
+        "gateway a way to the store without it.",
+    ),
+    CheckHint.PROXY_REFUSES: Remedy(
+        text="A proxy before the store does not let this request through. Let it pass on GET, PUT, POST and DELETE, "
+        "with bodies of any size, or give the store's own endpoint.",
+        field=CheckField.ENDPOINT,
+    ),
+    CheckHint.PROXY_CANNOT_ENCRYPT: Remedy(
+        text="The proxy before the store cannot make an encrypted connection to it. Renew the certificate of the store "
+        "behind the proxy, or give the store's own endpoint.",
+        field=CheckField.ENDPOINT,
     ),
 }
 """What to do about each hint, in place of the code's remedy."""

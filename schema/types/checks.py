@@ -73,6 +73,12 @@ class CheckCode(Enum):
     RATE_LIMITED = enum_value("RATE_LIMITED", description="The store asks for fewer requests.")
     STORE_UNAVAILABLE = enum_value("STORE_UNAVAILABLE", description="The store is not available now.")
     REDIRECTED = enum_value("REDIRECTED", description="The endpoint redirects elsewhere, which is not followed.")
+    NOT_SUPPORTED = enum_value(
+        "NOT_SUPPORTED", description="The store does not support a request that backup programs need."
+    )
+    REQUEST_REFUSED = enum_value(
+        "REQUEST_REFUSED", description="The store refuses the request and does not say what is wrong with it."
+    )
     UNEXPECTED_ANSWER = enum_value("UNEXPECTED_ANSWER", description="The answer makes no sense as S3, or broke off.")
     SECRET_UNREADABLE = enum_value("SECRET_UNREADABLE", description="The stored credentials cannot be read.")
 
