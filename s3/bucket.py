@@ -25,6 +25,8 @@ MAX_ENTRIES = 50
 """Objects below the prefix that one listing returns."""
 MAX_ENTRIES_BESIDE = 20
 """The same where the listing may reach beyond the check's objects, to keys of any length."""
+PART_BYTES = 5 * 1024 * 1024
+"""Of an upload in parts, of which all but the last must be at least as large: stores and proxies may refuse that."""
 RETRY_AFTER_S = 0.25
 """Before the one retry of a request that failed for the moment."""
 
@@ -134,9 +136,10 @@ class Bucket:
             raise StepFailed(CheckCode.NOT_SUPPORTED, hint=CheckHint.MULTIPART_UNKNOWN)
         return found[1].decode()
 
-    async def upload_part(self, key: str, upload_id: str, body: bytes) -> None:
-        """Send the first part of an upload."""
-        await self._part_of_upload("PUT", key, ("partNumber", "1"), ("uploadId", upload_id), body=body)
+    async def upload_part(self, key: str, upload_id: str) -> None:
+        """Send the first part of an upload, PART_BYTES of zeros."""
+        part = ("partNumber", "1"), ("uploadId", upload_id)
+        await self._part_of_upload("PUT", key, *part, body=bytes(PART_BYTES))
 
     async def abort_upload(self, key: str, upload_id: str) -> None:
         """Abort an upload, which deletes its parts."""
@@ -191,4 +194,10 @@ class Bucket:
         return await self._sent(request)
 
     async def _sent(self, request: Request) -> Response:
-        return await self._connection.send(request, self._signer.headers(request, datetime.now(UTC)))
+        now = datetime.now(UTC)
+        if len(request.body) < PART_BYTES:
+            headers = self._signer.headers(request, now)
+        else:
+            # The hash of so much takes longer than other checks should wait.
+            headers = await asyncio.to_thread(self._signer.headers, request, now)
+        return await self._connection.send(request, headers)

@@ -228,12 +228,12 @@ class _Run:
         self.written.bucket = None
 
     async def _upload_in_parts(self, bucket: Bucket) -> None:
-        """Begin an upload in parts, send one part and abort, so that no object comes about."""
-        key, body = self._key, token_hex(16).encode()
+        """Begin an upload in parts, send a part of the least size and abort, so that no object comes about."""
+        key = self._key
         with self.steps.run(CheckStepName.MULTIPART):
             upload_id = await bucket.begin_upload(key)
             self.written.bucket, self.written.key, self.written.upload_id = bucket, key, upload_id
-            await bucket.upload_part(key, upload_id, body)
+            await bucket.upload_part(key, upload_id)
             await bucket.abort_upload(key, upload_id)
             self.written.bucket = None
 

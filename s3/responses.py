@@ -158,7 +158,8 @@ def _entries(body: bytes) -> Iterator[Entry]:
 def _listing_refused(response: Response, region: str, *, is_last: bool) -> StepFailed:
     store_code, known = _store_code(response), _known_code(response)
     if store_code in HOST_STYLE_ONLY:
-        return PathStyleRefused(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET, store_code=known)
+        hint = CheckHint.HOST_STYLE_NEEDED
+        return PathStyleRefused(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET, store_code=known, hint=hint)
     may_know_older = store_code in LISTING_UNKNOWN or response.status in _OF_UNKNOWN_REQUESTS
     if response.is_whole and may_know_older and not is_last and named_region(response) in (None, region):
         return ListingUnknown(CheckCode.NOT_SUPPORTED, step=CheckStepName.LIST, store_code=known)
@@ -235,7 +236,8 @@ def _meaning(response: Response, region: str) -> Meaning | None:
     if response.status in _REDIRECTS and (meaning is None or store_code in _ONLY_WITH_REGION):
         code = CheckCode.REDIRECTED if named is None else CheckCode.WRONG_REGION
         step = None if named is None else CheckStepName.BUCKET
-        return Meaning(code=code, source="", step=step, hint=_redirect_hint(response))
+        hint = _redirect_hint(response) if code is CheckCode.REDIRECTED else None
+        return Meaning(code=code, source="", step=step, hint=hint)
     is_vague = meaning is None or meaning.code in (CheckCode.UNEXPECTED_ANSWER, CheckCode.REQUEST_REFUSED)
     if is_vague and response.status == HTTPStatus.BAD_REQUEST and named not in (None, region):
         return Meaning(code=CheckCode.WRONG_REGION, source="", step=CheckStepName.BUCKET)

@@ -82,6 +82,7 @@ class CheckHint(StrEnum):
     OBJECT_VANISHED = "OBJECT_VANISHED"
     BODY_CHANGED = "BODY_CHANGED"
     MULTIPART_UNKNOWN = "MULTIPART_UNKNOWN"
+    HOST_STYLE_NEEDED = "HOST_STYLE_NEEDED"
     PROXY_LOGIN = "PROXY_LOGIN"
     PROXY_REFUSES = "PROXY_REFUSES"
     PROXY_CANNOT_ENCRYPT = "PROXY_CANNOT_ENCRYPT"
@@ -295,7 +296,12 @@ HINTS: Mapping[CheckHint, Remedy] = {
     ),
     CheckHint.MULTIPART_UNKNOWN: Remedy(
         text="The store does not take objects in parts, as most programs send backups of more than a few megabytes. "
-        "Let the backup program send each file at once, or use another store.",
+        "Let the backup program send each file at once or in smaller parts, or use another store.",
+    ),
+    CheckHint.HOST_STYLE_NEEDED: Remedy(
+        text="The store refuses requests with the bucket in the path. Turn off path-style addressing, and give the "
+        "endpoint without the bucket.",
+        field=CheckField.PATH_STYLE_ENDPOINT,
     ),
     CheckHint.PROXY_LOGIN: Remedy(
         text="A proxy, or the network of the gateway, asks for a login before it lets requests through. Give the "

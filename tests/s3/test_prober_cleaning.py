@@ -310,7 +310,7 @@ async def test_an_upload_in_parts_that_fails_is_aborted(refused: str) -> None:
         report = await prober().probe(target(peer.url), CheckDepth.MULTIPART)
 
     step = report.step(CheckStepName.MULTIPART)
-    assert (outcomes(report), step.code) == ("PPSPPPPPPF", CheckCode.UNEXPECTED_ANSWER)
+    assert (outcomes(report), step.code) == ("PPSPPPPPPF", CheckCode.NOT_SUPPORTED)
     assert step.hint is CheckHint.MULTIPART_UNKNOWN
     assert (report.takes_backups, report.reachable) == (True, False)
     assert (begun, store.objects) == (set(), {})

@@ -1,0 +1,1 @@
+"""Proxies and networks before a store."""
