@@ -158,8 +158,8 @@ def _entries(body: bytes) -> Iterator[Entry]:
 def _listing_refused(response: Response, region: str, *, is_last: bool) -> StepFailed:
     store_code, known = _store_code(response), _known_code(response)
     if store_code in HOST_STYLE_ONLY:
-        hint = CheckHint.HOST_STYLE_NEEDED
-        return PathStyleRefused(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET, store_code=known, hint=hint)
+        needed = CheckHint.HOST_STYLE_NEEDED
+        return PathStyleRefused(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET, store_code=known, hint=needed)
     may_know_older = store_code in LISTING_UNKNOWN or response.status in _OF_UNKNOWN_REQUESTS
     if response.is_whole and may_know_older and not is_last and named_region(response) in (None, region):
         return ListingUnknown(CheckCode.NOT_SUPPORTED, step=CheckStepName.LIST, store_code=known)
