@@ -20,7 +20,7 @@ from tests.support.fuzz.mutation_fuzz import MutationFuzz
 from tests.support.fuzz.operation_fuzz import write
 from tests.support.fuzz.random_mutations import ACTS, FIELDS
 
-SEED, CASES = 20_261_125, 900
+SEED, CASES = 20_261_126, 900
 UPDATE = """mutation ($id: ID!, $input: UpdateBackupDestinationInput!) {
   updateBackupDestination(id: $id, input: $input) {
     __typename ... on UpdateBackupDestinationPayload { backupDestination { label ...S } } ... on Problem { message }

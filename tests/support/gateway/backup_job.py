@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ from typing import Any
 from tests.support.gateway.gateway import MOORINGS, Account, environment
 
 DEADLINE_S = 300
+LONG_S = 1_800
+"""For gigabytes, on a machine that does other things too."""
 
 
 class BackupJob:
@@ -55,10 +60,40 @@ class BackupJob:
             stderr=subprocess.DEVNULL,
         )
 
+    def measured(self, *arguments: str) -> tuple[int, int]:
+        """Run a command to its end; its exit status, and the most memory it had, in bytes."""
+        process, most = self.start(*arguments), 0
+        deadline = time.monotonic() + LONG_S
+        while process.poll() is None:
+            assert time.monotonic() < deadline
+            most = max(most, memory_of(process.pid))
+            time.sleep(0.05)
+        return process.returncode, most
+
     def noted_parts(self) -> int:
         """How many parts the transfers that are under way have noted."""
         files = (self.directory / "state").glob("moorings/transfers/*.json")
         return sum(len(json.loads(file.read_text())["progress"].get("parts", {})) for file in files)
 
+    def killed_after(self, parts: int, *arguments: str) -> None:
+        """Start a command, and kill it as soon as that many parts are noted."""
+        process = self.start(*arguments)
+        deadline = time.monotonic() + LONG_S
+        while self.noted_parts() < parts:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+
     def _command(self, arguments: Sequence[str]) -> list[str]:
         return [MOORINGS, "backup", *arguments, *self._arguments]
+
+
+def memory_of(pid: int) -> int:
+    """The most memory that a process had so far, in bytes; 0 for one that has ended."""
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return 0 if found is None else int(found[1]) * 1_024

@@ -38,7 +38,7 @@ mon data avail crit = 1
 mon data = {directory}/mon
 osd data = {directory}/osd
 osd objectstore = memstore
-memstore device bytes = 268435456
+memstore device bytes = {memory_bytes}
 run dir = {directory}
 admin socket =
 log file = {directory}/$name.log
@@ -59,9 +59,11 @@ def is_installed() -> bool:
 class CephStore:
     """`radosgw` on a free port of 127.0.0.1, with all that it needs; everything is gone when it stops."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, memory_bytes: int = 256 << 20) -> None:
+        """`memory_bytes` is what all objects together may take."""
         self.port = free_port()
         self._directory = directory
+        self._memory_bytes = memory_bytes
         self._processes: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -73,6 +75,7 @@ class CephStore:
         """Start the three daemons, one after the other, and wait until the gateway responds."""
         fsid, mon_port = str(uuid4()), free_port()
         values = {"fsid": fsid, "mon_port": mon_port, "directory": self._directory, "port": self.port}
+        values |= {"memory_bytes": self._memory_bytes}
         (self._directory / "ceph.conf").write_text(_CONFIGURATION.format(**values))
         (self._directory / "mon").mkdir()
         (self._directory / "osd").mkdir()
