@@ -11,8 +11,10 @@ import binascii
 import hmac
 import os
 import re
+from binascii import a2b_base64
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -63,8 +65,7 @@ class Opened:
     oddities: frozenset[Oddity] = frozenset()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Payload:
+class _Payload(NamedTuple):
     iv: str
     value: str
     mac: str
@@ -79,6 +80,7 @@ class LaravelKeys:
         texts = [current, *(text for text in previous.split(",") if text.strip())]
         names = ["APP_KEY", *(f"key {number} of APP_PREVIOUS_KEYS" for number in range(1, len(texts)))]
         self._keys = [_key(text.strip(), name) for text, name in zip(texts, names, strict=True)]
+        self._ciphers = [AES(key) for key in self._keys]
 
     def open(self, stored: str) -> Opened:
         """The text of a stored value; raises `PayloadRefused` for a payload that does not open."""
@@ -115,7 +117,7 @@ class LaravelKeys:
         text = secret.reveal().encode()
         padding = _BLOCK - len(text) % _BLOCK
         iv = os.urandom(_BLOCK)
-        encryptor = Cipher(AES(self._keys[0]), CBC(iv)).encryptor()
+        encryptor = Cipher(self._ciphers[0], CBC(iv)).encryptor()
         value = encryptor.update(text + bytes([padding]) * padding) + encryptor.finalize()
         parts = {"iv": base64.b64encode(iv).decode(), "value": base64.b64encode(value).decode()}
         mac = hmac.digest(self._keys[0], (parts["iv"] + parts["value"]).encode(), "sha256").hex()
@@ -129,8 +131,9 @@ class LaravelKeys:
         if number is None:
             raise PayloadRefused("its MAC fits neither APP_KEY nor a previous key")
         try:
-            iv, value = (base64.b64decode(text, validate=True) for text in (payload.iv, payload.value))
-            decryptor = Cipher(AES(self._keys[number]), CBC(iv)).decryptor()
+            iv = a2b_base64(payload.iv, strict_mode=True)
+            value = a2b_base64(payload.value, strict_mode=True)
+            decryptor = Cipher(self._ciphers[number], CBC(iv)).decryptor()
             padded = decryptor.update(value) + decryptor.finalize()
             padding = padded[-1]
             if not 1 <= padding <= _BLOCK or padded[-padding:] != bytes([padding]) * padding:
@@ -170,15 +173,12 @@ def _payload(text: str) -> _Payload | None:
     if not text.startswith(_BEGINNING):
         return None
     try:
-        parts = orjson.loads(base64.b64decode(text, validate=True))
-    except ValueError:  # binascii.Error and orjson.JSONDecodeError among them
+        parts = orjson.loads(a2b_base64(text, strict_mode=True))
+        payload = _Payload(parts["iv"], parts["value"], parts["mac"], parts.get("tag", ""))
+        "".join(payload).encode("ascii")
+    except (ValueError, TypeError, KeyError, AttributeError):  # no base64, no JSON, no object, or no texts in it
         return None
-    if not isinstance(parts, dict) or not {"iv", "value", "mac"} <= parts.keys():
-        return None
-    values = {name: parts.get(name, "") for name in ("iv", "value", "mac", "tag")}
-    if not all(isinstance(value, str) and value.isascii() for value in values.values()):
-        return None
-    return _Payload(**values)
+    return payload
 
 
 def _key(text: str, name: str) -> bytes:

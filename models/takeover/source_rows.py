@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+import orjson
 
 from models.errors import Refusal
 
@@ -129,8 +130,9 @@ def suspension_of(values: Sequence[object]) -> SuspensionRow:
 def digest_of_row(table: str, row: SourceRow) -> str:
     """The SHA-256 of a row in hex, the same for equal rows of any database."""
     skipped = _UNWATCHED.get(table, ())
-    values = [None if name in skipped else _canonical(name, value) for name, value in row._asdict().items()]
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    fields = zip(type(row)._fields, row, strict=True)
+    values = [None if name in skipped else _canonical(name, value) for name, value in fields]
+    return hashlib.sha256(orjson.dumps(values)).hexdigest()
 
 
 def _canonical(name: str, value: object) -> object:
