@@ -132,27 +132,24 @@ class Spool:
 
 async def known_rows(target: Target, table: str, ids: Sequence[int]) -> dict[int, Known]:
     """What was imported before of the rows with these ids."""
+    rows = await target.rows(
+        "SELECT source_id, digest, target_id, version, status FROM imported_rows "  # noqa: S608 - our own names
+        f"WHERE table_name = '{table}' AND source_id IN {{ids}}",
+        ids,
+    )
+    here: dict[int, dict[str, Any]] = {}
     if table == DESTINATIONS:
-        rows = await target.rows(
-            "SELECT i.source_id, i.digest, i.target_id, i.version AS imported_version, i.status, d.uid, d.version "  # noqa: S608 - our own names
-            "FROM imported_rows i LEFT JOIN backup_destinations d ON d.id = i.target_id "
-            f"WHERE i.table_name = '{table}' AND i.source_id IN {{ids}}",
-            ids,
-        )
-    else:
-        rows = await target.rows(
-            "SELECT source_id, digest, target_id, version AS imported_version, status, NULL AS uid, NULL AS version "  # noqa: S608
-            f"FROM imported_rows WHERE table_name = '{table}' AND source_id IN {{ids}}",
-            ids,
-        )
+        there = [row["target_id"] for row in rows]
+        found = await target.rows("SELECT id, uid, version FROM backup_destinations WHERE id IN {ids}", there)
+        here = {row["id"]: row for row in found}
     return {
         row["source_id"]: Known(
             digest=row["digest"],
             target_id=row["target_id"],
-            imported_version=row["imported_version"],
+            imported_version=row["version"],
             state=row["status"],
-            uid=None if row["uid"] is None else UUID(str(row["uid"])),
-            version=row["version"],
+            uid=UUID(str(here[row["target_id"]]["uid"])) if row["target_id"] in here else None,
+            version=here[row["target_id"]]["version"] if row["target_id"] in here else None,
         )
         for row in rows
     }
