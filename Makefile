@@ -10,7 +10,7 @@ BIN := .venv/bin
 # The stamps are written last: an environment without .venv/.setup was interrupted and is built anew.
 SETUP := .venv/.setup
 SETUP_TEST := .venv/.setup-test
-SOURCES := $(wildcard app models rest s3 schema web tests benchmarks moorings examples/python/backup_destinations.py explorer/build.py .ci/sbom.py .ci/release.py)
+SOURCES := $(wildcard app models rest s3 schema web tests benchmarks moorings examples/python/backup_destinations.py explorer/build.py deploy/container/healthcheck.py .ci/sbom.py .ci/release.py)
 NODE_MODULES := benchmarks/peers/node_modules examples/apollo/node_modules explorer/node_modules tests/clients/node_modules
 INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
 
@@ -132,6 +132,11 @@ sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, 
 release: $(SETUP) ## make wheel, sdist, SBOM and checksums in dist/; VERSION=0.2.0 cuts the changelog and tags too
 	@$(BIN)/python explorer/build.py
 	@$(BIN)/python .ci/release.py $(VERSION)
+
+.PHONY: digests
+digests: ## say how to renew the digests of the images in Dockerfile and docker-compose.yml
+	@grep -hoE '[a-z.]+/[a-z/-]+:[a-z0-9.-]+(@sha256:[0-9a-f]{64})?' Dockerfile docker-compose.yml | sort -u | while read -r image; do \
+		echo "skopeo inspect --format '{{.Digest}}' docker://$${image%%@*}    # now $${image#*@}"; done
 
 .PHONY: lock
 lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions

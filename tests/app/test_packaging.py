@@ -1,5 +1,6 @@
 """What is handed over besides the code: requirements, Makefile, image and compose file keep their promises."""
 
+import importlib.util
 import re
 import subprocess
 import tomllib
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from app.settings import load_settings, unknown_variables
+from models.vault.vault import Vault, generate_key
+from tests.support.gateway.gateway import MOORINGS
 from tests.support.paths import ROOT
 
 REQUIREMENTS = ["requirements.txt", "requirements-test.txt", "benchmarks/requirements.txt"]
@@ -129,29 +133,101 @@ def test_the_image_gets_every_package_and_nothing_unnamed(project: dict[str, Any
 def test_the_image_runs_without_root_and_looks_after_its_health() -> None:
     final_stage = DOCKERFILE.rpartition("FROM ")[2]
     assert re.search(r"^USER (?!root|0)\w+$", final_stage, re.MULTILINE)
-    assert re.search(r"^HEALTHCHECK [^\n]*\\\n +CMD \[.*/healthz", final_stage, re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK [^\n]*\\\n +CMD \[.*/healthcheck.py", final_stage, re.MULTILINE)
     assert re.search(r'^CMD \["moorings", "serve"', final_stage, re.MULTILINE)
+    assert {"title", "licenses", "version", "revision"} <= set(
+        re.findall(r"org\.opencontainers\.image\.(\w+)=", final_stage)
+    )
 
 
-def test_compose_holds_no_secret_and_says_which_one_is_missing() -> None:
-    secret = re.findall(r"^\s+\w*(?:PASSWORD|KEYS|SECRET|TOKEN)\w*: *(.+)$", COMPOSE_TEXT, re.MULTILINE)
-    assert len(secret) == 2
-    assert all(re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\.\}", value) for value in secret)
-    assert all("${" in address for address in re.findall(r"://[^:@\s]+:(\S+)@?", COMPOSE_TEXT))
+@pytest.mark.parametrize(
+    ("arguments", "url"),
+    [
+        ("python moorings serve --host 0.0.0.0 --port 8000", "http://127.0.0.1:8000/healthz"),
+        ("python moorings serve --port=9000 --workers 2", "http://127.0.0.1:9000/healthz"),
+        ("python moorings serve --tls-cert a --tls-key b --port 8443", "https://127.0.0.1:8443/healthz"),
+        ("python moorings serve", "http://127.0.0.1:8000/healthz"),
+    ],
+)
+def test_the_health_check_follows_the_port_and_the_scheme(arguments: str, url: str) -> None:
+    spec = importlib.util.spec_from_file_location("healthcheck", ROOT / "deploy" / "container" / "healthcheck.py")
+    assert spec is not None
+    assert spec.loader is not None
+    healthcheck = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(healthcheck)
+
+    assert healthcheck.url_of(arguments.split()) == url
+
+
+def test_every_base_is_named_by_its_digest() -> None:
+    bases = re.findall(r"^ARG \w+_IMAGE=(.+)$", DOCKERFILE, re.MULTILINE)
+    assert len(bases) == 2
+    assert all(re.search(r":[\w.-]+@sha256:[0-9a-f]{64}$", base) for base in bases)
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${NODE_IMAGE}", "${PYTHON_IMAGE}"}
+
+
+def test_compose_holds_no_secret_but_names_files(services: dict[str, Any]) -> None:
+    compose = yaml.safe_load(COMPOSE_TEXT)
+    assert set(compose["secrets"]) == {"database-url", "secret-keys", "postgres-password"}
+    assert {secret["file"].partition("/")[2].partition("/")[0] for secret in compose["secrets"].values()} == {"secrets"}
+    assert "secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+    assert services["gateway-a"]["secrets"] == ["database-url", "secret-keys"]
+    assert not re.search(r"://[^:@\s]+:[^@\s$]+@", COMPOSE_TEXT)
+
+
+def test_the_script_makes_secrets_that_the_gateway_takes_and_keeps_those_that_exist(tmp_path: Path) -> None:
+    script = tmp_path / "deploy" / "container" / "secrets.sh"
+    script.parent.mkdir(parents=True)
+    script.write_bytes((ROOT / "deploy" / "container" / "secrets.sh").read_bytes())
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "moorings").symlink_to(MOORINGS)
+
+    subprocess.run(["sh", str(script)], check=True, capture_output=True)
+    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    subprocess.run(["sh", str(script)], check=True, capture_output=True)
+
+    assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
+    assert re.fullmatch(r"[0-9a-f]{48}", made["postgres-password"])
+    assert made["database-url"] == f"postgresql://moorings:{made['postgres-password']}@postgres:5432/moorings\n"
+    assert len(Vault(made["secret-keys"]).key_ids) == 1
+    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
 
 
 def test_compose_waits_for_a_healthy_database_that_keeps_its_data(services: dict[str, Any]) -> None:
-    assert services["gateway"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    for gateway in ("gateway-a", "gateway-b"):
+        assert services[gateway]["depends_on"]["postgres"] == {"condition": "service_healthy"}
+        assert services["nginx"]["depends_on"][gateway] == {"condition": "service_healthy"}
     assert services["postgres"]["healthcheck"]["test"][:2] == ["CMD", "pg_isready"]
     assert services["postgres"]["volumes"] == ["postgres-data:/var/lib/postgresql"]
     assert "postgres-data" in yaml.safe_load(COMPOSE_TEXT)["volumes"]
 
 
-def test_compose_publishes_the_gateway_to_this_machine_alone(services: dict[str, Any]) -> None:
-    assert "ports" not in services["postgres"]
-    assert all(port.startswith("127.0.0.1:") for port in services["gateway"]["ports"])
+def test_compose_publishes_the_proxy_to_this_machine_alone(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
+    assert all(port.startswith("127.0.0.1:") for port in services["nginx"]["ports"])
 
 
-def test_compose_uses_only_settings_there_are() -> None:
-    known = set(re.findall(r"MOORINGS_[A-Z_0-9]+", (ROOT / ".env.example").read_text()))
-    assert set(re.findall(r"MOORINGS_[A-Z_0-9]+", COMPOSE_TEXT)) <= known
+def test_compose_bounds_memory_and_processes_of_everything(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if not {"mem_limit", "pids_limit"} <= service.keys()] == []
+
+
+def test_compose_passes_on_every_setting_there_is(services: dict[str, Any]) -> None:
+    known = re.findall(r"^#(MOORINGS_[A-Z_0-9]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    for gateway in ("gateway-a", "gateway-b"):
+        passed = services[gateway]["environment"]
+        assert {name: passed[name].partition(":-")[0] for name in known} == {name: f"${{{name}" for name in known}
+        assert passed.keys() - set(known) == {"MOORINGS_DATABASE_URL_FILE", "MOORINGS_SECRET_KEYS_FILE"}
+
+
+def test_what_compose_sets_by_itself_are_values_that_the_gateway_takes(
+    services: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in services["gateway-a"]["environment"].items():
+        monkeypatch.setenv(name, text.partition(":-")[2].removesuffix("}"))
+    for name, text in (("DATABASE_URL", "postgresql://moorings@postgres/moorings"), ("SECRET_KEYS", generate_key())):
+        (tmp_path / name).write_text(text)
+        monkeypatch.setenv(f"MOORINGS_{name}_FILE", str(tmp_path / name))
+
+    settings = load_settings()
+    assert (settings.environment, settings.rate_limit_storage) == ("production", "redis://valkey:6379")
+    assert unknown_variables() == []
