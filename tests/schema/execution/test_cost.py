@@ -16,13 +16,14 @@ from schema.execution.engine import Engine
 from schema.execution.prepared import Prepared
 from schema.limits import Limits
 from tests.support.fuzz.random_operations import OperationWriter
-from tests.support.fuzz.random_values import ORDERS, UNORDERED, Facts, Values
+from tests.support.fuzz.random_values import DESCENDING, ORDERS, UNORDERED, Facts, Values
 
 LIST = "query ($n: Int = 3) { backupDestinations(first: $n) { edges { cursor node { id } } } }"
 """One, and four for each row of the page."""
 _IDS = ("one of the viewer's", "somebody else's", "nothing's", "the user's", "an event's", "nobody's, malformed")
 FACTS = Facts(
-    ids={what: ["x"] for what in _IDS}, cursors={order: ["y"] for order in (UNORDERED, *ORDERS, "event", "wrong")}
+    ids={what: ["x"] for what in _IDS},
+    cursors={order: ["y"] for order in (UNORDERED, *ORDERS, *DESCENDING, "event", "wrong")},
 )
 MISSING: dict[str, Any] = {}
 
