@@ -19,14 +19,17 @@ const WORTH_A_RETRY = new Set(['OUTCOME_UNKNOWN', 'IDEMPOTENCY_KEY_IN_USE', 'SER
 /** Why the gateway closes a WebSocket for good: the token is missing, or not valid any more. */
 const NO_TOKEN = new Set([4401, 4403]);
 
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
 export function createClient({ url, token }: Session): ApolloClient {
   const authorization = `Bearer ${token}`;
   const socket = createSocket({
     url: `${url.replace('http', 'ws')}/graphql`,
     connectionParams: { authorization },
     lazyCloseTimeout: 1_000,
-    // A restart of the gateway, a sleeping laptop: as long as the page is open, it tries again.
+    // A restart of the gateway, a sleeping laptop: as long as the page is open, it tries again, every 30 seconds in the end.
     retryAttempts: Number.POSITIVE_INFINITY,
+    retryWait: (retries) => pause(Math.min(30_000, 500 * 2 ** retries) * (0.5 + Math.random() / 2)),
     shouldRetry: (reason) => !(reason instanceof CloseEvent && NO_TOKEN.has(reason.code)),
   });
   const http = ApolloLink.from([
