@@ -26,6 +26,8 @@ DEFAULT_LIFETIME = timedelta(minutes=15)
 LONGEST_LIFETIME = timedelta(hours=24)
 MAX_REQUESTS = 100
 """Of one grant: operations times objects times parts."""
+MAX_BYTES_OF_KEYS = 16_384
+"""Of all keys of one grant together, in UTF-8: its event has them."""
 MAX_PARTS = 10_000
 """Of an upload in parts (S3's own limit)."""
 MAX_OBJECT_BYTES = 5 * 1024**3
@@ -276,6 +278,9 @@ class _Reading:
             return ()
         for key in keys:
             self._require_key(AccessField.KEYS, key)
+        if AccessField.KEYS not in self._violations and len("".join(keys).encode()) > MAX_BYTES_OF_KEYS:
+            text = f"field must not have more than {MAX_BYTES_OF_KEYS} bytes in UTF-8 in all."
+            self._break(AccessField.KEYS, AccessFault.TOO_LONG, text)
         return () if AccessField.KEYS in self._violations else tuple(dict.fromkeys(keys))
 
     def _key_text(self, name: AccessField) -> str | None:

@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from models.destinations.attributes import MAX_LENGTHS, Attribute
+from models.grants.access import MAX_BYTES_OF_KEYS, MAX_KEY_BYTES, MAX_REQUESTS
 from schema.documents.document_limits import LimitExceeded, fragments_of
 from schema.execution.cost import Costs, OperationCost, values_of
 from schema.types.names import PATHS
@@ -42,12 +43,17 @@ _TEXTS: Mapping[tuple[str, str], int] = {
     ("CheckReport", "documentation"): 45,
     ("CheckStep", "code"): 4,
     ("CheckSuggestion", "region"): 64,
+    ("BackupDestinationAccessGranted", "keys"): 2 * MAX_BYTES_OF_KEYS // MAX_REQUESTS,
+    ("BackupDestinationAccessGranted", "prefix"): 2 * MAX_KEY_BYTES,
+    ("PresignedRequest", "key"): 2 * MAX_KEY_BYTES,
+    ("PresignedRequest", "url"): 3 * MAX_KEY_BYTES + 3_800,
+    ("PresignedHeader", "name"): 16,
     ("User", "name"): _TEXT,
     ("User", "email"): _TEXT,
     ("PageInfo", "startCursor"): 80,
     ("PageInfo", "endCursor"): 80,
 }
-"""Of ten steps one fails, and has the remedy, the code and the field for all."""
+"""Of ten steps one fails, and has the remedy, the code and the field for all. JSON may escape all of a key."""
 _NAMES: Mapping[str, int] = {
     "tokenName": _TEXT,
     "kindName": 30,
@@ -59,7 +65,15 @@ _NAMES: Mapping[str, int] = {
     },
 }
 """Texts by the names of their fields, whatever their type: attributes of a destination by what they may be long."""
-_LENGTHS = {"steps": 10, "violations": 20, "changedFields": 15}
+_LENGTHS = {
+    "steps": 10,
+    "violations": 20,
+    "changedFields": 15,
+    "keys": MAX_REQUESTS,
+    "requests": MAX_REQUESTS,
+    "operations": 10,
+    "headers": 3,
+}
 """Of lists that the cost does not count as such."""
 
 

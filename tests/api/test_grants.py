@@ -236,6 +236,44 @@ async def test_credentials_that_do_not_open_are_a_problem(gateway: Gateway) -> N
     assert (problem["__typename"], problem["code"]) == ("StoreProblem", "SECRET_UNREADABLE")
 
 
+async def test_the_largest_grant_and_a_page_of_its_like_fit_into_an_answer(gateway: Gateway) -> None:
+    """What an answer may have is known before it is made; neither is refused for its size, and neither is larger."""
+    account = await gateway.new_user(["*", "use-backup-destinations"])
+    id_ = await account.create(custom_s3_endpoint=STORE)
+    keys = [f"{number:02}/{'ä' * 80}" for number in range(99)]
+
+    parts = {"key": "ä" * 512, "uploadId": "+" * 1_024, "partNumbers": list(range(1, 101))}
+    largest = await grant_by_graphql(account, id_, operations=["UPLOAD_PART"], contentLength=5, **parts)
+    for _ in range(15):
+        await grant(account, id_, operations=["get"], prefix="", keys=None, key="a")
+        await grant(account, id_, operations=["delete"], prefix="0", keys=[key for key in keys if key[0] == "0"])
+    page = await ask(account, EVENTS.replace("first: 5", "first: 15"))
+
+    assert len(largest["requests"]) == 100
+    assert len(str(largest)) < 1_048_576
+    assert len(page["data"]["events"]["edges"]) == 15
+
+
+async def test_a_grant_under_an_idempotency_key_is_another_each_time_and_none_is_stored(gateway: Gateway) -> None:
+    """To repeat the first answer, its signatures would have to be kept."""
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE)
+    variables = {"id": destination_id(id_), "input": {"operations": ["GET"], "key": "a"}}
+
+    async with account.client(**{"Idempotency-Key": "the-same-each-time"}) as client:
+        by_rest = [
+            await client.post(f"{at(id_)}/grants", json={"operation": "get", "key": key}) for key in ("a", "a", "b")
+        ]
+        by_graphql = [await client.post("/graphql", json={"query": GRANT, "variables": variables}) for _ in range(2)]
+
+    assert [answer.status_code for answer in by_rest] == [201, 201, 201]
+    assert all("X-Amz-Signature" in answer.text for answer in (*by_rest, *by_graphql))
+    of_user = f"SELECT * FROM idempotency_keys WHERE user_id = {account.user_id}"  # noqa: S608 - our own integer
+    assert "X-Amz" not in str(await gateway.rows(of_user))
+    of_grants = f"SELECT id FROM access_grants WHERE destination_id = {id_}"  # noqa: S608 - our own integer
+    assert len(await gateway.rows(of_grants)) == 5
+
+
 async def test_rows_of_others_and_missing_ones_are_refused_before_the_body_is_read(gateway: Gateway) -> None:
     account, stranger = await gateway.new_user(ABILITIES), await gateway.new_user()
     foreign = await stranger.create(custom_s3_endpoint=STORE)

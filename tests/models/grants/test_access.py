@@ -140,6 +140,7 @@ def test_the_objects_of_a_prefix_are_named_and_below_it() -> None:
             {"operations": ["upload_part"], "key": "a", "upload_id": "u", "part_numbers": list(range(1, 102))},
             {"part_numbers": TOO_LONG},
         ),
+        ({"operations": ["get"], "prefix": "k", "keys": ["k" * n for n in range(1_000, 1_017)]}, {"keys": TOO_LONG}),
         (
             {"operations": ["get", "head"], "prefix": "a", "keys": [f"a{n}" for n in range(MAX_REQUESTS // 2 + 1)]},
             {"keys": TOO_LONG},
