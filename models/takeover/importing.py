@@ -52,6 +52,13 @@ class ImportCollided(Refusal):
         super().__init__("Another process changed rows that the import needs; nothing was changed. Run it again.")
 
 
+class ImportRunning(Refusal):
+    """Another process imports just now."""
+
+    def __init__(self) -> None:
+        super().__init__("Another import is running; nothing was changed. Run this one when that has ended.")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mode:
     """How an import behaves towards rows that were imported before, and whether it writes at all.
@@ -70,7 +77,7 @@ async def import_all(
 ) -> Report:
     """Import everything, in one transaction; a `vault` is needed unless the run is dry.
 
-    Raises `SourceRefused`, `WrongKey`, `ImportCollided`, `DatabaseUnavailable`; nothing was changed then.
+    Raises `SourceRefused`, `WrongKey`, `ImportRunning`, `ImportCollided`, `DatabaseUnavailable`: nothing changed.
     """
     report, spool = Report(is_dry=mode.is_dry), Spool()
     preparation = Preparation(source, keys, vault, options, report, advance=advance)
@@ -83,7 +90,7 @@ async def import_all(
             async with in_transaction() as connection:
                 target = Target(connection)
                 if not target.is_sqlite:
-                    await target.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+                    await _wait_long(target)
                 await _Import(target, preparation, options, mode, report).run(spool)
                 await record(operator(), AuditKind.COMMAND_RUN, "moorings import vanguard", **_numbers(report))
         except IntegrityError as error:
@@ -94,6 +101,15 @@ async def import_all(
         highest = report.highest_ids[table]
         await Target(ImportedRow._meta.db).raise_sequence(OUR_TABLES[table], highest if highest < 2**31 - 1 else 0)
     return report
+
+
+async def _wait_long(target: Target) -> None:
+    """Let statements of the transaction take longer than a request's; raises `ImportRunning`."""
+    await target.execute("SET LOCAL statement_timeout = 0")
+    await target.execute("SET LOCAL lock_timeout = '8s'")
+    rows = await target.all(f"SELECT pg_try_advisory_xact_lock({LOCK}) AS is_first")
+    if not rows[0]["is_first"]:
+        raise ImportRunning
 
 
 def _numbers(report: Report) -> dict[str, int]:

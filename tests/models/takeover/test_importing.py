@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from models.accounts import accounts
 from models.destinations.table import BackupDestination
+from models.takeover.importing import LOCK, ImportRunning
 from models.takeover.preparing import WrongKey
 from models.takeover.report import Report
 from models.takeover.source_rows import SourceRefused
+from tests.support.databases.databases import unserved
 from tests.support.databases.postgres import PostgresServer
 from tests.support.vanguard.takeover import NOW, PLAIN_ROWS, Takeover
 from tests.support.vanguard.vanguard_database import (
@@ -346,3 +350,23 @@ async def test_a_source_that_is_none_is_refused_in_a_sentence(here: Takeover, po
     else:
         with pytest.raises(SourceRefused, match="no database"):
             await here.run(postgres.url("gone"))
+
+
+async def test_an_import_while_another_one_runs_is_refused_and_changes_nothing(
+    postgres: PostgresServer, migrated_template: str
+) -> None:
+    """On SQLite the second one waits for the writer's turn."""
+    name = f"moorings_{uuid4().hex}"
+    postgres.create_database(name, migrated_template)
+    with unserved(postgres.url(name)) as gateway:
+        here = Takeover(gateway, postgres, "sqlite")
+        other = await asyncpg.connect(postgres.url(name))
+        await other.execute("SELECT pg_advisory_lock($1)", LOCK)
+        try:
+            with pytest.raises(ImportRunning):
+                await here.run(PLAIN_ROWS)
+        finally:
+            await other.close()
+
+        assert await here.rows("users") == []
+        assert (await here.run(PLAIN_ROWS)).is_clean
