@@ -176,7 +176,7 @@ def connections() -> dict[str, float]:
     return {
         "limit": pool.get_max_size(),
         "open": pool.get_size(),
-        "in use": pool.get_size() - pool.get_idle_size() - len(database.idle),
+        "in use": pool.get_size() - pool.get_idle_size() - len(database.connections),
     }
 
 

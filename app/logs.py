@@ -73,6 +73,7 @@ def configure_logs(level: str, form: str) -> None:
     logging.basicConfig(level=of_libraries, handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(of_libraries)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # it warns again and again of what is an outage
     logging.getLogger(OURS).setLevel(level)
 
 

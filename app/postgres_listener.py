@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import asyncpg
 
-from models.database.postgresql import CONNECT_S, UNAVAILABLE
+from models.database.pooled_connections import UNAVAILABLE
+from models.database.postgresql import CONNECT_S
 from models.events.check_began import CHANNEL as CHECKS
 from models.events.check_began import CheckBegan
 from models.events.event_stream import EventStreams

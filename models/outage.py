@@ -60,9 +60,9 @@ class Breaker:
         self._next_trial = now + self._pause_s
         return True
 
-    def note_failure(self, error: BaseException) -> None:
-        """Begin a pause; the first failure is logged with its class."""
-        self._next_trial = time.monotonic() + self._pause_s
+    def note_failure(self, error: BaseException, *, tries_at_once: bool = False) -> None:
+        """Begin a pause, with `tries_at_once` behind one more call; the first failure is logged with its class."""
+        self._next_trial = time.monotonic() + (0 if tries_at_once else self._pause_s)
         self._outage.begin(cause_of(error))
 
     def note_success(self) -> None:

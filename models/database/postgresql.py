@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -12,6 +12,7 @@ from asyncpg.pool import PoolAcquireContext
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     NestedTransactionContext,
+    PoolConnectionWrapper,
     TransactionalDBClient,
     TransactionContext,
     TransactionContextPooled,
@@ -20,37 +21,26 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, TransactionManagementError
 from tortoise.models import Model
 
-from models.database.idle_connections import IdleConnections
 from models.database.pool_shares import PoolShares
+from models.database.pooled_connections import ACQUIRE_S, LOST, UNAVAILABLE, PooledConnections, abandon
 from models.errors import DatabaseUnavailable, OutcomeUnknown
 
 CONNECT_S = 1.0
-ACQUIRE_S = 2.0
-COMMAND_S = 7.0
+COMMAND_S = 4.0
+"""How long a statement may have no answer; the server gives up before, if it lives."""
+CALL_S = 4.5
+"""How long a statement may take with the wait for its connection, so that a request is answered within 5 s."""
+TRIES = 3
+"""How often a read is sent at most: when many connections are ended, the next one may be among them."""
+AGAINS, AGAINS_PER_S = 20.0, 10.0
+"""How many reads are sent again in a process, at once and in each second."""
 SERVER_SETTINGS = {
     "application_name": "moorings",
-    "statement_timeout": "5000",
+    "statement_timeout": "3500",
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
     "timezone": "UTC",
 }
-
-UNAVAILABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
-"""What asyncpg raises when the database is away, overloaded or handing over; the request may be tried again."""
 
 
 class _Pool(asyncpg.Pool):
@@ -82,13 +72,38 @@ _OURS = frozenset({"host", "port", "user", "database", "password", "loop", "conn
 """What Tortoise says of a pool and we say ourselves, in the URL or above."""
 
 
+class _Agains:
+    """How many reads may be sent again: some at once, and a few in each second."""
+
+    def __init__(self) -> None:
+        self._left = AGAINS
+        self._counted_at = 0.0
+
+    def take(self) -> bool:
+        """Take one, if one is left."""
+        now = time.monotonic()
+        self._left = min(AGAINS, self._left + (now - self._counted_at) * AGAINS_PER_S)
+        self._counted_at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class _ConnectionLost(Exception):
+    """The connection of a statement was lost; the server may well be there."""
+
+
 class MooringsAsyncpgClient(AsyncpgDBClient):
     """A pool per process. `dsn` is the database's URL, `maxsize` the number of connections."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.shares = PoolShares(int(kwargs.get("maxsize", 10)))
-        self.idle = IdleConnections(self._open_pool)
+        size = int(kwargs.get("maxsize", 10))
+        self.shares = PoolShares(size)
+        self.connections = PooledConnections(self._open_pool, size)
+        self._agains = _Agains()
+        self._command_s = COMMAND_S
 
     def _check_loop(self) -> bool:
         """Whether the loop that the pool was made in is still there; to ask for the one that runs is a system call."""
@@ -99,28 +114,73 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
     ) -> Sequence[asyncpg.Record]:
         """The rows of a prepared statement as they come; raises `DatabaseUnavailable`, or `IntegrityError`.
 
-        It is a transaction of its own: a write whose connection is lost raises `OutcomeUnknown`, as a COMMIT does.
+        A read that loses its connection is sent again over another. A write is a transaction of its own: one whose
+        connection is lost raises `OutcomeUnknown`, as a COMMIT does.
         """
         self.log.debug(sql)
+        until = time.monotonic() + max(CALL_S, self._command_s)
+        for _ in range(TRIES - 1):
+            try:
+                return await self._fetch(sql, parameters, record_class, is_write=is_write, until=until)
+            except _ConnectionLost as lost:
+                if not self._agains.take():
+                    raise DatabaseUnavailable from lost.__cause__
+        try:
+            return await self._fetch(sql, parameters, record_class, is_write=is_write, until=until)
+        except _ConnectionLost as lost:
+            raise DatabaseUnavailable from lost.__cause__
+
+    async def _fetch(
+        self,
+        sql: str,
+        parameters: tuple[Any, ...],
+        record_class: type[asyncpg.Record] | None,
+        *,
+        is_write: bool,
+        until: float,
+    ) -> Sequence[asyncpg.Record]:
         is_sound = was_sent = False
         try:
             if self._pool is None:
                 await self.acquire_connection().ensure_connection()
-            connection = await self.idle.acquire()
+            connection = await self.connections.acquire(min(ACQUIRE_S, until - time.monotonic()))
             was_sent = True
+            limit_s = min(self._command_s, until - time.monotonic())
             try:
-                rows: Sequence[asyncpg.Record] = await connection.fetch(sql, *parameters, record_class=record_class)
+                rows: Sequence[asyncpg.Record] = await connection.fetch(
+                    sql, *parameters, timeout=limit_s, record_class=record_class
+                )
                 is_sound = True
-            except TimeoutError:
-                _abandon(connection)
+            except TimeoutError as error:
+                abandon(connection)
+                self.connections.note_silence(error, waited_s=limit_s)
                 raise
             finally:
-                await self.idle.release(connection, is_sound=is_sound)
+                await self.connections.release(connection, is_sound=is_sound)
         except UNAVAILABLE as error:
-            raise (_lost_at_commit(error) if is_write and was_sent else DatabaseUnavailable()) from error
+            if is_write and was_sent:
+                raise _lost_at_commit(error) from error
+            is_lost = was_sent and not is_write and isinstance(error, LOST)
+            raise (_ConnectionLost() if is_lost else DatabaseUnavailable()) from error
         except asyncpg.IntegrityConstraintViolationError as error:
             raise IntegrityError(error) from error
         return rows
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Any]:
+        """As the ORM has it; a read is fetched, and so sent again when its connection is lost."""
+        if not query.startswith("SELECT"):
+            result: tuple[int, Any] = await super().execute_query(query, values)
+            return result
+        rows = await self._translate_exceptions(type(self).fetch, query, *(values or ()))
+        return len(rows), rows
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        """As `execute_query`, each row as a dictionary."""
+        return [dict(row) for row in (await self.execute_query(query, values))[1]]
+
+    def acquire_connection(self) -> PoolConnectionWrapper[Any]:
+        """A connection for the ORM, with `async with`."""
+        return _Acquired(self, self._pool_init_lock)
 
     def _open_pool(self) -> asyncpg.Pool:
         if self._pool is None:
@@ -128,14 +188,18 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         return self._pool
 
     async def _close(self) -> None:
-        await self.idle.return_all()
+        if self._pool is not None and self.connections.is_away:
+            self._pool.terminate()  # asyncpg would wait for an answer
+        await self.connections.close()
         await super()._close()
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""
         given = {name: value for name, value in kwargs.items() if name not in _OURS}
         given["server_settings"] = SERVER_SETTINGS | given["server_settings"]
-        pool = _Pool(given.pop("dsn"), **{**POOL_DEFAULTS, **given})
+        given = {**POOL_DEFAULTS, **given}
+        self._command_s = given["command_timeout"]
+        pool = _Pool(given.pop("dsn"), **given)
         try:
             await pool
         except (*UNAVAILABLE, ValueError, OverflowError) as error:  # the last two: a URL that asyncpg cannot read
@@ -152,6 +216,23 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         return _PooledContext(_Transaction(self), self._pool_init_lock)
 
 
+class _Acquired(PoolConnectionWrapper[Any]):
+    """A connection around one statement of the ORM."""
+
+    async def __aenter__(self) -> Any:
+        await self.ensure_connection()
+        database: Any = self.client
+        self.connection = await database.connections.acquire()
+        return self.connection
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        database: Any = self.client
+        if isinstance(exc_val, TimeoutError):
+            abandon(self.connection)
+            database.connections.note_silence(exc_val, waited_s=database._command_s)
+        await database.connections.release(self.connection, is_sound=exc_type is None)
+
+
 class _Transaction(TransactionWrapper):
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_Transaction(self))
@@ -160,14 +241,26 @@ class _Transaction(TransactionWrapper):
         try:
             return await super()._translate_exceptions(func, *args, **kwargs)
         except UNAVAILABLE as error:
+            if isinstance(error, TimeoutError):
+                self._give_up(error)
             raise DatabaseUnavailable from error
+
+    def _give_up(self, error: TimeoutError) -> None:
+        """End the connection: the statements behind one that has no answer would have none either."""
+        abandon(self._connection)
+        client: Any = self._parent
+        while isinstance(client, _Transaction):
+            client = client._parent
+        client.connections.note_silence(error, waited_s=client._command_s)
 
     async def commit(self) -> None:
         """Commit; raises `OutcomeUnknown` when the connection is lost here."""
         try:
             await super().commit()
         except UNAVAILABLE as error:
-            _abandon(self._connection)
+            if isinstance(error, TimeoutError):
+                self._give_up(error)
+            abandon(self._connection)
             raise _lost_at_commit(error) from error
 
     async def release_savepoint(self) -> None:
@@ -175,6 +268,8 @@ class _Transaction(TransactionWrapper):
         try:
             await super().commit()
         except UNAVAILABLE as error:
+            if isinstance(error, TimeoutError):
+                self._give_up(error)
             raise DatabaseUnavailable from error
 
     async def rollback(self) -> None:
@@ -182,7 +277,7 @@ class _Transaction(TransactionWrapper):
         try:
             await super().rollback()
         except UNAVAILABLE:
-            _abandon(self._connection)
+            abandon(self._connection)
             self._finalized = True
 
 
@@ -192,10 +287,16 @@ class _PooledContext(TransactionContextPooled):
     Tortoise's own leaves a cancelled task in a transaction that is over: nothing it does afterwards would work.
     """
 
+    @property
+    def _connections(self) -> PooledConnections:
+        database: Any = self.client._parent
+        connections: PooledConnections = database.connections
+        return connections
+
     async def __aenter__(self) -> TransactionalDBClient:
         try:
             await self.ensure_connection()
-            self.client._connection = await self.client._parent._pool.acquire()
+            self.client._connection = await self._connections.acquire()
         except UNAVAILABLE as error:
             raise DatabaseUnavailable from error
         self.token = get_connections().set(self.connection_name, self.client)
@@ -203,24 +304,20 @@ class _PooledContext(TransactionContextPooled):
             await self.client.begin()
         except BaseException:
             get_connections().reset(self.token)
-            await asyncio.shield(self.client._parent._pool.release(self.client._connection))
+            await self._connections.release(self.client._connection, is_sound=False)
             raise
         client: TransactionalDBClient = self.client
         return client
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        is_sound = False
         try:
             if not self.client._finalized and exc_type is not TransactionManagementError:
                 await (self.client.rollback() if exc_type else self.client.commit())
+                is_sound = exc_type is None
         finally:
             get_connections().reset(self.token)
-            await asyncio.shield(self.client._parent._pool.release(self.client._connection))
-
-
-def _abandon(connection: Any) -> None:
-    """End a connection at once: the pool would first wait for its server to confirm that a statement was cancelled."""
-    with suppress(asyncpg.InterfaceError):  # the pool has taken back one that was lost
-        connection.terminate()
+            await self._connections.release(self.client._connection, is_sound=is_sound)
 
 
 def _lost_at_commit(error: Exception) -> DatabaseUnavailable:
@@ -232,7 +329,10 @@ def _lost_at_commit(error: Exception) -> DatabaseUnavailable:
     """
     is_of_server = isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.PostgresConnectionError)
     is_rolled_back = is_of_server and getattr(error, "severity_en", None) == "ERROR"
-    return DatabaseUnavailable() if is_rolled_back or isinstance(error, asyncpg.InterfaceError) else OutcomeUnknown()
+    is_unsent = isinstance(error, asyncpg.InterfaceError) or (
+        isinstance(error, asyncpg.InternalClientError) and "cannot switch to state" in str(error)
+    )
+    return DatabaseUnavailable() if is_rolled_back or is_unsent else OutcomeUnknown()
 
 
 def postgresql_behind(model: type[Model]) -> MooringsAsyncpgClient | None:

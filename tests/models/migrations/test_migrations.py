@@ -41,7 +41,7 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
     "sqlite": {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 2000},
     "postgresql": {
         "synchronous_commit": "on",
-        "statement_timeout": "5s",
+        "statement_timeout": "3500ms",
         "lock_timeout": "2s",
         "idle_in_transaction_session_timeout": "10s",
         "timezone": "UTC",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.databases.postgres import DATABASE_URL_VARIABLE, STOP_DEADLINE_S, PostgresServer, _answers, _finish
+from tests.support.gateway.processes import children
 
 
 class StoppablePostgres(PostgresServer):
@@ -27,6 +29,21 @@ class StoppablePostgres(PostgresServer):
         keeper.wait(STOP_DEADLINE_S)
         assert keeper.stdin is not None
         keeper.stdin.close()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop every process of the server in the block, as a hung machine would: connections stay, and say nothing."""
+        assert self._processes is not None
+        postmaster = self._processes[0].pid
+        os.kill(postmaster, signal.SIGSTOP)
+        stopped = [postmaster, *children(postmaster)]
+        for pid in stopped[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
 
     def resume(self) -> None:
         """Start the server again and wait until it answers."""

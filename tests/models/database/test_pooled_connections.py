@@ -10,7 +10,7 @@ import pytest
 
 from app.database import POOL_SIZE, connections, migrate
 from models.accounts.user import User
-from models.database import idle_connections
+from models.database import pooled_connections
 from models.errors import DatabaseUnavailable
 from tests.support.databases.databases import migrated
 from tests.support.databases.postgres import PostgresServer
@@ -45,7 +45,7 @@ async def test_one_statement_after_another_has_the_same_connection(client: Any) 
     pids = {(await client.fetch(PID))[0]["pid"] for _ in range(20)}
 
     assert len(pids) == 1
-    assert len(client.idle) == 1
+    assert len(client.connections) == 1
     assert connections()["in use"] == 0
 
 
@@ -54,15 +54,15 @@ async def test_many_statements_at_once_leave_few_idle(client: Any) -> None:
     rows = await asyncio.gather(*(client.fetch("SELECT $1::int AS n, pg_sleep(0.01)", n) for n in range(50)))
 
     assert [row[0]["n"] for row in rows] == list(range(50))
-    assert len(client.idle) <= POOL_SIZE // idle_connections.PART
+    assert len(client.connections) <= POOL_SIZE // pooled_connections.PART
     assert connections()["in use"] == 0
 
 
 async def test_one_that_was_lost_is_not_used_again(client: Any, database: Gateway) -> None:
     pid = (await client.fetch(PID))[0]["pid"]
-    lost = client.idle._idle[0]
+    lost = client.connections._idle[0]
     await database.rows(f"SELECT pg_terminate_backend({pid})")
-    await until(lambda: not idle_connections._is_open(lost))
+    await until(lambda: not pooled_connections._is_open(lost))
 
     assert (await client.fetch(PID))[0]["pid"] != pid
 
@@ -71,16 +71,16 @@ async def test_one_whose_statement_failed_goes_back_to_the_pool(client: Any) -> 
     with pytest.raises(DatabaseUnavailable):
         await client.fetch("SELECT pg_terminate_backend(pg_backend_pid())")
 
-    assert len(client.idle) == 0
+    assert len(client.connections) == 0
     assert (await client.fetch(PID))[0]["pid"] > 0
 
 
 async def test_an_unused_connection_goes_back_to_the_pool(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the pool may close what is idle for long."""
-    monkeypatch.setattr(idle_connections, "KEPT_S", 0.01)
+    monkeypatch.setattr(pooled_connections, "KEPT_S", 0.01)
     await client.fetch(PID)
 
-    await until(lambda: len(client.idle) == 0)
+    await until(lambda: len(client.connections) == 0)
 
     await until(lambda: connections()["in use"] == 0)
     assert (await client.fetch(PID))[0]["pid"] > 0
@@ -99,6 +99,6 @@ async def test_a_pool_of_one_keeps_none_back_from_a_transaction(
     database: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a migration has it, which first asks whether the database answers: it would wait, and then be refused."""
-    monkeypatch.setattr(idle_connections, "KEPT_S", 3_600.0)
+    monkeypatch.setattr(pooled_connections, "KEPT_S", 3_600.0)
 
     await migrate(database.address)
