@@ -105,12 +105,7 @@ class PooledConnections:
             return connection
         async with asyncio.timeout(ACQUIRE_S if wait_s is None else wait_s):
             while True:
-                if self._may_open():
-                    connection = await self._open()
-                elif self._leased or self._pool().get_size():
-                    connection = await self._turn()
-                else:
-                    raise DatabaseUnavailable
+                connection = await (self._open() if self._may_open() else self._turn())
                 if connection is not None:
                     return connection
 
@@ -172,8 +167,9 @@ class PooledConnections:
         """Whether to acquire one from the pool, which opens one if it has none idle."""
         if self._leased >= self._size:
             return False
-        if not self._opens_again_at or self._pool().get_idle_size():
-            return True
+        pool = self._pool()
+        if not self._opens_again_at or pool.get_idle_size() or not (self._leased or pool.get_size()):
+            return True  # also when none is open: there is none to wait for
         now = time.monotonic()
         if now < self._opens_again_at:
             return False
