@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ CALL_S = 4.5
 """How long a statement may take with the wait for its connection, so that a request is answered within 5 s."""
 TRIES = 3
 """How often a read is sent at most: when many connections are ended, the next one may be among them."""
+AGAIN_S = 0.02
+"""How long to wait before that: sessions that are ended together close one after the other."""
 AGAINS, AGAINS_PER_S = 20.0, 10.0
 """How many reads are sent again in a process, at once and in each second."""
 SERVER_SETTINGS = {
@@ -125,6 +128,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
             except _ConnectionLost as lost:
                 if not self._agains.take():
                     raise DatabaseUnavailable from lost.__cause__
+                await asyncio.sleep(AGAIN_S)
         try:
             return await self._fetch(sql, parameters, record_class, is_write=is_write, until=until)
         except _ConnectionLost as lost:

@@ -108,7 +108,7 @@ def crowded(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterato
 
 def resident_bytes(gateway: Gateway) -> int:
     """The memory of the gateway's process."""
-    (line,) = [line for line in Path(f"/proc/{gateway.pid}/status").read_text().splitlines() if "VmRSS:" in line]
+    (line,) = [line for line in Path(f"/proc/{gateway.worker_pid}/status").read_text().splitlines() if "VmRSS:" in line]
     return int(line.split()[1]) * 1024
 
 
