@@ -7,16 +7,18 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import packages
-from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.data import PEOPLE, staged
+from benchmarks.contenders import CONTENDERS, EMBEDDED, Contender
+from benchmarks.data import PEOPLE, Stage, staged
+from benchmarks.embedded import embedded
 from benchmarks.machine import BenchmarkRefused, divide_cores, facts
 from benchmarks.report import Report, write
 from benchmarks.rounds import Pace, measure
-from benchmarks.scenarios import Scenario, scenarios
+from benchmarks.scenarios import Scenario, embedded_scenarios, scenarios
 from benchmarks.servers import running
 
 PUBLISHED = packages.ROOT / "docs" / "performance"
@@ -53,8 +55,9 @@ def _compare(given: argparse.Namespace) -> None:
         for group in dict.fromkeys(scenario.group for scenario in chosen)
     ]
     os.sched_setaffinity(0, cores.rest)
-    with staged(groups) as stage, running(contenders, stage, cores) as servers:
-        versions = packages.versions(needs) | {"PostgreSQL": stage.version()}
+    opened: AbstractContextManager[Stage] = embedded(groups) if given.embedded else staged(groups)
+    with opened as stage, running(contenders, stage, cores) as servers:
+        versions = packages.versions(needs) | {"SQLite" if given.embedded else "PostgreSQL": stage.version()}
         measured = [measure(stage, servers, scenario, pace) for scenario in chosen]
         started = {name: server.started_in_s for name, server in servers.items()}
         sizes = {name: server.started_with_mb for name, server in servers.items()}
@@ -64,15 +67,21 @@ def _compare(given: argparse.Namespace) -> None:
         measured=measured,
         started_in_s=started,
         started_with_mb=sizes,
+        is_embedded=given.embedded,
     )
-    write(report, given.output or (packages.CACHE / "results" if _is_partial(given) else PUBLISHED))
+    folder = packages.CACHE / "results" if _is_partial(given) else PUBLISHED
+    write(report, given.output or folder)
 
 
 def _chosen(given: argparse.Namespace) -> tuple[list[Scenario], list[Contender]]:
     """The scenarios and the contenders that are asked in any of them."""
-    known = {scenario.name: scenario for scenario in scenarios()}
+    known = {scenario.name: scenario for scenario in (embedded_scenarios() if given.embedded else scenarios())}
+    unknown = [name for name in given.only if name not in known]
+    if unknown:
+        raise BenchmarkRefused(f"{', '.join(unknown)} is not measured on SQLite.")
     chosen = [known[name] for name in given.only] if given.only else list(known.values())
-    left = [one for one in CONTENDERS if one.name not in given.without and (not given.with_ or one.name in given.with_)]
+    all_ = EMBEDDED if given.embedded else CONTENDERS
+    left = [one for one in all_ if one.name not in given.without and (not given.with_ or one.name in given.with_)]
     asked = {one.name for scenario in chosen for one in scenario.contenders(left)}
     if not asked:
         raise BenchmarkRefused("No contender is left to measure.")
@@ -90,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", type=_among(titles), default=[], help=f"scenarios, of {', '.join(titles)}")
     parser.add_argument("--without", type=_among(names), default=[], help=f"contenders, of {', '.join(names)}")
     parser.add_argument("--with", dest="with_", type=_among(names), default=[], help="only these contenders")
+    parser.add_argument("--embedded", action="store_true", help="on SQLite, beside the Node peers on node:sqlite")
     parser.add_argument("--users", type=int, default=PEOPLE.users, help="of the loads that have many")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of measuring, per contender and round")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -110,3 +110,10 @@ CONTENDERS = (
     _python("fastapi-rest", "FastAPI, SQLAlchemy", {"rest": Rest()}),
     _python("fastapi-graphql", "FastAPI, Strawberry, SQLAlchemy", {"graphql": FLAT}),
 )
+
+EMBEDDED = tuple(
+    replace(one, title=one.title.replace("pg", "node:sqlite"))
+    for one in CONTENDERS
+    if one.name in ("moorings", "moorings-cached", "fastify", "mercurius")
+)
+"""Those that run on a SQLite file of their own machine, too."""

@@ -98,6 +98,10 @@ class Stage(ABC):
         """Make the users of a group, with one token and their destinations each."""
 
     @abstractmethod
+    def restore(self, *, tidy: bool = True) -> None:
+        """Remove what the writing scenarios left, and, with `tidy`, what the autovacuum would."""
+
+    @abstractmethod
     def version(self) -> str:
         """The version of the database."""
 
@@ -132,7 +136,6 @@ class PostgresStage(Stage):
         self.callers[group.name] = asyncio.run(self._add(group))
 
     def restore(self, *, tidy: bool = True) -> None:
-        """Remove what the writing scenarios left, and, with `tidy`, what the autovacuum would."""
         asyncio.run(self._restore(tidy=tidy))
 
     def version(self) -> str:

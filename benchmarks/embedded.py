@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks.data import FIRST_PAGE, Group, Stage
-from benchmarks.dialects import Caller
+from benchmarks.dialects import CREATED_LABEL, Caller
 from models.accounts.bearer import digest_of, new_secret
 
 _MOMENT = "'2024-08-07 00:00:00+00:00'"
@@ -50,6 +50,12 @@ class EmbeddedStage(Stage):
 
     def version(self) -> str:
         return sqlite3.sqlite_version
+
+    def restore(self, *, tidy: bool = True) -> None:
+        with closing(sqlite3.connect(self._path, timeout=30)) as database, database:
+            database.execute("PRAGMA foreign_keys = ON")
+            database.execute("DELETE FROM events")
+            database.execute("DELETE FROM backup_destinations WHERE label = ?", (CREATED_LABEL,))
 
     def add(self, group: Group) -> None:
         with closing(sqlite3.connect(self._path)) as database, database:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Figures, ratio
 
+_Times = Mapping[str, Mapping[str, tuple[float, float | None]]]
 Results = Mapping[str, Mapping[str, Figures]]
 """The medians, by scenario and contender."""
 
@@ -41,7 +42,7 @@ class _Rivalry:
     is_of_p50: bool = False
 
 
-_TIMES: Mapping[str, Mapping[str, tuple[float, float | None]]] = {
+_TIMES: _Times = {
     "graphql": {
         "hot": (2.5, 8.0),
         "zipf": (2.0, 4.0),
@@ -63,11 +64,13 @@ _TIMES: Mapping[str, Mapping[str, tuple[float, float | None]]] = {
     },
 }
 """How many times a peer's rate is wanted, cache off and cached, by protocol and load."""
+_EMBEDDED: _Times = {protocol: {"hot": (1.2, 4.0), "zipf": (1.2, 4.0)} for protocol in ("graphql", "rest")}
+"""The same on SQLite."""
 _PEERS = {"graphql": "mercurius", "rest": "fastify"}
 
 
-def _rivalries() -> Iterator[_Rivalry]:
-    for protocol, loads in _TIMES.items():
+def _rivalries(times: _Times) -> Iterator[_Rivalry]:
+    for protocol, loads in times.items():
         title, theirs = {"graphql": "GraphQL", "rest": "REST"}[protocol], _PEERS[protocol]
         for load, (off, cached) in loads.items():
             scenario = f"{protocol}-{load}"
@@ -94,19 +97,23 @@ def _rivalries() -> Iterator[_Rivalry]:
 
 
 def verdicts(
-    results: Results, started_in_s: Mapping[str, float], started_with_mb: Mapping[str, float]
+    results: Results,
+    started_in_s: Mapping[str, float],
+    started_with_mb: Mapping[str, float],
+    *,
+    is_embedded: bool = False,
 ) -> list[Verdict]:
     """Every goal that this run can speak to."""
     return [
-        *_beside_peers(results),
+        *_beside_peers(results, _EMBEDDED if is_embedded else _TIMES),
         *_of_two_workers(results),
         *_alone(results),
         *_at_start(started_in_s, started_with_mb),
     ]
 
 
-def _beside_peers(results: Results) -> Iterator[Verdict]:
-    for one in _rivalries():
+def _beside_peers(results: Results, times: _Times) -> Iterator[Verdict]:
+    for one in _rivalries(times):
         measured = results.get(one.scenario, {})
         if one.ours in measured and one.theirs in measured:
             yield from _judged(one, measured[one.ours], measured[one.theirs])

@@ -9,19 +9,18 @@ from pathlib import Path
 import orjson
 
 from benchmarks.chart import Bar, Panel, draw
-from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders import CONTENDERS, EMBEDDED, Contender
 from benchmarks.figures import Figures
-from benchmarks.goals import Results, verdicts
+from benchmarks.goals import Results, Verdict, verdicts
 from benchmarks.rounds import Measured, Pace
 
 PROTOCOLS = {"graphql": "GraphQL", "rest": "REST"}
-_CONTENDERS = {contender.name: contender for contender in CONTENDERS}
 _COLUMNS = ("contender", "requests/s", "p50 ms", "p99 ms", "server CPU µs", "PostgreSQL CPU µs", "RSS MB")
 _CHARTED = ("graphql-hot", "graphql-zipf", "graphql-many", "rest-hot", "rest-zipf", "rest-many")
-_NOTES = """One server process on one core; PostgreSQL and the load generator on another; 32 connections, each waiting
-for its answer, or one where that is said; every row with timestamps, a label and a bucket of its own; medians over the
-rounds. CPU is that of all processes of the server and of
-PostgreSQL, per request. Figures of different machines do not compare: the ratios do."""
+_NOTES = """One server process on one core; the database, if it is a process, and the load generator on another; 32
+connections, each waiting for its answer, or one where that is said; every row with timestamps, a label and a bucket of
+its own; medians over the rounds. CPU is that of all processes of the server and of PostgreSQL, per request. Figures of
+different machines do not compare: the ratios do."""
 _TWO = "Two workers, PostgreSQL and the load generator share both cores, with 32 connections for each worker."
 
 
@@ -34,6 +33,12 @@ class Report:
     measured: Sequence[Measured]
     started_in_s: Mapping[str, float]
     started_with_mb: Mapping[str, float]
+    is_embedded: bool = False
+
+    @property
+    def contenders(self) -> Mapping[str, Contender]:
+        """Those that may have been measured, by name."""
+        return {one.name: one for one in (EMBEDDED if self.is_embedded else CONTENDERS)}
 
     @property
     def results(self) -> Results:
@@ -42,11 +47,13 @@ class Report:
 
 
 def write(report: Report, directory: Path) -> None:
-    """Write results.md, chart.svg and results.json into a folder, and say where."""
+    """Write results.md, chart.svg and results.json into a folder, or embedded.md and embedded.json, and say where."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "results.md").write_text(markdown(report))
-    (directory / "chart.svg").write_text(draw(list(_panels(report))))
-    (directory / "results.json").write_bytes(orjson.dumps(_data(report), option=orjson.OPT_INDENT_2) + b"\n")
+    name = "embedded" if report.is_embedded else "results"
+    (directory / f"{name}.md").write_text(markdown(report))
+    if not report.is_embedded:
+        (directory / "chart.svg").write_text(draw(list(_panels(report))))
+    (directory / f"{name}.json").write_bytes(orjson.dumps(_data(report), option=orjson.OPT_INDENT_2) + b"\n")
     print(markdown(report))
     print(f"Written to {directory}.")
 
@@ -55,10 +62,12 @@ def markdown(report: Report) -> str:
     """The report as Markdown."""
     facts = ", ".join(f"{name} {value}" for name, value in report.facts.items())
     pace = f"{report.pace.rounds} rounds of {report.pace.seconds:g} s"
-    parts = ["# Results", f"{_NOTES}\n\n{pace}; {facts}.", "![Requests per second](chart.svg)", *_goals(report)]
+    title = "# Results on SQLite" if report.is_embedded else "# Results"
+    chart = [] if report.is_embedded else ["![Requests per second](chart.svg)"]
+    parts = [title, f"{_NOTES}\n\n{pace}; {facts}.", *chart, *_goals(report)]
     for one in report.measured:
         title = f"## {PROTOCOLS[one.scenario.protocol]}: {one.scenario.title}"
-        parts += [title, _table(one.medians()), _about_the_load(one.medians())]
+        parts += [title, _table(report, one.medians()), _about_the_load(report, one.medians())]
     return "\n\n".join(parts) + "\n"
 
 
@@ -68,44 +77,48 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def _verdicts(report: Report) -> list[Verdict]:
+    started = report.started_in_s, report.started_with_mb
+    return verdicts(report.results, *started, is_embedded=report.is_embedded)
+
+
 def _goals(report: Report) -> Iterator[str]:
-    rows = [
-        [one.goal, one.wanted, one.found, "yes" if one.is_kept else "**no**"]
-        for one in verdicts(report.results, report.started_in_s, report.started_with_mb)
-    ]
+    rows = [[one.goal, one.wanted, one.found, "yes" if one.is_kept else "**no**"] for one in _verdicts(report)]
     if rows:
         yield "## Goals"
         yield table(("goal", "wanted", "found", "kept"), rows)
 
 
-def _table(medians: Mapping[str, Figures]) -> str:
-    rows = []
+def _table(report: Report, medians: Mapping[str, Figures]) -> str:
+    rows, contenders = [], report.contenders
     for name, found in sorted(medians.items(), key=lambda item: -item[1].requests_per_s):
-        title = f"**{_CONTENDERS[name].title}**" if _CONTENDERS[name].is_ours else _CONTENDERS[name].title
+        title = f"**{contenders[name].title}**" if contenders[name].is_ours else contenders[name].title
         cpu = (f"{found.server_us:,.0f}", f"{found.database_us:,.0f}")
         times = (f"{found.p50_ms:.1f}", f"{found.p99_ms:.1f}")
         rows.append([title, f"{found.requests_per_s:,.0f}", *times, *cpu, f"{found.resident_mb:.0f}"])
     return table(_COLUMNS, rows)
 
 
-def _about_the_load(medians: Mapping[str, Figures]) -> str:
+def _about_the_load(report: Report, medians: Mapping[str, Figures]) -> str:
     """What the generator took, so that a reader sees whether it was in the way."""
+    contenders = report.contenders
     shares = {name: found.generator_us * found.requests_per_s / 1e6 for name, found in medians.items()}
     fastest = max(shares, key=lambda name: shares[name])
     said = (
         f"The load generator took at most {shares[fastest]:.0%} of its core, {medians[fastest].generator_us:.0f} µs a "
-        f"request, for {_CONTENDERS[fastest].title}."
+        f"request, for {contenders[fastest].title}."
     )
-    return f"{said} {_TWO}" if any(_CONTENDERS[name].workers > 1 for name in medians) else said
+    return f"{said} {_TWO}" if any(contenders[name].workers > 1 for name in medians) else said
 
 
 def _panels(report: Report) -> Iterator[Panel]:
+    contenders = report.contenders
     for one in report.measured:
         if one.scenario.name in _CHARTED:
             bars = [
-                Bar(_CONTENDERS[name].title, found.requests_per_s, is_ours=_CONTENDERS[name].is_ours)
+                Bar(contenders[name].title, found.requests_per_s, is_ours=contenders[name].is_ours)
                 for name, found in sorted(one.medians().items(), key=lambda item: -item[1].requests_per_s)
-                if _CONTENDERS[name].workers == 1
+                if contenders[name].workers == 1
             ]
             title = f"{PROTOCOLS[one.scenario.protocol]}: {one.scenario.title}, requests per second on one core"
             yield Panel(title, bars)
@@ -118,7 +131,7 @@ def _data(report: Report) -> dict[str, object]:
         "started_in_s": {name: round(seconds, 3) for name, seconds in report.started_in_s.items()},
         "goals": [
             {"goal": one.goal, "wanted": one.wanted, "found": one.found, "kept": one.is_kept}
-            for one in verdicts(report.results, report.started_in_s, report.started_with_mb)
+            for one in _verdicts(report)
         ],
         "scenarios": {
             one.scenario.name: {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle
 
-from benchmarks.data import PostgresStage, Stage
+from benchmarks.data import Stage
 from benchmarks.figures import Figures, medians, percentile
 from benchmarks.load import Request, Run, run_load
 from benchmarks.machine import BenchmarkRefused, all_on
@@ -42,7 +42,7 @@ class Measured:
         return {name: medians(rounds) for name, rounds in self.rounds.items()}
 
 
-def measure(stage: PostgresStage, servers: Mapping[str, Server], scenario: Scenario, pace: Pace) -> Measured:
+def measure(stage: Stage, servers: Mapping[str, Server], scenario: Scenario, pace: Pace) -> Measured:
     """One scenario on every server that takes part; raises `BenchmarkRefused` when one answers wrongly."""
     callers = stage.callers[scenario.group.name]
     taking_part = scenario.contenders([server.contender for server in servers.values()])

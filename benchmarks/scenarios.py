@@ -62,6 +62,12 @@ def scenarios() -> list[Scenario]:
     return [scenario for protocol in ("graphql", "rest") for scenario in _of(protocol)]
 
 
+def embedded_scenarios() -> list[Scenario]:
+    """Those that are measured on SQLite, too."""
+    loads = ("hot", "zipf", "single", "create", "update", "create-1", "update-1")
+    return [one for one in scenarios() if one.name.partition("-")[2] in loads]
+
+
 def _of(protocol: str) -> Iterator[Scenario]:
     lists, varied, writes = {Ask.LIST}, {Ask.LIST, Ask.VARY}, {Ask.WRITE}
     for name, title, asks, group, requests, connections in (

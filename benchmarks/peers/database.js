@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import pg from "pg";
+import { openSqlite } from "./sqlite.js";
 
 const POOL_SIZE = 10;
 const KIND_NAMES = { amazon_s3: "Amazon S3", custom_s3: "Custom S3", local: "Local" };
@@ -48,8 +49,42 @@ export class Unauthenticated extends Error {
   statusCode = 401;
 }
 
-/** A pool and the requests on it; `protocol` is what events call the API. */
+/** The database at `DATABASE_URL` and the requests on it; `protocol` is what events call the API. */
 export function openDatabase(protocol) {
+  const path = process.env.DATABASE_URL.match(/^sqlite:\/\/(.*)/)?.[1];
+  return path === undefined ? openPostgres(protocol) : openEmbedded(path, protocol);
+}
+
+/** The viewer behind an Authorization header, whose token `find` looks up; throws Unauthenticated. */
+async function authenticated(header, find) {
+  const [, id, secret] = /^Bearer ([1-9][0-9]{0,8})\|(\S+)$/.exec(header ?? "") ?? [];
+  const viewer = id && (await find(Number(id)));
+  if (!viewer || !timingSafeEqual(createHash("sha256").update(secret).digest(), Buffer.from(viewer.digest, "hex"))) {
+    throw new Unauthenticated("Unauthenticated.");
+  }
+  return viewer;
+}
+
+/** A SQLite file: lists of one size, and writes. */
+function openEmbedded(path, protocol) {
+  const [keyId, key] = process.env.SECRET_KEYS.split(":");
+  const seal = sealer(keyId, Buffer.from(key, "base64"));
+  const database = openSqlite(path, protocol);
+  return {
+    viewerOf: (header) => authenticated(header, database.token),
+    list: database.list,
+    numbered: database.list,
+    update: database.update,
+    create(viewer, given) {
+      const uid = randomUUID();
+      const sealed = ["access_key", "secret_key"].map((column) => seal(given[column], column, viewer.user_id, uid));
+      const described = [given.label, given.bucket_name, given.endpoint, given.path_style_endpoint];
+      return database.create(viewer, uid, described, sealed);
+    },
+  };
+}
+
+function openPostgres(protocol) {
   const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: POOL_SIZE });
   const [keyId, key] = process.env.SECRET_KEYS.split(":");
   const seal = sealer(keyId, Buffer.from(key, "base64"));
@@ -74,15 +109,8 @@ export function openDatabase(protocol) {
   }
 
   return {
-    /** The viewer behind an Authorization header; throws Unauthenticated. */
-    async viewerOf(header) {
-      const [, id, secret] = /^Bearer ([1-9][0-9]{0,8})\|(\S+)$/.exec(header ?? "") ?? [];
-      const viewer = id && (await pool.query({ ...TOKEN, values: [Number(id)] })).rows[0];
-      if (!viewer || !timingSafeEqual(createHash("sha256").update(secret).digest(), Buffer.from(viewer.digest, "hex"))) {
-        throw new Unauthenticated("Unauthenticated.");
-      }
-      return viewer;
-    },
+    viewerOf: (header) =>
+      authenticated(header, async (id) => (await pool.query({ ...TOKEN, values: [id] })).rows[0]),
     list: async (viewer, size) => (await pool.query({ ...LIST, values: [viewer.user_id, size] })).rows,
     /** The rows behind an id, of some kinds or, for null, of all. */
     page: async (viewer, size, after, kinds) =>
