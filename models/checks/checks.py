@@ -59,6 +59,8 @@ SLOT_WAIT_S = 3.0
 """How long a user's check waits for one of the running ones to end."""
 POLL_S = 0.25
 """How often a check that waits for another process looks at the row."""
+WRITES_AGAIN_AFTER = timedelta(days=1)
+"""Where every full check leaves one more version of its object for good, those that are asked for write so seldom."""
 LEASE_WAIT_S = leases.LEASE_TIME.total_seconds()
 """How long it waits: by then the lease has expired."""
 
@@ -253,7 +255,7 @@ class Checks:
             try:
                 last = leases.stored_report(row)
                 await record(viewer.origin, AuditKind.SECRETS_OPENED, f"destination {row.id}", depth=depth.value)
-                if every is not None and last is not None and last.leaves_objects:
+                if last is not None and _leaves_more(last, depth, is_by_clock=every is not None):
                     read_only = await self._prober.probe(self._target(row), CheckDepth.READ_ONLY, admit)
                     report = read_only.continuing(last)
                 else:
@@ -301,6 +303,18 @@ class Checks:
     def _counted(self, report: CheckReport) -> CheckReport:
         self._outcomes["reachable" if report.reachable else "unreachable"] += 1
         return report
+
+
+def _leaves_more(last: CheckReport, depth: CheckDepth, *, is_by_clock: bool) -> bool:
+    """Whether a full check would leave something again, and should be one that writes nothing.
+
+    By the clock always. One that was asked for writes all the same, except that where every one leaves one more version
+    one a day does.
+    """
+    if is_by_clock:
+        return last.leaves_objects
+    wrote_at = last.wrote_at or last.checked_at
+    return depth is CheckDepth.FULL and last.adds_versions and wrote_at > current_second() - WRITES_AGAIN_AFTER
 
 
 def _no_slot() -> TooManyAttempts:

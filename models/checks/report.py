@@ -385,6 +385,8 @@ class CheckReport:
     facts: BucketFacts = BucketFacts()
     unreachable_since: datetime | None = None
     """When the first of the failed checks in a row ended; in a passed report a failure that is not confirmed yet."""
+    wrote_at: datetime | None = None
+    """When the full check ended that the later steps are from; None where they are of this one."""
 
     @property
     def reachable(self) -> bool:
@@ -414,6 +416,11 @@ class CheckReport:
         facts = self.facts
         return facts.can_delete is False or facts.locks_objects is True or facts.leaves_versions is True
 
+    @property
+    def adds_versions(self) -> bool:
+        """Whether every full check leaves one more version of its object: the bucket keeps it from being deleted."""
+        return self.facts.locks_objects is True or self.facts.leaves_versions is True
+
     def step(self, name: CheckStepName) -> CheckStep:
         """The step of this name."""
         return next(step for step in self.steps if step.name is name)
@@ -425,11 +432,12 @@ class CheckReport:
         it is the right to list, which the later steps do not need.
         """
         listing = self.step(CheckStepName.LIST)
+        wrote_at = full.wrote_at or full.checked_at
         if not self.reachable and listing.code is not CheckCode.ACCESS_DENIED:
-            return replace(self, facts=full.facts)
+            return replace(self, facts=full.facts, wrote_at=wrote_at)
         later = (CheckStepName.WRITE, CheckStepName.READ, CheckStepName.DELETE)
         steps = tuple(full.step(step.name) if step.name in later else step for step in self.steps)
-        return replace(self, steps=steps, facts=full.facts)
+        return replace(self, steps=steps, facts=full.facts, wrote_at=wrote_at)
 
     def covers(self, depth: CheckDepth) -> bool:
         """Whether a check of this depth would have found the same: this one failed, or ran the last step of it."""
@@ -449,6 +457,8 @@ class CheckReport:
             document["facts"] = [getattr(facts, name) for name in _FACTS]
         if self.unreachable_since is not None:
             document["since"] = int(self.unreachable_since.timestamp())
+        if self.wrote_at is not None:
+            document["wrote"] = int(self.wrote_at.timestamp())
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
@@ -462,8 +472,10 @@ class CheckReport:
             if changes is not None:
                 suggestion = CheckSuggestion(region=changes[0], endpoint=changes[1], path_style_endpoint=changes[2])
             checked_at = datetime.fromtimestamp(document["at"], UTC)
-            since = document.get("since")
-            unreachable_since = None if since is None else datetime.fromtimestamp(since, UTC)
+            unreachable_since, wrote_at = (
+                None if document.get(name) is None else datetime.fromtimestamp(document[name], UTC)
+                for name in ("since", "wrote")
+            )
             facts = BucketFacts(**dict(zip(_FACTS, document.get("facts", ()), strict=False)))
         except (AttributeError, KeyError, IndexError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError("this is no stored check report") from error
@@ -473,6 +485,7 @@ class CheckReport:
             suggestion=suggestion,
             facts=facts,
             unreachable_since=unreachable_since,
+            wrote_at=wrote_at,
         )
 
 
