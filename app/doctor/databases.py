@@ -85,7 +85,7 @@ def _pooler(found: PostgresReport) -> Finding:
     return warning(
         "pooler",
         "A pooler stands between the gateway and PostgreSQL.",
-        "In transaction mode it has to be PgBouncer 1.21 or newer; docs/operating.md has the settings.",
+        "In transaction mode it has to be PgBouncer 1.21 or newer; docs/high-availability.md has the settings.",
     )
 
 
