@@ -115,12 +115,13 @@ class Parts:
         self._grant = grant
         self._last = last
         self._lock = threading.Lock()
-        self._signed: dict[int, Signed] = {}
+        self._signed: dict[tuple[int, int], Signed] = {}
+        """By the number and the size of the part: the signature binds both."""
 
     def request(self, number: int, size: int, *, is_whole: bool) -> Signed:
         """The request for a part of `size` bytes; `is_whole` for any but the last, whose size is that of all others."""
         with self._lock:
-            found = self._signed.get(number)
+            found = self._signed.get((number, size))
             if found is None or not found.is_good:
                 behind = PARTS_AT_ONCE if self._last is None else self._last - number
                 count = max(1, min(PARTS_AT_ONCE, behind, MAX_PARTS + 1 - number)) if is_whole else 1
@@ -128,13 +129,13 @@ class Parts:
                 signed = self._grant(
                     operations=[GrantOperation.UPLOAD_PART.value], part_numbers=numbers, content_length=size
                 )
-                self._signed.update(zip(numbers, signed, strict=True))
-            return self._signed[number]
+                self._signed.update(zip(((each, size) for each in numbers), signed, strict=True))
+            return self._signed[number, size]
 
-    def forget(self, number: int) -> None:
-        """Ask for a new grant the next time: the store does not take the one there is."""
+    def forget(self, number: int, size: int) -> None:
+        """Forget a request: it was carried out, or the store does not take it, and a new one is to be asked for."""
         with self._lock:
-            self._signed.pop(number, None)
+            self._signed.pop((number, size), None)
 
 
 def pause_s(attempt: int) -> float:

@@ -29,7 +29,6 @@ LEAST_PART_BYTES = 5 << 20
 """Of all parts but the last (S3's own limit)."""
 _UPLOAD_ID = re.compile(rb"<(?:\w{1,16}:)?UploadId>\s*([^<\s]{1,1024})\s*</")
 _MD5_ETAG = re.compile(r'(?:W/)?"?([0-9a-f]{32}(?:-[0-9]{1,5})?)"?')
-_ETAG = re.compile(rb"<(?:\w{1,16}:)?ETag>([^<]{1,256})</")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,8 +187,9 @@ class Put:
                 lambda: granted.request(part.number, part.size, is_whole=is_whole),
                 headers={"content-length": str(part.size), "content-md5": digest.base64},
                 body=part.blocks,
-                renew=lambda: granted.forget(part.number),
+                renew=lambda: granted.forget(part.number, part.size),
             )
+            granted.forget(part.number, part.size)
             etag = answer.headers.get("etag", "")
             _verified(etag, digest.hex, answer)
             self._advance(part.size)
@@ -231,41 +231,38 @@ class Put:
         grant = Renewing(lambda: self._grant(operations=[Op.COMPLETE_UPLOAD.value], upload_id=upload_id)[0])
         size = sum(part.size for part in done.values())
         try:
-            answer = self._store.ask(
-                grant, body=lambda: body, headers={"content-type": "application/xml"}, renew=grant.forget
-            )
+            self._store.ask(grant, body=lambda: body, headers={"content-type": "application/xml"}, renew=grant.forget)
         except StoreRefused as refusal:
             # The response to an earlier attempt may have been lost: then the object is there.
-            if not refusal.upload_is_gone or not self._is_there(size):
+            there = self._head() if refusal.upload_is_gone else None
+            if there is None or there.headers.get("content-length") != str(size):
                 raise
-            answer = Answer(200, {}, b"")
         self._state.forget()
         md5 = new_md5()
         for number in numbers:
             md5.update(bytes.fromhex(done[number].md5))
         expected = f"{md5.hexdigest()}-{len(numbers)}"
-        found = _ETAG.search(answer.body)
-        etag = "" if found is None else found[1].decode("utf-8", "replace").replace("&quot;", '"')
-        is_verified = _verified(etag, expected, answer)
-        if not self._is_there(size):
+        found = self._head()
+        if found is None or found.headers.get("content-length") != str(size):
             raise BackupRefused("The object that the store made of the parts does not have the size of what was sent.")
+        etag = found.headers.get("etag", "")
         return Stored(
             key=self._key,
             size=size,
-            etag=etag or f'"{expected}"',
+            etag=etag,
             parts=len(numbers),
             resumed_parts=resumed,
-            is_verified=is_verified,
+            is_verified=_verified(etag, expected, found),
         )
 
-    def _is_there(self, size: int) -> bool:
-        """Whether there is an object of that size."""
+    def _head(self) -> Answer | None:
+        """What the store says of the object; None where there is none."""
         grant = Renewing(lambda: self._grant(operations=[Op.HEAD.value])[0])
         try:
-            return self._store.ask(grant, renew=grant.forget).headers.get("content-length") == str(size)
+            return self._store.ask(grant, renew=grant.forget)
         except StoreRefused as refusal:
             if refusal.status == 404:
-                return False
+                return None
             raise
 
     def _abort(self, upload_id: str) -> None:

@@ -49,13 +49,13 @@ class BackupJob:
         said: dict[str, Any] = json.loads(run.stdout)
         return said
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start a command, which ends by itself or is killed."""
         return subprocess.Popen(
             self._command(arguments),
             env=self._environment,
             cwd=self.directory,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
