@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +25,7 @@ from models.errors import (
     TooManyAttempts,
     Unauthenticated,
 )
+from models.timestamps import formatted as formatted_time
 
 logger = logging.getLogger("moorings.graphql")
 
@@ -97,6 +99,9 @@ def error_of(exception: Exception) -> dict[str, Any]:
         error["extensions"]["reason"] = reason
     if isinstance(exception, TooManyAttempts):
         error["extensions"]["retryAfter"] = exception.retry_after_s
+        quota = exception.quota
+        reset_at = formatted_time(datetime.fromtimestamp(exception.resets_at, UTC))
+        error["extensions"]["rateLimit"] = {"limit": quota.limit, "remaining": quota.remaining, "resetAt": reset_at}
     elif isinstance(exception, IdempotencyKeyInUse) or (isinstance(exception, OutcomeUnknown) and exception.has_key):
         error["extensions"]["retryAfter"] = RETRY_AFTER_S
     return error

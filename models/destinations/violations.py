@@ -35,14 +35,14 @@ class Violation:
     kind: DestinationKind | None = None
     limit: int | None = None
 
-    def sentence(self, field: str, kind: str | None = None) -> str:
-        """The sentence for a person, with an API's names of the attribute and of the kind."""
-        return f"The {_SENTENCES[self.rule].format(field=field, kind=kind, limit=self.limit)}"
+    def sentence(self, field: str, kind: str | None = None, *, kinds_are: str = "type") -> str:
+        """The sentence for a person, with an API's names of the attribute and of the kind, and its word for kinds."""
+        return f"The {_SENTENCES[self.rule].format(field=field, kinds_are=kinds_are, kind=kind, limit=self.limit)}"
 
 
 _SENTENCES: Mapping[Rule, str] = {
     Rule.REQUIRED: "{field} field is required.",
-    Rule.REQUIRED_FOR_KIND: "{field} field is required when type is {kind}.",
+    Rule.REQUIRED_FOR_KIND: "{field} field is required when {kinds_are} is {kind}.",
     Rule.REQUIRED_FOR_STORE: "{field} field is required when the keys would be sent to another store.",
     Rule.NOT_A_STRING: "{field} field must be a string.",
     Rule.TOO_LONG: "{field} field must not be greater than {limit} characters.",
@@ -53,5 +53,5 @@ _SENTENCES: Mapping[Rule, str] = {
     Rule.NOT_AN_OBJECT_PREFIX: "{field} field must be printable, with no slash at its start and no empty, `.` or `..` "
     "part between slashes, at most 900 bytes in UTF-8.",
     Rule.NOT_CERTIFICATES: "{field} field must be certificates in PEM and nothing else, never a private key.",
-    Rule.NOT_APPLICABLE: "{field} field does not apply when type is {kind}.",
+    Rule.NOT_APPLICABLE: "{field} field does not apply when {kinds_are} is {kind}.",
 }

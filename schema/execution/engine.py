@@ -339,7 +339,7 @@ class Engine:
             check_size(document, operation, self.limits)
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
-        errors = errors_in(self._schema, document, tokens)
+        errors = errors_in(self._schema, document, tokens, suggests=self._introspection)
         if errors:
             raise NotExecuted(*errors)
         if not self._introspection and _asks_for_schema(document):

@@ -58,6 +58,8 @@ from schema.errors import Code, formatted, refusal
 from schema.execution.coercion import MAX_NAME_LENGTH, sentence
 
 MAX_ERRORS = 10
+MAX_SUGGESTED = 1
+"""Errors with names that may have been meant: to find them takes up to 10 ms, longer than all the rest."""
 MAX_FRAGMENT_WORK = 3_000
 """The number of fragments and variables that all operations use, each time one of them uses it."""
 MAX_COMPARISONS = 3_000
@@ -140,8 +142,14 @@ _ONLY_WITH: Mapping[type[ASTValidationRule], frozenset[str]] = {
 class _Context(ValidationContext):
     """Finds what it knows of a node by the node's identity: graphql-core hashes, and compares, all that is in it."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, types: TypeInfo, errors: _Errors) -> None:
-        super().__init__(schema, document, types, errors.add, hide_suggestions=True)
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, types: TypeInfo, errors: _Errors, *, suggests: bool
+    ) -> None:
+        def report(error: GraphQLError) -> None:
+            self._hide_suggestions = not suggests or len(errors) + 1 >= MAX_SUGGESTED
+            errors.add(error)
+
+        super().__init__(schema, document, types, report, hide_suggestions=not suggests)
         self._variable_usages, self._recursive_variable_usages, self._fragment_spreads = RefMap(), RefMap(), RefMap()  # type: ignore[assignment]  # it has what is asked of a dict
         self._remaining_fragment_work = MAX_FRAGMENT_WORK
 
@@ -185,10 +193,15 @@ class _Visitors(ParallelVisitor):
         return both
 
 
-def errors_in(schema: GraphQLSchema, document: DocumentNode, tokens: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The formatted validation errors of a document with these tokens, at most ten."""
+def errors_in(
+    schema: GraphQLSchema, document: DocumentNode, tokens: Mapping[str, int], *, suggests: bool = False
+) -> list[dict[str, Any]]:
+    """The formatted validation errors of a document with these tokens, at most ten.
+
+    With `suggests`, the first one says which names may have been meant, which tells names of the schema.
+    """
     errors, types = _Errors(), TypeInfo(schema)
-    context = _Context(schema, document, types, errors)
+    context = _Context(schema, document, types, errors, suggests=suggests)
     rules = [_OURS.get(rule, rule)(context) for rule in specified_rules if _can_break(rule, tokens)]
     try:
         visit(document, TypeInfoVisitor(types, _Visitors(rules)), query_document_keys_to_validate)

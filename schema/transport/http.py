@@ -31,7 +31,7 @@ from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
 from schema.transport.prepared_query import PreparedQuery, QueryShape, headers_of
-from schema.transport.requests import BadRequest, Params, keyed_request, read_body, read_params
+from schema.transport.requests import BadRequest, BatchRefused, Params, keyed_request, read_body, read_params
 from schema.transport.sse import EventStream
 from schema.trusted_documents import TrustMode
 from web.auth.authenticator import Authenticator
@@ -76,6 +76,9 @@ class GraphQLView:
         response: ASGIApp
         try:
             response = await self._respond(request, media_type)
+        except BatchRefused as error:
+            results = [{"errors": [refusal(str(error), Code.BAD_REQUEST)]}] * error.size
+            response = _text(orjson.dumps(results), media_type, 400 if media_type is MediaType.GRAPHQL else 200)
         except BadRequest as error:
             headers = {} if error.allow is None else {"Allow": error.allow}
             self._errors[Code.BAD_REQUEST] += 1

@@ -17,6 +17,9 @@ from web.http.idempotency_key import parse_key
 from web.http.json_body import JsonRefused, parse_json
 from web.http.media_type import JSON_TYPE, parse_media_type
 
+BATCHES = "The request must be a JSON object; batches are not supported."
+MAX_BATCH = 100
+"""Operations of a batch that is refused with a result for each of them."""
 MAX_ID_LENGTH = 256
 """Of a trusted document."""
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -29,6 +32,14 @@ class BadRequest(Exception):
         super().__init__(message)
         self.status = status
         self.allow = allow
+
+
+class BatchRefused(BadRequest):
+    """The request is a batch of `size` operations, whose client expects as many results."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(BATCHES)
+        self.size = size
 
 
 class Params(NamedTuple):
@@ -83,8 +94,10 @@ def read_params(scope: Scope, body: bytes) -> Params:
 
 def parse_params(given: object) -> Params:
     """Check the parameters' own types; raises `BadRequest`."""
+    if isinstance(given, list) and 2 <= len(given) <= MAX_BATCH and all(isinstance(one, dict) for one in given):
+        raise BatchRefused(len(given))
     if not isinstance(given, dict):
-        raise BadRequest("The request must be a JSON object; batches are not supported.")
+        raise BadRequest(BATCHES)
     query, name = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
     hash_, key = _persisted_hash(extensions), _idempotency_key(extensions)

@@ -215,9 +215,9 @@ def validation_problem(refusal: ValidationFailed, field_name: str) -> Validation
 
 
 def _violation(broken: BrokenRule, prefix: tuple[str, ...]) -> Violation:
-    kind = None if broken.kind is None else INPUTS[broken.kind]
+    kind = None if broken.kind is None else broken.kind.name
     return Violation(
         path=[*prefix, *PATHS[broken.attribute]],
         code=_CODES.get(broken.rule, ViolationCode.MALFORMED),
-        message=broken.sentence(WORDS[broken.attribute], kind),
+        message=broken.sentence(WORDS[broken.attribute], kind, kinds_are="the kind"),
     )

@@ -53,6 +53,13 @@ async def test_graphql_js_introspects_the_schema_we_print(account: Account) -> N
     assert (await introspected(account)).strip() == print_sdl().strip()
 
 
+async def test_every_release_of_graphql_js_loads_the_schema(account: Account) -> None:
+    """From 14 to 17, each by its own introspection query."""
+    seen = by_step(await run_script(SCRIPTS / "versions.mjs", account))
+
+    assert seen == {release: {"faults": [], "query": "Query"} for release in ("14", "15", "16", "17")}
+
+
 async def test_apollo_client_keeps_one_cache_over_interfaces_pages_and_events(account: Account) -> None:
     """A change by mutation or by event is seen in the list without asking for the list again."""
     lines = await run_script(SCRIPTS / "apollo.mjs", account, POSSIBLE_TYPES=POSSIBLE_TYPES.read_text("utf-8"))
@@ -181,3 +188,10 @@ async def test_the_links_for_persisted_queries_fall_back_to_texts_where_they_are
 
     assert [line["name"] for line in lines] == ["Test", "Test"]
     assert lines[0]["sent"] == ["hash by POST", "text"]
+
+
+async def test_apollo_s_batch_link_shows_why_a_batch_is_refused(account: Account) -> None:
+    """In the result of each operation."""
+    (line,) = await run_script(SCRIPTS / "batch.mjs", account)
+
+    assert line["messages"] == ["The request must be a JSON object; batches are not supported."] * 2

@@ -19,7 +19,7 @@ Outcome = Shown | str | dict[str, str]
 
 DELETED = "deleted"
 _SENTENCE = re.compile(r"The (.+) field (.+)")
-_KIND = re.compile(r"(?<=when type is )\w+")
+_KIND = re.compile(r"when (?:type|the kind) is (\w+)")
 
 
 class Api(Protocol):
@@ -41,7 +41,7 @@ def neutral(sentence: str, fields: Mapping[str, str], kinds: Mapping[str, str]) 
     match = _SENTENCE.fullmatch(sentence)
     assert match is not None, sentence
     attribute = fields[match[1]]
-    return attribute, f"The {attribute} field {_KIND.sub(lambda kind: kinds[kind[0]], match[2])}"
+    return attribute, f"The {attribute} field {_KIND.sub(lambda kind: f'when type is {kinds[kind[1]]}', match[2])}"
 
 
 def broken(sentences: list[str], summary: str, fields: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, str]:
