@@ -31,6 +31,8 @@ CONNECTIONS_PER_S = 200
 """How fast the attack connects."""
 RECEIVE_BYTES = 2_048
 MAX_GROWTH_BYTES = 100 * MEBIBYTE
+PIPELINED = 3
+"""Requests of a slow reader, sent at once."""
 LARGE = "/api/openapi.json"
 RANGES = ",".join(["0-", *(f"5-{end}" for end in range(1_300))])
 
@@ -109,7 +111,7 @@ def slownesses(token: str) -> dict[str, Slowness]:
     return {
         "headers": Slowness(start=wire("GET", LIST, token)[:-2], piece=b"X-A: b\r\n"),
         "body": Slowness(start=body + b'{"label":"', piece=b"a"),
-        "read": Slowness(start=wire("GET", LARGE, "") * 3, read=32),
+        "read": Slowness(start=wire("GET", LARGE, "") * PIPELINED, read=32),
     }
 
 
@@ -130,7 +132,10 @@ async def test_slow_clients_are_borne_and_another_is_served(
 
 
 async def test_a_thousand_ranges_are_one_answer(attacked: Gateway, token: str, figure: Figure) -> None:
-    """A request of overlapping ranges gets the whole, once; the connections are open at the same time."""
+    """A request of overlapping ranges gets the whole, once; the connections are open at the same time.
+
+    What would have to wait too long is refused.
+    """
     listed = wire("GET", LIST, token, "Connection: close")
     whole = wire("GET", LARGE, "", f"Range: bytes={RANGES}", "Connection: close")
     lengths: Counter[tuple[bytes, int]] = Counter()
@@ -144,6 +149,7 @@ async def test_a_thousand_ranges_are_one_answer(attacked: Gateway, token: str, f
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             lengths[head[9:12], len(body)] += 1
 
-    ((status, length),) = lengths
-    assert status == b"200"
-    assert length > 10_000
+    served = [length for status, length in lengths if status == b"200"]
+    assert len(served) == 1
+    assert served[0] > 10_000
+    assert {status for status, _ in lengths} <= {b"200", b"503"}

@@ -362,17 +362,23 @@ class Admission:
         is_late, is_busy = took_s > TICK_S + LAG_S, used_s - self._used_s > took_s * BUSY
         self._is_behind, self._is_pressed = is_late and is_busy, is_late or is_busy
         self._ticked_at, self._used_s = now, used_s
-        self._set_limit(now)
-        self._let_go_of_aged(now)
-        self._expire(now)
-        self._start_waiting()
-        self._write_refusals(now, took_s)
+        try:
+            self._set_limit(now)
+            self._let_go_of_aged(now)
+            self._expire(now)
+            self._start_waiting()
+            self._write_refusals(now, took_s)
+            self._note_end(now)
+        finally:  # whatever a request that begins may raise, the others get their turn
+            goes_on = self._waiting or self._refusals or self.is_overloaded or len(self._running) > USER_FEWEST
+            self._timer = self._loop.call_later(TICK_S, self._tick) if goes_on else None
+
+    def _note_end(self, now: float) -> None:
+        """Note the end of an overload, when nothing waits and nothing was refused for a while."""
         if self._overload_since is not None and not self._waiting and now - self._refused_at > CALM_S:
             refused, since = self.refused - self._refused_before, now - self._overload_since
             self._overload_since = None
             logger.info("There is no longer too much to do: %d requests were refused in %.1f s.", refused, since)
-        goes_on = self._waiting or self._refusals or self.is_overloaded or len(self._running) > USER_FEWEST
-        self._timer = self._loop.call_later(TICK_S, self._tick) if goes_on else None
 
     def _set_limit(self, now: float) -> None:
         most = min(max(self._rate * WORK_S, FEWEST), MOST) if self._is_measured else FEWEST

@@ -79,6 +79,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._write_deadline: asyncio.TimerHandle | None = None
         self._idle_since: float | None = None  # since when no request is under way, on the loop's clock
         self._unparsed = b""  # what came behind requests that wait for another
+        self._is_held = False  # what came waits for the client to take what was written
         self._running: RequestResponseCycle | ReplayCycle | None = None  # the first of the requests under way
         self._place: Place | None = None  # of that request among those at work, or of the one that waits
         self._refusal = (400, "This is not an HTTP request.")
@@ -145,7 +146,9 @@ class HardenedProtocol(HttpToolsProtocol):
             return
         if self._admission is not None and self._admission.is_overloaded and self._is_refused(data):
             return
-        if self._unparsed or self.pipeline:
+        if self.flow.write_paused and self._has_no_cycle():
+            self._is_held, self._idle_since = True, None
+        if self._unparsed or self.pipeline or self._is_held:
             self._unparsed += data
             if len(self._unparsed) > MAX_UNPARSED_BYTES:
                 self.flow.pause_reading()
@@ -485,7 +488,7 @@ class HardenedProtocol(HttpToolsProtocol):
         admission, state = self._admission, self._state()
         if admission is None or self._refusals is None or not admission.is_overloaded:
             return False
-        if admission.has_room(state.address):
+        if admission.has_room(admission.user_of(None, state.address)[0]):
             return False
         admission.note_refused()
         request = IncomingRequest(self._method, self.url, self._version, self.headers, state, False, False, b"")
@@ -560,6 +563,16 @@ class HardenedProtocol(HttpToolsProtocol):
             self._watch_writes()
             return
         self._running = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin the next request, once the client has taken nearly all that was written before.
+
+        What it does not read would be worked out, and be kept, for nobody.
+        """
+        self._is_held = self.flow.write_paused and bool(self.pipeline or self._unparsed)
+        if self._is_held:
+            return
         if self.pipeline:
             cycle, _ = self.pipeline.pop()
             self._start_in_turn(cycle)
@@ -586,7 +599,7 @@ class HardenedProtocol(HttpToolsProtocol):
             cycle: RequestResponseCycle | None = self.cycle
             if cycle is not None and not self._unparsed:
                 cycle.keep_alive = False
-        elif closes_idle and not self._has_begun_head() and not self._has_unread_bytes():
+        elif closes_idle and not self._is_held and not self._has_begun_head() and not self._has_unread_bytes():
             self.transport.close()
 
     def _has_begun_head(self) -> bool:
@@ -618,6 +631,8 @@ class HardenedProtocol(HttpToolsProtocol):
             self._buffered.resumed(self.transport)
         if not self.transport.is_closing():
             self._clear_write_deadline()
+            if self._is_held:
+                self._go_on()
 
     def _watch_writes(self) -> None:
         """Abort the connection once the client has taken nothing for `UNREAD_S`; closing would wait for it."""

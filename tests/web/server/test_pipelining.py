@@ -56,6 +56,31 @@ async def test_a_long_row_of_requests_is_answered_in_order_in_any_pieces() -> No
         assert paths == [path for n in range(60) for path in (f"/{n}", "/p")]
 
 
+@pytest.mark.parametrize("come_later", [False, True])
+async def test_a_request_begins_once_the_client_has_taken_what_was_written_before(
+    monkeypatch: pytest.MonkeyPatch, *, come_later: bool
+) -> None:
+    """Whether it came with the first one or later; a client that does not read makes the gateway do nothing more."""
+    app, go_on, asked = slow()
+    go_on.set()
+    driven = Driven(app)
+    write = driven.transport.write
+
+    def write_and_pause(data: bytes) -> None:
+        write(data)
+        if data.endswith(b"ok"):
+            driven.protocol.pause_writing()
+
+    monkeypatch.setattr(driven.transport, "write", write_and_pause)
+    await driven.send(*([GET, GET, GET] if come_later else [GET * 3]))
+    for count in (1, 2, 3):
+        await driven.settle()
+        assert len(asked) == count
+        driven.protocol.resume_writing()
+    assert driven.statuses == ["200", "200", "200"]
+    driven.close()
+
+
 async def test_no_deadline_runs_while_the_client_waits_for_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a head, or half a body, behind a request that takes its time."""
     monkeypatch.setattr(server, "HEAD_S", 0.02)
