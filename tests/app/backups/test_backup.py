@@ -135,8 +135,23 @@ async def test_an_upload_of_another_content_or_that_is_gone_is_begun_anew_and_no
     store.allow_everything()
 
 
+async def test_a_killed_download_goes_on_with_what_is_missing(job: BackupJob, store: MotoStore, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(LARGE)
+    job.done("put", "large", "--part-size", "5MiB")
+    (tmp_path / "large").unlink()
+    command = ("get", "large", "--parallel", "1")
+
+    _kill_after_a_part(job, store, *command)
+    assert not (tmp_path / "large").exists()
+    got = job.done(*command)
+
+    assert (got["verified"], (tmp_path / "large").read_bytes()) == (True, LARGE)
+    assert got["resumedBytes"] >= PART
+    assert not (tmp_path / ".large.moorings-part").exists()
+
+
 def _kill_after_a_part(job: BackupJob, store: MotoStore, *command: str) -> None:
-    """Kill an upload between its first part, which is noted, and its end, which a store that stands still prevents."""
+    """Kill a transfer between its first part, which is noted, and its end, which a store that stands still prevents."""
     process = job.start(*command)
     deadline = time.monotonic() + 60
     while not job.noted_parts():
