@@ -493,7 +493,8 @@ def secret_files() -> list[Path]:
 
 def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment of a program of another project: that of this process without our settings, and `variables`."""
-    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)} | dict(variables)
+    ours = (PREFIX, "PYTHONPATH")
+    return {name: text for name, text in os.environ.items() if not name.startswith(ours)} | dict(variables)
 
 
 def share_metrics(directory: str | None) -> None:
