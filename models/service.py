@@ -213,7 +213,7 @@ class DestinationService:
         def change(row: BackupDestination) -> Sequence[Attribute]:
             if expected_version not in (None, row.version):
                 raise VersionConflict(from_model(row))
-            now = current_second()
+            now = max(current_second(), row.updated_at)  # a clock that was set back makes no row older than it was
             changed = row.assign(parse(raw, current=row, strict=strict), self._vault, now)
             if changed:
                 row.updated_at = now
