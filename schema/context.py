@@ -105,6 +105,11 @@ class Context:
             raise Unauthenticated
         return self.current_viewer
 
+    @property
+    def request_id(self) -> str | None:
+        """The id of the viewer's request, which its response has in `X-Request-Id`; that of a socket is its own."""
+        return None if self.current_viewer is None else self.current_viewer.request_id
+
     def keyed_act(self, response_name: str) -> KeyedAct | None:
         """The act of a root field, by its name in the response; None for a request without an Idempotency-Key."""
         return None if self.keyed_request is None else self.keyed_request.act(response_name)

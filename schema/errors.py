@@ -88,11 +88,11 @@ def code_of(exception: Exception) -> Code:
     return _CODES.get(type(exception), Code.INTERNAL_SERVER_ERROR)
 
 
-def error_of(exception: Exception) -> dict[str, Any]:
-    """The formatted error of an exception that ended a whole request."""
+def error_of(exception: Exception, request_id: str | None = None) -> dict[str, Any]:
+    """The formatted error of an exception that ended a whole request; an unexpected one is logged under its id."""
     code = _CODES.get(type(exception))
     if code is None:
-        return refusal(report_unexpected(exception, logger), Code.INTERNAL_SERVER_ERROR)
+        return refusal(report_unexpected(exception, logger, request_id), Code.INTERNAL_SERVER_ERROR)
     error = refusal(str(exception), code)
     reason = REASONS.get(type(exception))
     if reason is not None:
@@ -112,17 +112,17 @@ def formatted(error: GraphQLError, code: Code) -> dict[str, Any]:
     return refusal(_harmless(error.message), code) | _place(error)
 
 
-def formatted_failure(error: GraphQLError) -> dict[str, Any]:
-    """The formatted error of a field, raised during execution."""
+def formatted_failure(error: GraphQLError, request_id: str | None = None) -> dict[str, Any]:
+    """The formatted error of a field, raised during execution; an unexpected one is logged under the request's id."""
     original = error.original_error
     argument = _ARGUMENT.match(error.message)
     if original is not None and not isinstance(original, GraphQLError):
-        shown = error_of(original)
+        shown = error_of(original, request_id)
     elif argument is not None:
         # A nullable variable in a non-null position: validation allows it where there is a default (spec 5.8.5).
         shown = refusal(f"Argument '{argument[1]}' has a value that does not fit.", Code.BAD_USER_INPUT)
     else:
-        shown = error_of(error)
+        shown = error_of(error, request_id)
     return shown | _place(error)
 
 

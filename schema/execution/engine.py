@@ -231,7 +231,9 @@ class Engine:
             async with asyncio.timeout(allowed_s):
                 values = self._values(prepared, variables, context)
                 result: Any = execute(self._schema, prepared.document, executor_class=Executor, **values)
-                return _answer(result if isinstance(result, ExecutionResult) else await result)
+                return _answer(
+                    result if isinstance(result, ExecutionResult) else await result, request_id=context.request_id
+                )
         except TimeoutError:
             return _timed_out(allowed_s, prepared, context)
 
@@ -289,7 +291,7 @@ class Engine:
         if not isinstance(source, ExecutionResult) and not hasattr(source, "__aiter__"):
             source = await source
         if isinstance(source, ExecutionResult):
-            raise NotExecuted(*_answer(source)["errors"])
+            raise NotExecuted(*_answer(source, request_id=context.request_id)["errors"])
         return self._subscribed(context.viewer.user_id, source, built, selection_key(prepared, variables))
 
     async def _subscribed(
@@ -409,10 +411,10 @@ def _timed_out(allowed_s: float, prepared: Prepared, context: Context) -> Answer
     return {"data": None, "errors": [refusal(f"{text.capitalize()}.", Code.TIMED_OUT)]}
 
 
-def _answer(result: ExecutionResult) -> Answer:
+def _answer(result: ExecutionResult, *, request_id: str | None = None) -> Answer:
     answer: Answer = {"data": result.data}
     if result.errors:
-        answer["errors"] = [formatted_failure(error) for error in result.errors]
+        answer["errors"] = [formatted_failure(error, request_id) for error in result.errors]
     return answer
 
 

@@ -157,19 +157,20 @@ async def test_a_mistake_of_ours_is_told_as_a_number_that_the_log_has_too(fresh_
         account = await gateway.new_user()
         await gateway.rows("ALTER TABLE backup_destinations RENAME TO elsewhere")
 
-        answer = await ask(
-            account,
-            "query($label: String) { backupDestinations(filter: {labelContains: $label}) { totalCount } __typename }",
-            {"label": SECRET},
-        )
+        shown = "{ totalCount } __typename"
+        query = f"query($label: String) {{ backupDestinations(filter: {{labelContains: $label}}) {shown} }}"
+        async with account.client() as client:
+            response = await client.post("/graphql", json={"query": query, "variables": {"label": SECRET}})
 
         log = gateway.log_text()
     finally:
         gateway.close()
+    answer = response.json()
     (message,) = messages(answer, "INTERNAL_SERVER_ERROR")
     found = re.fullmatch(r"Something went wrong on our side; the request id is ([0-9a-f]{16})\.", message)
     assert found is not None, message
-    assert log.count(found[1]) == 1
+    assert found[1] == response.headers["X-Request-Id"]
+    assert log.count(f"request {found[1]} failed") == 1
     assert SECRET not in log
     for text in (repr(answer), log):
         assert "SELECT" not in text
