@@ -82,6 +82,8 @@ async def export_all(
             try:
                 if row.user_id not in owners:
                     report.refused[row.id] = f"belongs to user {row.user_id}, which is not of there."
+                elif row.kind not in TYPES:
+                    report.refused[row.id] = "is of a kind that is not known there."
                 else:
                     changes.append(ChangedRow(_sealed(row, keys, vault, zone), is_known))
             except SecretUnreadable as error:
