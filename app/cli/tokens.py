@@ -124,7 +124,10 @@ def _id_of(token: str) -> int:
 @click.option("--email", help="Of this user alone.")
 @with_json
 def list_tokens(email: str | None, *, as_json: bool) -> None:
-    """Show the tokens of all users, or of one; never the secret part."""
+    """Show the tokens of all users, or of one; never the secret part.
+
+    An imported one may have another number before its bar, which is shown behind its own.
+    """
 
     async def act(_settings: Settings) -> Sequence[Token]:
         if email is None:
@@ -146,7 +149,7 @@ def list_tokens(email: str | None, *, as_json: bool) -> None:
     table = Table("ID", *owner, *columns)
     for token in tokens:
         table.add_row(
-            str(token.id),
+            str(token.id) if token.imported_id in (None, token.id) else f"{token.id} ({token.imported_id}|…)",
             *(printable(token.user.email) for _ in owner),
             printable(token.name),
             token.abilities.replace(" ", "\n"),
@@ -163,6 +166,7 @@ def list_tokens(email: str | None, *, as_json: bool) -> None:
 def _object(token: Token) -> dict[str, object]:
     return {
         "id": token.id,
+        "importedId": token.imported_id,
         "userId": token.user_id,
         "email": token.user.email,
         "name": token.name,
