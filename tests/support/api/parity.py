@@ -185,7 +185,7 @@ class GraphQLApi:
         result = answer["data"]["result"]
         if result["__typename"] == "ValidationProblem":
             fields = {words: attribute for attribute, words in self.FIELDS.items()}
-            kinds = {name: kind for kind, name in self.KINDS.items()}
+            kinds = {kind.upper(): kind for kind in self.KINDS}
             return broken([v["message"] for v in result["violations"]], result["message"], fields, kinds)
         if "message" in result:
             return str(result["message"])
