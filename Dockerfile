@@ -48,7 +48,7 @@ VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 
-# On the port, and over TLS, as the arguments of process 1 say.
+# On the port that process 1 listens on, over HTTP or HTTPS.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "/opt/moorings/healthcheck.py"]
 

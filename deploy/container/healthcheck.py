@@ -1,31 +1,38 @@
-"""The image's HEALTHCHECK: asks /healthz of the gateway that is process 1, on the port and scheme of its arguments."""
+"""The image's HEALTHCHECK: asks /healthz of the gateway that is process 1, on the port that it listens on."""
 
 import ssl
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
-
-def url_of(arguments: list[str]) -> str:
-    """The URL to ask, for the arguments of `moorings serve`."""
-    port = "8000"
-    for number, argument in enumerate(arguments):
-        if argument == "--port" and number + 1 < len(arguments):
-            port = arguments[number + 1]
-        elif argument.startswith("--port="):
-            port = argument.removeprefix("--port=")
-    is_tls = any(argument.partition("=")[0] == "--tls-cert" for argument in arguments)
-    return f"{'https' if is_tls else 'http'}://127.0.0.1:{port}/healthz"
+LISTENS = "0A"
+"""The state of a listening socket in /proc/net/tcp."""
 
 
-def main() -> None:
-    """End with 0 when it answers 200."""
-    arguments = Path("/proc/1/cmdline").read_bytes().decode().split("\0")
+def ports_of(pid: int) -> set[int]:
+    """The TCP ports that a process listens on."""
+    process = Path(f"/proc/{pid}")
+    sockets = {str(link.readlink()) for link in (process / "fd").iterdir() if link.is_symlink()}
+    found = set[int]()
+    for table in ("tcp", "tcp6"):
+        for line in (process / "net" / table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENS and f"socket:[{fields[9]}]" in sockets:
+                found.add(int(fields[1].rpartition(":")[2], 16))
+    return found
+
+
+def is_healthy(port: int) -> bool:
+    """Whether /healthz is answered 200 there, over HTTP or HTTPS."""
     unverified = ssl.create_default_context()
     unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE  # the name is not 127.0.0.1
-    with urllib.request.urlopen(url_of(arguments), timeout=2, context=unverified) as response:  # noqa: S310
-        sys.exit(response.status != 200)
+    for scheme in ("http", "https"):
+        url = f"{scheme}://127.0.0.1:{port}/healthz"
+        with suppress(OSError), urllib.request.urlopen(url, timeout=1, context=unverified) as response:  # noqa: S310
+            return bool(response.status == 200)
+    return False
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not any(map(is_healthy, ports_of(1))))
