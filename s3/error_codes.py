@@ -139,7 +139,7 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
             AWS,
             *("NoSuchBucket", "InvalidBucketName", "NoSuchAccessPoint", "InvalidAccessPoint", "NoSuchOutpost"),
         ),
-        **_bucket(CheckCode.NO_SUCH_BUCKET, AWS, "NoSuchKey", "InvalidURI", "InvalidBucketState"),
+        **_bucket(CheckCode.NO_SUCH_BUCKET, AWS, "NoSuchKey", "InvalidURI"),
         **_bucket(
             CheckCode.NO_SUCH_BUCKET, OCI_NATIVE, "BucketNotFound", "NamespaceNotFound", "NotAuthorizedOrNotFound"
         ),
@@ -238,7 +238,7 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
         **_any(
             CheckCode.REQUEST_REFUSED,
             AWS,
-            *("InvalidRequest", "InvalidArgument", "MalformedXML", "PreconditionFailed"),
+            *("InvalidRequest", "InvalidArgument", "MalformedXML", "PreconditionFailed", "InvalidBucketState"),
             *("EntityTooLarge", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "NoSuchUpload", "NoSuchVersion"),
             *("InvalidStorageClass", "InvalidEncryptionAlgorithmError", "KeyTooLongError", "MetadataTooLarge"),
             *("MaxMessageLengthExceeded", "InvalidObjectState", "ConditionalRequestConflict", "InvalidRange"),
