@@ -119,6 +119,11 @@ async def test_a_user_with_very_many_destinations_keeps_none_of_another_user_wai
     assert len(recording.begun) == DESTINATIONS + OTHERS
 
 
+def allowed_since(started: float) -> int:
+    """Checks that may have begun at one host since then, six a minute: three at once, then one each 20 s."""
+    return 3 + int((time.monotonic() - started) / 20)
+
+
 async def age_of(gateway: Gateway, buckets: list[str], seconds: float) -> None:
     """Set the time of the last check of these users' destinations to so long ago."""
     await age_where(gateway, "bucket_name IN ({})".format(", ".join(f"'{bucket}'" for bucket in buckets)), seconds)
@@ -143,12 +148,13 @@ async def test_a_host_is_knocked_at_no_more_often_than_allowed_whoever_stored_it
         for n in range(HOSTS):
             await make(stage, f"http://host{n}.example")
         await age_where(database, "endpoint NOT LIKE '%victim%'", 8_000)
+        started = time.monotonic()
         async with ticking(stage, recording, per_host):
             await until(lambda: len(recording.of_hosts) == HOSTS + 1 and recording.of_hosts["victim.example"] >= 3)
             # Longer than many looks, and shorter than the time after which the next one may begin.
             await asyncio.sleep(1)
 
-    assert recording.of_hosts["victim.example"] == 3
+    assert 3 <= recording.of_hosts["victim.example"] <= allowed_since(started)
     assert {recording.of_hosts[f"host{n}.example"] for n in range(HOSTS)} == {1}
 
 
@@ -169,20 +175,21 @@ async def test_any_number_of_names_for_one_address_do_not_get_more_checks_to_it(
         await make(stage, *(f"http://{name}" for name in others))
         await age_where(database, "endpoint NOT LIKE '%evil%'", 8_000)
         due = f"checked_at IS NULL OR checked_at < '{current_second() - timedelta(seconds=7_000)}'"
+        started = time.monotonic()
         async with ticking(stage, sent, 6):
             await until(lambda: {to for to, _ in backend.attempts} == {victim, *others.values()})
             while await database.rows(f"SELECT id FROM backup_destinations WHERE {due}"):  # noqa: S608, ASYNC110
                 await asyncio.sleep(0.05)
-        first = Counter(to for to, _ in backend.attempts)
+        first, allowed = Counter(to for to, _ in backend.attempts), allowed_since(started)
         waiting = await database.rows("SELECT id FROM backup_destinations WHERE last_check IS NULL")
         await age_where(database, "last_check IS NULL", 9_000)
         await database.rows("DELETE FROM store_hosts")
         async with ticking(stage, sent, 2 * WILDCARDS):
             await until(lambda: Counter(to for to, _ in backend.attempts)[victim] == WILDCARDS)
 
-    assert first[victim] == 3
+    assert 3 <= first[victim] <= allowed
     assert {first[address] for address in others.values()} == {1}
-    assert len(waiting) == WILDCARDS - 3
+    assert len(waiting) == WILDCARDS - first[victim]
 
 
 @pytest.mark.parametrize("per_minute", [amount(600, 120)])
