@@ -24,13 +24,15 @@ from tests.support.browser.explorer import (
 from tests.support.browser.page import Page
 from tests.support.gateway.gateway import Account, Gateway
 
+GRANTS = "POST /api/backup-destinations/{id}/grants"
+
 
 @pytest.fixture
 async def account(site: Gateway) -> Account:
     return await site.new_user()
 
 
-async def test_the_reference_shows_the_five_endpoints_and_tries_them(page: Page, account: Account) -> None:
+async def test_the_reference_shows_the_five_endpoints_and_grants_and_tries_them(page: Page, account: Account) -> None:
     await open_reference(page, account)
     shown = await page.evaluate(
         "[...document.querySelectorAll('.opblock')].map(o => o.querySelector('.opblock-summary-method').innerText"
@@ -38,7 +40,7 @@ async def test_the_reference_shows_the_five_endpoints_and_tries_them(page: Page,
     )
     status = await try_to_create(page)
 
-    assert shown == [f"{example.method} {example.path}" for example in examples()]
+    assert shown == [*(f"{example.method} {example.path}" for example in examples()), GRANTS]
     assert status.split()[0] == "201"
     assert "Custom S3 Backup" in await page.evaluate("document.querySelector('.live-responses-table').innerText")
 

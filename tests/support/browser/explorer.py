@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 FOLDER = ROOT / "explorer"
 AXE = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 EDITORS = "document.querySelectorAll('.monaco-editor .view-line').length > 5"
-OPERATIONS = "document.querySelectorAll('.opblock').length === 5"
+OPERATIONS = "document.querySelectorAll('.opblock').length === 6"
 RESPONSE = "document.querySelector('.result-window')?.innerText.replaceAll('\\u00a0', ' ') ?? ''"
 SERIOUS = ("serious", "critical")
 
