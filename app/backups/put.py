@@ -107,11 +107,17 @@ class Put:
             stored = self._in_parts(source, part_bytes, {})
         return stored
 
-    def stream(self, parts: Iterator[HeldPart]) -> Stored:
-        """Put what a stream has; an upload that fails is aborted, for nothing could go on with it."""
+    def stream(self, parts: Iterator[HeldPart], *, may_be_empty: bool) -> Stored:
+        """Put what a stream has; an upload that fails is aborted, for nothing could go on with it.
+
+        Raises `BackupRefused`, before anything is asked, for a stream without a byte unless it may be empty: the dump
+        in front of the pipe failed, and the object that is there is better than none.
+        """
+        first = list(islice(parts, 2))
+        if first[0].size == 0 and not may_be_empty:
+            raise BackupRefused("The standard input is empty, and nothing was stored; --allow-empty stores it.")
         self._state.read()
         self._abort_left_over()
-        first = list(islice(parts, 2))
         if len(first) == 1 or first[1].size == 0:
             return self._whole(first[0])
         upload_id = self._begin()

@@ -90,8 +90,18 @@ def commands() -> None:
     show_default=True,
     help="What is larger goes in parts of this size, at least 5MiB.",
 )
+@click.option("--allow-empty", is_flag=True, help="Store a standard input without a byte, too.")
 @_as_json
-def put(file: str, destination: int, key: str | None, parallel: int, part_size: int, *, as_json: bool) -> None:
+def put(
+    file: str,
+    destination: int,
+    key: str | None,
+    parallel: int,
+    part_size: int,
+    *,
+    allow_empty: bool,
+    as_json: bool,
+) -> None:
     """Put FILE, or - for the standard input, into a destination.
 
     Killed, the same command goes on with the parts of the file that are not stored yet.
@@ -115,7 +125,7 @@ def put(file: str, destination: int, key: str | None, parallel: int, part_size: 
                     state=state,
                     advance=advance,
                 )
-                stored = act.stream(parts_of_stream(sys.stdin.buffer, part_size))
+                stored = act.stream(parts_of_stream(sys.stdin.buffer, part_size), may_be_empty=allow_empty)
         else:
             source = FileSource(Path(file))
             try:

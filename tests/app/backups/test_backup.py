@@ -97,12 +97,28 @@ async def test_a_large_file_goes_in_parts_under_any_name_and_is_listed(job: Back
 
 async def test_a_stream_of_unknown_length_is_put_and_got(job: BackupJob) -> None:
     put = job.done("put", "-", "--key", "stream", "--part-size", "5MiB", content=LARGE)
-    empty = job.done("put", "-", "--key", "empty", content=b"")
+    empty = job.done("put", "-", "--key", "empty", "--allow-empty", content=b"")
     got = job.run("get", "stream", "-")
 
     assert (put["parts"], put["bytes"], put["etag"]) == (3, len(LARGE), etag_of(LARGE))
     assert (empty["parts"], empty["bytes"]) == (1, 0)
     assert (got.returncode, got.stdout) == (0, LARGE)
+
+
+async def test_an_empty_standard_input_is_refused_and_the_object_stays(job: BackupJob) -> None:
+    """What `false | moorings backup put -` sends."""
+    job.done("put", "-", "--key", "dump", content=b"good")
+
+    refused = job.run("put", "-", "--key", "dump", content=b"")
+    missing = job.run("put", "-", "--key", "new", content=b"")
+
+    for run in (refused, missing):
+        assert (run.returncode, run.stdout) == (1, b"")
+        assert (
+            run.stderr == b"moorings: The standard input is empty, and nothing was stored; --allow-empty stores it.\n"
+        )
+    assert job.run("get", "dump", "-").stdout == b"good"
+    assert [each["key"] for each in json.loads(job.run("ls", "--json").stdout)] == ["dump"]
 
 
 async def test_a_killed_upload_goes_on_with_the_parts_that_are_missing(
