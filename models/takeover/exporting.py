@@ -18,16 +18,18 @@ from models.audit.operator import operator
 from models.audit.recording import record
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
-from models.errors import SecretUnreadable
+from models.errors import Refusal, SecretUnreadable
 from models.takeover.decisions import NAMES
-from models.takeover.imported_row import ImportedRow
-from models.takeover.laravel import LaravelKeys
+from models.takeover.imported_row import APP_KEY, ImportedRow
+from models.takeover.laravel import LaravelKeys, is_payload
 from models.takeover.source_rows import DESTINATIONS, USERS, DestinationSourceRow, digest_of_row
 from models.takeover.target import Target, Value
 from models.vault.secret import Secret
 from models.vault.vault import Vault
 
 BATCH = 500
+SAMPLE = 100
+"""Rows with encrypted values that are tried before anything is written."""
 TYPES = {
     DestinationKind.AMAZON_S3: "s3",
     DestinationKind.CUSTOM_S3: "custom_s3",
@@ -45,6 +47,14 @@ class ChangedRow(NamedTuple):
 class DestinationTable(Protocol):
     """The table of destinations of a Vanguard application, open for writing; nothing is kept until `commit`."""
 
+    async def sample(self, limit: int) -> Sequence[str]:
+        """Texts of the encrypted columns of at most so many rows that have one; none where nothing can be read."""
+        ...
+
+    async def taken(self, ids: Sequence[int]) -> set[int]:
+        """Those of the ids that rows there have; none where nothing can be read."""
+        ...
+
     async def store(self, changes: Sequence[ChangedRow]) -> dict[int, str | None]:
         """Write rows; the digest that each has there then, by id, None for one whose id another row has."""
         ...
@@ -58,6 +68,16 @@ class DestinationTable(Protocol):
         ...
 
 
+class KeyOfAnother(Refusal):
+    """The key opens nothing of what is encrypted there: the application could not read what it would seal."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "APP_KEY opens nothing that Vanguard has encrypted, and neither does a key of APP_PREVIOUS_KEYS: Vanguard "
+            "could not read what it seals. Nothing was written."
+        )
+
+
 @dataclass(kw_only=True, slots=True)
 class ExportReport:
     """The ids of the destinations that were written, removed and refused there, the last with their reasons."""
@@ -69,10 +89,22 @@ class ExportReport:
 
 
 async def export_all(
-    table: DestinationTable | None, keys: LaravelKeys, vault: Vault, zone: tzinfo, *, everything: bool = False
+    table: DestinationTable,
+    keys: LaravelKeys,
+    vault: Vault,
+    zone: tzinfo,
+    *,
+    everything: bool = False,
+    is_dry: bool = False,
 ) -> ExportReport:
-    """Write the rows that have changed here since the last run, or all of them; without a table it is a dry run."""
-    report = ExportReport(is_dry=table is None)
+    """Write the rows that have changed here since the last run, or all of them; a dry run judges them alike.
+
+    Raises `KeyOfAnother`, and `SourceRefused` as the table does: nothing was written.
+    """
+    sealed_there = [text for text in await table.sample(SAMPLE) if is_payload(text)]
+    if sealed_there and not any(keys.fits(text) for text in sealed_there):
+        raise KeyOfAnother
+    report = ExportReport(is_dry=is_dry)
     target = Target(ImportedRow._meta.db)
     digests: dict[int, tuple[str, int]] = {}
     async for batch in _changed(target, everything=everything):
@@ -88,11 +120,7 @@ async def export_all(
                     changes.append(ChangedRow(_sealed(row, keys, vault, zone), is_known))
             except SecretUnreadable as error:
                 report.refused[row.id] = str(error)
-        found = (
-            {each.row.id: digest_of_row(DESTINATIONS, each.row) for each in changes}
-            if table is None
-            else await table.store(changes)
-        )
+        found = await _judged(table, changes) if is_dry else await table.store(changes)
         versions = {row.id: row.version for row, _ in batch}
         for id_, digest in found.items():
             if digest is None:
@@ -105,11 +133,30 @@ async def export_all(
         f"WHERE i.table_name = '{DESTINATIONS}' AND d.id IS NULL ORDER BY i.source_id"
     )
     report.removed = [each["source_id"] for each in gone]
-    if table is not None:
+    if not is_dry:
         await table.remove(report.removed)
         await table.commit()
         await _remember(digests, [each["id"] for each in gone], report)
     return report
+
+
+async def require_imported_key(keys: LaravelKeys) -> None:
+    """Raise `KeyOfAnother` when the last import that opened something did so with none of the keys.
+
+    For statements, whose table cannot be read.
+    """
+    noted = await ImportedRow.get_or_none(table_name=APP_KEY)
+    if noted is not None and noted.digest not in keys.fingerprints:
+        raise KeyOfAnother
+
+
+async def _judged(table: DestinationTable, changes: Sequence[ChangedRow]) -> dict[int, str | None]:
+    """What storing the rows would return, with nothing written."""
+    taken = await table.taken([each.row.id for each in changes if not each.is_known])
+    return {
+        each.row.id: None if each.row.id in taken and not each.is_known else digest_of_row(DESTINATIONS, each.row)
+        for each in changes
+    }
 
 
 async def _changed(target: Target, *, everything: bool) -> AsyncIterator[list[tuple[BackupDestination, bool]]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tortoise import fields
 from tortoise.models import Model
 
+APP_KEY = "app_key"
+"""The `table_name` of the one row that is none of the source: its `digest` is the fingerprint of the key that fits."""
+
 
 class ImportedRow(Model):
     """One row of the source and what it became. `table_name` is the source's; ids differ for tokens only.

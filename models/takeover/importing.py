@@ -19,7 +19,7 @@ from models.audit.operator import operator
 from models.audit.recording import record
 from models.errors import Refusal
 from models.takeover.decisions import Options
-from models.takeover.imported_row import ImportedRow
+from models.takeover.imported_row import APP_KEY, ImportedRow
 from models.takeover.laravel import LaravelKeys
 from models.takeover.preparing import (
     COLUMNS,
@@ -127,6 +127,7 @@ class _Import:
     def __init__(self, target: Target, preparation: Preparation, options: Options, mode: Mode, report: Report) -> None:
         self._target = target
         self._seen = preparation.seen
+        self._key = preparation.key
         self._now = stored_time(options.now)
         self._mode = mode
         self._report = report
@@ -146,9 +147,21 @@ class _Import:
                     await self._tokens(self._owned(rows), known)
                 case _:
                     await self._destinations(self._owned(rows), known)
+        if not self._mode.is_dry:
+            await self._note_key()
         if self._mode.is_sync:
             for table in reversed(TABLES):
                 await self._follow_removals(table)
+
+    async def _note_key(self) -> None:
+        """Store which key fits, so that an export that cannot read the source refuses another one."""
+        if self._key is None:
+            return
+        noted = await self._target.all(f"SELECT id FROM imported_rows WHERE table_name = '{APP_KEY}'")  # noqa: S608
+        if noted:
+            await self._target.update("imported_rows", ("id", "digest"), [[noted[0]["id"], self._key]])
+        else:
+            await self._target.insert("imported_rows", _LEDGER, [[APP_KEY, 0, 0, self._key, 0, None]])
 
     async def _users(self, rows: Sequence[PreparedRow], known: dict[int, Known]) -> None:
         here = await self._target.rows("SELECT id, email FROM users WHERE id IN {ids}", [row.id for row in rows])

@@ -28,7 +28,9 @@ KEY_BYTES = 32
 MAX_LAYERS = 3
 """A command of July 2024 encrypted what was encrypted already."""
 _BLOCK = 16
-_BEGINNING = "eyJ"
+_FINGERPRINT = b"moorings takeover"
+"""What a key signs for its fingerprint; no payload begins like it."""
+BEGINNING = "eyJ"
 """Of every payload: `{"` in base64."""
 _PIECES = (b'{"iv":', b'","value":"', b'","mac":"', b'","tag":"')
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
@@ -109,8 +111,18 @@ class LaravelKeys:
 
     def fits(self, stored: str) -> bool:
         """Whether one of the keys made the value; False for one that is no payload."""
+        return self.fingerprint_of(stored) is not None
+
+    def fingerprint_of(self, stored: str) -> str | None:
+        """The fingerprint of the key that made the value; None for one of another key, or that is no payload."""
         payload = _payload(stored)
-        return payload is not None and self._fitting(payload) is not None
+        number = None if payload is None else self._fitting(payload)
+        return None if number is None else self.fingerprints[number]
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """What tells the keys apart and opens nothing: a SHA-256 in hex of each, of 32 random bytes."""
+        return [hmac.digest(key, _FINGERPRINT, "sha256").hex() for key in self._keys]
 
     def seal(self, secret: Secret) -> str:
         """A payload of the current key, as Laravel's `encryptString` makes it."""
@@ -170,7 +182,7 @@ def is_payload(stored: str) -> bool:
 
 def _payload(text: str) -> _Payload | None:
     """The parts of a payload; None for a text that is none."""
-    if not text.startswith(_BEGINNING):
+    if not text.startswith(BEGINNING):
         return None
     try:
         parts = orjson.loads(a2b_base64(text, strict_mode=True))

@@ -177,6 +177,8 @@ class Preparation:
         self._advance = advance
         self._suspensions: dict[int, SuspensionRow] = {}
         self._emails: dict[str, int] = {}
+        self.key: str | None = None
+        """The fingerprint of a key that opens something of the source; None where nothing is encrypted."""
         self.seen: dict[str, set[int]] = defaultdict(set)
         """The ids of the source's rows, those that were refused too."""
 
@@ -203,7 +205,8 @@ class Preparation:
         async with aclosing(self._source.rows(DESTINATIONS)) as batches:
             async for batch in batches:
                 for value in self._encrypted(batch):
-                    if self._keys.fits(value):
+                    self.key = self._keys.fingerprint_of(value)
+                    if self.key is not None:
                         return
                     tried += 1
                     if tried >= SAMPLE:

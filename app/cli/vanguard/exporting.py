@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from app.cli.vanguard.sources import require_source
 from app.database import parse_address
 from app.secret_keys import open_vault
 from app.settings import Settings
-from models.takeover.exporting import DestinationTable, ExportReport, export_all
+from models.takeover.exporting import DestinationTable, ExportReport, export_all, require_imported_key
 from models.takeover.sources.mysql_statements import MysqlStatements
 from models.takeover.sources.postgresql_table import open_postgresql_table
 from models.takeover.sources.sqlite_table import open_sqlite_table
@@ -61,10 +62,10 @@ def vanguard(
 
     async def act(settings: Settings) -> ExportReport:
         vault = await open_vault(settings)
-        if dry_run:
-            return await export_all(None, keys, vault, zone, everything=everything)
-        async with opened_table(source, sql) as table:
-            return await export_all(table, keys, vault, zone, everything=everything)
+        if sql is not None:
+            await require_imported_key(keys)
+        async with opened_table(source, sql, is_dry=dry_run) as table:
+            return await export_all(table, keys, vault, zone, everything=everything, is_dry=dry_run)
 
     report = with_database(act, is_audited=not dry_run)
     (_print_json if as_json else _show)(report, sys.stderr if sql == "-" else sys.stdout)
@@ -73,9 +74,14 @@ def vanguard(
 
 
 @asynccontextmanager
-async def opened_table(source: str | None, sql: str | None) -> AsyncIterator[DestinationTable]:
-    """The table to write, or the file of statements, which its owner alone can read; raises `SourceRefused`."""
-    if sql == "-":
+async def opened_table(source: str | None, sql: str | None, *, is_dry: bool = False) -> AsyncIterator[DestinationTable]:
+    """The table to write, or the file of statements, which its owner alone can read; raises `SourceRefused`.
+
+    A dry run needs the table to judge the rows, but makes no file.
+    """
+    if sql is not None and is_dry:
+        yield MysqlStatements(io.StringIO())
+    elif sql == "-":
         yield MysqlStatements(sys.stdout)
     elif sql is not None:
         try:

@@ -18,6 +18,14 @@ class MysqlStatements:
         self._file = file
         self._file.write("SET NAMES utf8mb4;\nSTART TRANSACTION;\n")
 
+    async def sample(self, limit: int) -> Sequence[str]:
+        """See `DestinationTable`; `require_imported_key` is for statements."""
+        return []
+
+    async def taken(self, ids: Sequence[int]) -> set[int]:
+        """See `DestinationTable`."""
+        return set()
+
     async def store(self, changes: Sequence[ChangedRow]) -> dict[int, str | None]:
         """See `DestinationTable`; a row that was made here fails there when another has its id."""
         for row, is_known in changes:

@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 
 from models.takeover.exporting import ChangedRow
-from models.takeover.source_rows import COLUMNS, DESTINATIONS, INTEGERS, digest_of_row, row_of
+from models.takeover.laravel import BEGINNING
+from models.takeover.source_rows import COLUMNS, DESTINATIONS, ENCRYPTED, INTEGERS, digest_of_row, row_of
 from models.takeover.sources.postgresql_source import connected, selected, translated
 
 _NAMES = COLUMNS[DESTINATIONS]
@@ -21,6 +22,22 @@ class PostgresqlTable:
     def __init__(self, connection: asyncpg.Connection, transaction: Any) -> None:
         self._connection = connection
         self._transaction = transaction
+
+    async def sample(self, limit: int) -> Sequence[str]:
+        """See `DestinationTable`."""
+        some = " OR ".join(f"{name} LIKE '{BEGINNING}%'" for name in ENCRYPTED)
+        with translated():
+            rows = await self._connection.fetch(
+                f"SELECT {', '.join(ENCRYPTED)} FROM {DESTINATIONS} WHERE {some} ORDER BY id LIMIT {limit}"  # noqa: S608
+            )
+        return [value for row in rows for value in row if isinstance(value, str)]
+
+    async def taken(self, ids: Sequence[int]) -> set[int]:
+        """See `DestinationTable`."""
+        with translated():
+            select = f"SELECT id FROM {DESTINATIONS} WHERE id = any($1::bigint[])"  # noqa: S608 - our own names
+            rows = await self._connection.fetch(select, list(ids))
+        return {row["id"] for row in rows}
 
     async def store(self, changes: Sequence[ChangedRow]) -> dict[int, str | None]:
         """See `DestinationTable`; the type `digitalocean_spaces` stays where the kind here is the same."""

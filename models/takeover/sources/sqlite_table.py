@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from models.takeover.exporting import ChangedRow
-from models.takeover.source_rows import COLUMNS, DESTINATIONS, SourceRefused, digest_of_row, row_of
+from models.takeover.laravel import BEGINNING
+from models.takeover.source_rows import COLUMNS, DESTINATIONS, ENCRYPTED, SourceRefused, digest_of_row, row_of
 from models.takeover.sources.sqlite_source import LOCK_WAIT_S, translated
 
 _NAMES = COLUMNS[DESTINATIONS]
@@ -20,6 +21,21 @@ class SqliteTable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+
+    async def sample(self, limit: int) -> Sequence[str]:
+        """See `DestinationTable`."""
+        some = " OR ".join(f"{name} LIKE '{BEGINNING}%'" for name in ENCRYPTED)
+        with translated():
+            rows = self._connection.execute(
+                f"SELECT {', '.join(ENCRYPTED)} FROM {DESTINATIONS} WHERE {some} ORDER BY id LIMIT {limit}"  # noqa: S608
+            ).fetchall()
+        return [value for row in rows for value in row if isinstance(value, str)]
+
+    async def taken(self, ids: Sequence[int]) -> set[int]:
+        """See `DestinationTable`."""
+        select = f"SELECT id FROM {DESTINATIONS} WHERE id IN ({', '.join('?' * len(ids))})"  # noqa: S608 - our own names
+        with translated():
+            return {row[0] for row in self._connection.execute(select, list(ids))}
 
     async def store(self, changes: Sequence[ChangedRow]) -> dict[int, str | None]:
         """See `DestinationTable`; the type `digitalocean_spaces` stays where the kind here is the same."""

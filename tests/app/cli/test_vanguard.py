@@ -99,8 +99,15 @@ def test_wrong_arguments_end_with_2_and_what_cannot_be_done_with_1(source: str, 
             ("export", "vanguard", source),
             ("import", "vanguard", source, "--env-file", str(other)),
             ("import", "vanguard", "sqlite:////nowhere/at/all.db", *env),
+            ("import", "vanguard", source, *env),
+            ("export", "vanguard", source, "--env-file", str(other)),
+            ("export", "vanguard", "--sql", str(tmp_path / "statements.sql"), "--env-file", str(other)),
+            ("export", "vanguard", "--sql", str(tmp_path / "statements.sql"), "--dry-run", *env),
         )
     }
 
-    assert [done.returncode for done in outcomes.values()] == [2, 2, 2, 2, 2, 1, 1]
-    assert [done.stderr for done in outcomes.values() if not done.stderr or "Traceback" in done.stderr] == []
+    assert [done.returncode for done in outcomes.values()] == [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 0]
+    assert not (tmp_path / "statements.sql").exists()
+    spoken = [done.stderr for done in outcomes.values() if done.returncode and not done.stdout]
+    assert [text for text in spoken if not text or "Traceback" in text] == []
+    assert sum("Nothing was written" in text for text in spoken) == 2

@@ -6,18 +6,20 @@ import io
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from app.cli.vanguard.exporting import opened_table
 from app.cli.vanguard.sources import open_source
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
-from models.takeover.exporting import ExportReport, export_all
+from models.takeover.exporting import ExportReport, KeyOfAnother, export_all, require_imported_key
 from models.takeover.laravel import LaravelKeys
 from models.takeover.source_rows import COLUMNS, ENCRYPTED
 from models.takeover.sources.mysql_statements import MysqlStatements
 from tests.support.databases.services import service_of
 from tests.support.vanguard.takeover import PLAIN_ROWS, VAULT, Takeover
-from tests.support.vanguard.vanguard_database import KEY, destination, sealed
+from tests.support.vanguard.vanguard_database import KEY, OTHER_KEY, PREVIOUS_KEY, destination, sealed
 
 NEW_KEYS = {Attribute.ACCESS_KEY: "AKIANEW", Attribute.SECRET_KEY: "new-secret"}
 
@@ -42,13 +44,13 @@ async def change_here(here: Takeover) -> int:
     return made.id
 
 
-async def exported(source: str, *, is_dry: bool = False, everything: bool = False) -> ExportReport:
+async def exported(
+    source: str, *, is_dry: bool = False, everything: bool = False, keys: tuple[str, str] = (KEY, "")
+) -> ExportReport:
     """Run an export into the database that an import came from."""
     zone = ZoneInfo("Europe/Berlin")
-    if is_dry:
-        return await export_all(None, LaravelKeys(KEY), VAULT, zone)
     async with opened_table(source, None) as table:
-        return await export_all(table, LaravelKeys(KEY), VAULT, zone, everything=everything)
+        return await export_all(table, LaravelKeys(*keys), VAULT, zone, everything=everything, is_dry=is_dry)
 
 
 async def rows_there(source: str) -> dict[int, dict[str, Any]]:
@@ -111,13 +113,35 @@ async def test_a_type_that_is_not_known_here_stays_there_and_a_row_of_there_is_n
         other = await stored.source(
             {**PLAIN_ROWS, "backup_destinations": [spaces, destination(made.id, 1, "local", label="Theirs")]}
         )
+        before = await rows_there(other)
+        dry = await exported(other, is_dry=True)
+        assert await rows_there(other) == before
         report = await exported(other)
 
+    assert (dry.written, dry.removed, dry.refused) == (report.written, report.removed, report.refused)
     there = await rows_there(other)
     assert (report.written, list(report.refused)) == ([3], [made.id])
     assert (there[3]["type"], there[3]["label"], there[made.id]["label"]) == (
         *("digitalocean_spaces", "Changed", "Theirs"),
     )
+
+
+async def test_a_key_that_opens_nothing_there_writes_nothing(stored: Takeover) -> None:
+    source = await stored.source(PLAIN_ROWS)
+    await stored.run(source)
+    async with stored.gateway.models():
+        await change_here(stored)
+        before, ledger = await rows_there(source), await stored.rows("imported_rows")
+        for is_dry in (True, False):
+            with pytest.raises(KeyOfAnother):
+                await exported(source, is_dry=is_dry, everything=True, keys=(OTHER_KEY, PREVIOUS_KEY))
+        assert (await rows_there(source), await stored.rows("imported_rows")) == (before, ledger)
+        with pytest.raises(KeyOfAnother):
+            await require_imported_key(LaravelKeys(OTHER_KEY))
+        await require_imported_key(LaravelKeys(OTHER_KEY, KEY))
+        report = await exported(source, keys=(PREVIOUS_KEY, KEY))
+
+    assert len(report.written) == 2
 
 
 async def test_statements_for_mysql_hold_no_text_that_needs_an_escape(stored: Takeover) -> None:
