@@ -13,7 +13,9 @@ class ImportedRow(Model):
     """One row of the source and what it became. `table_name` is the source's; ids differ for tokens only.
 
     `digest` is the SHA-256, in hex, of the source's row as it was last imported or exported: it changes with the row.
-    `version` is that of the destination then, and `status` what the source last found of its store.
+    It is empty where the source's row is gone and the one here was ended by a prune. `version` is that of a destination
+    then. `status` is, of a destination, what the source last found of its store; of a token, the end that the source
+    gave it; of a user, since when an import has it disabled; and of what is gone, when the prune ended it.
     """
 
     id = fields.BigIntField(primary_key=True)

@@ -7,7 +7,7 @@ a running gateway shows the rows with the next request; there are no events.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,8 @@ from models.takeover.source_rows import DESTINATIONS, TABLES, TOKENS, USERS, Sou
 from models.takeover.target import Target, Value, as_time, stored_time
 from models.vault.vault import Vault
 
+MANY_GONE = 10
+"""Rows of a table from which on a prune of more than half of the imported ones is refused."""
 BATCH = 2_000
 """Rows of one statement. The triggers raise the revision of each of their users once for a statement."""
 LOCK = 0x74616B656F766572
@@ -59,16 +61,28 @@ class ImportRunning(Refusal):
         super().__init__("Another import is running; nothing was changed. Run this one when that has ended.")
 
 
+class PruneRefused(Refusal):
+    """So much is gone in the source that it is more likely to be incomplete."""
+
+    def __init__(self, table: str, gone: int, imported: int, read: int) -> None:
+        super().__init__(
+            f"{gone} of the {imported} imported rows of {table} are gone in the source, which has {read} rows of it: "
+            "it may be incomplete. Nothing was changed; --prune-all ends them here all the same."
+        )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mode:
     """How an import behaves towards rows that were imported before, and whether it writes at all.
 
+    With `is_pruning_all` a prune goes on however much is gone.
     `first_user` is the email of the user that the first start of a gateway makes: it makes room for an imported one.
     """
 
     is_dry: bool = False
     is_sync: bool = False
     is_pruning: bool = False
+    is_pruning_all: bool = False
     first_user: str | None = None
 
 
@@ -77,7 +91,8 @@ async def import_all(
 ) -> Report:
     """Import everything, in one transaction; a `vault` is needed unless the run is dry.
 
-    Raises `SourceRefused`, `WrongKey`, `ImportRunning`, `ImportCollided`, `DatabaseUnavailable`: nothing changed.
+    Raises `SourceRefused`, `WrongKey`, `PruneRefused`, `ImportRunning`, `ImportCollided`, `DatabaseUnavailable`: then
+    nothing has changed.
     """
     report, spool = Report(is_dry=mode.is_dry), Spool()
     preparation = Preparation(source, keys, vault, options, report, advance=advance)
@@ -137,6 +152,9 @@ class _Import:
 
     async def run(self, spool: Spool) -> None:
         """Write the rows of all tables, users first, then remove what is gone."""
+        if self._mode.is_sync and self._mode.is_pruning and not self._mode.is_pruning_all:
+            for table in TABLES:
+                await self._require_most(table)
         self._leaving_user = await self._first_user()
         for table, rows in spool.batches(BATCH):
             known = await known_rows(self._target, table, [row.id for row in rows])
@@ -164,7 +182,10 @@ class _Import:
             await self._target.insert("imported_rows", _LEDGER, [[APP_KEY, 0, 0, self._key, 0, None]])
 
     async def _users(self, rows: Sequence[PreparedRow], known: dict[int, Known]) -> None:
-        here = await self._target.rows("SELECT id, email FROM users WHERE id IN {ids}", [row.id for row in rows])
+        here = await self._target.rows(
+            "SELECT id, email, disabled_at FROM users WHERE id IN {ids}", [row.id for row in rows]
+        )
+        disabled = {each["id"]: stored_time(as_time(each["disabled_at"])) for each in here}
         emails = {each["id"]: each["email"] for each in here if each["id"] != self._leaving_user}
         given = [str(row.values[1]) for row in rows if row.values is not None]
         taken = {
@@ -195,24 +216,27 @@ class _Import:
                 self._leave(row, before)
                 self._owners.add(row.id)
         self._count(USERS, added=added, changed=changed)
+        self._note_enabled(changed, known, disabled)
         if not self._mode.is_dry:
-            await self._write_users(added, changed, known)
+            await self._write_users(added, changed, known, disabled)
 
     async def _write_users(
-        self, added: Sequence[PreparedRow], changed: Sequence[PreparedRow], known: dict[int, Known]
+        self,
+        added: Sequence[PreparedRow],
+        changed: Sequence[PreparedRow],
+        known: dict[int, Known],
+        disabled: Mapping[int, str | None],
     ) -> None:
         if self._leaving_user in {row.id for row in added}:
             await self._move_first_user()
         await self._target.insert("users", COLUMNS[USERS], [row.values for row in added if row.values])
         # A user that the operator disabled stays so; one that an import disabled follows its suspension.
-        for was_suspended in (False, True):
-            some = [row for row in changed if (known[row.id].state is not None) is was_suspended and row.values]
-            follow = [row for row in some if was_suspended or row.state is not None]
-            stay = [row for row in some if row not in follow]
-            columns = ("id", "email", "name", "disabled_at")
-            await self._target.update("users", columns, [_picked(row, columns) for row in follow])
-            await self._target.update("users", columns[:3], [_picked(row, columns[:3]) for row in stay])
-        await self._remember(USERS, added, changed, known)
+        follow = [row for row in changed if disabled[row.id] in (None, known[row.id].state)]
+        stay = [row._replace(state=None) for row in changed if row not in follow]
+        columns = ("id", "email", "name", "disabled_at")
+        await self._target.update("users", columns, [_picked(row, columns) for row in follow])
+        await self._target.update("users", columns[:3], [_picked(row, columns[:3]) for row in stay])
+        await self._remember(USERS, added, [*follow, *stay], known)
 
     async def _tokens(self, rows: Sequence[PreparedRow], known: dict[int, Known]) -> None:
         target_ids = [known[row.id].target_id for row in rows if row.id in known]
@@ -247,6 +271,10 @@ class _Import:
             else:
                 self._leave(row, before)
         self._count(TOKENS, added=added, changed=changed)
+        for row in changed:
+            before = known[row.id]
+            if before.digest == GONE:
+                self._note_back(row, before, here[before.target_id]["revoked_at"], ended="revoked")
         if self._mode.is_dry:
             return
         ids: dict[int, int] = {}
@@ -263,14 +291,16 @@ class _Import:
 
     @staticmethod
     def _token_update(row: PreparedRow, before: Known, here: dict[str, Any]) -> list[Value]:
-        """The new values of a token: an end that it was given here stays, and so does its revocation here."""
+        """The new values of a token: an end that it was given here stays, and so does the operator's revocation."""
         values = dict(zip(COLUMNS[TOKENS], row.values or (), strict=True))
         is_back = before.digest == GONE
         expires_at = values["expires_at"]
         own_end = stored_time(as_time(here["expires_at"]))
-        if own_end != before.state:
+        if own_end != (None if is_back else before.state):
             expires_at = min((end for end in (own_end, expires_at) if end is not None), key=str, default=None)
-        revoked_at = None if is_back else stored_time(as_time(here["revoked_at"]))
+        revoked_at = stored_time(as_time(here["revoked_at"]))
+        if is_back and revoked_at == before.state:
+            revoked_at = None
         kept = [values[name] for name in ("user_id", "name", "digest", "abilities")]
         return [before.target_id, *kept, expires_at, revoked_at]
 
@@ -338,6 +368,26 @@ class _Import:
         if row.table == USERS:
             self._owners.add(row.id)
 
+    def _note_enabled(
+        self, changed: Sequence[PreparedRow], known: dict[int, Known], disabled: Mapping[int, str | None]
+    ) -> None:
+        """Report the users that the source has enabled since an import or a prune disabled them."""
+        for row in changed:
+            before = known[row.id]
+            if row.state is None and (before.state is not None or before.digest == GONE):
+                self._note_back(row, before, disabled[row.id], ended="disabled")
+
+    def _note_back(self, row: PreparedRow, before: Known, ended_at: object, *, ended: str) -> None:
+        """Report a user or token that is valid there again: it is here too, unless the operator ended it."""
+        ended_here = stored_time(as_time(ended_at))
+        if ended_here is None:
+            return
+        if ended_here == before.state:
+            self._report.note(row.table, row.id, "valid_again", f"is valid there again, and no longer {ended} here.")
+        else:
+            sentence = f"is valid there again; here it stays {ended}, as the operator decided."
+            self._report.note(row.table, row.id, "stays_ended", sentence)
+
     def _refuse(self, row: PreparedRow, code: str, sentence: str) -> None:
         self._report.refuse(row.table, row.id, code, sentence)
 
@@ -377,12 +427,23 @@ class _Import:
             updates: list[list[Value]] = [[numbers[row.id], row.digest, _version(row), row.state] for row in changed]
             await self._target.update("imported_rows", ("id", "digest", "version", "status"), updates)
 
-    async def _follow_removals(self, table: str) -> None:
-        """Find the imported rows that are gone there; with `is_pruning` end them here too."""
+    async def _require_most(self, table: str) -> None:
+        """Raise `PruneRefused` when a table is empty there now, or has lost more than half of its imported rows."""
+        imported = gone = 0
+        async for rows in self._imported(table):
+            there = [row for row in rows if row["digest"] != GONE]
+            imported += len(there)
+            gone += sum(1 for row in there if row["source_id"] not in self._seen[table])
+        read = self._report.counts[table].read
+        if gone and (read == 0 or (gone >= MANY_GONE and gone * 2 > imported)):
+            raise PruneRefused(table, gone, imported, read)
+
+    async def _imported(self, table: str) -> AsyncIterator[list[dict[str, Any]]]:
+        """The imported rows of a table, some at a time, with the version that a destination has here now."""
         last = 0
         while True:
             rows = await self._target.all(
-                "SELECT i.id, i.source_id, i.target_id, i.digest, i.version, d.version AS version_here "  # noqa: S608
+                "SELECT i.id, i.source_id, i.target_id, i.digest, i.version, i.status, d.version AS version_here "  # noqa: S608
                 "FROM imported_rows i LEFT JOIN backup_destinations d ON i.table_name = 'backup_destinations' "
                 f"AND d.id = i.target_id WHERE i.table_name = '{table}' AND i.source_id > {last} "
                 f"ORDER BY i.source_id LIMIT {BATCH}"
@@ -390,6 +451,11 @@ class _Import:
             if not rows:
                 return
             last = rows[-1]["source_id"]
+            yield rows
+
+    async def _follow_removals(self, table: str) -> None:
+        """Find the imported rows that are gone there; with `is_pruning` end them here too."""
+        async for rows in self._imported(table):
             gone = [row for row in rows if row["source_id"] not in self._seen[table] and row["digest"] != GONE]
             if not self._mode.is_pruning:
                 for row in gone:
@@ -428,10 +494,12 @@ class _Import:
         }
         ending = [[id_, self._now] for id_ in ids if id_ not in already]
         await self._target.update(OUR_TABLES[table], ("id", column), ending)
-        state = None if table == TOKENS else "suspended"
-        await self._target.update(
-            "imported_rows", ("id", "digest", "status"), [[row["id"], GONE, state] for row in pruned]
-        )
+        # The time tells what was ended here from what the operator ended, which stays so when the row is back.
+        states: list[list[Value]] = []
+        for row in pruned:
+            own = row["status"] if table == USERS else None
+            states.append([row["id"], GONE, own if row["target_id"] in already else self._now])
+        await self._target.update("imported_rows", ("id", "digest", "status"), states)
 
     async def _first_user(self) -> int | None:
         """The user of the first start, if it has no destination and never had one, and the source has its id too."""

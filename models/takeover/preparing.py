@@ -260,7 +260,7 @@ class Preparation:
                 digest, owner_id = digest_of_row(table, row), row.id
                 user = decide_user(row, self._options, note)
                 self._require_email(user.email, row.id)
-                state = None if user.disabled_at is None else "suspended"
+                state = stored_time(user.disabled_at)
                 if known is None or known.digest != digest:
                     times = stored_time(user.created_at), stored_time(user.disabled_at)
                     values = [row.id, user.email, user.name, *times]

@@ -34,6 +34,9 @@ commands = click.Group("import", help="Take the data of another application over
 @click.option("--dry-run", is_flag=True, help="Print the report, and change nothing.")
 @click.option("--sync", is_flag=True, help="Take over what has changed there since the last run, too.")
 @click.option("--prune", is_flag=True, help="With --sync: end here what is gone there.")
+@click.option(
+    "--prune-all", is_flag=True, help="As --prune, even where a table is empty there or lost most of its rows."
+)
 @click.option("--assume-https", is_flag=True, help="Put https:// before endpoints that have no scheme.")
 @click.option(
     "--suspended",
@@ -63,6 +66,7 @@ def vanguard(
     dry_run: bool,
     sync: bool,
     prune: bool,
+    prune_all: bool,
     assume_https: bool,
     suspended: str,
     timezone: str | None,
@@ -82,8 +86,8 @@ def vanguard(
         return
     if source is None:
         raise click.UsageError(f"Name a SOURCE: {FORMS}.")
-    if prune and not sync:
-        raise click.UsageError("--prune goes with --sync.")
+    if (prune or prune_all) and not sync:
+        raise click.UsageError("--prune and --prune-all go with --sync.")
     require_source(source)
     variables = laravel_environment(env_file)
     keys = laravel_keys(variables)
@@ -93,7 +97,13 @@ def vanguard(
         assume_https=assume_https,
         disable_suspended=suspended == "disable",
     )
-    mode = Mode(is_dry=dry_run, is_sync=sync, is_pruning=prune, first_user=FIRST_EMAIL)
+    mode = Mode(
+        is_dry=dry_run,
+        is_sync=sync,
+        is_pruning=prune or prune_all,
+        is_pruning_all=prune_all,
+        first_user=FIRST_EMAIL,
+    )
     report = with_database(lambda settings: _import(settings, source, keys, options, mode), is_audited=False)
     print(_json(report)) if as_json else _show(report)
     if not report.is_clean:

@@ -10,7 +10,7 @@ import pytest
 
 from models.accounts import accounts
 from models.destinations.table import BackupDestination
-from models.takeover.importing import LOCK, ImportRunning
+from models.takeover.importing import LOCK, ImportRunning, PruneRefused
 from models.takeover.preparing import WrongKey
 from models.takeover.report import Report
 from models.takeover.source_rows import SourceRefused
@@ -339,6 +339,71 @@ async def test_a_source_that_goes_on_is_followed(here: Takeover) -> None:
     assert (await here.run(without(rows, "backup_destinations", 4), is_sync=True, is_pruning=True)).counts[
         "backup_destinations"
     ].refused == 1
+
+
+async def test_a_prune_by_an_incomplete_source_changes_nothing(stored: Takeover) -> None:
+    many: Rows = {**PLAIN_ROWS, "backup_destinations": [destination(id_, 1, "local") for id_ in range(1, 21)]}
+    await stored.run(many)
+    before = await stored.everything()
+    half, less = (without(many, "backup_destinations", *range(1, 1 + gone)) for gone in (10, 11))
+
+    for rows, sentence in (
+        ({**many, "users": [], "personal_access_tokens": [], "backup_destinations": []}, "3 of the 3 .* users"),
+        ({**many, "personal_access_tokens": []}, "2 of the 2 .* personal_access_tokens .* 0 rows"),
+        (less, "11 of the 20 .* backup_destinations .* 9 rows"),
+    ):
+        for is_dry in (True, False):
+            with pytest.raises(PruneRefused, match=sentence):
+                await stored.run(rows, is_sync=True, is_pruning=True, is_dry=is_dry)
+    assert await stored.everything() == before
+
+    assert (await stored.run(half, is_sync=True, is_pruning=True)).counts["backup_destinations"].removed == 10
+    nothing: Rows = {**many, "backup_destinations": []}
+    report = await stored.run(nothing, is_sync=True, is_pruning=True, is_pruning_all=True)
+    assert report.counts["backup_destinations"].removed == 10
+
+
+async def test_what_the_operator_ended_stays_so_when_its_row_is_back(stored: Takeover) -> None:
+    suspension = {"id": 1, "user_id": 9, "suspended_at": LATER, "suspended_until": None, "lifted_at": None}
+    rows: Rows = {
+        **PLAIN_ROWS,
+        "users": [*PLAIN_ROWS["users"], user(10), user(11)],
+        "user_suspensions": [suspension, {**suspension, "id": 2, "user_id": 11}],
+    }
+    await stored.run(rows)
+    async with stored.gateway.models():
+        await accounts.revoke_token(5)
+        for email in ("ada@example.com", "user11@example.com"):
+            await accounts.disable_user(email, disabled=True)
+    gone = without(without(without(rows, "users", 2, 10), "personal_access_tokens", 5, 70), "backup_destinations", 4, 8)
+    gone["personal_access_tokens"] = [token(71, 1, "c" * 40)]
+    await stored.run(gone, is_sync=True, is_pruning=True)
+    assert [each["revoked_at"] is None for each in await stored.rows("tokens")] == [False, False, True]
+    back = {**rows, "user_suspensions": []}
+
+    dry = await stored.run(back, is_sync=True, is_dry=True)
+    report = await stored.run(back, is_sync=True)
+
+    expected = {
+        ("users", 2): {"stays_ended"},
+        ("users", 9): {"valid_again"},
+        ("users", 10): {"valid_again"},
+        ("users", 11): {"stays_ended"},
+        ("personal_access_tokens", 5): {"stays_ended"},
+        ("personal_access_tokens", 70): {"valid_again"},
+    }
+    for found in (codes(dry), codes(report)):
+        decided = {key: value & {"valid_again", "stays_ended"} for key, value in found.items()}
+        assert {key: value for key, value in decided.items() if value} == expected
+    tokens = {each["id"]: each["revoked_at"] is None for each in await stored.rows("tokens")}
+    assert (tokens[5], tokens[70]) == (False, True)
+    users = {each["id"]: each["disabled_at"] is None for each in await stored.rows("users")}
+    assert users == {1: True, 2: False, 9: True, 10: True, 11: False}
+    # A suspension that comes and goes there does not enable what the operator disabled here.
+    ada = [{**suspension, "user_id": 2}]
+    await stored.run({**rows, "user_suspensions": ada}, is_sync=True)
+    await stored.run(back, is_sync=True)
+    assert next(each["disabled_at"] for each in await stored.rows("users") if each["id"] == 2) is not None
 
 
 async def test_a_source_that_is_none_is_refused_in_a_sentence(here: Takeover, postgres: PostgresServer) -> None:
