@@ -17,7 +17,7 @@ from models.accounts.abilities import Ability
 from models.destinations.row import DestinationRow
 from models.destinations.version_conflict import VersionConflict
 from models.errors import DestinationNotFound
-from models.grants.grants import Grants
+from models.grants.grants import Grants, require_grantable
 from models.service import DestinationService
 from models.writes.idempotency import KeyedAct, KeyedRequest
 from rest.bodies import parse_body
@@ -98,7 +98,9 @@ async def grant_access(request: Request, _keyed: KeyedAct | None = None) -> Resp
     viewer, id_ = viewer_of(request.scope), _id(request, Ability.USE)
     grants: Grants = request.scope["state"]["grants"]
     row = await grants.find(viewer, id_)
-    granted = await grants.grant(viewer, row, raw_access(await _fields(request)))
+    fields = await _fields(request)
+    require_grantable(row)
+    granted = await grants.grant(viewer, row, raw_access(fields))
     return JSONAnswer(single(represent_grant(granted)), 201)
 
 

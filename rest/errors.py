@@ -28,7 +28,7 @@ from models.errors import (
     Unauthenticated,
     ValidationFailed,
 )
-from models.grants.access import AccessInvalid, StoreNotUsable
+from models.grants.access import AccessInvalid, FieldsRefused, StoreNotUsable
 from rest.wire import FIELDS, TYPES
 from web.problem import problem
 
@@ -41,6 +41,7 @@ _STATUSES: dict[type[Refusal], HTTPStatus] = {
     DestinationNotFound: HTTPStatus.NOT_FOUND,
     ValidationFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
     AccessInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    FieldsRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     DestinationNotGrantable: HTTPStatus.CONFLICT,
     StoreNotUsable: HTTPStatus.CONFLICT,
     VersionConflict: HTTPStatus.PRECONDITION_FAILED,
@@ -66,6 +67,8 @@ def refuse(_request: Request, refusal: Exception) -> Response:
         return _invalid(refusal)
     if isinstance(refusal, AccessInvalid):
         return _invalid_access(refusal)
+    if isinstance(refusal, FieldsRefused):
+        return problem(status, str(refusal), errors=dict(refusal.errors))
     if isinstance(refusal, IdempotencyKeyReused):
         return problem(status, str(refusal), errors={"idempotency_key": [str(refusal)]})
     return problem(status, str(refusal), headers=_headers(refusal))

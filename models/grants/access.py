@@ -111,6 +111,14 @@ class AccessInvalid(Refusal):
         self.violations = tuple(violations)
 
 
+class FieldsRefused(Refusal):
+    """A request has fields that grants do not have, or both names of one; `errors` has sentences by field."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__(ValidationFailed.summary([sentence for said in errors.values() for sentence in said]))
+        self.errors = errors
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Access:
     """Access that may be granted. `keys` is empty where a list alone is asked for; `prefix` is None without one."""

@@ -57,6 +57,12 @@ class GrantedAccess:
     requests: Sequence[PresignedRequest]
 
 
+def require_grantable(row: BackupDestination) -> None:
+    """Raise `DestinationNotGrantable` for a destination that has no store."""
+    if not KINDS[row.kind].is_checkable:
+        raise DestinationNotGrantable
+
+
 class Grants:
     """The grants of one process."""
 
@@ -92,8 +98,7 @@ class Grants:
         Raises what `find` raises, `DestinationNotGrantable`, `AccessInvalid` or `StoreNotUsable`.
         """
         viewer.require(Ability.USE)
-        if not KINDS[row.kind].is_checkable:
-            raise DestinationNotGrantable
+        require_grantable(row)
         access = parse_access(raw, longest=self._longest)
         at = current_second()
         try:

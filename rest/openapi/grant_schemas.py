@@ -126,7 +126,7 @@ def _new() -> Schema:
         "max_keys": _integer(1, MAX_LISTED, "Lists this many at most."),
     }
     either = [{"required": ["operations"]}, {"required": ["operation"]}]
-    return {"type": "object", "properties": properties, "anyOf": either}
+    return {"type": "object", "properties": properties, "oneOf": either, "additionalProperties": False}
 
 
 def _new_form() -> Schema:
@@ -141,8 +141,7 @@ def _new_form() -> Schema:
         },
         **{name: {"type": "string", "pattern": "^[0-9]{1,10}$", "description": "As in JSON."} for name in numbers},
     }
-    others = {"type": "string"}
-    return {"type": "object", "properties": properties, "additionalProperties": others, "required": ["operation"]}
+    return {"type": "object", "properties": properties, "additionalProperties": False, "required": ["operation"]}
 
 
 def _granted() -> Schema:

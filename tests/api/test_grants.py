@@ -179,6 +179,50 @@ async def test_a_request_that_breaks_rules_is_told_all_of_them_in_the_form_of_ea
     assert [event for event in await events_of(gateway, account.user_id) if event["kind"] == "access_granted"] == []
 
 
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({"operation": "put", "key": "a", "bogus": 1}, {"bogus": "The bogus field is not one of a grant."}),
+        (
+            {"operation": "put", "operations": ["get"], "key": "a"},
+            {"operation": "The operation field does not go together with operations."},
+        ),
+        (
+            {"operation": "put", "key": "a", "contentLength": 5, "x" * 1_000: 1},
+            {
+                "contentLength": "The contentLength field is not one of a grant.",
+                "x" * 64: f"The {'x' * 64} field is not one of a grant.",
+            },
+        ),
+    ],
+)
+async def test_a_field_that_would_have_no_effect_is_refused_by_its_name(
+    gateway: Gateway, body: dict[str, Any], errors: dict[str, str]
+) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE)
+
+    refused = await grant(account, id_, 422, **body)
+
+    assert refused["error"] == "Unprocessable Entity"
+    assert refused["errors"] == {name: [sentence] for name, sentence in errors.items()}
+    assert refused["message"].startswith(next(iter(errors.values())))
+    rows = await gateway.rows(f"SELECT id FROM access_grants WHERE destination_id = {id_}")  # noqa: S608 - our own integer
+    assert rows == []
+
+
+async def test_a_form_with_a_field_that_is_not_one_of_a_grant_is_refused(gateway: Gateway) -> None:
+    account = await gateway.new_user(ABILITIES)
+    id_ = await account.create(custom_s3_endpoint=STORE)
+
+    async with account.client() as client:
+        form = await client.post(f"{at(id_)}/grants", data={"operation": "get", "key": "a", "bogus": "1"})
+        document = (await client.get("/api/openapi.json")).json()["components"]["schemas"]
+
+    assert (form.status_code, list(form.json()["errors"])) == (422, ["bogus"])
+    assert [document[name]["additionalProperties"] for name in ("NewGrant", "NewGrantForm")] == [False, False]
+
+
 async def test_a_form_is_taken_and_neither_text_nor_a_broken_body_is(gateway: Gateway) -> None:
     account = await gateway.new_user(ABILITIES)
     id_ = await account.create(custom_s3_endpoint=STORE)
