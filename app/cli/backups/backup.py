@@ -21,12 +21,12 @@ from app.backups.gateway import Gateway
 from app.backups.get import Get, Got
 from app.backups.listing import listed
 from app.backups.put import LEAST_PART_BYTES, Put, Stored
-from app.backups.refusals import BackupRefused
+from app.backups.refusals import BackupRefused, GatewayRefused
 from app.backups.source import FileSource, parts_of_stream
 from app.backups.state import transfer_state
 from app.backups.store import Store
 from app.cli.tables import printable
-from app.settings import client_address, state_directory
+from app.settings import SettingsRefused, client_address, state_directory
 
 STREAM = "-"
 _STATE = Path("moorings") / "transfers"
@@ -79,7 +79,7 @@ def commands() -> None:
 
 
 @commands.command()
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @_of_a_destination
 @click.option("--key", help="The object's name; the file's own if left out.")
 @_parallel
@@ -200,10 +200,16 @@ def ls(prefix: str | None, destination: int, *, as_json: bool) -> None:
 
 @contextmanager
 def _session() -> Iterator[tuple[Gateway, Store]]:
-    """The gateway and the store of one command; a signal to terminate ends it in order."""
-    url, token = client_address()
+    """The gateway and the store of one command; a signal to terminate ends it in order.
+
+    A URL or a token that is missing or cannot be one is bad usage.
+    """
     connections = Connections()
-    gateway, store = Gateway(url, token, connections), Store(connections)
+    try:
+        url, token = client_address()
+        gateway, store = Gateway(url, token, connections), Store(connections)
+    except (SettingsRefused, GatewayRefused) as refusal:
+        raise click.UsageError(str(refusal)) from None
     if gateway.is_open_to_readers:
         print("moorings: the token goes over the network in the clear; let MOORINGS_URL be https://.", file=sys.stderr)
     before = signal.signal(signal.SIGTERM, _terminated)
