@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from app.database import POOL_SIZE
 from app.doctor.finding import Finding, failure, ok, warning
 from app.settings import Settings, unknown_variables
-from web.rate_limit.redis_counter import ping
 
 LEAST_FREE_BYTES = 100 * 1024 * 1024
 FREE_BYTES = 1024 * 1024 * 1024
@@ -51,6 +50,8 @@ async def look_at_redis(settings: Settings, *, workers: int) -> Finding:
             f"Each of {workers} processes counts by itself, and all together allow as many times the limit.",
             "Name a Redis in MOORINGS_RATE_LIMIT_STORAGE.",
         )
+    from web.rate_limit.redis_counter import ping
+
     host = urlsplit(settings.rate_limit_storage).hostname
     try:
         took_s = await ping(settings.rate_limit_storage)

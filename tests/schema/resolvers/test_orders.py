@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +25,13 @@ COLUMNS = (
     *("path_style_endpoint", "credentials_set_at", "access_key", "secret_key", "checked_at"),
 )
 Row = Mapping[str, Any]
+
+
+@pytest.fixture
+async def gateway(gateway: Gateway) -> AsyncIterator[Gateway]:
+    """A shared gateway without rows, afterwards, whose credentials no key opens: none starts on such a database."""
+    yield gateway
+    await gateway.rows(f"DELETE FROM backup_destinations WHERE access_key = '{SEAL}'")  # noqa: S608 - a constant
 
 
 async def planted(gateway: Gateway) -> tuple[Account, Sequence[Row]]:

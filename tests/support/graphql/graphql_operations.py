@@ -30,10 +30,18 @@ NOTHING = "There is nothing here."
 NOT_CHECKABLE = "A local destination has no store to check"
 HIDDEN = {"foreign": NOTHING, "missing": NOTHING}
 
+NO_JOB = "CheckJob:987654321"
 COUNT = "{ backupDestinations(first: 0) { totalCount } }"
 NODE = "query ($id: ID!) { node(id: $id) { __typename } }"
 NODES = "query ($id: ID!) { nodes(ids: [$id]) { __typename } }"
-DOCUMENTS = (LIST, COUNT, EVENTS, ONE, NODE, NODES, CREATE, UPDATE, DELETE, CHECK, GRANT, TEST, LISTEN)
+CHECK_MANY = """mutation { checkBackupDestinations(filter: {kinds: []}) {
+  __typename ... on Problem { message } } }"""
+JOB = "query ($id: ID!) { checkJob(id: $id) { checked } }"
+PROGRESS = "subscription ($id: ID!) { checkJobProgress(id: $id) { checked } }"
+DOCUMENTS = (
+    *(LIST, COUNT, EVENTS, ONE, NODE, NODES, CREATE, UPDATE, DELETE, CHECK, CHECK_MANY, GRANT, TEST),
+    *(JOB, LISTEN, PROGRESS),
+)
 
 Variables = Callable[[int], Mapping[str, Any]]
 
@@ -109,6 +117,13 @@ GRAPHQL = (
     _read("nodes", NODES, _own_id),
     _read("node of an event", NODE, _first_event),
     Operation(
+        name="GraphQL job of checks",
+        ability=Ability.VIEW,
+        ask=_asks(JOB, lambda _id: {"id": NO_JOB}),
+        of_others={"own": NOTHING},
+        broken=_asks(JOB, lambda _id: {"id": "x"}),
+    ),
+    Operation(
         name="GraphQL create",
         ability=Ability.CREATE,
         ask=_asks(CREATE, lambda _id: {"input": draft("local")}),
@@ -135,6 +150,7 @@ GRAPHQL = (
         of_others={"own": NOT_CHECKABLE, **REFUSED},
         broken=_asks(CHECK, lambda _id: {"id": "x"}),
     ),
+    Operation(name="GraphQL check of many", ability=Ability.UPDATE, ask=_asks(CHECK_MANY, _none)),
     Operation(
         name="GraphQL grant",
         ability=Ability.USE,
