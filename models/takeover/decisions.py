@@ -22,7 +22,8 @@ from models.takeover.laravel import LaravelKeys, Oddity, PayloadRefused
 from models.takeover.source_rows import DestinationSourceRow, TokenSourceRow, UserRow
 from models.text import cleaned
 
-MAX_ID = 2**31 - 1
+MAX_ID = 2**31 - 2
+"""Of an id that is taken: one more has to be left for the next row that is made here."""
 USER_TYPE = "App\\Models\\User"
 SPACES = "digitalocean_spaces"
 NAMES: Mapping[Attribute, str] = {

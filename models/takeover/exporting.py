@@ -20,7 +20,7 @@ from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
 from models.errors import Refusal, SecretUnreadable
 from models.takeover.decisions import NAMES
-from models.takeover.imported_row import APP_KEY, ImportedRow
+from models.takeover.imported_row import APP_KEY, UNSEEN, ImportedRow
 from models.takeover.laravel import LaravelKeys, is_payload
 from models.takeover.source_rows import DESTINATIONS, USERS, DestinationSourceRow, digest_of_row
 from models.takeover.target import Target, Value
@@ -46,6 +46,9 @@ class ChangedRow(NamedTuple):
 
 class DestinationTable(Protocol):
     """The table of destinations of a Vanguard application, open for writing; nothing is kept until `commit`."""
+
+    is_applied: bool
+    """Whether the rows are there after `commit`; statements have yet to be applied."""
 
     async def sample(self, limit: int) -> Sequence[str]:
         """Texts of the encrypted columns of at most so many rows that have one; none where nothing can be read."""
@@ -136,7 +139,8 @@ async def export_all(
     if not is_dry:
         await table.remove(report.removed)
         await table.commit()
-        await _remember(digests, [each["id"] for each in gone], report)
+        state = "unknown" if table.is_applied else UNSEEN
+        await _remember(digests, [each["id"] for each in gone], report, state=state)
     return report
 
 
@@ -217,8 +221,10 @@ def _naive(time: datetime, zone: tzinfo) -> str:
     return time.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-async def _remember(digests: dict[int, tuple[str, int]], gone: Sequence[int], report: ExportReport) -> None:
-    """Note the state that both tables have now, and the run in the audit."""
+async def _remember(
+    digests: dict[int, tuple[str, int]], gone: Sequence[int], report: ExportReport, *, state: str
+) -> None:
+    """Note the state that both tables have now, `state` for the rows that were made here, and the run in the audit."""
     ids = list(digests)
     async with in_transaction() as connection:
         target = Target(connection)
@@ -236,7 +242,7 @@ async def _remember(digests: dict[int, tuple[str, int]], gone: Sequence[int], re
             await target.update("imported_rows", ("id", "digest", "version"), updates)
             columns = ("table_name", "source_id", "target_id", "digest", "version", "status")
             added: list[list[Value]] = [
-                [DESTINATIONS, id_, id_, *digests[id_], "unknown"] for id_ in some if id_ not in known
+                [DESTINATIONS, id_, id_, *digests[id_], state] for id_ in some if id_ not in known
             ]
             await target.insert("imported_rows", columns, added)
         await target.delete("imported_rows", gone)

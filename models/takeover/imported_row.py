@@ -8,6 +8,9 @@ from tortoise.models import Model
 APP_KEY = "app_key"
 """The `table_name` of the one row that is none of the source: its `digest` is the fingerprint of the key that fits."""
 
+UNSEEN = "unseen"
+"""The `status` of a destination that was made here and written as a statement, until an import finds it there."""
+
 
 class ImportedRow(Model):
     """One row of the source and what it became. `table_name` is the source's; ids differ for tokens only.

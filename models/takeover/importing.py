@@ -19,7 +19,7 @@ from models.audit.operator import operator
 from models.audit.recording import record
 from models.errors import Refusal
 from models.takeover.decisions import Options
-from models.takeover.imported_row import APP_KEY, ImportedRow
+from models.takeover.imported_row import APP_KEY, UNSEEN, ImportedRow
 from models.takeover.laravel import LaravelKeys
 from models.takeover.preparing import (
     COLUMNS,
@@ -113,8 +113,7 @@ async def import_all(
     finally:
         spool.close()
     for table in TABLES:
-        highest = report.highest_ids[table]
-        await Target(ImportedRow._meta.db).raise_sequence(OUR_TABLES[table], highest if highest < 2**31 - 1 else 0)
+        await Target(ImportedRow._meta.db).raise_sequence(OUR_TABLES[table], report.highest_ids[table])
     return report
 
 
@@ -334,6 +333,7 @@ class _Import:
         self._count(DESTINATIONS, added=added, changed=changed)
         if self._mode.is_dry:
             return
+        await self._see(rows, known)
         columns = COLUMNS[DESTINATIONS]
         await self._target.insert("backup_destinations", columns, [row.values for row in added if row.values])
         names = tuple(name for name in columns if name != "uid")
@@ -345,6 +345,17 @@ class _Import:
             fixed=f"reachability = 'unknown', {forgotten}",
         )
         await self._remember(DESTINATIONS, added, changed, known)
+
+    async def _see(self, rows: Sequence[PreparedRow], known: dict[int, Known]) -> None:
+        """Note that destinations which statements were to write have been seen there."""
+        states = {row.id: row.state for row in rows if row.id in known and known[row.id].state == UNSEEN}
+        found = await self._target.rows(
+            f"SELECT id, source_id FROM imported_rows WHERE table_name = '{DESTINATIONS}' AND source_id IN {{ids}}",  # noqa: S608
+            list(states),
+        )
+        await self._target.update(
+            "imported_rows", ("id", "status"), [[each["id"], states[each["source_id"]]] for each in found]
+        )
 
     def _owned(self, rows: Sequence[PreparedRow]) -> list[PreparedRow]:
         """The rows whose user was imported; the others are refused."""
@@ -431,7 +442,7 @@ class _Import:
         """Raise `PruneRefused` when a table is empty there now, or has lost more than half of its imported rows."""
         imported = gone = 0
         async for rows in self._imported(table):
-            there = [row for row in rows if row["digest"] != GONE]
+            there = [row for row in rows if row["digest"] != GONE and row["status"] != UNSEEN]
             imported += len(there)
             gone += sum(1 for row in there if row["source_id"] not in self._seen[table])
         read = self._report.counts[table].read
@@ -457,6 +468,10 @@ class _Import:
         """Find the imported rows that are gone there; with `is_pruning` end them here too."""
         async for rows in self._imported(table):
             gone = [row for row in rows if row["source_id"] not in self._seen[table] and row["digest"] != GONE]
+            for row in (row for row in gone if row["status"] == UNSEEN):
+                sentence = "was written by export --sql and has not been there yet: kept."
+                self._report.note(table, row["source_id"], "not_there_yet", sentence)
+            gone = [row for row in gone if row["status"] != UNSEEN]
             if not self._mode.is_pruning:
                 for row in gone:
                     self._report.note(table, row["source_id"], "gone_there", "is gone there; --prune ends it here too.")
@@ -516,8 +531,7 @@ class _Import:
 
     async def _move_first_user(self) -> None:
         """Give the user of the first start another id, its tokens with it."""
-        highest = self._report.highest_ids[USERS]
-        new = max(highest if highest < 2**31 - 2 else 0, await self._target.highest_id("users")) + 1
+        new = max(self._report.highest_ids[USERS], await self._target.highest_id("users")) + 1
         old, email = self._leaving_user, self._mode.first_user
         await self._target.execute(
             "INSERT INTO users (id, email, name, created_at, disabled_at) "  # noqa: S608 - numbers of our own

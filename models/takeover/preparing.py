@@ -20,6 +20,7 @@ from models.destinations.attributes import ATTRIBUTES
 from models.destinations.table import BackupDestination
 from models.errors import Refusal
 from models.takeover.decisions import (
+    MAX_ID,
     DecidedDestination,
     Options,
     RowRefused,
@@ -194,11 +195,22 @@ class Preparation:
             if before is None or _ends_later(suspension, before):
                 self._suspensions[suspension.user_id] = suspension
         for table in TABLES:
-            self._report.highest_ids[table] = await self._source.highest_id(table)
             async with aclosing(self._source.rows(table)) as batches:
                 async for batch in batches:
                     await self._prepare(table, batch, target, spool)
                     self._advance(table, len(batch))
+            await self._note_highest(table)
+
+    async def _note_highest(self, table: str) -> None:
+        """Note behind which id the next one is to be: the highest one ever given there that can be one here."""
+        given = await self._source.highest_id(table)
+        usable = max((id_ for id_ in (*self.seen[table], given) if 1 <= id_ <= MAX_ID), default=0)
+        self._report.highest_ids[table] = usable
+        if given > MAX_ID:
+            sentence = (
+                f"is the highest id of there, which none here can be; the next one here is greater than {usable}."
+            )
+            self._report.note(table, given, "next_id", sentence)
 
     async def _require_key(self) -> None:
         tried = 0
@@ -237,7 +249,7 @@ class Preparation:
                 rows.append(row_of(table, values))
             except MalformedRow as error:
                 self._report.refuse(table, id_, "malformed", f"cannot be read: {error}.")
-        ids = [row.id for row in rows if 1 <= row.id < 2**31]
+        ids = [row.id for row in rows if 1 <= row.id <= MAX_ID]
         known = await known_rows(target, table, ids)
         for row in rows:
             self.seen[table].add(row.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from models.takeover.imported_row import ImportedRow
+from models.takeover.imported_row import UNSEEN, ImportedRow
 from models.takeover.source_rows import DESTINATIONS
 from models.takeover.target import Target
 
@@ -29,6 +29,11 @@ async def imported_stores() -> dict[int, ImportedStore]:
         "AND d.bucket_name IS NOT NULL ORDER BY d.id"
     )
     return {
-        row["id"]: ImportedStore(row["id"], row["label"], row["status"], bool(row["path_style_endpoint"]))
+        row["id"]: ImportedStore(
+            row["id"],
+            row["label"],
+            None if row["status"] == UNSEEN else row["status"],
+            bool(row["path_style_endpoint"]),
+        )
         for row in rows
     }

@@ -14,6 +14,8 @@ _NAMES = COLUMNS[DESTINATIONS]
 class MysqlStatements:
     """See `DestinationTable`. One transaction; texts are in hex, which needs no escapes in any SQL mode."""
 
+    is_applied = False
+
     def __init__(self, file: IO[str]) -> None:
         self._file = file
         self._file.write("SET NAMES utf8mb4;\nSTART TRANSACTION;\n")

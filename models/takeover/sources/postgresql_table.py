@@ -19,6 +19,8 @@ _NAMES = COLUMNS[DESTINATIONS]
 class PostgresqlTable:
     """See `DestinationTable`."""
 
+    is_applied = True
+
     def __init__(self, connection: asyncpg.Connection, transaction: Any) -> None:
         self._connection = connection
         self._transaction = transaction

@@ -19,6 +19,8 @@ _NAMES = COLUMNS[DESTINATIONS]
 class SqliteTable:
     """See `DestinationTable`."""
 
+    is_applied = True
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 

@@ -144,6 +144,25 @@ async def test_a_key_that_opens_nothing_there_writes_nothing(stored: Takeover) -
     assert len(report.written) == 2
 
 
+async def test_what_was_only_written_as_statements_is_not_pruned_until_it_was_there(stored: Takeover) -> None:
+    source = await stored.source(PLAIN_ROWS)
+    await stored.run(source)
+    async with stored.gateway.models():
+        new_id = await change_here(stored)
+        await export_all(MysqlStatements(io.StringIO()), LaravelKeys(KEY), VAULT, ZoneInfo("UTC"))
+
+    unapplied = await stored.run(source, is_sync=True, is_pruning=True)
+    ids = [each["id"] for each in await stored.rows("backup_destinations")]
+    applied = {**PLAIN_ROWS, "backup_destinations": [*PLAIN_ROWS["backup_destinations"], destination(new_id, 2)]}
+    await stored.run(applied, is_sync=True, is_pruning=True)
+    removed = await stored.run(source, is_sync=True, is_pruning=True)
+
+    found = [(each.id, each.code) for each in unapplied.findings if each.code in ("pruned", "not_there_yet")]
+    assert (found, new_id in ids) == ([(new_id, "not_there_yet")], True)
+    assert removed.counts["backup_destinations"].removed == 1
+    assert new_id not in [each["id"] for each in await stored.rows("backup_destinations")]
+
+
 async def test_statements_for_mysql_hold_no_text_that_needs_an_escape(stored: Takeover) -> None:
     source = await stored.source(PLAIN_ROWS)
     await stored.run(source)

@@ -9,6 +9,8 @@ import asyncpg
 import pytest
 
 from models.accounts import accounts
+from models.accounts.viewer import Protocol, on_behalf_of
+from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
 from models.takeover.importing import LOCK, ImportRunning, PruneRefused
 from models.takeover.preparing import WrongKey
@@ -16,7 +18,8 @@ from models.takeover.report import Report
 from models.takeover.source_rows import SourceRefused
 from tests.support.databases.databases import unserved
 from tests.support.databases.postgres import PostgresServer
-from tests.support.vanguard.takeover import NOW, PLAIN_ROWS, Takeover
+from tests.support.databases.services import service_of
+from tests.support.vanguard.takeover import NOW, PLAIN_ROWS, VAULT, Takeover
 from tests.support.vanguard.vanguard_database import (
     LATER,
     OTHER_KEY,
@@ -167,6 +170,25 @@ async def test_every_edge_case_of_a_destination_is_decided_and_reported(here: Ta
     assert sequence[0]["n"] < 2**31 - 1
 
 
+async def test_a_huge_id_leaves_the_next_ids_behind_all_that_can_be_one(here: Takeover) -> None:
+    huge = 2**31 - 1
+    refused = destination(60, 2, s3_access_key=sealed("x", OTHER_KEY))
+    rows: Rows = {**PLAIN_ROWS, "users": [*PLAIN_ROWS["users"], user(50, name=""), user(huge)]}
+    rows["backup_destinations"] = [*rows["backup_destinations"], refused, destination(huge, 2)]
+
+    report = await here.run(rows)
+
+    assert [each.sentence.rsplit(" ", 1)[1] for each in report.findings if each.code == "next_id"] == ["50.", "60."]
+    assert codes(report, refused=True)[("users", huge)] == {"id_out_of_range"}
+    account = await here.gateway.new_user()
+    async with here.gateway.models():
+        made = await service_of(VAULT).create(
+            on_behalf_of(account.user_id, Protocol.COMMAND_LINE),
+            {Attribute.LABEL: "Made", Attribute.KIND: DestinationKind.LOCAL},
+        )
+    assert (account.user_id, made.id) == (51, 61)
+
+
 async def test_an_endpoint_without_a_scheme_gets_https_where_the_operator_says_so(here: Takeover) -> None:
     row = destination(3, 1, "custom_s3", custom_s3_endpoint=sealed("s3.example.com:9000"))
 
@@ -236,6 +258,8 @@ async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here:
         ("personal_access_tokens", 2): {"abilities_left_out"},
         ("personal_access_tokens", 3): {"no_abilities"},
         ("personal_access_tokens", 8): {"trimmed"},
+        ("users", 2**31): {"next_id"},
+        ("personal_access_tokens", 2**31): {"next_id"},
     }
     users = {each["id"]: each["disabled_at"] for each in await here.rows("users")}
     assert users == {1: None, 4: "2025-05-05 00:00:00+00:00", 5: None, 6: None}
