@@ -104,7 +104,9 @@ def vanguard(
         is_pruning_all=prune_all,
         first_user=FIRST_EMAIL,
     )
-    report = with_database(lambda settings: _import(settings, source, keys, options, mode), is_audited=False)
+    report = with_database(
+        lambda settings: _import(settings, source, keys, options, mode), is_audited=False, is_dry=dry_run
+    )
     print(_json(report)) if as_json else _show(report)
     if not report.is_clean:
         sys.exit(1)

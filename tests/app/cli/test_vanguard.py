@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.database import migration_names
 from tests.support.databases.databases import ENGINES, database_url
 from tests.support.databases.postgres import PostgresServer
-from tests.support.gateway.gateway import Gateway
+from tests.support.gateway.gateway import MOORINGS, Gateway, environment
 from tests.support.vanguard.vanguard_database import (
     KEY,
     OTHER_KEY,
@@ -49,6 +52,30 @@ def source(tmp_path: Path) -> str:
         ],
     }
     return into_sqlite(tmp_path / "vanguard.sqlite", rows)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_dry_run_makes_no_database_and_no_table(
+    engine: str, postgres: PostgresServer, source: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    url = database_url(engine, postgres) or f"sqlite:///{target}/moorings.db"
+    variables = environment(database_url=url)
+    if engine == "postgresql":
+        variables["MOORINGS_SECRET_KEYS"] = f"a:{b64encode(bytes(32)).decode()}"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [MOORINGS, *arguments], env=variables, cwd=target, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    dry = run("import", "vanguard", source, "--env-file", str(tmp_path / ".env"), "--dry-run", "--json")
+
+    assert dry.stderr == "moorings: there is no database yet, and none is made: the dry run uses a temporary one.\n"
+    assert json.loads(dry.stdout)["tables"]["users"]["added"] == 1
+    assert list(target.iterdir()) == []
+    assert f"{len(migration_names())} migrations of the database are missing" in run("migrate", "--check").stderr
 
 
 async def test_a_running_gateway_serves_what_is_imported_and_gives_back_what_changes(
