@@ -179,7 +179,10 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         return len(rows), rows
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
-        """As `execute_query`, each row as a dictionary."""
+        """The rows as dictionaries, of a statement that writes and returns some too; a read as in `execute_query`."""
+        if not query.startswith("SELECT"):
+            written: list[dict[str, Any]] = await super().execute_query_dict(query, values)
+            return written
         return [dict(row) for row in (await self.execute_query(query, values))[1]]
 
     def acquire_connection(self) -> PoolConnectionWrapper[Any]:
