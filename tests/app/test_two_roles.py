@@ -36,6 +36,8 @@ def gateway(postgres: PostgresServer) -> Iterator[tuple[Gateway, str, str]]:
         urls = [postgres.url(name, user=role, password=PASSWORD) for role in (owner, server)]
         with unserved(urls[1]) as gateway:
             yield gateway, urls[0], urls[1]
+            if gateway.url:  # the test has started it
+                gateway.stop()
     finally:
         postgres.drop_database(name)
         for role in (server, owner):
