@@ -152,7 +152,7 @@ async def watch_file() -> None:
 
 
 def may_come(error: DatabaseUnavailable) -> bool:
-    """Whether the database is one that may answer in a moment: it is starting, busy, or nothing listens there yet.
+    """Whether the database may answer soon: it is starting, busy, or nothing listens there yet.
 
     A wrong password, a database that does not exist or a file that is none will not become right by waiting.
     """

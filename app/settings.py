@@ -111,7 +111,7 @@ class Settings:
         "6h", "how often each destination is checked, such as 6h or 30m, or off for only on request", types.interval
     )
     checks_per_host: int = _setting(
-        6, "checks by the clock that begin at one host in a minute, whoever stored it", types.integer(1, 100_000)
+        6, "checks by the clock that begin at one host in a minute, over all users", types.integer(1, 100_000)
     )
     check_history: int = _setting(
         50, "checks of each destination that are kept to be read, the newest", types.integer(0, 10_000)

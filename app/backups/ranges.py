@@ -47,7 +47,7 @@ class ObjectFacts:
 
     @property
     def range_bytes(self) -> int:
-        """How many bytes to get at once: those of a part where they can be told, to compare the digests."""
+        """How many bytes to get at once: those of a part where the ETag is of several, to compare the digests."""
         return next(iter(self.possible_part_bytes), RANGE_BYTES)
 
     @property

@@ -126,7 +126,7 @@ def _key_file_of(settings: Settings, path: Path | None) -> Iterator[None]:
 
 
 def keys_are_in(settings: Settings) -> str:
-    """Where the keys are, as a person is told it."""
+    """Where the keys are, in a sentence for the operator."""
     if settings.secret_keys is not None:
         return "MOORINGS_SECRET_KEYS" + (", wrapped by MOORINGS_KEY_SERVICE" if settings.key_service else "")
     path = settings.address.path or Path("moorings.db")
@@ -263,7 +263,7 @@ def _split(host: str) -> tuple[str, str]:
 
 
 def _dbname(url: str) -> str:
-    """What pg_restore has to be told of the database: its name alone."""
+    """What pg_restore gets of the URL: the name of the database alone."""
     found = libpq_variables(url)
     with suppress(KeyError):
         return found["PGDATABASE"]

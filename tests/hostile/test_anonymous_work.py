@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from tests.support.figures import amount
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.unharmed import Figure, unharmed
-from tests.web.fast_path.test_fast_path import LIST, wire
+from tests.web.fast_path.test_fast_path import wire
 
 CLIENTS = 16
 HELLO = (
@@ -28,21 +27,6 @@ DOCUMENTS = {
     "deep": "{ viewer " * 400 + "}" * 400,
     "no document": "{" * 3_000,
 }
-
-
-@pytest.fixture(scope="module")
-def attacked() -> Iterator[Gateway]:
-    """A gateway of these tests' own, on which nothing but the token is counted."""
-    gateway = Gateway().start()
-    yield gateway
-    gateway.close()
-
-
-@pytest.fixture
-async def listed(attacked: Gateway) -> bytes:
-    """The well-behaved client's request: its list of destinations."""
-    account = await attacked.new_user()
-    return wire("GET", LIST, account.token, "Connection: close")
 
 
 @pytest.mark.parametrize("authorization", ["none", "junk"])

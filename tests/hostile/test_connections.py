@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -16,21 +16,6 @@ from tests.web.fast_path.test_fast_path import DRAFT, JSON, LIST, wire
 from web.connections import SPARE_PER_ADDRESS
 from web.server import protocol
 from web.server.protocol import MAX_QUEUED, HardenedProtocol
-
-
-@pytest.fixture(scope="module")
-def attacked() -> Iterator[Gateway]:
-    """A gateway of these tests' own."""
-    gateway = Gateway().start()
-    yield gateway
-    gateway.close()
-
-
-@pytest.fixture
-async def listed(attacked: Gateway) -> bytes:
-    """The well-behaved client's request: its list of destinations."""
-    account = await attacked.new_user()
-    return wire("GET", LIST, account.token, "Connection: close")
 
 
 async def send_unread(gateway: Gateway, data: bytes, *, repeat: int, seconds: float) -> int:

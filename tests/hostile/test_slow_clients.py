@@ -9,7 +9,6 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
@@ -44,14 +43,6 @@ class Slowness:
     start: bytes
     piece: bytes = b""
     read: int = 0
-
-
-@pytest.fixture(scope="module")
-def attacked() -> Iterator[Gateway]:
-    """A gateway of these tests' own."""
-    gateway = Gateway().start()
-    yield gateway
-    gateway.close()
 
 
 @pytest.fixture

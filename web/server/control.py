@@ -7,7 +7,7 @@ socket it is about, which comes along when the worker does not have it. When one
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 
@@ -52,14 +52,7 @@ def report(link: socket.socket, what: Report) -> None:
 
 def reports(link: socket.socket) -> Iterator[Report]:
     """What a worker has said since the last call; raises EOFError when it has ended."""
-    try:
-        said = link.recv(_MOST_BYTES)
-    except BlockingIOError:
-        return
-    except ConnectionError:
-        raise EOFError from None
-    if not said:
-        raise EOFError
+    said, _ = _received(link)
     for byte in said:
         yield Report(bytes([byte]))
 
@@ -75,16 +68,22 @@ def order(link: socket.socket, what: Order, number: int = 0, listener: socket.so
 
 def orders(link: socket.socket) -> Iterator[tuple[Order, int, socket.socket | None]]:
     """What the supervisor has said since the last call; raises EOFError when it has ended."""
-    try:
-        said, descriptors, _, _ = socket.recv_fds(link, _MOST_BYTES, _MOST_DESCRIPTORS)
-    except BlockingIOError:
-        return
-    except ConnectionError:
-        raise EOFError from None
-    if not said:
-        raise EOFError
+    said, descriptors = _received(link)
     sockets = iter(descriptors)
     for place in range(0, len(said), 2):
         what = Order(said[place : place + 1])
         listener = socket.socket(fileno=next(sockets)) if what is Order.ACCEPT else None
         yield what, said[place + 1], listener
+
+
+def _received(link: socket.socket) -> tuple[bytes, Sequence[int]]:
+    """What has come since the last call, and the descriptors along with it; raises EOFError at the other side's end."""
+    try:
+        said, descriptors, _, _ = socket.recv_fds(link, _MOST_BYTES, _MOST_DESCRIPTORS)
+    except BlockingIOError:
+        return b"", ()
+    except ConnectionError:
+        raise EOFError from None
+    if not said:
+        raise EOFError
+    return said, descriptors

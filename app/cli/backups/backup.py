@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -113,38 +113,21 @@ def put(
     name = key or Path(file).name
     with _session() as (gateway, store):
         started_at = time.monotonic()
-        if file == STREAM:
-            identity: dict[str, Any] = {"stream": secrets.token_hex(16)}
-            with _transfer(gateway, destination, name, identity) as state, _progress(name, None) as advance:
-                act = Put(
-                    gateway,
-                    store,
-                    destination=destination,
-                    key=name,
-                    parallel=parallel,
-                    state=state,
-                    advance=advance,
-                )
-                stored = act.stream(parts_of_stream(sys.stdin.buffer, part_size), may_be_empty=allow_empty)
-        else:
-            source = FileSource(Path(file))
-            try:
-                with (
-                    _transfer(gateway, destination, name, source.identity) as state,
-                    _progress(name, source.size) as advance,
-                ):
-                    act = Put(
-                        gateway,
-                        store,
-                        destination=destination,
-                        key=name,
-                        parallel=parallel,
-                        state=state,
-                        advance=advance,
-                    )
-                    stored = act.file(source, part_bytes=part_size)
-            finally:
-                source.close()
+        source = None if file == STREAM else FileSource(Path(file))
+        identity = {"stream": secrets.token_hex(16)} if source is None else source.identity
+        with (
+            nullcontext() if source is None else closing(source),
+            _transfer(gateway, destination, name, identity) as state,
+            _progress(name, None if source is None else source.size) as advance,
+        ):
+            act = Put(
+                gateway, store, destination=destination, key=name, parallel=parallel, state=state, advance=advance
+            )
+            if source is None:
+                parts = parts_of_stream(sys.stdin.buffer, part_size)
+                stored = act.stream(parts, may_be_empty=allow_empty)
+            else:
+                stored = act.file(source, part_bytes=part_size)
         _say_stored(stored, time.monotonic() - started_at, as_json=as_json)
 
 

@@ -27,7 +27,7 @@ from models.errors import DestinationNotFound, DestinationNotGrantable
 def credentials(destination_id: int, for_program: str, *, reveal: bool) -> None:
     """Print the credentials of a destination for rclone, restic or AWS's programs, the secret key with them.
 
-    Whoever reads the output has the keys. The audit says who printed them, and when.
+    The output is the keys. The audit has the operator who printed them, and when.
     """
     if not reveal:
         raise click.UsageError("This prints a secret key; say --reveal if that is what you want.")

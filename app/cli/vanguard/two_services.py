@@ -1,6 +1,6 @@
 """Asks two services for the same lists with the same tokens, and says where their answers differ.
 
-Only reads are sent. What is agreed to differ, and so is not told, is in `AGREED`.
+Only reads are sent. Differences that are expected, and so not reported, are in `AGREED`.
 """
 
 from __future__ import annotations

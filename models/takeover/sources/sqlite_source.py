@@ -58,17 +58,24 @@ class SqliteSource:
 @contextmanager
 def open_sqlite(path: Path) -> Iterator[SqliteSource]:
     """Open a file in one snapshot; raises `SourceRefused`."""
+    with connected(path, "ro", "BEGIN", "SELECT count(*) FROM sqlite_master") as connection:
+        yield SqliteSource(connection)
+
+
+@contextmanager
+def connected(path: Path, mode: str, *statements: str) -> Iterator[sqlite3.Connection]:
+    """Open a file that is there, in `mode` (`ro` or `rw`), and run these statements; raises `SourceRefused`."""
     if not path.is_file():
         raise SourceRefused(f"There is no file {path}.")
     with translated():
         connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_WAIT_S, isolation_level=None
+            f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=LOCK_WAIT_S, isolation_level=None
         )
     with closing(connection):
         with translated():
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
-        yield SqliteSource(connection)
+            for statement in statements:
+                connection.execute(statement).fetchall()
+        yield connection
 
 
 @contextmanager

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from models.takeover.exporting import ChangedRow
 from models.takeover.laravel import BEGINNING
-from models.takeover.source_rows import COLUMNS, DESTINATIONS, ENCRYPTED, SourceRefused, digest_of_row, row_of
-from models.takeover.sources.sqlite_source import LOCK_WAIT_S, translated
+from models.takeover.source_rows import COLUMNS, DESTINATIONS, ENCRYPTED, digest_of_row, row_of
+from models.takeover.sources.sqlite_source import connected, translated
 
 _NAMES = COLUMNS[DESTINATIONS]
 
@@ -78,14 +77,5 @@ class SqliteTable:
 @contextmanager
 def open_sqlite_table(path: Path) -> Iterator[SqliteTable]:
     """Open a file for writing, in one transaction; raises `SourceRefused`."""
-    if not path.is_file():
-        raise SourceRefused(f"There is no file {path}.")
-    with translated():
-        connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=rw", uri=True, timeout=LOCK_WAIT_S, isolation_level=None
-        )
-    with closing(connection):
-        with translated():
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("BEGIN IMMEDIATE")
+    with connected(path, "rw", "PRAGMA foreign_keys = ON", "BEGIN IMMEDIATE") as connection:
         yield SqliteTable(connection)
