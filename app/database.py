@@ -43,7 +43,7 @@ _MODEL_MODULES = [
     "models.checks.past_check",
     "models.checks.store_host",
     "models.grants.grant",
-    "models.takeover.imported_row",
+    "models.imported_row",
     "models.vault.vault_key",
     "models.writes.idempotency_key",
 ]

@@ -20,6 +20,7 @@ from models.audit.operator import operator
 from models.audit.recording import entry_of, log
 from models.clock import current_second
 from models.errors import AccountRefused
+from models.imported_row import TOKENS, USERS, note_operators_end
 from models.text import cleaned
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
@@ -67,6 +68,8 @@ async def disable_user(email: str, *, disabled: bool) -> User:
     user.disabled_at = current_second() if disabled else None
     async with in_transaction():
         await user.save(update_fields=["disabled_at"])
+        if disabled:
+            await note_operators_end(USERS, user.id)
         entry = await _audited(AuditKind.USER_DISABLED if disabled else AuditKind.USER_ENABLED, user)
     log(entry)
     return user
@@ -209,15 +212,20 @@ async def all_tokens() -> Sequence[Token]:
 
 
 async def revoke_token(token_id: int) -> Token:
-    """Revoke a token at once; a second time changes nothing. Raises `AccountRefused` when there is none."""
+    """Revoke a token at once; a second time changes nothing. Raises `AccountRefused` when there is none.
+
+    No import makes it valid again, though one had ended it before.
+    """
     entry = None
     async with in_transaction():
-        token = await Token.filter(id=token_id).first() if 0 < token_id < 2**31 else None
+        token = await Token.filter(id=token_id).select_for_update().first() if 0 < token_id < 2**31 else None
         if token is None:
             raise AccountRefused(f"There is no token with the id {token_id}.")
+        is_news = await note_operators_end(TOKENS, token.id)
         if token.revoked_at is None:
-            token.revoked_at = current_second()
+            token.revoked_at, is_news = current_second(), True
             await token.save(update_fields=["revoked_at"])
+        if is_news:
             entry = await _audited_token(AuditKind.TOKEN_REVOKED, token)
     if entry is not None:
         log(entry)

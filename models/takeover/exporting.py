@@ -19,8 +19,8 @@ from models.audit.recording import record
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
 from models.errors import Refusal, SecretUnreadable
+from models.imported_row import APP_KEY, UNSEEN, ImportedRow
 from models.takeover.decisions import NAMES
-from models.takeover.imported_row import APP_KEY, UNSEEN, ImportedRow
 from models.takeover.laravel import LaravelKeys, is_payload
 from models.takeover.source_rows import DESTINATIONS, USERS, DestinationSourceRow, digest_of_row
 from models.takeover.target import Target, Value

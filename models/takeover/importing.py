@@ -18,8 +18,8 @@ from models.audit.entry import AuditKind
 from models.audit.operator import operator
 from models.audit.recording import record
 from models.errors import Refusal
+from models.imported_row import APP_KEY, GONE, UNSEEN, ImportedRow
 from models.takeover.decisions import Options
-from models.takeover.imported_row import APP_KEY, UNSEEN, ImportedRow
 from models.takeover.laravel import LaravelKeys
 from models.takeover.preparing import (
     COLUMNS,
@@ -42,8 +42,6 @@ BATCH = 2_000
 """Rows of one statement. The triggers raise the revision of each of their users once for a statement."""
 LOCK = 0x74616B656F766572
 """The PostgreSQL advisory lock under which one process at a time imports; the letters of `takeover`."""
-GONE = ""
-"""The digest of an imported row whose source is gone, and which stays here: revoked, or disabled."""
 _LEDGER = ("table_name", "source_id", "target_id", "digest", "version", "status")
 
 
@@ -215,6 +213,12 @@ class _Import:
                 self._leave(row, before)
                 self._owners.add(row.id)
         self._count(USERS, added=added, changed=changed)
+        if changed and not self._mode.is_dry:
+            here = await self._target.locked_rows(
+                "SELECT id, disabled_at FROM users WHERE id IN {ids}", [row.id for row in changed]
+            )
+            disabled |= {each["id"]: stored_time(as_time(each["disabled_at"])) for each in here}
+            known = await known_rows(self._target, USERS, [row.id for row in changed])
         self._note_enabled(changed, known, disabled)
         if not self._mode.is_dry:
             await self._write_users(added, changed, known, disabled)
@@ -270,10 +274,12 @@ class _Import:
             else:
                 self._leave(row, before)
         self._count(TOKENS, added=added, changed=changed)
-        for row in changed:
+        if changed and not self._mode.is_dry:
+            here |= await self._locked_tokens([known[row.id].target_id for row in changed])
+            known = await known_rows(self._target, TOKENS, [row.id for row in changed])
+        for row in (row for row in changed if known[row.id].digest == GONE):
             before = known[row.id]
-            if before.digest == GONE:
-                self._note_back(row, before, here[before.target_id]["revoked_at"], ended="revoked")
+            self._note_back(row, before, here[before.target_id]["revoked_at"], ended="revoked")
         if self._mode.is_dry:
             return
         ids: dict[int, int] = {}
@@ -287,6 +293,11 @@ class _Import:
         names = ("id", "user_id", "name", "digest", "abilities", "expires_at", "revoked_at")
         await self._target.update("tokens", names, updates)
         await self._remember(TOKENS, added, changed, known, ids=ids)
+
+    async def _locked_tokens(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Tokens as they are when the operator no longer can revoke them, until the transaction ends."""
+        sql = "SELECT id, expires_at, revoked_at FROM tokens WHERE id IN {ids}"
+        return {each["id"]: each for each in await self._target.locked_rows(sql, ids)}
 
     @staticmethod
     def _token_update(row: PreparedRow, before: Known, here: dict[str, Any]) -> list[Value]:
@@ -502,10 +513,11 @@ class _Import:
         column = "revoked_at" if table == TOKENS else "disabled_at"
         already = {
             each["id"]
-            for each in await self._target.rows(
-                f"SELECT id FROM {OUR_TABLES[table]} WHERE {column} IS NOT NULL AND id IN {{ids}}",  # noqa: S608 - our own names
+            for each in await self._target.locked_rows(
+                f"SELECT id, {column} AS ended_at FROM {OUR_TABLES[table]} WHERE id IN {{ids}}",  # noqa: S608 - our own names
                 ids,
             )
+            if each["ended_at"] is not None
         }
         ending = [[id_, self._now] for id_ in ids if id_ not in already]
         await self._target.update(OUR_TABLES[table], ("id", column), ending)

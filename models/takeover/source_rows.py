@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 import orjson
 
 from models.errors import Refusal
+from models.imported_row import TOKENS, USERS
 
-USERS, SUSPENSIONS = "users", "user_suspensions"
-TOKENS, DESTINATIONS = "personal_access_tokens", "backup_destinations"
+SUSPENSIONS, DESTINATIONS = "user_suspensions", "backup_destinations"
 TABLES = (USERS, TOKENS, DESTINATIONS)
 """Those whose rows are imported, in the order in which they need each other."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from models.takeover.imported_row import UNSEEN, ImportedRow
+from models.imported_row import UNSEEN, ImportedRow
 from models.takeover.source_rows import DESTINATIONS
 from models.takeover.target import Target
 

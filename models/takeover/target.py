@@ -42,6 +42,10 @@ class Target:
         array = f"= any($1::{'text' if isinstance(ids[0], str) else 'int'}[])"
         return await self._client.execute_query_dict(sql.replace("IN {ids}", array), [list(ids)])
 
+    async def locked_rows(self, sql: str, ids: Sequence[int]) -> list[dict[str, Any]]:
+        """`rows` that no one else changes until the transaction ends; one that writes on SQLite is alone anyway."""
+        return await self.rows(sql if self.is_sqlite else f"{sql} FOR UPDATE", ids)
+
     async def all(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a statement without parameters."""
         return await self._client.execute_query_dict(sql)

@@ -30,7 +30,7 @@ PARTS_OF_MODELS: Mapping[str, str] = {
 
 WITHIN: Mapping[str, Mapping[str, str]] = {
     "models": {
-        "accounts": "audit clock errors text",
+        "accounts": "audit clock errors imported_row text",
         "audit": "clock database errors",
         "background": "",
         "batcher": "errors",
@@ -44,12 +44,13 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "errors": "",
         "events": "accounts clock database destinations errors pagination reads",
         "grants": "accounts audit checks clock database destinations errors events text vault",
+        "imported_row": "",
         "migrations": "accounts audit checks destinations events grants",
         "outage": "",
         "pagination": "",
         "reads": "accounts batcher database destinations errors pagination text",
         "service": "accounts audit clock destinations errors events pagination reads vault writes",
-        "takeover": "accounts audit clock database destinations errors text vault",
+        "takeover": "accounts audit clock database destinations errors imported_row text vault",
         "text": "",
         "timestamps": "",
         "vault": "errors",

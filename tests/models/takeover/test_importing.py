@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from models.accounts import accounts
+from models.accounts.user import User
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
@@ -428,6 +429,31 @@ async def test_what_the_operator_ended_stays_so_when_its_row_is_back(stored: Tak
     await stored.run({**rows, "user_suspensions": ada}, is_sync=True)
     await stored.run(back, is_sync=True)
     assert next(each["disabled_at"] for each in await stored.rows("users") if each["id"] == 2) is not None
+
+
+async def test_what_a_prune_ended_and_then_the_operator_stays_so_however_often_its_row_is_back(
+    stored: Takeover,
+) -> None:
+    """Both in one second: the times alone do not tell them apart."""
+    source: Rows = {**PLAIN_ROWS, "users": [*PLAIN_ROWS["users"], user(10)], "backup_destinations": []}
+    await stored.run(source)
+    gone = without(without(source, "personal_access_tokens", 70), "users", 10)
+    await stored.run(gone, is_sync=True, is_pruning=True)
+    async with stored.gateway.models():
+        await accounts.revoke_token(70)
+        await accounts.revoke_token(70)
+        await accounts.disable_user("user10@example.com", disabled=True)
+        await User.filter(id=10).update(disabled_at=NOW)
+    acts = await stored.gateway.rows("SELECT kind FROM audit WHERE kind = 'token_revoked'")
+    assert len(acts) == 1
+
+    for _ in range(2):
+        report = await stored.run(source, is_sync=True)
+
+        assert codes(report)[("personal_access_tokens", 70)] == codes(report)[("users", 10)] == {"stays_ended"}
+        assert [each["revoked_at"] is None for each in await stored.rows("tokens")] == [True, False]
+        assert [each["disabled_at"] is None for each in await stored.rows("users")] == [True, True, True, False]
+        await stored.run(gone, is_sync=True, is_pruning=True)
 
 
 async def test_a_source_that_is_none_is_refused_in_a_sentence(here: Takeover, postgres: PostgresServer) -> None:
