@@ -19,10 +19,10 @@ from models.audit.recording import record
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
 from models.errors import Refusal, SecretUnreadable
-from models.imported_row import APP_KEY, UNSEEN, ImportedRow
+from models.imported_row import APP_KEY, UNSEEN, USERS, ImportedRow
 from models.takeover.decisions import NAMES
 from models.takeover.laravel import LaravelKeys, is_payload
-from models.takeover.source_rows import DESTINATIONS, USERS, DestinationSourceRow, digest_of_row
+from models.takeover.source_rows import DESTINATIONS, DestinationSourceRow, digest_of_row
 from models.takeover.target import Target, Value
 from models.vault.secret import Secret
 from models.vault.vault import Vault

@@ -18,7 +18,7 @@ from models.audit.entry import AuditKind
 from models.audit.operator import operator
 from models.audit.recording import record
 from models.errors import Refusal
-from models.imported_row import APP_KEY, GONE, UNSEEN, ImportedRow
+from models.imported_row import APP_KEY, GONE, TOKENS, UNSEEN, USERS, ImportedRow
 from models.takeover.decisions import Options
 from models.takeover.laravel import LaravelKeys
 from models.takeover.preparing import (
@@ -32,7 +32,7 @@ from models.takeover.preparing import (
     known_rows,
 )
 from models.takeover.report import Report
-from models.takeover.source_rows import DESTINATIONS, TABLES, TOKENS, USERS, Source
+from models.takeover.source_rows import DESTINATIONS, TABLES, Source
 from models.takeover.target import Target, Value, as_time, stored_time
 from models.vault.vault import Vault
 

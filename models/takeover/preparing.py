@@ -19,6 +19,7 @@ import orjson
 from models.destinations.attributes import ATTRIBUTES
 from models.destinations.table import BackupDestination
 from models.errors import Refusal
+from models.imported_row import TOKENS, USERS
 from models.takeover.decisions import (
     MAX_ID,
     DecidedDestination,
@@ -35,8 +36,6 @@ from models.takeover.source_rows import (
     DESTINATIONS,
     ENCRYPTED,
     TABLES,
-    TOKENS,
-    USERS,
     DestinationSourceRow,
     MalformedRow,
     Source,

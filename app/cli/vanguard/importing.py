@@ -18,12 +18,13 @@ from app.first_run import FIRST_EMAIL
 from app.secret_keys import open_vault
 from app.settings import Settings
 from models.clock import current_second
+from models.imported_row import TOKENS
 from models.reads.reads import IMPORTED_TOKENS_POLL_S
 from models.takeover.decisions import Options
 from models.takeover.importing import Mode, import_all
 from models.takeover.laravel import LaravelKeys
 from models.takeover.report import Report
-from models.takeover.source_rows import TABLES, TOKENS
+from models.takeover.source_rows import TABLES
 
 commands = click.Group("import", help="Take the data of another application over.")
 

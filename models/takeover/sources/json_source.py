@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.takeover.source_rows import COLUMNS, SUSPENSIONS, TABLES, USERS, SourceRefused, SuspensionRow, suspension_of
+from models.imported_row import USERS
+from models.takeover.source_rows import COLUMNS, SUSPENSIONS, TABLES, SourceRefused, SuspensionRow, suspension_of
 
 BATCH = 500
 SUFFIXES = (".jsonl", ".ndjson", ".json")
