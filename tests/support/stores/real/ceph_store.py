@@ -19,7 +19,8 @@ from tests.support.ports import free_port
 from tests.support.stores.moto_store import Keys
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "monmaptool")
-START_DEADLINE_S = 120
+START_DEADLINE_S = 60
+STARTS = 3
 STOP_DEADLINE_S = 30
 _CONFIGURATION = """
 [global]
@@ -56,6 +57,10 @@ def is_installed() -> bool:
     return all(shutil.which(program) is not None for program in PROGRAMS)
 
 
+class _NotInTime(Exception):
+    """A daemon is not where it should be within `START_DEADLINE_S`."""
+
+
 class CephStore:
     """`radosgw` on a free port of 127.0.0.1, with all that it needs; everything is gone when it stops."""
 
@@ -72,7 +77,26 @@ class CephStore:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> CephStore:
-        """Start the three daemons, one after the other, and wait until the gateway responds."""
+        """Start the three daemons, one after the other, and wait until the gateway responds.
+
+        A daemon that has lost its peer in the first seconds (an election, a machine that stands still) may wait for
+        ever, so all of it is started anew, twice at most; then AssertionError says what the daemons wrote.
+        """
+        home, wrote = self._directory, list[str]()
+        for attempt in range(STARTS):
+            self._directory = home / str(attempt)
+            self._directory.mkdir(parents=True)
+            try:
+                self._start()
+            except (_NotInTime, subprocess.TimeoutExpired):
+                self.stop()
+                logs = sorted(self._directory.glob("*.log")) + sorted(self._directory.glob("*.out"))
+                wrote += [f"{path}:\n{path.read_text(errors='replace')[-1_500:]}" for path in logs]
+            else:
+                return self
+        raise AssertionError("\n".join(wrote))
+
+    def _start(self) -> None:
         fsid, mon_port = str(uuid4()), free_port()
         values = {"fsid": fsid, "mon_port": mon_port, "directory": self._directory, "port": self.port}
         values |= {"memory_bytes": self._memory_bytes}
@@ -91,11 +115,11 @@ class CephStore:
         self._serve("radosgw", "-n", "client.rgw")
         _until(self._responds)
         self._make_pools()
-        return self
 
     def stop(self) -> None:
         """Stop the daemons, the last one first."""
-        for process in reversed(self._processes):
+        while self._processes:
+            process = self._processes.pop()
             process.kill()
             process.wait(STOP_DEADLINE_S)
 
@@ -170,5 +194,6 @@ class CephStore:
 def _until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_DEADLINE_S
     while not holds():
-        assert time.monotonic() < deadline
+        if time.monotonic() > deadline:
+            raise _NotInTime
         time.sleep(0.2)
