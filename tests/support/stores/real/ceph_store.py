@@ -47,7 +47,7 @@ public addr = 127.0.0.1
 ms bind msgr2 = false
 rgw frontends = beast endpoint=127.0.0.1:{port}
 rgw dns name = store.test
-rgw user quota bucket sync interval = 0
+rgw user quota bucket sync interval = 1
 rgw bucket quota ttl = 0
 """
 
