@@ -104,8 +104,6 @@ def create_app(
             vault = await stack.enter_async_context(vault_in_use(settings))
             tags.use_key(vault.derive("entity tags"))
             await reads.find_imported_tokens()
-            looked_for = reads.watch_for_imported_tokens()
-            await stack.enter_async_context(in_background(looked_for, name="imported tokens"))
             keys = IdempotencyKeys(vault, timedelta(seconds=settings.idempotency_lifetime))
             service = DestinationService(vault, streams, reads, Writes(), keys)
             prober = LazyProber(settings.address_policy, settings.s3_ca_file)

@@ -7,6 +7,7 @@ its thread. Both use the ORM's own connections.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -27,8 +28,11 @@ from models.reads import statements
 
 ID_LIMIT = 2**31
 """Greater than every id."""
-IMPORTED_TOKENS_POLL_S = 0.5
-"""How long a process may not know yet that the first tokens of another application were imported."""
+IMPORTED_TOKENS_LOOK_S = 0.5
+"""How long a process may not know yet that the first tokens of another application were imported.
+
+It looks when a token of their form is presented, and not again before this time: junk costs no more than that.
+"""
 _ID = itemgetter(COLUMNS.index("id"))
 _USER_ID = COLUMNS.index("user_id")
 
@@ -85,6 +89,8 @@ class Reads:
         self._pages = Batcher[NumberedPage, CountedRows](_fetch_numbered_pages)
         self.has_imported_tokens = False
         """Whether tokens of another application are looked up; without any, what looks like one is junk."""
+        self._look: asyncio.Task[None] | None = None
+        self._next_look = 0.0
 
     def token(self, id_or_digest: int | str) -> asyncio.Future[TokenRow | None]:
         """A token by its id, of 31 bits, or by its digest."""
@@ -93,14 +99,24 @@ class Reads:
     def token_of(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
         """The token that a client presented; raises `Unauthenticated` for an id that no token can have.
 
-        An imported one is found by its digest, whether its id was sent or not: `refusal_of` compares the id.
+        An imported one is found by its digest, whether its id was sent or not: `refusal_of` compares the id. While
+        none is known it may be the first one, and the future raises `Unauthenticated` when there is none still.
         """
         if bearer.token_id is not None and bearer.token_id >= ID_LIMIT:
             raise Unauthenticated
-        return self.token(bearer.digest if bearer.token_id is None or bearer.is_foreign else bearer.token_id)
+        if not bearer.is_foreign:
+            return self.token(bearer.digest if bearer.token_id is None else bearer.token_id)
+        if self.has_imported_tokens:
+            return self.token(bearer.digest)
+        return asyncio.get_running_loop().create_task(self._first_imported(bearer.digest), name="imported tokens")
+
+    def may_be_imported(self) -> bool:
+        """Whether to look a token of another application up: some were imported, or it is time to look whether."""
+        return self.has_imported_tokens or self._look is not None or time.monotonic() >= self._next_look
 
     async def find_imported_tokens(self) -> None:
         """Ask whether there are imported tokens; raises `DatabaseUnavailable`."""
+        self._next_look = time.monotonic() + IMPORTED_TOKENS_LOOK_S
         database, sql = _database(), statements.any_imported_token()
         if isinstance(database, MooringsSqliteClient):
             (rows,) = await database.fetch_each(sql, [()])
@@ -108,12 +124,22 @@ class Reads:
             rows = list(await database.fetch(sql))
         self.has_imported_tokens = bool(rows)
 
-    async def watch_for_imported_tokens(self) -> None:
-        """Ask every half second until there are some: another process may import them at any time."""
-        while not self.has_imported_tokens:
-            await asyncio.sleep(IMPORTED_TOKENS_POLL_S)
+    async def _first_imported(self, digest: str) -> TokenRow | None:
+        """Look whether tokens were imported meanwhile, once for all who ask, and if so for the token."""
+        if self._look is None:
+            self._look = asyncio.get_running_loop().create_task(self._look_again(), name="imported tokens")
+        await asyncio.shield(self._look)
+        if not self.has_imported_tokens:
+            raise Unauthenticated
+        return await self.token(digest)
+
+    async def _look_again(self) -> None:
+        """A database that is away has no tokens that this process does not know."""
+        try:
             with suppress(DatabaseUnavailable):
                 await self.find_imported_tokens()
+        finally:
+            self._look = None
 
     def destination(self, destination_id: int) -> Awaitable[DestinationRow | None]:
         """A destination of any user by its id, of 31 bits."""

@@ -62,7 +62,8 @@ class Authenticator:
             row = await self.look_up(bearer)
             viewer = self.viewer_behind(row, bearer, state.address)
         except Unauthenticated:
-            self._note_refusal(row, bearer, state)
+            is_junk = bearer is None or (bearer.is_foreign and not self._reads.has_imported_tokens)
+            self._note_refusal(row, None if is_junk else bearer, state)
             await self.count_failure(scope)
             raise
         viewer = viewer._replace(address=state.address, request_id=state.request_id.decode("ascii"))
@@ -71,10 +72,10 @@ class Authenticator:
 
     def parse(self, token: str) -> Bearer:
         """Read the text of a token; raises `Unauthenticated` for what cannot be one, without asking the database."""
-        return parse_bearer(token, or_foreign=self._reads.has_imported_tokens)
+        return parse_bearer(token, or_foreign=self._reads.may_be_imported())
 
     def look_up(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
-        """What the database has of a token; raises `Unauthenticated` for one that cannot be there."""
+        """What the database has of a token; it or the future raises `Unauthenticated` for one that cannot be there."""
         return self._reads.token_of(bearer)
 
     def viewer_behind(self, token: TokenRow | None, bearer: Bearer, address: str) -> Viewer:

@@ -19,7 +19,7 @@ from app.secret_keys import open_vault
 from app.settings import Settings
 from models.clock import current_second
 from models.imported_row import TOKENS
-from models.reads.reads import IMPORTED_TOKENS_POLL_S
+from models.reads.reads import IMPORTED_TOKENS_LOOK_S
 from models.takeover.decisions import Options
 from models.takeover.importing import Mode, import_all
 from models.takeover.laravel import LaravelKeys
@@ -126,7 +126,7 @@ async def _import(settings: Settings, source: str, keys: LaravelKeys, options: O
                 opened, keys, vault, options, mode, advance=lambda table, n: progress.advance(tasks[table], n)
             )
     if report.counts[TOKENS].added and not mode.is_dry:
-        await asyncio.sleep(IMPORTED_TOKENS_POLL_S * 1.5)  # so that every worker knows of the first ones by now
+        await asyncio.sleep(IMPORTED_TOKENS_LOOK_S * 1.5)  # so that every worker knows of the first ones by now
     return report
 
 
