@@ -103,9 +103,11 @@ stores: $(SETUP_TEST) ## check against real stores: Debian's Ceph and Swift, ins
 		tests/s3/test_prober_store.py tests/s3/test_prober_swift.py tests/s3/presigning tests/app/backups $(ARGS)
 
 .PHONY: takeover
-takeover: $(SETUP_TEST) ## take a Vanguard database over, with Debian's encrypter of Laravel, installed as root where it is missing
+takeover: $(SETUP_TEST) ## take a Vanguard database over, with Debian's MariaDB and encrypter of Laravel, installed as root where missing
 	@command -v php >/dev/null && [ -e /usr/share/php/Illuminate/Encryption/autoload.php ] || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends php-cli php-illuminate-encryption; }
+	@[ -x /usr/sbin/mariadbd ] && command -v mysql >/dev/null || { apt-get update -qq && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server; }
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest -n 2 tests/models/takeover tests/app/cli/test_vanguard.py \
 		tests/app/cli/test_compare_vanguard.py $(ARGS)
 

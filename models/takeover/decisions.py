@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from models.accounts.abilities import Ability, store_abilities
-from models.accounts.accounts import checked_email, checked_name
+from models.accounts.accounts import MAX_NAME_LENGTH, checked_email, checked_name
 from models.destinations.attributes import KINDS, MAX_LENGTHS, Attribute, DestinationKind
 from models.destinations.validation import Attributes, parse
 from models.destinations.violations import Rule, Violation
@@ -114,7 +114,7 @@ def decide_user(row: UserRow, options: Options, note: Note) -> DecidedUser:
     """The user of a row; raises `RowRefused`."""
     require_id(row.id)
     try:
-        email, name = checked_email(row.email or ""), checked_name(row.name or "")
+        email, name = checked_email(row.email or ""), _name(row.name, note)
     except AccountRefused as refusal:
         raise RowRefused("invalid", str(refusal)) from refusal
     disabled_at = None
@@ -145,12 +145,8 @@ def decide_token(row: TokenSourceRow, options: Options, note: Note) -> DecidedTo
         raise RowRefused("not_of_a_user", "belongs to something that is no user.")
     if row.token is None or not _DIGEST.fullmatch(row.token):
         raise RowRefused("invalid", "has no SHA-256 of its secret.")
-    name = row.name or ""
-    trimmed = name.strip()[: MAX_LENGTHS[Attribute.LABEL]]
-    if trimmed != name:
-        note("trimmed", "had spaces around its name, or more than 255 characters.")
     try:
-        name = checked_name(trimmed)
+        name = _name(row.name, note)
     except AccountRefused as refusal:
         raise RowRefused("invalid", str(refusal)) from refusal
     return DecidedToken(
@@ -161,6 +157,17 @@ def decide_token(row: TokenSourceRow, options: Options, note: Note) -> DecidedTo
         expires_at=_timestamp(row.expires_at, "expires_at", options),
         last_used_at=_timestamp(row.last_used_at, "last_used_at", options),
     )
+
+
+def _name(name: str | None, note: Note) -> str:
+    """The name of a user or a token as it is stored here; raises `AccountRefused` when nothing is left of it."""
+    shown = "".join(character for character in name or "" if character.isprintable())
+    trimmed = str(cleaned(shown) or "")[:MAX_NAME_LENGTH].rstrip()
+    if trimmed != name:
+        note(
+            "trimmed", f"had spaces around its name, more than {MAX_NAME_LENGTH} characters, or some that do not print."
+        )
+    return checked_name(trimmed)
 
 
 def _abilities(stored: str | None, note: Note) -> str:

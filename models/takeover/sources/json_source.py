@@ -2,7 +2,7 @@
 
 One file for each table, `users.jsonl`, `personal_access_tokens.jsonl` and `backup_destinations.jsonl`, one object for
 each row, by id. `user_suspensions.jsonl` may be there, or its columns in the rows of `users`. `next_id` in any row is
-the table's AUTO_INCREMENT.
+the table's AUTO_INCREMENT; an object with that and no id is of a table without rows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class JsonSource:
     async def rows(self, table: str) -> AsyncGenerator[Sequence[Sequence[object]], None]:
         """See `Source`; columns that a file leaves out are null, but an id has to be there."""
         batch: list[Sequence[object]] = []
-        for each in self._objects(table):
+        for each in self._rows(table):
             batch.append([_flat(each.get(name)) for name in COLUMNS[table]])
             if len(batch) == BATCH:
                 yield batch
@@ -44,7 +44,7 @@ class JsonSource:
 
     async def count(self, table: str) -> int:
         """See `Source`."""
-        return sum(1 for _ in self._objects(table))
+        return sum(1 for _ in self._rows(table))
 
     async def highest_id(self, table: str) -> int:
         """See `Source`: the greater one of the highest row and the AUTO_INCREMENT less one."""
@@ -52,14 +52,15 @@ class JsonSource:
         for each in self._objects(table):
             id_ = each.get("id")
             highest = max(highest, id_ if isinstance(id_, int) else 0)
-            for name in _NEXT_ID:
-                value = each.get(name)
-                if isinstance(value, int):
-                    highest = max(highest, value - 1)
+            if (next_id := _next_id(each)) is not None:
+                highest = max(highest, next_id - 1)
         return highest
 
     def _suspended_users(self) -> Iterator[dict[str, Any]]:
         return ({**each, "user_id": each.get("id")} for each in self._objects(USERS) if each.get("suspended_at"))
+
+    def _rows(self, table: str) -> Iterator[dict[str, Any]]:
+        return (each for each in self._objects(table) if each.get("id") is not None or _next_id(each) is None)
 
     def _objects(self, table: str) -> Iterator[dict[str, Any]]:
         path = self._files[table]
@@ -96,6 +97,10 @@ def _object(line: str, where: str) -> dict[str, Any]:
 
 def _in_force(row: Mapping[str, Any]) -> bool:
     return row.get(_LIFTED_AT) is None
+
+
+def _next_id(row: Mapping[str, Any]) -> int | None:
+    return next((row[name] for name in _NEXT_ID if isinstance(row.get(name), int)), None)
 
 
 def _flat(value: object) -> object:

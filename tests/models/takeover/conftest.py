@@ -15,11 +15,14 @@ from app.database import DatabaseAddress, migrate
 from tests.support.databases.databases import unserved
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
-from tests.support.vanguard import laravel_encrypter
+from tests.support.vanguard import laravel_encrypter, mariadb_server
 from tests.support.vanguard.takeover import Takeover
 
-collect_ignore = [] if laravel_encrypter.is_installed() else ["test_laravel_encrypter.py"]
-"""`make takeover` brings the encrypter."""
+collect_ignore = [
+    *([] if laravel_encrypter.is_installed() else ["test_laravel_encrypter.py"]),
+    *([] if mariadb_server.is_installed() else ["test_mariadb.py"]),
+]
+"""`make takeover` brings the encrypter and MariaDB."""
 
 
 @pytest.fixture(scope="session")

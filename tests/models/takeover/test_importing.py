@@ -208,6 +208,7 @@ async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here:
             user(4),
             user(5),
             user(6),
+            user(7, name=" 👩\u200d💻 Ada\n"),
             user(2**31),
         ],
         "user_suspensions": [
@@ -255,6 +256,7 @@ async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here:
     assert "user 1" in next(each.sentence for each in report.findings if each.code == "email_twice")
     assert codes(report, refused=False) == {
         ("users", 4): {"suspended"},
+        ("users", 7): {"trimmed"},
         ("personal_access_tokens", 1): {"abilities_left_out"},
         ("personal_access_tokens", 2): {"abilities_left_out"},
         ("personal_access_tokens", 3): {"no_abilities"},
@@ -263,7 +265,8 @@ async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here:
         ("personal_access_tokens", 2**31): {"next_id"},
     }
     users = {each["id"]: each["disabled_at"] for each in await here.rows("users")}
-    assert users == {1: None, 4: "2025-05-05 00:00:00+00:00", 5: None, 6: None}
+    assert users == {1: None, 4: "2025-05-05 00:00:00+00:00", 5: None, 6: None, 7: None}
+    assert (await here.rows("users"))[-1]["name"] == "👩💻 Ada"
     tokens = {each["id"]: (each["name"], each["abilities"]) for each in await here.rows("tokens")}
     assert tokens == {
         1: ("token 1", "view-backup-destinations"),
