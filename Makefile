@@ -48,8 +48,12 @@ browser: $(SETUP_TEST) ## bring the browser the tests need; does nothing when on
 nginx: $(SETUP_TEST) ## bring the nginx the tests need; does nothing when one is there
 	@$(BIN)/python -m tests.support.proxies.provide
 
+.PHONY: faketime
+faketime: $(SETUP_TEST) ## bring the libfaketime of the tests that set clocks; does nothing when one is there
+	@$(BIN)/python -m tests.support.clocks.provide
+
 .PHONY: test
-test: $(SETUP_TEST) browser nginx ## run the whole suite, on SQLite and PostgreSQL
+test: $(SETUP_TEST) browser nginx faketime ## run the whole suite, on SQLite and PostgreSQL
 	@$(BIN)/python explorer/build.py
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
@@ -121,7 +125,7 @@ hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and p
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile $(ARGS)
 
 .PHONY: reliability
-reliability: $(SETUP_TEST) nginx ## run the promises of docs/reliability.md in full, in about half an hour, and print their figures
+reliability: $(SETUP_TEST) nginx faketime ## run the promises of docs/reliability.md in full, in about half an hour, and print their figures
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/reliability $(ARGS)
 
 .PHONY: sbom

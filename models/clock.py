@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from secrets import randbelow, randbits
 from time import time
 
+MAX_AHEAD = timedelta(minutes=1)
+"""By how much the clocks of two processes on one database may differ."""
 _CHANCE_BITS = 21
 _VERSION_BITS = 31
 
@@ -13,6 +15,14 @@ _VERSION_BITS = 31
 def current_second() -> datetime:
     """The current time in UTC, its fraction of a second cut off."""
     return datetime.fromtimestamp(int(time()), UTC)
+
+
+def is_ahead(timestamp: datetime) -> bool:
+    """Whether a stored timestamp is more than `MAX_AHEAD` later than now: the clock was set back since.
+
+    What waits for its time to pass would wait as long as the clock was wrong.
+    """
+    return timestamp > current_second() + MAX_AHEAD
 
 
 def unrepeatable(after: int) -> int:

@@ -12,6 +12,7 @@ from tortoise.transactions import in_transaction
 from models.audit.entry import Actor, AuditEntry, AuditKind, AuditPruning, Origin
 from models.audit.recording import record
 from models.clock import current_second
+from models.database.postgresql import postgresql_behind
 from models.errors import DatabaseUnavailable
 
 STEP = 500
@@ -32,8 +33,12 @@ async def prune_repeatedly(retention: timedelta) -> NoReturn:
 
 
 async def prune(retention: timedelta, *, step: int = STEP) -> int:
-    """Remove the entries older than `retention`, of at least a day; returns how many there were."""
-    horizon = current_second() - max(retention, MIN_RETENTION)
+    """Remove the entries older than `retention`, of at least a day; returns how many there were.
+
+    What the clock of the database says is younger than a day it refuses to remove, so that of both clocks the one that
+    is behind counts.
+    """
+    horizon = min(current_second(), await _database_second()) - max(retention, MIN_RETENTION)
     removed = 0
     while count := await _remove_some(horizon, step):
         removed += count
@@ -44,6 +49,16 @@ async def prune(retention: timedelta, *, step: int = STEP) -> int:
         gateway, before = Origin(actor=Actor.GATEWAY), horizon.isoformat()
         await record(gateway, AuditKind.AUDIT_PRUNED, "audit", before=before, removed=removed)
     return removed
+
+
+async def _database_second() -> datetime:
+    """The current time by the clock of the database; SQLite's is that of this process."""
+    database = postgresql_behind(AuditEntry)
+    if database is None:
+        return current_second()
+    (row,) = await database.fetch("SELECT date_trunc('second', now()) AS now")
+    now: datetime = row["now"]
+    return now
 
 
 async def _remove_some(horizon: datetime, step: int) -> int:

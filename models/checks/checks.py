@@ -34,7 +34,7 @@ from models.checks.report import (
     ProbeTarget,
     all_steps,
 )
-from models.clock import current_second
+from models.clock import current_second, is_ahead
 from models.database.postgresql import in_share
 from models.destinations.attributes import KINDS, Attribute, DestinationKind
 from models.destinations.ownership import MAX_ID, own
@@ -314,7 +314,8 @@ def _leaves_more(last: CheckReport, depth: CheckDepth, *, is_by_clock: bool) -> 
     if is_by_clock:
         return last.leaves_objects
     wrote_at = last.wrote_at or last.checked_at
-    return depth is CheckDepth.FULL and last.adds_versions and wrote_at > current_second() - WRITES_AGAIN_AFTER
+    is_recent = wrote_at > current_second() - WRITES_AGAIN_AFTER and not is_ahead(wrote_at)
+    return depth is CheckDepth.FULL and last.adds_versions and is_recent
 
 
 def _no_slot() -> TooManyAttempts:
@@ -329,7 +330,9 @@ async def _find(destination_id: int) -> BackupDestination | None:
 def _stored_since(row: BackupDestination, since: datetime, depth: CheckDepth) -> CheckReport | None:
     """The report another process has stored since then, if it is as deep."""
     stored: str | None = row.last_check
-    if row.claim is not None or stored is None or row.checked_at is None or row.checked_at < since:
+    if row.claim is not None or stored is None or row.checked_at is None:
+        return None
+    if row.checked_at < since or is_ahead(row.checked_at):
         return None
     report = CheckReport.from_json(stored)
     return report if report.covers(depth) else None

@@ -116,7 +116,7 @@ class CheckJobs:
         await self._count(viewer.user_id)
         checkable = frozenset(kind for kind, rules in KINDS.items() if rules.is_checkable)
         chosen = replace(chosen, kinds=checkable if chosen.kinds is None else chosen.kinds & checkable)
-        await end_dead_jobs(viewer.user_id)
+        await end_dead_jobs(viewer.user_id, but=self._running)
         now = current_second()
         try:
             job = await CheckJob.create(
@@ -138,7 +138,7 @@ class CheckJobs:
         """A job of the viewer's as it is now, or None."""
         viewer.require(Ability.VIEW)
         job = await CheckJob.filter(id=job_id, user_id=viewer.user_id).first()
-        return None if job is None else job.seen_at(current_second())
+        return job if job is None or job.id in self._running else job.seen_at(current_second())
 
     async def progress(self, viewer: Viewer, job_id: int) -> AsyncIterator[CheckJob]:
         """A job as it is now, and then whenever it has changed, until it has ended; nothing if there is none.
@@ -241,8 +241,14 @@ class CheckJobs:
         return True
 
     async def _give_signs(self, job_id: int) -> None:
+        """Every `SIGN_S`, and at once when the clock was set: the sign before is of another time then."""
+        due, clock = time.monotonic() + SIGN_S, time.time() - time.monotonic()
         while True:
-            await asyncio.sleep(SIGN_S)
+            await asyncio.sleep(POLL_S)
+            now = time.time() - time.monotonic()
+            if time.monotonic() < due and abs(now - clock) < SIGN_S:
+                continue
+            due, clock = time.monotonic() + SIGN_S, now
             with suppress(DatabaseUnavailable):
                 await self._change(job_id, alive_until=current_second() + ALIVE)
 

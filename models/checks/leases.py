@@ -21,7 +21,7 @@ from tortoise.transactions import in_transaction
 from models.accounts.viewer import Protocol, Viewer
 from models.checks.past_checks import DEFAULT_KEPT, keep
 from models.checks.report import CheckReport
-from models.clock import current_second
+from models.clock import MAX_AHEAD, current_second
 from models.database.postgresql import in_share
 from models.destinations.attributes import Reachability
 from models.destinations.table import BackupDestination
@@ -72,7 +72,8 @@ async def acquire(destination_id: int, *, stale_since: datetime | None = None) -
         Q(claimed_until__isnull=True) | _has_expired(now), id=destination_id, bucket_name__not_isnull=True
     )
     if stale_since is not None:
-        free = free.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since))
+        ahead = Q(checked_at__gt=now + MAX_AHEAD)
+        free = free.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since) | ahead)
     changes = {"claim": lease.token, "claimed_until": now + LEASE_TIME, "reachability": Reachability.CHECKING}
     acquiring = asyncio.ensure_future(free.update(**changes))
     try:
@@ -157,23 +158,30 @@ async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
     The turns of each user come one after the other, and so do those of each store; within both the one that was checked
     the longest ago comes first. Otherwise a user with many destinations, or a store that many have, would keep those of
     all others waiting. Each destination has its own time within the spread. The statement computes it: otherwise
-    destinations that are not due yet would use up the limit.
+    destinations that are not due yet would use up the limit. What was checked later than now is due: the clock was set
+    back since.
     """
     connection = BackupDestination._meta.db
     spread_s = round(every.total_seconds() * 2 * SPREAD)
     since, later_s = "coalesce(checked_at, created_at)", f"{_SPREAD_SHARE} * {spread_s} / 65536"
-    latest: datetime | str = stale_before(every)
+    times: list[datetime] | list[str] = [stale_before(every), current_second() + MAX_AHEAD]
     if connection.capabilities.dialect == "sqlite":
-        mark, own, latest = "?1", f"datetime(?1, '-' || ({later_s}) || ' seconds') || '+00:00'", str(latest)
+        mark, own = "?1", f"datetime(?1, '-' || ({later_s}) || ' seconds') || '+00:00'"
+        ahead, times = "?2", [str(each) for each in times]
     else:
-        mark, own = "$1", f"$1 - make_interval(secs => {later_s})"
+        mark, own, ahead = "$1", f"$1 - make_interval(secs => {later_s})", "$2"
     columns = "id, user_id, endpoint, region, bucket_name"
-    waiting = (
-        f"SELECT {columns}, {since} AS since, coalesce(endpoint, region || '/' || bucket_name) AS store "  # noqa: S608
-        f"FROM backup_destinations WHERE bucket_name IS NOT NULL AND {since} <= {mark} AND {since} <= {own} "
-        f"ORDER BY {since} LIMIT {MAX_WAITING:d}"
+    # Each by the index of its own; one condition with OR would read all destinations.
+    turns = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT {columns}, {since} AS since, "  # noqa: S608
+        "coalesce(endpoint, region || '/' || bucket_name) AS store "
+        f"FROM backup_destinations WHERE bucket_name IS NOT NULL AND {condition} "
+        f"ORDER BY {since} LIMIT {MAX_WAITING:d}) AS {name}"
+        for name, condition in (
+            ("waiting", f"{since} <= {mark} AND {since} <= {own}"),
+            ("ahead", f"{since} > {ahead}"),
+        )
     )
-    turns = waiting
     for name, of, order in (
         ("own_turn", "user_id, store", "since, id"),
         ("user_turn", "user_id", "own_turn, since, id"),
@@ -185,7 +193,7 @@ async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
     rows: Sequence[Any] = await connection.execute_query_dict(
         f"SELECT {columns} FROM ({turns}) AS found "  # noqa: S608
         f"ORDER BY user_turn + store_turn, since, id LIMIT {limit:d}",
-        [latest],
+        times,
     )
     return [Due(**row) for row in rows]
 

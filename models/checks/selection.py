@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from models.clock import current_second
+from models.clock import MAX_AHEAD, current_second
 from models.destinations.attributes import KINDS
 from models.destinations.ownership import MAX_ID
 from models.destinations.table import BackupDestination
@@ -28,7 +28,10 @@ class Target(NamedTuple):
 
 
 class Selection:
-    """Destinations with a store: those with some ids, those last checked longer than `stale` ago, or all."""
+    """Destinations with a store: those with some ids, those last checked longer than `stale` ago, or all.
+
+    What was checked later than now is stale too: the clock was set back since.
+    """
 
     def __init__(self, *, ids: Sequence[int] = (), stale: timedelta | None = None) -> None:
         self._ids = sorted(set(ids))
@@ -64,5 +67,6 @@ class Selection:
         if self._ids:
             query = query.filter(id__in=self._ids)
         if self._before is not None:
-            query = query.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=self._before))
+            ahead = Q(checked_at__gt=current_second() + MAX_AHEAD)
+            query = query.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=self._before) | ahead)
         return query

@@ -73,6 +73,8 @@ class Gateway:
         self.database_url = database_url or f"sqlite:///{self.directory}/moorings.db"
         self.workers = workers
         self.program = program
+        self.variables: Mapping[str, str] = {}
+        """Of its environment when it serves, besides the settings."""
         defaults = {"database_url": self.database_url, "rate_limit": "off", "secret_keys": generate_key()}
         self.settings = defaults | settings
         self.url = ""
@@ -126,7 +128,7 @@ class Gateway:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [self.program, "serve", "--port", str(port), "--workers", str(self.workers)],
-                env=environment(**self.settings),
+                env={**environment(**self.settings), **self.variables},
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

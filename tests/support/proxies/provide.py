@@ -9,14 +9,12 @@ from __future__ import annotations
 import fcntl
 import shutil
 import sys
-from contextlib import suppress
 
-from tests.support.browser.provide import CannotProvide, Machine, run, this_machine
+from tests.support import apt
+from tests.support.browser.provide import CannotProvide, Machine, this_machine
 from tests.support.paths import ROOT
 
 PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin"
-LOGS = ROOT / ".cache" / "nginx"
-"""What apt writes is left beside this name."""
 ADVICE = "install the package nginx of your system, for the tests of restarts behind a proxy"
 
 
@@ -29,25 +27,9 @@ def provide(machine: Machine) -> None:
     """Install nginx if there is none; raises `CannotProvide` with the whole sentence."""
     if program() is not None:
         return
-    reason = "there is no apt-get that this user may install with"
-    if machine.system == "Linux" and machine.is_root and "apt-get" in machine.programs:
-        try:
-            _install()
-        except CannotProvide as refusal:
-            reason = str(refusal)
+    reason = apt.install("nginx-light", machine)
     if program() is None:
         raise CannotProvide(f"There is no nginx ({reason}): {ADVICE}.")
-
-
-def _install() -> None:
-    sys.stderr.write("Installing the package nginx-light with apt-get, for the tests ...\n")
-    apt = ["apt-get", "-qq", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=20"]
-    # No service of the system is started: the tests start their own.
-    variables = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    with suppress(CannotProvide):  # the lists may be recent enough
-        run([*apt, "update"], "apt-get-update", LOGS, variables)
-    options = ["--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=60"]
-    run([*apt, "install", *options, "nginx-light"], "apt-get", LOGS, variables, deadline_s=None)
 
 
 def main() -> int:

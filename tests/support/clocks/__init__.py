@@ -1,0 +1,1 @@
+"""Clocks of gateways that tests move."""
