@@ -58,6 +58,7 @@ from web.connections import Connections
 from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
 from web.metrics.listener import serving_metrics
+from web.metrics.memories import Memory, memory_metrics
 from web.metrics.metrics import ExternalMetric, Metrics, RequestMetrics
 from web.middleware.allowed_hosts import AllowedHosts, Hosts
 from web.middleware.body_limit import BodyLimit
@@ -90,6 +91,8 @@ def create_app(
     external = [*_external_metrics(cache, reads, checked, trail, untrusted), *_admission_metrics(admission)]
     graphql_errors: Counter[str] = Counter()
     external += _stream_metrics(streams, graphql_errors)
+    memories = [Memory(name="responses", read=lambda: cache.bytes, max_bytes=settings.response_cache_bytes)]
+    external += memory_metrics(memories)
     figures = InstallationFigures(check_every=settings.check_every, shown=settings.metrics_destinations)
     metrics = Metrics(external, directory=metrics_directory(), of_all=figures.text)
 
@@ -170,7 +173,8 @@ def create_app(
         rules=settings.trust_rules,
         untrusted=untrusted,
     )
-    graphql = _graphql_routes(settings, for_graphql, cache, explorer, persisted, graphql_errors)
+    engine = Engine(settings.graphql_limits, introspection=settings.introspection, persisted=persisted)
+    graphql = _graphql_routes(engine, for_graphql, cache, explorer, graphql_errors)
     rest = endpoints.routes(for_rest, cache)
     own = [Route("/metrics", metrics.endpoint, methods=["GET"])] if settings.metrics_address is None else []
     others = [*health.ROUTES, *own]
@@ -199,6 +203,7 @@ def create_app(
         access_log=access_log,
         max_body_bytes=settings.max_body_bytes,
     )
+    memories += [*engine.memories(), *app.fast_path.memories()]
     return app
 
 
@@ -225,19 +230,13 @@ def _authenticator(
 
 
 def _graphql_routes(
-    settings: Settings,
+    engine: Engine,
     authenticator: Authenticator,
     cache: ResponseCache,
     explorer: Explorer,
-    persisted: PersistedQueries,
     errors: Counter[str],
 ) -> list[BaseRoute]:
     """GraphQL over HTTP and over WebSocket, on one path."""
-    engine = Engine(
-        settings.graphql_limits,
-        introspection=settings.introspection,
-        persisted=persisted,
-    )
     over_http = GraphQLView(engine, authenticator, cache, page=explorer.graphiql, errors=errors)
     over_websocket = GraphQLSocket(engine, authenticator)
     paths = ("/graphql", "/graphql/")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
 from enum import Enum, auto
 from functools import partial
@@ -50,6 +50,7 @@ from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 from schema.resolvers.subscription import present_batch
+from web.metrics.memories import Memory
 
 MAX_DOCUMENT_BYTES = 96 * 2**20
 BYTES_PER_CHARACTER = 200
@@ -110,6 +111,16 @@ class Engine:
         self._refused: BoundedMemo[bytes, list[dict[str, Any]]] = BoundedMemo(MAX_REFUSED_BYTES)
         self._digest_key = token_bytes(16)  # so that nobody can make two documents of one digest
         self._introspections: BoundedMemo[tuple[DocumentKey, bytes], bytes] = BoundedMemo(MAX_INTROSPECTION_BYTES)
+
+    def memories(self) -> list[Memory]:
+        """What it keeps of documents, and how much at most."""
+        return [
+            Memory(name="documents", read=lambda: self._documents.bytes, max_bytes=MAX_DOCUMENT_BYTES),
+            Memory(name="documents without literals", read=lambda: self._outlines.bytes, max_bytes=MAX_OUTLINES_BYTES),
+            Memory(name="refused documents", read=lambda: self._refused.bytes, max_bytes=MAX_REFUSED_BYTES),
+            Memory(name="introspections", read=lambda: self._introspections.bytes, max_bytes=MAX_INTROSPECTION_BYTES),
+            *self.persisted.memories(),
+        ]
 
     def prepare(
         self,
@@ -292,10 +303,15 @@ class Engine:
             source = await source
         if isinstance(source, ExecutionResult):
             raise NotExecuted(*_answer(source, request_id=context.request_id)["errors"])
-        return self._subscribed(context.viewer.user_id, source, built, selection_key(prepared, variables))
+        make = partial(_responses, built, context.request_id)
+        return self._subscribed(context.viewer.user_id, source, make, selection_key(prepared, variables))
 
     async def _subscribed(
-        self, user_id: int, source: Any, executor: Executor, selection: SelectionKey
+        self,
+        user_id: int,
+        source: Any,
+        make: Callable[[Batch], Coroutine[Any, Any, Responses]],
+        selection: SelectionKey,
     ) -> AsyncGenerator[Responses, None]:
         """The responses of a stream, which counts as one of its user's.
 
@@ -308,7 +324,7 @@ class Engine:
             self._subscriptions[user_id] += 1
             try:
                 async for batch in batches:
-                    responses = await shared_responses(batch, selection, partial(_responses, executor))
+                    responses = await shared_responses(batch, selection, make)
                     if responses.texts:
                         yield responses
                     if responses.errors:  # before the event, so that the client resumes with it: null would mean "gone"
@@ -428,23 +444,30 @@ async def _batches(source: Any) -> AsyncGenerator[Batch, None]:
         raise NotExecuted(error_of(error)) from None
 
 
-async def _responses(executor: Executor, batch: Batch) -> Responses:
-    """Execute a subscription for each event of a batch, up to one that cannot be shown."""
+async def _responses(executor: Executor, request_id: str | None, batch: Batch) -> Responses:
+    """Execute a subscription for each event of a batch, up to one that cannot be shown.
+
+    What is unexpected is reported under the id of the request that began the stream.
+    """
     events = present_batch(batch)
     results: list[Any] = [execute_subscription_event(executor.build_per_event_executor(event)) for event in events]
     pending = [result for result in results if not isinstance(result, ExecutionResult)]
     awaited = iter(await asyncio.gather(*pending))
     texts: list[bytes] = []
+    names_request = False
     for result in results:
-        answer = _answer(result if isinstance(result, ExecutionResult) else next(awaited))
-        unavailable = tuple(error for error in answer.get("errors", ()) if _is_unavailable(error))
+        answer = _answer(result if isinstance(result, ExecutionResult) else next(awaited), request_id=request_id)
+        errors = answer.get("errors", ())
+        unavailable = tuple(error for error in errors if _has_code(error, Code.SERVICE_UNAVAILABLE))
+        names_request = names_request or any(_has_code(error, Code.INTERNAL_SERVER_ERROR) for error in errors)
         if unavailable:
             break
         texts.append(orjson.dumps(answer))
     else:
         unavailable = ()
-    return Responses(texts=tuple(texts), ids=tuple(event.id for event in events[: len(texts)]), errors=unavailable)
+    ids = tuple(event.id for event in events[: len(texts)])
+    return Responses(texts=tuple(texts), ids=ids, errors=unavailable, names_request=names_request)
 
 
-def _is_unavailable(error: Mapping[str, Any]) -> bool:
-    return bool(error["extensions"]["code"] == Code.SERVICE_UNAVAILABLE)
+def _has_code(error: Mapping[str, Any], code: Code) -> bool:
+    return bool(error["extensions"]["code"] == code)

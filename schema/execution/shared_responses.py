@@ -24,12 +24,14 @@ SelectionKey = tuple[DocumentKey, bytes]
 class Responses:
     """The responses to a batch of events, in JSON, and the ids of the events that they are of.
 
-    `errors` are those of an event that cannot be shown: it and what follows it have no response.
+    `errors` are those of an event that cannot be shown: it and what follows it have no response. With `names_request`
+    one of the texts has an error that names the request of the stream it was made for.
     """
 
     texts: tuple[bytes, ...]
     ids: tuple[str, ...] = ()
     errors: tuple[dict[str, Any], ...] = ()
+    names_request: bool = False
 
     @classmethod
     def of(cls, answer: Answer) -> Responses:
@@ -42,15 +44,17 @@ async def shared_responses(
 ) -> Responses:
     """The responses to a batch; `make` is called by the first stream that asks for what is selected.
 
-    Those with errors are made anew for the next stream: the database may be back then.
+    Those with errors are made anew for the next stream: the database may be back then. Those that name a request are
+    made for each stream, whose own request they have to name.
     """
     making: asyncio.Task[Responses] | None = batch.shared.get(selection)
+    is_first = making is None
     if making is None:
         making = batch.shared[selection] = asyncio.create_task(make(batch), name="responses to events")
     responses = await asyncio.shield(making)
-    if responses.errors and batch.shared.get(selection) is making:
+    if (responses.errors or responses.names_request) and batch.shared.get(selection) is making:
         del batch.shared[selection]
-    return responses
+    return responses if is_first or not responses.names_request else await make(batch)
 
 
 def selection_key(prepared: Prepared, variables: Mapping[str, Any]) -> SelectionKey:

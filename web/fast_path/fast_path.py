@@ -18,8 +18,9 @@ from web.access_log import AccessLog
 from web.auth.authenticator import Authenticator
 from web.cache.response_cache import ResponseCache
 from web.fast_path.preparation_key import PlainHead, PreparationKey
-from web.fast_path.prepared_request import PreparedRequest, PreparedRequests, ResponseHead
+from web.fast_path.prepared_request import MAX_BYTES, PreparedRequest, PreparedRequests, ResponseHead
 from web.fast_path.prepared_shape import MAX_SHAPED_BODY_BYTES, MAX_SHAPES_BYTES, PreparedShape
+from web.metrics.memories import Memory
 from web.metrics.metrics import Metrics
 from web.request_state import ReadShape, RequestState
 
@@ -48,6 +49,13 @@ class FastPath:
         self.shapes: PreparedRequests[PreparedShape] = PreparedRequests(MAX_SHAPES_BYTES)
         self._max_shaped_body_bytes = min(MAX_SHAPED_BODY_BYTES, max_body_bytes)
         self._proxies = _TrustedHosts(list(trusted_proxies)) if trusted_proxies else None
+
+    def memories(self) -> list[Memory]:
+        """What it keeps, and how much at most."""
+        return [
+            Memory(name="prepared requests", read=lambda: self.prepared_requests.bytes, max_bytes=MAX_BYTES),
+            Memory(name="shapes of requests", read=lambda: self.shapes.bytes, max_bytes=MAX_SHAPES_BYTES),
+        ]
 
     def trusts(self, peer: tuple[str, int] | None) -> bool:
         """Whether the forwarded headers of a connection's peer count."""

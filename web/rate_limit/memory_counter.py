@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
+from itertools import islice
+
+MAX_WINDOWS = 65_536
+"""Of one limit, some 300 bytes each."""
+ROOM = 1_024
 
 
 class FixedWindows:
-    """A window per key. Windows that have ended are deleted when another one begins."""
+    """A window per key. Windows that have ended are deleted when another one begins.
+
+    Where there are `MAX_WINDOWS`, those that end first make room: memory matters more than one count among so many.
+    """
 
     def __init__(self, length_s: float, *, now: Callable[[], float] = time.monotonic) -> None:
         """`now` returns seconds of a clock that never goes back."""
@@ -29,6 +37,7 @@ class FixedWindows:
         window = self._windows.get(key)
         if window is None or window.ends_at <= now:
             self._forget_ended(now)
+            self._make_room()
             window = self._windows[key] = _Window(now + self._length_s)
         window.hits += 1
         return window.hits, window.ends_at - now
@@ -37,6 +46,13 @@ class FixedWindows:
         """The hits of the window so far, none of them counted now."""
         window = self._windows.get(key)
         return 0 if window is None or window.ends_at <= self._now() else window.hits
+
+    def _make_room(self) -> None:
+        if len(self._windows) >= MAX_WINDOWS:
+            for key in list(
+                islice(self._windows, ROOM)
+            ):  # many at once: to find the first costs more, the more are gone
+                del self._windows[key]
 
     def _forget_ended(self, now: float) -> None:
         ended = []

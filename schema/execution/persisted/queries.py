@@ -15,8 +15,9 @@ from models.accounts.viewer import Viewer
 from schema.errors import Code, refusal
 from schema.execution.bounded_memo import BoundedMemo
 from schema.execution.not_executed import NotExecuted
-from schema.execution.persisted.store import DocumentStore
+from schema.execution.persisted.store import MAX_BYTES, DocumentStore
 from schema.trusted_documents import NO_DOCUMENTS, TrustedDocuments, TrustMode, TrustRules
+from web.metrics.memories import Memory
 
 logger = logging.getLogger("moorings.graphql")
 
@@ -43,6 +44,14 @@ class PersistedQueries:
         self.untrusted: Counter[str] = Counter() if untrusted is None else untrusted
         self.store_of_users = DocumentStore()
         self._noted: BoundedMemo[str, bool] = BoundedMemo(MAX_NOTED_BYTES)
+
+    def memories(self) -> list[Memory]:
+        """What it keeps of documents, and how much at most."""
+        stored = self.store_of_users
+        return [
+            Memory(name="persisted queries", read=lambda: stored.bytes, max_bytes=MAX_BYTES),
+            Memory(name="untrusted documents", read=lambda: self._noted.bytes, max_bytes=MAX_NOTED_BYTES),
+        ]
 
     def text_of(self, text: str, hash_: str | None, id_: str | None = None) -> str:
         """The document of a request with this text, empty for none, and hash or ID; raises `NotExecuted`."""

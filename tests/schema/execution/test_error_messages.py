@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -10,10 +13,12 @@ import pytest
 from schema.execution.coercion import variable_errors
 from schema.execution.engine import Engine
 from schema.limits import Limits
+from tests.support.databases.databases import TIMESTAMP, insert
 from tests.support.gateway.gateway import Account, Gateway
-from tests.support.graphql.graphql_client import ask
+from tests.support.graphql.graphql_client import Answer, ask
 
 SECRET = "do-not-tell-me-8f2c"
+NEXT_ID = "(SELECT max(id) + 1 FROM events)"
 LIST = "{ backupDestinations(%s) { totalCount } }"
 CREATE = "mutation { createBackupDestination(input: %s) { __typename } }"
 BY_VARIABLE = (
@@ -176,6 +181,49 @@ async def test_a_mistake_of_ours_is_told_as_a_number_that_the_log_has_too(fresh_
         assert "SELECT" not in text
         assert "Traceback" not in text
     assert answer["data"] is None
+
+
+async def test_each_of_two_streams_is_told_the_number_of_its_own_request(fresh_database_url: str | None) -> None:
+    """They share the responses to events; an unexpected error in one is reported for each stream under its id."""
+    gateway = Gateway(fresh_database_url).start()
+    query = (
+        "subscription { backupDestinationEvents { id ... on BackupDestinationUpdated { backupDestination { id } } } }"
+    )
+    try:
+        account = await gateway.new_user()
+        id_ = await account.create("local")
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(account.client(accept="text/event-stream"))
+            opened = [client.stream("POST", "/graphql", json={"query": query}) for _ in range(2)]
+            streams = [await stack.enter_async_context(stream) for stream in opened]
+            lines = [stream.aiter_lines() for stream in streams]
+            # Both are open once an event has come on both.
+            await client.put(f"/api/backup-destinations/{id_}", json={"label": "a"}, headers={"accept": "*/*"})
+            for line in lines:
+                assert "errors" not in await _next_answer(line)
+            await gateway.rows("ALTER TABLE backup_destinations RENAME TO elsewhere")
+            event = {"kind": "'updated'", "label": "'b'", "protocol": "'rest'", "occurred_at": TIMESTAMP}
+            references = {"user_id": str(account.user_id), "destination_id": str(id_), "id": NEXT_ID}
+            await gateway.rows(insert("events", event | references))
+            answers = [await _next_answer(line) for line in lines]
+
+        log = gateway.log_text()
+    finally:
+        gateway.close()
+    for stream, answer in zip(streams, answers, strict=True):
+        (message,) = messages(answer, "INTERNAL_SERVER_ERROR")
+        request_id = stream.headers["X-Request-Id"]
+        assert message == f"Something went wrong on our side; the request id is {request_id}."
+        assert log.count(f"request {request_id} failed") == 1
+
+
+async def _next_answer(lines: AsyncIterator[str]) -> Answer:
+    """The next answer of a stream of server-sent events."""
+    async for line in lines:
+        if line.startswith("data: {"):
+            answer: Answer = json.loads(line.removeprefix("data: "))
+            return answer
+    raise AssertionError("the stream has ended")
 
 
 @pytest.mark.parametrize(

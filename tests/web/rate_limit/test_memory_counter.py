@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.rate_limit.memory_counter import FixedWindows
+from web.rate_limit.memory_counter import MAX_WINDOWS, FixedWindows
 
 LENGTH_S = 60.0
 
@@ -65,3 +65,13 @@ def test_windows_that_have_ended_are_forgotten_when_another_begins(clock: Clock,
 def test_hits_beyond_any_limit_are_counted_too(windows: FixedWindows) -> None:
     """So that whoever keeps knocking sees the same end of the window."""
     assert [windows.hit("ada")[0] for _ in range(5)] == [1, 2, 3, 4, 5]
+
+
+def test_however_many_keys_come_the_windows_are_bounded(windows: FixedWindows) -> None:
+    """Those that end first make room; the latest count on."""
+    for number in range(MAX_WINDOWS + 10):
+        windows.hit(number)
+
+    assert len(windows) <= MAX_WINDOWS
+    assert windows.hits(0) == 0
+    assert windows.hit(MAX_WINDOWS + 9)[0] == 2
