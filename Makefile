@@ -146,8 +146,8 @@ digests: ## say how to renew the digests of the images in Dockerfile and docker-
 
 .PHONY: lock
 lock: .cache/lock/bin/uv ## pin the requirements anew; ARGS=--upgrade takes newer versions
-	@$(LOCK) --extra redis --extra aws-kms --group build --output-file requirements.txt pyproject.toml
-	@$(LOCK) --extra redis --extra aws-kms --group test --constraint requirements.txt --output-file requirements-test.txt pyproject.toml
+	@$(LOCK) --extra redis --extra aws-kms --extra otel --group build --output-file requirements.txt pyproject.toml
+	@$(LOCK) --extra redis --extra aws-kms --extra otel --group test --constraint requirements.txt --output-file requirements-test.txt pyproject.toml
 	@$(LOCK) --group benchmarks --constraint requirements.txt --output-file benchmarks/requirements.txt
 
 .PHONY: clean

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Lifespan
 
 from app.check_scheduler import LazyDialer, LazyProber, count_in, count_store_in, run_scheduled_checks
 from app.database import connections, open_database, watch_file
@@ -23,6 +24,7 @@ from app.pages.routes import with_pages
 from app.postgres_listener import listen
 from app.secret_keys import vault_in_use
 from app.settings import Settings, metrics_directory
+from app.tracing.opening import open_tracer
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
 from models.audit.retention import prune_repeatedly
@@ -65,6 +67,7 @@ from web.middleware.body_limit import BodyLimit
 from web.middleware.default_headers import DefaultHeaders
 from web.middleware.errors import Errors
 from web.rate_limit.limiter import Limiters, open_limiters
+from web.tracing import RequestTracing
 
 USAGE_FLUSH_S = 1.0
 
@@ -97,6 +100,8 @@ def create_app(
     metrics = Metrics(external, directory=metrics_directory(), of_all=figures.text)
 
     access_log = _access_log(settings)
+    tracer = open_tracer()
+    tracing = None if tracer is None else RequestTracing(tracer)
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[dict[str, Any]]:
@@ -118,6 +123,7 @@ def create_app(
                 count_store=count_store_in(limiters.store_checks),
                 outcomes=checked,
                 kept=settings.check_history,
+                tracer=tracer,
             )
             stack.push_async_callback(checks.aclose)
             jobs = CheckJobs(
@@ -185,13 +191,14 @@ def create_app(
     app = Application(
         routes=with_pages([*graphql, *rest, *others], settings, explorer),
         middleware=[*_around_everything(settings, metrics, hosts, cross_origin), Middleware(Opened, opening=opening)],
-        lifespan=opening.lifespan,
+        lifespan=opening.lifespan if tracer is None else _closing(tracer.aclose, opening.lifespan),
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
     app.connections = Connections(per_address=settings.max_address_connections, in_all=settings.max_connections)
     app.admission = admission
     app.refusals = Refusals({b"/graphql": overloaded}, cross_origin=cross_origin, hsts_s=settings.hsts_seconds)
     app.access_log = access_log
+    app.tracing = tracing
     app.cross_origin = cross_origin
     app.opened = opening.done
     app.buffered = BufferedBytes(settings.max_buffered_bytes)
@@ -201,10 +208,25 @@ def create_app(
         metrics=metrics,
         trusted_proxies=settings.trusted_proxies,
         access_log=access_log,
+        tracing=tracing,
         max_body_bytes=settings.max_body_bytes,
     )
     memories += [*engine.memories(), *app.fast_path.memories()]
     return app
+
+
+def _closing(close: Callable[[], Awaitable[None]], lifespan: Lifespan[Any]) -> Lifespan[Any]:
+    """A lifespan that calls `close` behind another one."""
+
+    @asynccontextmanager
+    async def closing(app: Any) -> AsyncIterator[Any]:
+        try:
+            async with lifespan(app) as state:
+                yield state
+        finally:
+            await close()
+
+    return closing
 
 
 def _access_log(settings: Settings) -> AccessLog | None:

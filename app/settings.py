@@ -26,6 +26,12 @@ CONFIG_FILE = "MOORINGS_CONFIG_FILE"
 """Names a TOML file of settings, by their names in lower case without the prefix; the environment wins over it."""
 HIDDEN = "(hidden)"
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+_OTEL = (
+    *("OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+    *("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
+)
+"""The variables of OpenTelemetry that decide whether there are traces; its SDK reads the others."""
+_OTLP_PROTOCOL = "http/protobuf"
 TEST_ONLY = frozenset({"MOORINGS_TEST_DATABASE_URL"})
 _CLIENTS_URL, _CLIENTS_TOKEN = "MOORINGS_URL", "MOORINGS_TOKEN"
 CLIENT_ONLY = frozenset({_CLIENTS_URL, _CLIENTS_TOKEN, _CLIENTS_TOKEN + FILE})
@@ -495,6 +501,19 @@ def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment of a program of another project: that of this process without our settings, and `variables`."""
     ours = (PREFIX, "PYTHONPATH")
     return {name: text for name, text in os.environ.items() if not name.startswith(ours)} | dict(variables)
+
+
+def traces_wanted() -> bool:
+    """Whether OpenTelemetry's variables name a collector for traces; raises `SettingsRefused` for another protocol."""
+    texts = {name: os.environ.get(name, "").strip() for name in _OTEL}
+    if texts["OTEL_SDK_DISABLED"].lower() == "true" or texts["OTEL_TRACES_EXPORTER"] not in ("", "otlp"):
+        return False
+    if not (texts["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] or texts["OTEL_EXPORTER_OTLP_ENDPOINT"]):
+        return False
+    protocol = texts["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] or texts["OTEL_EXPORTER_OTLP_PROTOCOL"]
+    if protocol not in ("", _OTLP_PROTOCOL):
+        raise SettingsRefused(f"Traces are exported over {_OTLP_PROTOCOL}: set OTEL_EXPORTER_OTLP_PROTOCOL to it.")
+    return True
 
 
 def share_metrics(directory: str | None) -> None:

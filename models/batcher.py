@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from models.errors import DatabaseUnavailable
+from models.tracing.spans import Span, context_within, current_span, joint
 
 Key = TypeVar("Key")
 Found = TypeVar("Found")
@@ -35,6 +37,8 @@ class Batcher(Generic[Key, Found]):
         self._is_scheduled = False
         self._running: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._spans: dict[Key, list[Span]] | None = None
+        """Those of the callers that wait; None while none was ever traced."""
         self.requests = 0
         self.statements = 0
 
@@ -50,6 +54,11 @@ class Batcher(Generic[Key, Found]):
         else:
             futures.append(future)
         self.requests += 1
+        span = current_span()
+        if span is not None:
+            if self._spans is None:
+                self._spans = {}
+            self._spans.setdefault(key, []).append(span)
         if not self._is_scheduled and not self._blocking:
             self._is_scheduled = True
             loop.call_soon(loop.call_soon, self._send)  # one turn later: tasks that have just begun join too
@@ -60,13 +69,23 @@ class Batcher(Generic[Key, Found]):
         self._is_scheduled = False
         for key in [key for key, futures in self._waiting.items() if futures[0].done() and _all_done(futures)]:
             del self._waiting[key]
+            if self._spans is not None:
+                self._spans.pop(key, None)
         keys = list(self._waiting)[:MAX_KEYS]
         if keys:
             batch = {key: self._waiting.pop(key) for key in keys}
             self._blocking += 1
-            task = asyncio.get_running_loop().create_task(self._run(batch), name="batched read")
+            task = asyncio.get_running_loop().create_task(
+                self._run(batch), name="batched read", context=self._context_of(batch)
+            )
             self._running.add(task)
             task.add_done_callback(self._running.discard)
+
+    def _context_of(self, batch: Collection[Key]) -> Context | None:
+        """The context that a batch runs in: within the spans of all its callers, whichever of them sends it."""
+        if self._spans is None:
+            return None
+        return context_within(joint([span for key in batch for span in self._spans.pop(key, ())]))
 
     async def _run(self, batch: dict[Key, list[asyncio.Future[Found | None]]]) -> None:
         is_blocking = True

@@ -18,6 +18,7 @@ from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
 from web.request_state import request_state
 from web.stopping import Stopping
+from web.tracing import RequestTracing
 
 
 class Application(Starlette):
@@ -25,6 +26,7 @@ class Application(Starlette):
 
     fast_path: FastPath | None = None
     access_log: AccessLog | None = None
+    tracing: RequestTracing | None = None
     cross_origin: CrossOrigin | None = None
     """Whose pages may read what the server refuses; None where no other origin's may."""
     connections: Connections | None = None
@@ -55,9 +57,15 @@ class Application(Starlette):
         if scope["type"] == "lifespan":
             await super().__call__(scope, receive, send)
         elif self.access_log is None:
+            await self._traced(scope, receive, send)
+        else:
+            await self.access_log.watch(self._traced, scope, receive, send)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.tracing is None:
             await self._answer(scope, receive, send)
         else:
-            await self.access_log.watch(self._answer, scope, receive, send)
+            await self.tracing.watch(self._answer, scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = request_state(scope)

@@ -9,6 +9,7 @@ from starlette.types import Scope
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
 from models.errors import Quota
+from models.tracing.spans import NO_ATTRIBUTES, Attributes, Span
 from web.request_id import given_request_id, new_request_id
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class RequestState:
         "cache_key",
         "error",
         "is_replayed",
+        "is_traced",
         "preparation_key",
         "prepared_read",
         "rate_limit",
@@ -68,6 +70,8 @@ class RequestState:
         "request_id",
         "request_key",
         "response",
+        "span",
+        "span_attributes",
         "viewer",
         "waits_elsewhere",
     )
@@ -99,6 +103,12 @@ class RequestState:
         """Set by the endpoint of a read."""
         self.read_shape: ReadShape | None = None
         """Set with it, where other requests of the shape can be prepared without the standard path."""
+        self.is_traced = False
+        """Whether it was decided whether the request is traced."""
+        self.span: Span | None = None
+        """Of the request, from its beginning to its end; None where it is not traced."""
+        self.span_attributes: Attributes = NO_ATTRIBUTES
+        """What the endpoint adds to the span; the same for all requests that are prepared alike."""
         self.waits_elsewhere = False
         """Whether it waits for a store: it takes neither the processor nor the database, and no place of others."""
 

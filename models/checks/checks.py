@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -51,6 +51,7 @@ from models.errors import (
 )
 from models.events.check_began import CheckBegan, tell_other_processes
 from models.events.event_stream import EventStreams
+from models.tracing.spans import Tracer, Value, current_span, ending, measured
 from models.vault.vault import Vault
 
 MAX_RUNNING = 8
@@ -90,13 +91,14 @@ class Checks:
         outcomes: Counter[str],
         kept: int = DEFAULT_KEPT,
         count_store: CountStore | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """`count` is called with the id of each user who asks, and raises `TooManyAttempts` over the limit.
 
         `count_store` is called for each store that a user asks for, and raises the same; so does what it returns.
 
         `outcomes` is increased at `reachable` or `unreachable` for every report. `kept` is how many checks of each
-        destination stay to be read.
+        destination stay to be read. `tracer` begins the spans of checks that no request asks for.
         """
         self._vault = vault
         self._prober = prober
@@ -105,6 +107,7 @@ class Checks:
         self._outcomes = outcomes
         self._kept = kept
         self._count_store = count_store
+        self._tracer = tracer
         self._slots = asyncio.Semaphore(MAX_RUNNING)
         self._running: dict[int, _Running] = {}
 
@@ -147,7 +150,7 @@ class Checks:
             certificate_authorities=attributes.text(Attribute.CERTIFICATE_AUTHORITIES),
         )
         async with self._slot(SLOT_WAIT_S):
-            return self._counted(await self._prober.probe(target, depth, admit))
+            return self._counted(await self._probe(target, depth, admit))
 
     async def recheck(
         self,
@@ -184,7 +187,8 @@ class Checks:
                 await leases.release(lease)
                 return None
             try:
-                return await self._run(lease, depth, viewer, admit, every=every, tells=tells)
+                with self._scheduled():
+                    return await self._run(lease, depth, viewer, admit, every=every, tells=tells)
             except CheckPostponed:
                 return None
 
@@ -256,10 +260,10 @@ class Checks:
                 last = leases.stored_report(row)
                 await record(viewer.origin, AuditKind.SECRETS_OPENED, f"destination {row.id}", depth=depth.value)
                 if last is not None and _leaves_more(last, depth, is_by_clock=every is not None):
-                    read_only = await self._prober.probe(self._target(row), CheckDepth.READ_ONLY, admit)
+                    read_only = await self._probe(self._target(row), CheckDepth.READ_ONLY, admit, id_=row.id)
                     report = read_only.continuing(last)
                 else:
-                    report = await self._prober.probe(self._target(row), depth, admit)
+                    report = await self._probe(self._target(row), depth, admit, id_=row.id)
             except SecretUnreadable:
                 report = _unreadable()
             report = await leases.complete(lease, report, viewer, every=every, kept=self._kept)
@@ -271,6 +275,33 @@ class Checks:
             raise
         self._streams.wake([viewer.user_id])
         return self._counted(report)
+
+    @contextmanager
+    def _scheduled(self) -> Iterator[None]:
+        """A trace of its own for a check that no request waits for."""
+        span = None if self._tracer is None or current_span() else self._tracer.start("check", {}, kind="internal")
+        if span is None:
+            yield
+        else:
+            with ending(span):
+                yield
+
+    async def _probe(
+        self, target: ProbeTarget, depth: CheckDepth, admit: Admit | None, *, id_: int | None = None
+    ) -> CheckReport:
+        """Ask the store, in a span that has what came of it; of the destination it has the id, where it is stored."""
+        attributes: dict[str, Value] = {"moorings.check.depth": depth.value.lower()}
+        if id_ is not None:
+            attributes["moorings.destination_id"] = id_
+        with measured("check store", attributes, kind="client") as span:
+            report = await self._prober.probe(target, depth, admit)
+            if span is not None:
+                span.set({"moorings.check.reachable": report.reachable})
+                failed = next((step for step in report.steps if step.outcome is CheckOutcome.FAILED), None)
+                if failed is not None:
+                    span.set({"moorings.check.step": failed.name.value.lower()})
+                    span.fail(failed.outcome.value if failed.code is None else failed.code.value)
+            return report
 
     def _target(self, row: BackupDestination) -> ProbeTarget:
         """The row's values with its opened credentials; raises `SecretUnreadable`."""

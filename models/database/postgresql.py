@@ -25,6 +25,8 @@ from tortoise.models import Model
 from models.database.pool_shares import PoolShares
 from models.database.pooled_connections import ACQUIRE_S, LOST, UNAVAILABLE, PooledConnections, abandon
 from models.errors import DatabaseUnavailable, OutcomeUnknown
+from models.tracing.spans import Attributes, current_span
+from models.tracing.statements import statement_span
 
 CONNECT_S = 1.0
 COMMAND_S = 4.0
@@ -107,6 +109,8 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         self.connections = PooledConnections(self._open_pool, size)
         self._agains = _Agains()
         self._command_s = COMMAND_S
+        self.attributes: Attributes = {"db.system.name": "postgresql"}
+        """What spans of statements have of the connection; where it leads, once it was made."""
 
     def _check_loop(self) -> bool:
         """Whether the loop that the pool was made in is still there; to ask for the one that runs is a system call."""
@@ -120,6 +124,14 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         A read that loses its connection is sent again over another. A write is a transaction of its own: one whose
         connection is lost raises `OutcomeUnknown`, as a COMMIT does.
         """
+        if current_span() is None:
+            return await self._fetch_in_time(sql, parameters, record_class, is_write=is_write)
+        with statement_span(sql, self.attributes):
+            return await self._fetch_in_time(sql, parameters, record_class, is_write=is_write)
+
+    async def _fetch_in_time(
+        self, sql: str, parameters: tuple[Any, ...], record_class: type[asyncpg.Record] | None, *, is_write: bool
+    ) -> Sequence[asyncpg.Record]:
         self.log.debug(sql)
         until = time.monotonic() + max(CALL_S, self._command_s)
         for _ in range(TRIES - 1):
@@ -175,7 +187,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         if not query.startswith("SELECT"):
             result: tuple[int, Any] = await super().execute_query(query, values)
             return result
-        rows = await self._translate_exceptions(type(self).fetch, query, *(values or ()))
+        rows = await self._translated(type(self).fetch, query, *(values or ()))
         return len(rows), rows
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
@@ -211,9 +223,15 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
             await pool
         except (*UNAVAILABLE, ValueError, OverflowError) as error:  # the last two: a URL that asyncpg cannot read
             raise DatabaseUnavailable from error
+        self.attributes = {"db.system.name": "postgresql", **_place_of(pool)}
         return pool
 
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        """Around each statement of the ORM; the statement is the first argument."""
+        with statement_span(args[0] if args else "BEGIN", self.attributes):
+            return await self._translated(func, *args, **kwargs)
+
+    async def _translated(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._translate_exceptions(func, *args, **kwargs)
         except UNAVAILABLE as error:
@@ -244,7 +262,20 @@ class _Transaction(TransactionWrapper):
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_Transaction(self))
 
+    @property
+    def _client(self) -> MooringsAsyncpgClient:
+        client: Any = self._parent
+        while isinstance(client, _Transaction):
+            client = client._parent
+        found: MooringsAsyncpgClient = client
+        return found
+
     async def _translate_exceptions(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        """Around each statement of the ORM, the first argument, and around the beginning, which has none."""
+        with statement_span(args[0] if args else "BEGIN", self._client.attributes):
+            return await self._translated(func, *args, **kwargs)
+
+    async def _translated(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._translate_exceptions(func, *args, **kwargs)
         except UNAVAILABLE as error:
@@ -255,20 +286,19 @@ class _Transaction(TransactionWrapper):
     def _give_up(self, error: TimeoutError) -> None:
         """End the connection: the statements behind one that has no answer would have none either."""
         abandon(self._connection)
-        client: Any = self._parent
-        while isinstance(client, _Transaction):
-            client = client._parent
+        client = self._client
         client.connections.note_silence(error, waited_s=client._command_s)
 
     async def commit(self) -> None:
         """Commit; raises `OutcomeUnknown` when the connection is lost here."""
-        try:
-            await super().commit()
-        except UNAVAILABLE as error:
-            if isinstance(error, TimeoutError):
-                self._give_up(error)
-            abandon(self._connection)
-            raise _lost_at_commit(error) from error
+        with statement_span("COMMIT", self._client.attributes):
+            try:
+                await super().commit()
+            except UNAVAILABLE as error:
+                if isinstance(error, TimeoutError):
+                    self._give_up(error)
+                abandon(self._connection)
+                raise _lost_at_commit(error) from error
 
     async def release_savepoint(self) -> None:
         """Release a savepoint; raises `DatabaseUnavailable`, for the transaction around it is not committed."""
@@ -340,6 +370,16 @@ def _lost_at_commit(error: Exception) -> DatabaseUnavailable:
         isinstance(error, asyncpg.InternalClientError) and "cannot switch to state" in str(error)
     )
     return DatabaseUnavailable() if is_rolled_back or is_unsent else OutcomeUnknown()
+
+
+def _place_of(pool: Any) -> Attributes:
+    """Where the connections of an open pool lead: the host, the port and the database, or the socket's path."""
+    for connection in (holder._con for holder in pool._holders if holder._con is not None):
+        address, name = connection._addr, str(connection._params.database)
+        if isinstance(address, str):
+            return {"server.address": address, "db.namespace": name}
+        return {"server.address": str(address[0]), "server.port": int(address[1]), "db.namespace": name}
+    return {}
 
 
 def postgresql_behind(model: type[Model]) -> MooringsAsyncpgClient | None:

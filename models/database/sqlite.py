@@ -29,9 +29,14 @@ from models.database.sqlite_errors import is_unavailable
 from models.database.sqlite_storage import Storage
 from models.database.sqlite_writer import Job, Writer
 from models.errors import DatabaseUnavailable
+from models.tracing.spans import Attributes
+from models.tracing.statements import statement_span
 
 LOCK_WAIT_MS = 2_000
 """How long a lock on the file, or a turn to write, is waited for while nobody gets on."""
+
+ATTRIBUTES: Attributes = {"db.system.name": "sqlite"}
+"""What spans of statements have of the connection."""
 
 Result = TypeVar("Result")
 
@@ -61,24 +66,30 @@ class MooringsSqliteClient(SqliteClient):
     async def fetch_each(self, sql: str, parameters: Sequence[Sequence[Any]]) -> list[list[Any]]:
         """The rows of one statement for each of several parameters, in one visit to a connection's thread."""
         self.log.debug(sql)
-        return await self.storage.read(_fetch_each, sql, parameters)
+        with statement_span(sql, ATTRIBUTES):
+            return await self.storage.read(_fetch_each, sql, parameters)
 
-    async def write(self, job: Job) -> Any:
-        """Run a transaction's statements in the writer's thread, as `Writer.execute`; raises `IntegrityError` too."""
-        try:
-            return await (await self.storage.writer()).execute(job)
-        except sqlite3.IntegrityError as error:
-            raise IntegrityError(error) from error
+    async def write(self, job: Job, sql: str) -> Any:
+        """Run a transaction's statements in the writer's thread, as `Writer.execute`; raises `IntegrityError` too.
+
+        `sql` is the first of them.
+        """
+        with statement_span(sql, ATTRIBUTES):
+            try:
+                return await (await self.storage.writer()).execute(job)
+            except sqlite3.IntegrityError as error:
+                raise IntegrityError(error) from error
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
         if not _is_read(query):
             async with self._in_transaction() as transaction:
                 return await transaction.execute_query(query, values)
         self.log.debug("%s: %s", query, values)
-        try:
-            rows = await self.storage.read(_fetch, query.replace("\x00", "'||CHAR(0)||'"), values or ())
-        except sqlite3.OperationalError as error:
-            raise OperationalError(error) from error
+        with statement_span(query, ATTRIBUTES):
+            try:
+                rows = await self.storage.read(_fetch, query.replace("\x00", "'||CHAR(0)||'"), values or ())
+            except sqlite3.OperationalError as error:
+                raise OperationalError(error) from error
         return len(rows), rows
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
@@ -121,11 +132,31 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
         return NestedTransactionContext(_ImmediateTransaction(self, self._writer))
 
     async def begin(self) -> None:
-        await self._writer.begin()
+        with statement_span("BEGIN IMMEDIATE", ATTRIBUTES):
+            await self._writer.begin()
 
     async def commit(self) -> None:
         self._finalized = True
-        await self._writer.end(is_kept=True)
+        with statement_span("COMMIT", ATTRIBUTES):
+            await self._writer.end(is_kept=True)
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
+        with statement_span(query, ATTRIBUTES):
+            result: tuple[int, Sequence[Any]] = await super().execute_query(query, values)
+            return result
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        with statement_span(query, ATTRIBUTES):
+            rows: list[dict[str, Any]] = await super().execute_query_dict(query, values)
+            return rows
+
+    async def execute_insert(self, query: str, values: list[Any]) -> int:
+        with statement_span(query, ATTRIBUTES):
+            return int(await super().execute_insert(query, values))
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        with statement_span(query, ATTRIBUTES):
+            await super().execute_many(query, values)
 
     async def rollback(self) -> None:
         self._finalized = True

@@ -115,8 +115,9 @@ class Writes:
             return
         values = event_values(viewer, EventKind.CREATED, endpoint=row.endpoint)
         event = Event(id=0, user_id=row.user_id, destination_id=0, label=row.label, **values)
-        job = partial(_insert_with_event, insert_statement(row), insert_statement(event))
-        row.id = await database.write(job)
+        inserted = insert_statement(row)
+        job = partial(_insert_with_event, inserted, insert_statement(event))
+        row.id = await database.write(job, inserted[0])
         row._saved_in_db = True
 
     async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:

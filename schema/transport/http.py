@@ -31,7 +31,15 @@ from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
 from schema.transport.prepared_query import PreparedQuery, QueryShape, headers_of
-from schema.transport.requests import BadRequest, BatchRefused, Params, keyed_request, read_body, read_params
+from schema.transport.requests import (
+    OPERATION_TYPE,
+    BadRequest,
+    BatchRefused,
+    Params,
+    keyed_request,
+    read_body,
+    read_params,
+)
 from schema.transport.sse import EventStream
 from schema.trusted_documents import TrustMode
 from web.auth.authenticator import Authenticator
@@ -114,6 +122,7 @@ class GraphQLView:
             if media_type is not MediaType.EVENTS:
                 raise
             return EventStream(_only(error.answer))
+        state.span_attributes = {OPERATION_TYPE: prepared.type.value}
         keyed = _keyed(scope, prepared, params)
         context = context_of(
             scope["state"],
@@ -176,6 +185,7 @@ class GraphQLView:
     def _prepared(self, request: Request, bound: BoundOperation, headers: Headers) -> None:
         """Let the fast path replay the request, and prepare others of its shape."""
         state, shared = request_state(request.scope), request.scope["state"]
+        state.span_attributes = {OPERATION_TYPE: OperationType.QUERY.value}
         state.prepared_read = PreparedQuery(bound, headers, shared)
         state.read_shape = QueryShape(self.engine, headers, shared) if request.method == "POST" else None
 

@@ -20,14 +20,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from models.accounts.viewer import Viewer
 from models.errors import DatabaseUnavailable, Refusal, TooManyAttempts, Unauthenticated
+from models.tracing.spans import NO_ATTRIBUTES, current_span, ending
 from schema.context import context_of
 from schema.errors import Code, error_of, refusal
 from schema.execution.engine import Engine, NotExecuted
 from schema.execution.shared_responses import Responses
-from schema.transport.requests import BadRequest, Params, keyed_request, load_json, parse_params
+from schema.transport.requests import OPERATION_TYPE, BadRequest, Params, keyed_request, load_json, parse_params
 from web.auth.authenticator import Authenticator, bearer_text, bearer_token
 from web.http.websocket_texts import TEXTS
 from web.request_state import request_state
+from web.tracing import operation_span
 
 SUBPROTOCOL = "graphql-transport-ws"
 INIT_S = 10.0
@@ -203,6 +205,15 @@ class _Connection:
             task.cancel()
 
     async def _run(self, id_: str, params: Params) -> None:
+        """Execute one operation, in a span of its own where the socket's handshake is traced."""
+        span = operation_span(request_state(self._socket.scope), "graphql", NO_ATTRIBUTES)
+        if span is None:
+            await self._execute(id_, params)
+        else:
+            with ending(span):
+                await self._execute(id_, params)
+
+    async def _execute(self, id_: str, params: Params) -> None:
         """Execute one operation until its `complete` or `error`; its errors do not end the socket."""
         try:
             final: dict[str, Any] = {"id": id_, "type": "complete"}
@@ -233,6 +244,10 @@ class _Connection:
             document_id=params.document_id,
             viewer=viewer,
         )
+        span = current_span()
+        if span is not None:
+            span.rename(prepared.type.value)
+            span.set({OPERATION_TYPE: prepared.type.value})
         keyed = keyed_request(params.idempotency_key, prepared, params)
         rate_limit = request_state(scope).rate_limit
         context = context_of(scope["state"], viewer, rate_limit=rate_limit, keyed_request=keyed)
@@ -240,6 +255,8 @@ class _Connection:
             yield Responses.of(await engine.run(prepared, params.variables, context))
             return
         async with aclosing(await engine.listen(prepared, params.variables, context)) as source:
+            if span is not None:
+                span.end()
             async for responses in source:
                 yield responses
 

@@ -23,7 +23,7 @@ ARROWS: Mapping[str, frozenset[str]] = {
 """The rooms each room may import."""
 
 PARTS_OF_MODELS: Mapping[str, str] = {
-    "web": "accounts audit error_report errors outage reads",
+    "web": "accounts audit error_report errors outage reads tracing",
     "s3": "checks clock destinations.endpoint_url errors grants.access vault",
 }
 """For rooms that import a few parts of `models` only: HTTP knows no backups, and the store check no rows."""
@@ -33,12 +33,13 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "accounts": "audit clock errors imported_row text",
         "audit": "clock database errors",
         "background": "",
-        "batcher": "errors",
+        "batcher": "errors tracing",
         "checks": (
-            "accounts audit background clock database destinations error_report errors events pagination reads vault"
+            "accounts audit background clock database destinations error_report errors events pagination reads tracing "
+            "vault"
         ),
         "clock": "",
-        "database": "errors outage",
+        "database": "errors outage tracing",
         "destinations": "accounts clock errors text vault",
         "error_report": "",
         "errors": "",
@@ -53,19 +54,21 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "takeover": "accounts audit clock database destinations errors imported_row text vault",
         "text": "",
         "timestamps": "",
+        "tracing": "outage",
         "vault": "errors",
         "writes": "accounts batcher clock database destinations errors events vault",
     },
     "web": {
         "access_log": "http request_state",
         "admission": "cross_origin fast_path middleware request_id request_state",
-        "application": "access_log admission buffered_bytes connections cross_origin fast_path request_state stopping",
+        "application": "access_log admission buffered_bytes connections cross_origin fast_path request_state stopping "
+        "tracing",
         "auth": "rate_limit request_state",
         "buffered_bytes": "",
         "connections": "",
         "cross_origin": "",
         "cache": "request_state",
-        "fast_path": "access_log auth cache http metrics middleware request_id request_state",
+        "fast_path": "access_log auth cache http metrics middleware request_id request_state tracing",
         "http": "",
         "metrics": "",
         "middleware": "problem request_id request_state",
@@ -75,6 +78,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "request_state": "request_id",
         "server": "access_log admission application connections fast_path http request_id request_state",
         "stopping": "",
+        "tracing": "access_log request_state",
     },
     "s3": {
         "address_policy": "",
@@ -131,7 +135,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "gc_tuning": "",
         "key_service": "",
         "logs": "",
-        "main": "check_scheduler database logs monitoring opening pages postgres_listener secret_keys settings",
+        "main": "check_scheduler database logs monitoring opening pages postgres_listener secret_keys settings tracing",
         "opening": "",
         "pages": "database settings",
         "postgres_listener": "",
@@ -139,6 +143,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "secret_keys": "embedded_file key_service settings",
         "setting_types": "database",
         "settings": "database setting_types",
+        "tracing": "settings",
     },
 }
 """What each part of a room, a folder or a file directly in it, may import of the same room."""
@@ -158,6 +163,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "httptools": ("web/server/",),
     "websockets": ("web/server/",),
     "prometheus_client": ("app/monitoring/", "web/metrics/"),
+    "opentelemetry": ("app/tracing/sdk.py",),
     "limits": ("web/rate_limit/",),
     "redis": ("web/rate_limit/",),
     "cryptography": ("models/vault/vault.py", "models/takeover/laravel.py"),

@@ -17,9 +17,12 @@ from models.audit.entry import Actor, Origin
 from models.audit.trail import AuditTrail, RefusedSignIn
 from models.errors import Quota, Unauthenticated
 from models.reads.reads import Reads
+from models.tracing.spans import measured
 from web.auth.known_tokens import KnownTokens
 from web.rate_limit.limiter import Limiter
 from web.request_state import RequestState, request_state
+
+SPAN = "authenticate"
 
 
 class Authenticator:
@@ -55,6 +58,10 @@ class Authenticator:
 
         Raises `Unauthenticated`, `TooManyAttempts`, `DatabaseUnavailable`.
         """
+        with measured(SPAN):
+            return await self._authenticate(token, scope)
+
+    async def _authenticate(self, token: str, scope: Scope) -> Viewer:
         state, bearer, row = request_state(scope), None, None
         state.address = state.address or address_of(scope)
         try:

@@ -23,6 +23,7 @@ from web.fast_path.prepared_shape import MAX_SHAPED_BODY_BYTES, MAX_SHAPES_BYTES
 from web.metrics.memories import Memory
 from web.metrics.metrics import Metrics
 from web.request_state import ReadShape, RequestState
+from web.tracing import RequestTracing
 
 _REPLAYED = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED)
 
@@ -38,10 +39,12 @@ class FastPath:
         metrics: Metrics,
         trusted_proxies: Sequence[str],
         access_log: AccessLog | None = None,
+        tracing: RequestTracing | None = None,
         max_body_bytes: int = MAX_SHAPED_BODY_BYTES,
     ) -> None:
         """`authenticators` has the one of each API; the standard path refuses bodies of more than `max_body_bytes`."""
         self.access_log = access_log
+        self.tracing = tracing
         self._authenticators = {each.protocol: each for each in authenticators}
         self.cache = cache
         self.metrics = metrics
@@ -116,7 +119,13 @@ class FastPath:
             if state.read_shape is not None:
                 self._record_shape(key, state.read_shape, prepared)
         kind = status, state.rate_limit is not None
-        prepared.heads[kind] = ResponseHead(status, headers, self.metrics.counter_of(scope, status))
+        prepared.heads[kind] = ResponseHead(
+            status,
+            headers,
+            self.metrics.counter_of(scope, status),
+            route=getattr(scope.get("route"), "path", ""),
+            span_attributes=state.span_attributes,
+        )
 
     def _record_shape(self, key: PreparationKey, shape: ReadShape, prepared: PreparedRequest) -> None:
         """Let the other requests of the shape be prepared, with the heads that were sent for any of them."""

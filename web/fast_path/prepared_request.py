@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from models.errors import Quota
+from models.tracing.spans import NO_ATTRIBUTES, Attributes
 from web.auth.authenticator import Authenticator
 from web.cache.cache_key import RequestKey
 from web.cache.cached_response import CachedResponse
@@ -30,10 +31,23 @@ _SLOTS = {b"content-length": b"%d", b"etag": b"%s", LIMIT: b"%d", REMAINING: b"%
 class ResponseHead:
     """The head of a response as the standard path sent it, with slots for what differs from one to the next."""
 
-    __slots__ = ("_format", "_names", "counter", "status_line")
+    __slots__ = ("_format", "_names", "counter", "route", "span_attributes", "status_line")
 
-    def __init__(self, status: int, headers: Sequence[Header], counter: RequestCounter) -> None:
-        """`headers` are all but the server's own; `counter` is what responses of this kind are counted in."""
+    def __init__(
+        self,
+        status: int,
+        headers: Sequence[Header],
+        counter: RequestCounter,
+        *,
+        route: str = "",
+        span_attributes: Attributes = NO_ATTRIBUTES,
+    ) -> None:
+        """`headers` are all but the server's own; `counter` is what responses of this kind are counted in.
+
+        `route` and `span_attributes` are for the spans of requests, where those are traced.
+        """
+        self.route = route
+        self.span_attributes = span_attributes
         self.status_line = STATUS_LINE[status]
         self.counter = counter
         self._names = tuple(name for name, _ in headers if name in _SLOTS)

@@ -16,7 +16,10 @@ from typing import Any, Protocol
 from models.accounts.token_row import TokenRow
 from models.accounts.viewer import Viewer
 from models.errors import Unauthenticated
+from models.outage import cause_of
+from models.tracing.spans import Span, context_within, within
 from web.access_log import shown_path
+from web.auth.authenticator import SPAN as AUTHENTICATION
 from web.auth.authenticator import bearer_text
 from web.auth.known_tokens import KnownToken
 from web.cache.cache_key import CacheKey
@@ -54,7 +57,8 @@ class ReplayCycle:
     """One request and its response, in the place of uvicorn's `RequestResponseCycle`, with what its protocol reads."""
 
     __slots__ = (
-        *("_bearer", "_condition", "_connection", "_digest", "_fast_path", "_known", "_prepared", "_started", "_state"),
+        *("_authentication", "_bearer", "_condition", "_connection", "_digest", "_fast_path", "_known", "_prepared"),
+        *("_started", "_state"),
         *(
             "authorization",
             "disconnected",
@@ -86,9 +90,22 @@ class ReplayCycle:
         self.disconnected = self.response_started = self.response_complete = False
         self.keep_alive = request.keep_alive
         self.message_event = NoEvent()
+        self._authentication: Span | None = None
 
     def start(self) -> bool:
         """Look the token up; False, having done nothing, for one that cannot be valid."""
+        if self._fast_path.tracing is not None:
+            request = self.request
+            path = request.target.partition(b"?")[0].decode("ascii")
+            method = request.method.decode("ascii")
+            span = self._fast_path.tracing.begin(self._state, method, path, request.headers, request.version)
+            if span is not None:
+                self._authentication = span.child(AUTHENTICATION)
+                with within(self._authentication):
+                    return self._start()
+        return self._start()
+
+    def _start(self) -> bool:
         authorization = self.authorization
         prepared, authenticator = self._prepared, self._prepared.authenticator
         self._digest = authenticator.known_tokens.digest(authorization)
@@ -97,6 +114,7 @@ class ReplayCycle:
             self._bearer = authenticator.parse(bearer_text(authorization)) if known is None else known.bearer
             row = authenticator.look_up(self._bearer)
         except Unauthenticated:
+            self._end_authentication(Unauthenticated.__name__)
             return False
         if known is not None and not self._condition:
             key = CacheKey(known.viewer, prepared.request_key)
@@ -124,6 +142,7 @@ class ReplayCycle:
                     self._write(cached)
                     return
         except asyncio.CancelledError:  # the event loop ends
+            self._end_span(None, "")
             self._connection.transport.close()
         except Exception as error:  # noqa: BLE001 - the standard path words it
             self._leave(error)
@@ -141,7 +160,16 @@ class ReplayCycle:
             known = KnownToken(self._bearer, row, viewer)
             authenticator.known_tokens.put(self._digest, known)
             self._state.cache_key = None
+        self._end_authentication()
         return known
+
+    def _end_authentication(self, error_type: str = "") -> None:
+        """End the span of the authentication, if there is one that has not ended."""
+        span = self._authentication
+        if span is not None and not span.is_ended:
+            if error_type:
+                span.fail(error_type)
+            span.end()
 
     def _cached(self, viewer: Viewer) -> CachedResponse | None:
         """The cached response, or a 304; raises `AbilityMissing` before either."""
@@ -189,7 +217,9 @@ class ReplayCycle:
             self._write(self._fast_path.cache.put(key, self._prepared.read.headers, body, self._condition))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._connection.loop.create_task(self._answered(work))
+        span = self._state.span
+        context = None if span is None else context_within(span)
+        task = self._connection.loop.create_task(self._answered(work), context=context)
         self._connection.tasks.add(task)
         task.add_done_callback(self._connection.tasks.discard)
 
@@ -199,8 +229,16 @@ class ReplayCycle:
         except Exception as error:  # noqa: BLE001 - the standard path words it
             self._leave(error)
         except asyncio.CancelledError:
+            self._end_span(None, "")
             self._connection.transport.close()
             raise
+
+    def _end_span(self, status: int | None, route: str) -> None:
+        """End the span of the request, if there is one."""
+        tracing = self._fast_path.tracing
+        if tracing is not None and self._state.span is not None:
+            self._end_authentication()
+            tracing.end(self._state, method=self.request.method.decode("ascii"), route=route, status=status)
 
     def _leave(self, error: Exception | None = None) -> None:
         """Hand the request to the standard path, with what is known of it.
@@ -208,6 +246,7 @@ class ReplayCycle:
         A failed authentication is found again there, where failures are counted.
         """
         state = self._state
+        self._end_authentication("" if error is None else cause_of(error))
         if not isinstance(error, Unauthenticated):
             state.error = error
         if error is None and state.viewer is not None:
@@ -224,6 +263,9 @@ class ReplayCycle:
         connection = self._connection
         took_s = perf_counter() - self._started
         self._fast_path.metrics.count(head.counter, took_s)
+        if state.span is not None:
+            state.span_attributes = head.span_attributes
+            self._end_span(response.status, head.route)
         access_log = self._fast_path.access_log
         if access_log is not None:
             method, target = self.request.method.decode("ascii"), self.request.target.partition(b"?")[0]
