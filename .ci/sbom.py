@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("redis", "aws-kms")
+EXTRAS = ("redis", "aws-kms", "otel")
 """Of the gateway, in `requirements.txt`."""
 Component = dict[str, Any]
 

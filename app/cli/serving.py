@@ -63,6 +63,7 @@ def serve(
     """
     from app.first_run import prepare, welcome, welcome_without_token
     from app.processes.start import run
+    from app.tracing.opening import check_tracer
     from web.server.sockets import bind, is_loopback, url_of
     from web.server.tls import Certificate
 
@@ -72,6 +73,7 @@ def serve(
     elif tls_cert is not None or tls_key is not None:
         raise click.UsageError("--tls-cert and --tls-key go together.")
     settings = load_settings()
+    check_tracer()
     configure_logs(settings.log_level, settings.log_format)
     if certificate is not None:
         certificate.check()

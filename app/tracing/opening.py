@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from app.settings import SettingsRefused, traces_wanted
 
 if TYPE_CHECKING:
     from app.tracing.sdk import SdkTracer
+
+
+_WANTED = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT needs the OpenTelemetry SDK: install Moorings with its extra otel, or set "
+    "OTEL_SDK_DISABLED=true."
+)
+
+
+def check_tracer() -> None:
+    """Raise `SettingsRefused` before anything is started, as `open_tracer` would in each worker."""
+    if traces_wanted() and find_spec("opentelemetry") is None:
+        raise SettingsRefused(_WANTED)
 
 
 def open_tracer() -> SdkTracer | None:
@@ -20,10 +33,7 @@ def open_tracer() -> SdkTracer | None:
     try:
         from app.tracing.sdk import SdkTracer
     except ImportError:
-        raise SettingsRefused(
-            "OTEL_EXPORTER_OTLP_ENDPOINT needs the OpenTelemetry SDK: install Moorings with its extra otel, or set "
-            "OTEL_SDK_DISABLED=true."
-        ) from None
+        raise SettingsRefused(_WANTED) from None
     try:
         return SdkTracer()
     except (ValueError, OSError) as error:  # of the SDK, for a variable of its own; its text may repeat the value

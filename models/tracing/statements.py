@@ -19,7 +19,7 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'|(?<![\w$?.\"])\d+(?:\.\d+)?(?!\w)")
 _TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE|JOIN)\s+"?([a-z_][a-z0-9_]*)"?(?![\w(])', re.IGNORECASE)
 _WRITTEN = re.compile(r'\b(INSERT|DELETE|UPDATE)\s+(?:INTO\s+|FROM\s+)?"?([a-z_][a-z0-9_]*)', re.IGNORECASE)
 """What a statement that begins with `WITH` writes."""
-_NO_TABLES = frozenset({"select", "of", "set", "skip", "unnest", "held", "written", "event", "w"})
+_NO_TABLES = frozenset({"select", "of", "set", "skip", "lateral", "unnest", "held", "written", "event", "w"})
 
 
 @contextmanager

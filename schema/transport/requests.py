@@ -21,9 +21,9 @@ BATCHES = "The request must be a JSON object; batches are not supported."
 MAX_BATCH = 100
 """Operations of a batch that is refused with a result for each of them."""
 MAX_ID_LENGTH = 256
+"""Of a trusted document."""
 OPERATION_TYPE = "graphql.operation.type"
 """Of spans, by OpenTelemetry's conventions; an operation's name and text are the client's, and are in none."""
-"""Of a trusted document."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 

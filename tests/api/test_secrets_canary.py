@@ -20,6 +20,7 @@ from tests.support.secrecy.canary_checks import fire_checks
 from tests.support.secrecy.canary_grants import fire_grants, without_urls
 from tests.support.secrecy.canary_requests import LIST, REFUSED_BY_DATABASE, Shot, good_fields, shots
 from tests.support.secrecy.canary_streams import converse, stream_shots
+from tests.support.telemetry.trace_receiver import TraceReceiver, receiving
 
 TALKATIVE = {"log_statement": "all", "log_min_duration_statement": "0", "log_error_verbosity": "verbose"}
 TABLES = ("users", "tokens", "backup_destinations", "events", "vault_keys", "audit", "access_grants")
@@ -41,9 +42,20 @@ def postgres_telling_all() -> Iterator[StoppablePostgres]:
         yield server
 
 
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[TraceReceiver]:
+    """What the gateway of a test exports its traces to."""
+    with receiving() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        yield receiver
+
+
 @pytest.fixture(params=["sqlite console", "sqlite json", "postgresql console", "postgresql json"])
-def talkative(request: pytest.FixtureRequest, postgres_telling_all: StoppablePostgres) -> Iterator[Gateway]:
-    """A gateway that logs all it can, in each form, on each engine; its environment holds a known variable."""
+def talkative(
+    request: pytest.FixtureRequest, postgres_telling_all: StoppablePostgres, receiver: TraceReceiver
+) -> Iterator[Gateway]:
+    """A gateway that logs and traces all it can, in each form, on each engine; its environment has a known variable."""
     engine, form = request.param.split()
     url = None if engine == "sqlite" else postgres_telling_all.url(f"canary_{form}")
     logging = {"log_level": "DEBUG", "log_format": form, "s3_allow": "127.0.0.1"}
@@ -128,7 +140,7 @@ def found_in(places: dict[str, bytes], finder: Finder) -> list[str]:
 
 
 async def test_no_secret_is_found_anywhere_afterwards(
-    talkative: Gateway, postgres_telling_all: StoppablePostgres
+    talkative: Gateway, postgres_telling_all: StoppablePostgres, receiver: TraceReceiver
 ) -> None:
     canaries, shown, spoken, in_urls = Canaries(), Canaries(), Canaries(), Canaries()
     talkative.settings[shown.mark] = "an unknown variable, to be named in the log"
@@ -144,6 +156,9 @@ async def test_no_secret_is_found_anywhere_afterwards(
     granted, others = await fire_grants(grantee, fire, canaries, in_urls)
     await witness.create("local", label=shown.new())
     places = await remains(talkative, postgres_telling_all)
+    traced = receiver.wait(lambda spans: {"authenticate", "check store"} <= {span.name for span in spans})
+    places["the spans"] = b"".join(receiver.bodies)
+    assert len(traced) > ENOUGH_FAILURES
     sent = {f"answer {number}": answer for number, answer in enumerate(answers)}
 
     failures = [answer for answer in answers if re.match(rb"HTTP/1\.1 [45]", answer)]

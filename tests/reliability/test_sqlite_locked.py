@@ -65,7 +65,7 @@ async def test_a_read_does_not_wait_for_a_write_that_takes_its_time() -> None:
         async with embedded.models():
             database = sqlite_behind(User)
             assert database is not None
-            slow = asyncio.create_task(database.write(lambda _: time.sleep(1)))
+            slow = asyncio.create_task(database.write(lambda _: time.sleep(1), "SELECT 1"))
             await asyncio.sleep(0)
 
             for _ in range(20):

@@ -124,7 +124,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "backups": "",
         "check_scheduler": "",
         "cli": "backups check_scheduler database doctor embedded_file file_permissions first_run key_service logs "
-        "moving processes secret_keys settings",
+        "moving processes secret_keys settings tracing",
         "database": "",
         "doctor": "database embedded_file file_permissions secret_keys settings",
         "moving": "database embedded_file secret_keys settings",

@@ -1,0 +1,1 @@
+"""What tests receive of the telemetry that a gateway exports."""
