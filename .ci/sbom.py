@@ -132,6 +132,7 @@ def licences(declared: str | None) -> dict[str, Any]:
 _NAMES = {
     "MIT License": "MIT",
     "Dual License": "Apache-2.0 OR BSD-3-Clause",
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache Software License": "Apache-2.0",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
 }
