@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schema.resolvers.definition import print_sdl
-from tests.support.browser.front_ends import compile_relay, examples, make_project
+from tests.support.browser.front_ends import compile_relay, examples, generate_types, make_project
 from tests.support.browser.node import PACKAGES, SCRIPTS, install_clients, run_node, run_script, variables_of
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.paths import ROOT
@@ -119,9 +119,7 @@ async def test_relay_compiles_its_operations_and_runs_them(account: Account, tmp
 async def test_code_generator_makes_types_that_a_strict_compiler_accepts(account: Account, tmp_path: Path) -> None:
     """The program is checked against the schema, one-of inputs and all; the settings are the manual's."""
     program = make_project(tmp_path, await introspected(account)) / "codegen"
-    (program / "codegen.yml").write_text(examples("yaml")[0])
-    generator = PACKAGES / "@graphql-codegen" / "cli" / "esm" / "bin.js"
-    await run_node(generator, "--config", "codegen.yml", cwd=program)
+    await generate_types(program)
     await run_node(PACKAGES / "typescript" / "bin" / "tsc", "--project", ".", cwd=program)
 
     [seen] = await run_script(program / "built" / "program.js", account)

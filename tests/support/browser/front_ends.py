@@ -10,6 +10,9 @@ from tests.support.browser.node import CLIENTS, PACKAGES, SCRIPTS, run_node
 from tests.support.paths import ROOT
 
 MANUAL = (ROOT / "docs" / "graphql.md").read_text("utf-8")
+LANGUAGE = ("--jsx", "react-jsx", "--module", "esnext", "--moduleResolution", "bundler", "--target", "es2023")
+UNCHECKED = ("--allowJs", "--noCheck", *LANGUAGE)
+COMPILER = PACKAGES / "typescript" / "bin" / "tsc"
 PART = re.search(r"\n## Front ends\n.*?(?=\n## |\Z)", MANUAL, re.DOTALL)
 
 
@@ -23,8 +26,8 @@ def examples(language: str) -> list[str]:
 
 
 def recipes() -> dict[str, str]:
-    """The modules of the part about recipes, by the file name in their first line."""
-    return {name: text for text, name in re.findall(r"```jsx?\n(// ([\w-]+\.jsx?)\n.*?)```", MANUAL, re.DOTALL)}
+    """The modules of the manual, by the file name in their first line."""
+    return {name: text for text, name in re.findall(r"```tsx?\n(// ([\w-]+\.tsx?)\n.*?)```", MANUAL, re.DOTALL)}
 
 
 async def compile_relay(relay: Path, **documents: str) -> None:
@@ -35,17 +38,47 @@ async def compile_relay(relay: Path, **documents: str) -> None:
     await run_node(PACKAGES / "relay-compiler" / "cli.js", "relay.config.json", cwd=relay)
 
 
+async def generate_types(directory: Path) -> None:
+    """Have GraphQL Code Generator make the types of a directory's documents, with the settings of the manual."""
+    (settings,) = examples("yaml")
+    (directory / "codegen.yml").write_text(settings, "utf-8")
+    await run_node(PACKAGES / "@graphql-codegen" / "cli" / "esm" / "bin.js", "--config", "codegen.yml", cwd=directory)
+
+
 async def make_recipes(directory: Path, schema: str) -> Path:
     """Compile the recipes and the scripts that use them; return where they are."""
     sources = make_project(directory, schema)
     for name, text in recipes().items():
         (sources / "recipes" / name).write_text(text, "utf-8")
     await compile_relay(sources / "relay", Live=RELAY_RECIPE)
-    options = ["--allowJs", "--jsx", "react-jsx", "--module", "esnext", "--target", "es2022", "--noCheck"]
-    compiler = PACKAGES / "typescript" / "bin" / "tsc"
     files = [str(file) for file in (sources / "recipes").iterdir()]
-    await run_node(compiler, *options, "--rootDir", ".", "--outDir", "built", *files, cwd=sources)
+    await run_node(COMPILER, *UNCHECKED, "--rootDir", ".", "--outDir", "built", *files, cwd=sources)
     return sources / "built" / "recipes"
+
+
+async def make_program(directory: Path, schema: str, prelude: str) -> Path:
+    """Compile the examples of the part about front ends behind a prelude, as one program; return where it is."""
+    sources = make_project(directory, schema)
+    (sources / "program.ts").write_text(prelude + "".join(examples("ts")), "utf-8")
+    await run_node(COMPILER, *UNCHECKED, "program.ts", cwd=sources)
+    return sources / "program.js"
+
+
+async def check_types(directory: Path, schema: str) -> None:
+    """Put every example of TypeScript into a project with the settings of the manual, and have it checked strictly.
+
+    Raises `ScriptFailed` with what the compiler has against them.
+    """
+    (directory / "node_modules").symlink_to(PACKAGES)
+    shutil.copy(ROOT / "schema" / "possibleTypes.json", directory)
+    (directory / "schema.graphql").write_text(schema, "utf-8")
+    modules = recipes() | {"program.ts": "".join(examples("ts"))}
+    for name, text in modules.items():
+        (directory / name).write_text(text, "utf-8")
+    await generate_types(directory)
+    # The declarations of react-relay have faults of their own.
+    options = ["--strict", "--noUncheckedIndexedAccess", "--skipLibCheck", "--noEmit", "--types", "node", *LANGUAGE]
+    await run_node(COMPILER, *options, "--lib", "es2023,dom,dom.iterable", *modules, cwd=directory)
 
 
 def make_project(directory: Path, schema: str) -> Path:

@@ -1,10 +1,10 @@
 // A typed program: every document is checked against the schema, every answer has the type of its document.
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { print } from 'graphql';
-import type { CreateBackupDestinationInput } from './gql/graphql.js';
-import { type FragmentType, graphql, useFragment } from './gql/index.js';
+import type { CreateBackupDestinationInput, ItemFragment } from './gql/graphql.js';
+import { graphql } from './gql/index.js';
 
-const ITEM = graphql(`
+graphql(`
   fragment Item on BackupDestination {
     __typename
     id
@@ -39,8 +39,7 @@ async function ask<Data, Variables>(document: TypedDocumentNode<Data, Variables>
   return data;
 }
 
-function describe(destination: FragmentType<typeof ITEM>): string {
-  const item = useFragment(ITEM, destination);
+function describe(item: ItemFragment): string {
   switch (item.__typename) {
     case 'CustomS3Destination':
       return `${item.label}: ${item.bucketName} at ${item.endpoint}, ${item.reachability.toLowerCase()}`;
