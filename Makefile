@@ -112,6 +112,9 @@ takeover: $(SETUP_TEST) ## take a Vanguard database over, with Debian's MariaDB 
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends php-cli php-illuminate-encryption; }
 	@[ -x /usr/sbin/mariadbd ] && command -v mysql >/dev/null || { apt-get update -qq && \
 		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server; }
+	-@[ -e .cache/php-client/vendor/autoload.php ] || [ -n "$$MOORINGS_PHP_CLIENT" ] || { mkdir -p .cache/php-client; \
+		command -v composer >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends composer; }; \
+		composer require --quiet --no-interaction -d .cache/php-client vanguardbackup/vanguard-php-sdk; }
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest -n 2 tests/models/takeover tests/app/cli/test_vanguard.py \
 		tests/app/cli/test_compare_vanguard.py $(ARGS)
 

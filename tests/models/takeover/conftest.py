@@ -15,14 +15,15 @@ from app.database import DatabaseAddress, migrate
 from tests.support.databases.databases import unserved
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
-from tests.support.vanguard import laravel_encrypter, mariadb_server
+from tests.support.vanguard import laravel_encrypter, mariadb_server, php_client
 from tests.support.vanguard.takeover import Takeover
 
 collect_ignore = [
     *([] if laravel_encrypter.is_installed() else ["test_laravel_encrypter.py"]),
     *([] if mariadb_server.is_installed() else ["test_mariadb.py"]),
+    *([] if php_client.is_installed() else ["test_php_client.py"]),
 ]
-"""`make takeover` brings the encrypter and MariaDB."""
+"""`make takeover` brings the encrypter, MariaDB, and the PHP client where Composer has it."""
 
 
 @pytest.fixture(scope="session")
