@@ -19,13 +19,16 @@ env_file_option = click.option(
 
 
 def laravel_environment(env_file: Path | None) -> dict[str, str]:
-    """The variables of the environment, and over them those of the file; raises `click.UsageError`."""
+    """The variables of the environment, and over them those of the file; raises `click.UsageError`.
+
+    The file may begin with a mark of its byte order, and have lines in another encoding: those that are read are ASCII.
+    """
     found = laravel_variables()
     if env_file is None:
         return found
     try:
-        lines = env_file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = env_file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
         raise click.UsageError(f"{env_file} cannot be read as a file of variables.") from error
     for line in lines:
         name, separator, value = line.strip().removeprefix("export ").partition("=")

@@ -21,9 +21,11 @@ def require_source(text: str) -> None:
     """Raise `click.UsageError` for a text that is no source."""
     scheme, separator, _ = text.partition("://")
     if not separator:
+        if Path(text).is_file():
+            raise click.UsageError(f"{text} is a file; one of SQLite is written sqlite:///{text}.")
         if not Path(text).is_dir():
             raise click.UsageError(f"There is no folder {text}; SOURCE is {FORMS}.")
-    elif scheme in ("mysql", "mariadb"):
+    elif scheme.startswith(("mysql", "mariadb")):
         raise click.UsageError("MySQL is read as a folder of JSON lines; docs/takeover.md has the statements.")
     else:
         try:

@@ -42,7 +42,7 @@ class PostgresqlSource:
         return int((await self._all(f"SELECT count(*) FROM {table}"))[0][0])  # noqa: S608 - our own names
 
     async def highest_id(self, table: str) -> int:
-        """See `Source`; the table's sequence, where it has one that this user may read."""
+        """See `Source`; the table's sequence, where it has one, which the user has to be allowed to read."""
         highest = int((await self._all(f"SELECT coalesce(max(id), 0) FROM {table}"))[0][0])  # noqa: S608 - our own names
         sequence = (await self._all("SELECT pg_get_serial_sequence($1, 'id')", table))[0][0]
         if sequence is not None:
@@ -105,5 +105,5 @@ def translated() -> Iterator[None]:
         raise SourceRefused("The source's server has no database of that name.") from error
     except asyncpg.PostgresError as error:
         raise SourceRefused(f"The source cannot be read: {error}.") from error
-    except (OSError, TimeoutError, asyncpg.InterfaceError, ValueError) as error:
+    except (OSError, OverflowError, TimeoutError, asyncpg.InterfaceError, ValueError) as error:
         raise SourceRefused("The source's PostgreSQL server does not answer at that URL.") from error

@@ -71,11 +71,20 @@ def connected(path: Path, mode: str, *statements: str) -> Iterator[sqlite3.Conne
         connection = sqlite3.connect(
             f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=LOCK_WAIT_S, isolation_level=None
         )
+    connection.text_factory = _text
     with closing(connection):
         with translated():
             for statement in statements:
                 connection.execute(statement).fetchall()
         yield connection
+
+
+def _text(stored: bytes) -> str | bytes:
+    """A text, or the bytes of one that is not UTF-8, for which its row is refused."""
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored
 
 
 @contextmanager

@@ -40,8 +40,10 @@ def served(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator
 
 @pytest.fixture
 def source(tmp_path: Path) -> str:
-    """A source with a destination that cannot be opened, and its `.env`."""
-    (tmp_path / ".env").write_text(f'APP_NAME="x"\n# APP_KEY=none\nAPP_KEY="{KEY}"\nAPP_TIMEZONE=Europe/Berlin\n')
+    """A source with a destination that cannot be opened, and its `.env`, as an editor of Windows leaves it."""
+    lines = (f'APP_KEY="{KEY}"', "# APP_KEY=none", "APP_NAME=Café", "export APP_TIMEZONE=Europe/Berlin # ours")
+    mark, text = "\ufeff".encode(), "\r\n".join(lines)
+    (tmp_path / ".env").write_bytes(mark + text.encode("latin-1"))
     rows = {
         "users": [user(1)],
         "personal_access_tokens": [token(12, 1, SECRET)],
@@ -121,11 +123,13 @@ def test_wrong_arguments_end_with_2_and_what_cannot_be_done_with_1(source: str, 
         for arguments in (
             ("import", "vanguard", source),
             ("import", "vanguard", "mysql://root@localhost/vanguard", *env),
+            ("import", "vanguard", source.removeprefix("sqlite:///"), *env),
             ("import", "vanguard", source, "--prune", *env),
             ("import", "vanguard", source, "--timezone", "Mars/Base", *env),
             ("export", "vanguard", source),
             ("import", "vanguard", source, "--env-file", str(other)),
             ("import", "vanguard", "sqlite:////nowhere/at/all.db", *env),
+            ("import", "vanguard", "postgresql://reader@127.0.0.1:99999/vanguard", *env),
             ("import", "vanguard", source, *env),
             ("export", "vanguard", source, "--env-file", str(other)),
             ("export", "vanguard", "--sql", str(tmp_path / "statements.sql"), "--env-file", str(other)),
@@ -133,7 +137,7 @@ def test_wrong_arguments_end_with_2_and_what_cannot_be_done_with_1(source: str, 
         )
     }
 
-    assert [done.returncode for done in outcomes.values()] == [2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 0]
+    assert [done.returncode for done in outcomes.values()] == [2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 0]
     assert not (tmp_path / "statements.sql").exists()
     spoken = [done.stderr for done in outcomes.values() if done.returncode and not done.stdout]
     assert [text for text in spoken if not text or "Traceback" in text] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +30,7 @@ from tests.support.vanguard.vanguard_database import (
     Rows,
     changed,
     destination,
+    into_sqlite,
     sealed,
     token,
     user,
@@ -188,6 +191,23 @@ async def test_a_huge_id_leaves_the_next_ids_behind_all_that_can_be_one(here: Ta
             {Attribute.LABEL: "Made", Attribute.KIND: DestinationKind.LOCAL},
         )
     assert (account.user_id, made.id) == (51, 61)
+
+
+async def test_a_row_that_is_not_utf_8_is_refused_and_the_others_go_on(stored: Takeover) -> None:
+    """SQLite stores whatever bytes it is given as a text."""
+    path = stored.gateway.directory / "damaged"
+    source = into_sqlite(path, PLAIN_ROWS)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE backup_destinations SET label = CAST(X'41FF' AS TEXT) WHERE id = 3")
+        database.execute("UPDATE personal_access_tokens SET name = CAST(X'FF' AS TEXT) WHERE id = 5")
+
+    report = await stored.run(source)
+
+    assert codes(report, refused=True) == {
+        ("personal_access_tokens", 5): {"malformed"},
+        ("backup_destinations", 3): {"malformed"},
+    }
+    assert [each["id"] for each in await stored.rows("backup_destinations")] == [4, 8]
 
 
 async def test_an_endpoint_without_a_scheme_gets_https_where_the_operator_says_so(here: Takeover) -> None:
