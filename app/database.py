@@ -167,16 +167,16 @@ def may_come(error: DatabaseUnavailable) -> bool:
 
 
 def connections() -> dict[str, float]:
-    """How many connections to the database are open, and how many of them are at work."""
+    """How many connections to the database there may be, are open and at work, and how many callers wait for one."""
     database: Any = User._meta.db
     if isinstance(database, MooringsSqliteClient):
-        opened, in_use = database.storage.connections
-        return {"open": opened, "in use": in_use}
+        return database.storage.connections()
     pool = database._pool
     return {
         "limit": pool.get_max_size(),
         "open": pool.get_size(),
         "in use": pool.get_size() - pool.get_idle_size() - len(database.connections),
+        "waiting": database.connections.waiting,
     }
 
 

@@ -46,6 +46,7 @@ from s3.presigning.presigner import S3Presigner
 from schema.execution.engine import Engine
 from schema.execution.persisted.queries import PersistedQueries
 from schema.transport.http import GraphQLView
+from schema.transport.outcomes import OK, Outcomes
 from schema.transport.overload import overloaded
 from schema.transport.websocket import GraphQLSocket
 from web.access_log import AccessLog
@@ -92,8 +93,8 @@ def create_app(
     admission = Admission(max_wait_s=settings.overload_wait)
     untrusted: Counter[str] = Counter()
     external = [*_external_metrics(cache, reads, checked, trail, untrusted), *_admission_metrics(admission)]
-    graphql_errors: Counter[str] = Counter()
-    external += _stream_metrics(streams, graphql_errors)
+    outcomes = Outcomes()
+    external += _stream_metrics(streams, outcomes, for_graphql)
     memories = [Memory(name="responses", read=lambda: cache.bytes, max_bytes=settings.response_cache_bytes)]
     external += memory_metrics(memories)
     figures = InstallationFigures(check_every=settings.check_every, shown=settings.metrics_destinations)
@@ -180,7 +181,7 @@ def create_app(
         untrusted=untrusted,
     )
     engine = Engine(settings.graphql_limits, introspection=settings.introspection, persisted=persisted)
-    graphql = _graphql_routes(engine, for_graphql, cache, explorer, graphql_errors)
+    graphql = _graphql_routes(engine, for_graphql, cache, explorer, outcomes)
     rest = endpoints.routes(for_rest, cache)
     own = [Route("/metrics", metrics.endpoint, methods=["GET"])] if settings.metrics_address is None else []
     others = [*health.ROUTES, *own]
@@ -256,11 +257,11 @@ def _graphql_routes(
     authenticator: Authenticator,
     cache: ResponseCache,
     explorer: Explorer,
-    errors: Counter[str],
+    outcomes: Outcomes,
 ) -> list[BaseRoute]:
     """GraphQL over HTTP and over WebSocket, on one path."""
-    over_http = GraphQLView(engine, authenticator, cache, page=explorer.graphiql, errors=errors)
-    over_websocket = GraphQLSocket(engine, authenticator)
+    over_http = GraphQLView(engine, authenticator, cache, page=explorer.graphiql, outcomes=outcomes)
+    over_websocket = GraphQLSocket(engine, authenticator, outcomes)
     paths = ("/graphql", "/graphql/")
     routes: list[BaseRoute] = [Route(path, over_http, methods=None) for path in paths]
     return routes + [WebSocketRoute(path, over_websocket) for path in paths]
@@ -324,8 +325,8 @@ def _external_metrics(
     ]
 
 
-def _stream_metrics(streams: EventStreams, errors: Counter[str]) -> list[ExternalMetric]:
-    """Numbers of the open streams, and of GraphQL's errors."""
+def _stream_metrics(streams: EventStreams, outcomes: Outcomes, for_graphql: Authenticator) -> list[ExternalMetric]:
+    """Numbers of the open streams, and of GraphQL's operations."""
     return [
         ExternalMetric(
             name="moorings_streams_open",
@@ -342,9 +343,15 @@ def _stream_metrics(streams: EventStreams, errors: Counter[str]) -> list[Externa
         ),
         ExternalMetric(
             name="moorings_graphql_errors",
-            help="Responses of GraphQL over HTTP that have errors, by the code of the first.",
-            read=lambda: errors,
+            help="Operations of GraphQL that had errors, by the code of the first.",
+            read=lambda: outcomes.errors,
             label="code",
+        ),
+        ExternalMetric(
+            name="moorings_graphql_operations",
+            help="Operations of GraphQL, by their outcome: OK, or the code of the first error.",
+            read=lambda: outcomes.errors | {OK: outcomes.counts[OK] + for_graphql.replayed},
+            label="outcome",
         ),
     ]
 

@@ -88,6 +88,11 @@ class PooledConnections:
         return len(self._idle)
 
     @property
+    def waiting(self) -> int:
+        """How many callers wait for a connection."""
+        return sum(not turn.done() for turn in self._turns)
+
+    @property
     def is_away(self) -> bool:
         """Whether the server did not answer when it was last tried."""
         return self._outage.is_on

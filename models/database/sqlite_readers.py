@@ -44,6 +44,11 @@ class Readers:
         """How many are at work."""
         return self.size - len(self._idle)
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for one."""
+        return sum(not waiting.done() for waiting in self._waiting)
+
     async def run(
         self, work: Callable[Concatenate[sqlite3.Connection, P], Result], *args: P.args, **kwargs: P.kwargs
     ) -> Result:

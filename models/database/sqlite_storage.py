@@ -13,7 +13,7 @@ import aiosqlite
 
 from models.database.sqlite_errors import is_unavailable
 from models.database.sqlite_file import FileLost, FileState, SqliteFile, fingerprint, fingerprint_at
-from models.database.sqlite_readers import Readers
+from models.database.sqlite_readers import MAX_READERS, Readers
 from models.database.sqlite_thread import in_thread
 from models.database.sqlite_writer import Writer
 from models.errors import DatabaseUnavailable
@@ -54,12 +54,17 @@ class Storage:
         self._reading = Outage(begins=f"{path} cannot be read", ends=f"{path} can be read again")
         self._writing = Outage(begins=f"{path} cannot be written", ends=f"{path} can be written again")
 
-    @property
-    def connections(self) -> tuple[int, int]:
-        """How many connections are open, and how many of them are at work."""
-        if self._writer is None or self._readers is None:
-            return 0, 0
-        return 1 + self._readers.size, int(self._writer.is_taken) + self._readers.in_use
+    def connections(self) -> dict[str, float]:
+        """How many connections there may be, are open and at work, and how many callers wait for one."""
+        writer, readers, limit = self._writer, self._readers, 1 + MAX_READERS
+        if writer is None or readers is None:
+            return {"limit": limit, "open": 0, "in use": 0, "waiting": 0}
+        return {
+            "limit": limit,
+            "open": 1 + readers.size,
+            "in use": int(writer.is_taken) + readers.in_use,
+            "waiting": writer.waiting + readers.waiting,
+        }
 
     async def writer(self) -> Writer:
         """The connection that writes."""

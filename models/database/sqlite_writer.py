@@ -80,6 +80,11 @@ class Writer:
         """Whether a transaction is under way."""
         return self._is_taken
 
+    @property
+    def waiting(self) -> int:
+        """How many transactions wait for their turn; those that are whole jobs take one together."""
+        return sum(not turn.done() for turn in self._waiting)
+
     async def begin(self) -> None:
         """Wait for a turn and for the file, and begin a transaction; to be ended with `end`, also after an error."""
         await self._take_turn()

@@ -6,8 +6,6 @@ In place of Strawberry's view, which fails 8 of the public GraphQL-over-HTTP aud
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 import orjson
 from graphql import OperationType
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,6 +28,7 @@ from schema.execution.persisted.queries import NOT_TRUSTED
 from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
+from schema.transport.outcomes import Outcomes
 from schema.transport.prepared_query import PreparedQuery, QueryShape, headers_of
 from schema.transport.requests import (
     OPERATION_TYPE,
@@ -51,9 +50,6 @@ from web.request_state import Headers, request_state
 
 METHODS = "GET, POST"
 COST_HEADER = b"x-graphql-cost"
-_ERRORS = b'"errors":['
-_CODES_IN = re.compile(rb'"code":"([A-Z_]{1,40})"')
-_KNOWN = frozenset(code.value.encode() for code in Code)
 
 
 class GraphQLView:
@@ -65,15 +61,15 @@ class GraphQLView:
         authenticator: Authenticator,
         cache: ResponseCache,
         *,
-        errors: Counter[str],
+        outcomes: Outcomes,
         page: ASGIApp | None = None,
     ) -> None:
-        """`page` answers clients that prefer HTML; `errors` counts responses with errors by the code of the first."""
+        """`page` answers clients that prefer HTML; `outcomes` counts what became of each operation."""
         self.engine = engine
         self._authenticator = authenticator
         self._cache = cache
         self._page = page
-        self._errors = errors
+        self._outcomes = outcomes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -85,22 +81,28 @@ class GraphQLView:
         try:
             response = await self._respond(request, media_type)
         except BatchRefused as error:
+            self._outcomes.note_code(Code.BAD_REQUEST)
             results = [{"errors": [refusal(str(error), Code.BAD_REQUEST)]}] * error.size
             response = _text(orjson.dumps(results), media_type, 400 if media_type is MediaType.GRAPHQL else 200)
         except BadRequest as error:
             headers = {} if error.allow is None else {"Allow": error.allow}
-            self._errors[Code.BAD_REQUEST] += 1
+            self._outcomes.note_code(Code.BAD_REQUEST)
             response = _json({"errors": [refusal(str(error), Code.BAD_REQUEST)]}, media_type, error.status, headers)
         except HTTPException as error:
             answer = {"errors": [refusal(error.detail, Code.BAD_REQUEST)]}
-            self._errors[Code.BAD_REQUEST] += 1
+            self._outcomes.note_code(Code.BAD_REQUEST)
             response = _json(answer, media_type, error.status_code)
         except Refusal as error:
-            self._errors[code_of(error)] += 1
+            self._outcomes.note_code(code_of(error))
             response = _refused(error, media_type)
         except NotExecuted as error:
-            self._count(orjson.dumps(error.answer))
+            self._outcomes.note(orjson.dumps(error.answer))
             response = _json(error.answer, media_type, 400 if media_type is MediaType.GRAPHQL else 200)
+        except ClientDisconnect:
+            raise
+        except Exception:
+            self._outcomes.note_code(Code.INTERNAL_SERVER_ERROR)
+            raise
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, media_type: MediaType | None) -> ASGIApp:
@@ -113,6 +115,7 @@ class GraphQLView:
         params = read_params(scope, body := await read_body(scope, request.receive))
         known = await self._known(request, params, (body, media_type))
         if known is not None:
+            self._outcomes.note_ok()
             return known
         if state.viewer is None:
             await self._authenticator.count_failure(scope)  # what anonymous clients make the gateway compute is limited
@@ -121,6 +124,7 @@ class GraphQLView:
         except NotExecuted as error:
             if media_type is not MediaType.EVENTS:
                 raise
+            self._outcomes.note(orjson.dumps(error.answer))
             return EventStream(_only(error.answer))
         state.span_attributes = {OPERATION_TYPE: prepared.type.value}
         keyed = _keyed(scope, prepared, params)
@@ -141,7 +145,7 @@ class GraphQLView:
         extensions = self._extensions(scope, prepared, params)
         if prepared.type is not OperationType.QUERY or state.viewer is None or extensions:
             written = await self.engine.write(bound, prepared, params.variables, context)
-            self._count(written.text)
+            self._outcomes.note(written.text)
             text = _extended(written.text, extensions)
             return _text(text, media_type, *_about(keyed))
         return await self._read(request, bound, prepared, params, context, (body, media_type))
@@ -206,19 +210,14 @@ class GraphQLView:
             self._prepared(request, bound, headers)
         cached = None if state.is_replayed else state.response or self._cache.get(key, condition)
         if cached is not None:
+            self._outcomes.note_ok()
             return cached
         written = await self.engine.write(bound, prepared, params.variables, context)
-        self._count(written.text)
+        self._outcomes.note(written.text)
         if written.is_whole and context.is_shared:
             return self._cache.put(key, headers, written.text, condition)
         state.prepared_read = None
         return _text(written.text, media_type)
-
-    def _count(self, text: bytes) -> None:
-        """Count a response that has errors. A name in it may look like one, but no code that is not of `Code`."""
-        if _ERRORS in text:
-            found = (code for code in _CODES_IN.findall(text) if code in _KNOWN)
-            self._errors[next(found, Code.INTERNAL_SERVER_ERROR.value.encode()).decode()] += 1
 
     def _prepare(self, request: Request, params: Params, viewer: Viewer | None) -> Prepared:
         prepared = self.engine.prepare(
@@ -246,14 +245,21 @@ class GraphQLView:
         """Every response of an operation; one that does not begin is an error in the stream, where clients look."""
         try:
             if prepared.type is not OperationType.SUBSCRIPTION:
-                yield Responses.of(await self.engine.run(prepared, params.variables, context))
+                only = Responses.of(await self.engine.run(prepared, params.variables, context))
+                self._outcomes.note(*only.texts)
+                yield only
                 return
             async with aclosing(await self.engine.listen(prepared, params.variables, context)) as source:
+                self._outcomes.note_ok()
                 async for responses in source:
+                    self._outcomes.note_events(responses.texts)
                     yield responses
         except NotExecuted as error:
-            yield Responses.of(error.answer)
+            refused = Responses.of(error.answer)
+            self._outcomes.note(*refused.texts)
+            yield refused
         except Refusal as error:
+            self._outcomes.note_code(code_of(error))
             yield Responses.of({"errors": [error_of(error)]})
 
 

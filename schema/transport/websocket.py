@@ -22,9 +22,10 @@ from models.accounts.viewer import Viewer
 from models.errors import DatabaseUnavailable, Refusal, TooManyAttempts, Unauthenticated
 from models.tracing.spans import NO_ATTRIBUTES, current_span, ending
 from schema.context import context_of
-from schema.errors import Code, error_of, refusal
+from schema.errors import Code, code_of, error_of, refusal
 from schema.execution.engine import Engine, NotExecuted
 from schema.execution.shared_responses import Responses
+from schema.transport.outcomes import Outcomes
 from schema.transport.requests import OPERATION_TYPE, BadRequest, Params, keyed_request, load_json, parse_params
 from web.auth.authenticator import Authenticator, bearer_text, bearer_token
 from web.http.websocket_texts import TEXTS
@@ -60,9 +61,11 @@ class _Close(Exception):
 class GraphQLSocket:
     """The GraphQL API over WebSocket, one object for all connections."""
 
-    def __init__(self, engine: Engine, authenticator: Authenticator) -> None:
+    def __init__(self, engine: Engine, authenticator: Authenticator, outcomes: Outcomes) -> None:
+        """`outcomes` counts what became of each operation, and of connections that were not initialised."""
         self.engine = engine
         self.authenticator = authenticator
+        self.outcomes = outcomes
         self.open: Counter[int] = Counter()
         """Initialised sockets of each user, in this process."""
 
@@ -158,10 +161,12 @@ class _Connection:
             raise _Close(INVALID_MESSAGE, "The payload must be an object")
         self._token = _token_of(payload or {}) or self._token
         if self._token is None:
+            self._api.outcomes.note_code(Code.UNAUTHENTICATED)
             raise _Close(UNAUTHORIZED, _WANTED)
         try:
             viewer = await self._authenticate(self._token)
         except (TooManyAttempts, DatabaseUnavailable) as error:
+            self._api.outcomes.note_code(code_of(error))
             logger.warning("A WebSocket was closed at connection_init: %s", type(error).__name__)
             raise _Close(TRY_AGAIN_LATER, str(error)) from None
         if self._api.open[viewer.user_id] >= self._api.engine.limits.user_sockets:
@@ -176,6 +181,7 @@ class _Connection:
         try:
             return await self._api.authenticator.authenticate(token, self._socket.scope)
         except Unauthenticated:
+            self._api.outcomes.note_code(Code.UNAUTHENTICATED)
             raise _Close(FORBIDDEN, "Forbidden") from None
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
@@ -187,11 +193,13 @@ class _Connection:
         try:
             params = parse_params(message.get("payload"))
         except BadRequest as error:
+            self._api.outcomes.note_code(Code.BAD_REQUEST)
             raise _Close(INVALID_MESSAGE, str(error)) from None
         if id_ in self._operations:
             raise _Close(SUBSCRIBER_EXISTS, f"Subscriber for {id_[:64]} already exists")
         if len(self._operations) >= self._api.engine.limits.subscriptions:
             text = f"At most {self._api.engine.limits.subscriptions} operations may be open on one connection."
+            self._api.outcomes.note_code(Code.LIMIT)
             await self._send({"id": id_, "type": "error", "payload": [refusal(text, Code.LIMIT)]})
             return
         self._operations[id_] = asyncio.create_task(self._run(id_, params), name="graphql operation")
@@ -223,8 +231,10 @@ class _Connection:
                     async for responses in all_responses:
                         await self._send_texts([b"%s%s}" % (before, text) for text in responses.texts])
             except NotExecuted as error:
+                self._api.outcomes.note(orjson.dumps(error.answer))
                 final = {"id": id_, "type": "error", "payload": error.answer["errors"]}
             except Refusal as error:
+                self._api.outcomes.note_code(code_of(error))
                 final = {"id": id_, "type": "error", "payload": [error_of(error)]}
             self._operations.pop(id_, None)
             await self._send(final)
@@ -252,12 +262,16 @@ class _Connection:
         rate_limit = request_state(scope).rate_limit
         context = context_of(scope["state"], viewer, rate_limit=rate_limit, keyed_request=keyed)
         if prepared.type is not OperationType.SUBSCRIPTION:
-            yield Responses.of(await engine.run(prepared, params.variables, context))
+            only = Responses.of(await engine.run(prepared, params.variables, context))
+            self._api.outcomes.note(*only.texts)
+            yield only
             return
         async with aclosing(await engine.listen(prepared, params.variables, context)) as source:
+            self._api.outcomes.note_ok()
             if span is not None:
                 span.end()
             async for responses in source:
+                self._api.outcomes.note_events(responses.texts)
                 yield responses
 
     async def _send(self, message: dict[str, Any]) -> None:

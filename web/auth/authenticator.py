@@ -52,6 +52,8 @@ class Authenticator:
         self._usage = usage
         self._wildcard_includes_use = wildcard_includes_use
         self.known_tokens = KnownTokens()
+        self.replayed = 0
+        """Requests of this API that the fast path has answered."""
 
     async def authenticate(self, token: str, scope: Scope) -> Viewer:
         """Set the viewer and the rate limit in the request's state, and return the viewer.

@@ -263,6 +263,7 @@ class ReplayCycle:
         connection = self._connection
         took_s = perf_counter() - self._started
         self._fast_path.metrics.count(head.counter, took_s)
+        self._prepared.authenticator.replayed += 1
         if state.span is not None:
             state.span_attributes = head.span_attributes
             self._end_span(response.status, head.route)

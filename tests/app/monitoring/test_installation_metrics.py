@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
 
+from schema.errors import Code
 from tests.support.databases.databases import update
 from tests.support.gateway.gateway import Account, Gateway
+from tests.support.graphql.graphql_client import over_socket, over_sse
 from tests.support.ports import free_port
 
 SUBSCRIPTION = {"query": "subscription { backupDestinationEvents { __typename } }"}
@@ -36,6 +42,82 @@ async def test_errors_of_graphql_are_counted_by_their_code(gateway: Gateway) -> 
         return after.get(name, 0) - before.get(name, 0)
 
     assert (grown("GRAPHQL_VALIDATION_FAILED"), grown("GRAPHQL_PARSE_FAILED"), grown("FORBIDDEN")) >= (1, 1, 1)
+
+
+async def _over_http(account: Account, query: str) -> None:
+    async with account.client() as client:
+        await client.post("/graphql", json={"query": query})
+
+
+async def _over_socket(account: Account, query: str) -> None:
+    async with over_socket(account, query) as listener:
+        await listener.answer()
+
+
+async def _over_sse(account: Account, query: str) -> None:
+    async with over_sse(account, query) as listener:
+        await listener.answer()
+
+
+LIST = "{ backupDestinations(first: 1) { nodes { id } } }"
+OUTCOMES = {
+    "OK": LIST,
+    "GRAPHQL_PARSE_FAILED": "{",
+    "GRAPHQL_VALIDATION_FAILED": "{ nowhere }",
+    "FORBIDDEN": 'mutation { deleteBackupDestination(id: "QmFja3VwRGVzdGluYXRpb246MQ==") { __typename } }',
+}
+
+
+@pytest.mark.parametrize("ask", [_over_http, _over_socket, _over_sse], ids=["HTTP", "WebSocket", "SSE"])
+async def test_operations_are_counted_by_their_outcome_on_every_transport(
+    gateway: Gateway, ask: Callable[[Account, str], Awaitable[None]]
+) -> None:
+    """Each once; what the fast path answers, and what the cache does, too."""
+    account = await gateway.new_user(abilities=("view-backup-destinations",))
+    for outcome, query in OUTCOMES.items():
+        for _ in range(3 if outcome == "OK" else 1):  # over HTTP the second is a replay, and the third cached
+            before = await scraped(gateway.url)
+            await ask(account, query)
+            after = await scraped(gateway.url)
+            grown = {name: after[name] - before.get(name, 0) for name in after if "moorings_graphql_" in name}
+            expected = {f'moorings_graphql_operations_total{{outcome="{outcome}"}}': 1.0}
+            if outcome != "OK":
+                expected[f'moorings_graphql_errors_total{{code="{outcome}"}}'] = 1.0
+            assert {name: count for name, count in grown.items() if count and "_created" not in name} == expected
+
+
+async def test_a_subscription_counts_when_it_begins_and_a_refused_socket_by_its_reason(gateway: Gateway) -> None:
+    account = await gateway.new_user()
+    before = await scraped(gateway.url)
+    async with over_sse(account, SUBSCRIPTION["query"]), over_socket(account, SUBSCRIPTION["query"]):
+        async with asyncio.timeout(DEADLINE_S):
+            while await _grown(gateway, before, "operations_total", outcome="OK") < 2:  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.05)
+    with pytest.raises(ConnectionClosed):
+        async with over_socket(replace(account, token="1|nothing"), LIST):
+            pass
+    assert await _grown(gateway, before, "errors_total", code="UNAUTHENTICATED") == 1
+    labels = {name for name in await scraped(gateway.url) if name.startswith("moorings_graphql_errors_total")}
+    assert labels <= {f'moorings_graphql_errors_total{{code="{code}"}}' for code in Code}
+
+
+async def _grown(gateway: Gateway, before: dict[str, float], name: str, **labels: str) -> float:
+    """By how much a metric of GraphQL has grown."""
+    ((label, value),) = labels.items()
+    full = f'moorings_graphql_{name}{{{label}="{value}"}}'
+    return (await scraped(gateway.url)).get(full, 0) - before.get(full, 0)
+
+
+async def test_the_connections_to_the_database_are_shown_with_their_limit(gateway: Gateway) -> None:
+    found = await scraped(gateway.url)
+    named = {name: value for name, value in found.items() if name.startswith("moorings_database_connections")}
+    limit, opened, in_use, waiting = (
+        named.pop(f'moorings_database_connections{{state="{state}"}}')
+        for state in ("limit", "open", "in use", "waiting")
+    )
+    assert named == {}
+    assert limit >= opened >= max(in_use, 1)
+    assert waiting == 0
 
 
 async def test_open_streams_and_their_lag_are_shown(gateway: Gateway) -> None:

@@ -58,6 +58,16 @@ async def test_many_statements_at_once_leave_few_idle(client: Any) -> None:
     assert connections()["in use"] == 0
 
 
+async def test_those_that_wait_for_a_connection_are_counted(client: Any) -> None:
+    running = [asyncio.create_task(client.fetch("SELECT pg_sleep(0.3)")) for _ in range(POOL_SIZE + 3)]
+
+    await until(lambda: connections()["waiting"] == 3)
+
+    await asyncio.gather(*running)
+    assert connections()["waiting"] == 0
+    assert connections()["limit"] == POOL_SIZE
+
+
 async def test_one_that_was_lost_is_not_used_again(client: Any, database: Gateway) -> None:
     pid = (await client.fetch(PID))[0]["pid"]
     lost = client.connections._idle[0]

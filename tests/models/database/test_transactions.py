@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from tortoise.transactions import in_transaction
 
-from app.database import POOL_SIZE
+from app.database import POOL_SIZE, connections
 from models.accounts.user import User
 from models.accounts.viewer import Viewer
 from models.destinations.attributes import Attribute, DestinationKind
@@ -119,6 +119,17 @@ async def assert_unavailable_in_time(act: Awaitable[object]) -> None:
         await act
     assert time.monotonic() - started >= LIMIT_S * 0.8
     assert watch.seconds <= LIMIT_S * 1.5
+
+
+async def test_a_transaction_that_waits_for_a_connection_is_counted(database: Gateway, viewer: Viewer) -> None:
+    """On the embedded database it waits for the one connection that writes."""
+    async with all_connections(database):
+        waiting = asyncio.create_task(create(viewer))
+        async with asyncio.timeout(LIMIT_S):
+            while connections()["waiting"] != 1:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+    await waiting
+    assert connections()["waiting"] == 0
 
 
 async def test_a_lock_that_somebody_else_keeps_is_waited_for_two_seconds(viewer: Viewer, database: Gateway) -> None:

@@ -13,6 +13,7 @@ from schema.execution.engine import Engine
 from schema.limits import Limits
 from schema.transport import sse
 from schema.transport import websocket as transport
+from schema.transport.outcomes import Outcomes
 from schema.transport.websocket import GraphQLSocket
 from tests.support.api.destinations import events_of
 from tests.support.gateway.gateway import Account, Gateway
@@ -116,7 +117,7 @@ async def test_a_socket_on_which_nothing_starts_is_closed(said: list[str], monke
     authenticator = Authenticator(
         protocol=Protocol.GRAPHQL, failures=off, requests=off, usage=TokenUsage(trail), reads=Reads(), trail=trail
     )
-    view = GraphQLSocket(Engine(Limits()), authenticator)
+    view = GraphQLSocket(Engine(Limits()), authenticator, Outcomes())
     connection = Connection(view, {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": [PROTOCOL]})
     connection.put("websocket.connect")
     assert (await connection.take("websocket.accept"))["subprotocol"] == PROTOCOL
