@@ -94,6 +94,7 @@ async def test_every_metric_that_is_named_exists(gateways: dict[str, Gateway]) -
     assert named_metrics() - declared == set()
     assert 'moorings_database_connections{state="limit"}' in text
     assert 'moorings_database_connections{state="in use"}' in text
+    assert 'moorings_database_connections{state="waiting"}' in text
 
 
 def test_every_rule_says_what_to_do_and_each_panel_has_its_place() -> None:
