@@ -65,6 +65,7 @@ from web.metrics.memories import Memory, memory_metrics
 from web.metrics.metrics import ExternalMetric, Metrics, RequestMetrics
 from web.middleware.allowed_hosts import AllowedHosts, Hosts
 from web.middleware.body_limit import BodyLimit
+from web.middleware.compression import Compression
 from web.middleware.default_headers import DefaultHeaders
 from web.middleware.errors import Errors
 from web.rate_limit.limiter import Limiters, open_limiters
@@ -211,6 +212,7 @@ def create_app(
         access_log=access_log,
         tracing=tracing,
         max_body_bytes=settings.max_body_bytes,
+        compresses=settings.compression,
     )
     memories += [*engine.memories(), *app.fast_path.memories()]
     return app
@@ -381,6 +383,7 @@ def _around_everything(
     return [
         Middleware(RequestMetrics, metrics=metrics),
         Middleware(DefaultHeaders, hsts_s=settings.hsts_seconds),
+        *([Middleware(Compression)] if settings.compression else []),
         *([] if cross_origin is None else [cross_origin.middleware()]),
         Middleware(AllowedHosts, hosts=hosts),
         Middleware(Errors, handlers=handlers()),

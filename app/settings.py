@@ -142,6 +142,9 @@ class Settings:
     response_cache_bytes: int = _setting(
         67_108_864, "memory of each process for cached responses; 0 is off", types.integer(0, 1_099_511_627_776)
     )
+    compression: bool = _setting(
+        True, "whether answers are compressed for clients that accept it (gzip, zstd), true or false", types.truth
+    )
     grant_max_age: str = _setting(
         "24h", "how long access that is granted to a backup job is valid at most, up to 24h", types.grant_lifetime
     )

@@ -29,6 +29,7 @@ from web.auth.authenticator import Authenticator
 from web.auth.middleware import Authentication
 from web.cache.cache_key import READS, CacheKey, RequestKey, condition_of
 from web.cache.cached_response import CachedResponse
+from web.cache.etags import forms_of
 from web.cache.response_cache import ResponseCache
 from web.http.idempotency_key import REPLAYED, idempotency_key
 from web.request_state import request_state, viewer_of
@@ -140,6 +141,7 @@ class _Endpoints:
         await response(scope, receive, send)
 
     async def _write(self, request: Request) -> Response:
+        request_state(request.scope).is_confidential = True
         keyed = await _keyed(request)
         write: Write = self._writes[request.method]
         response = await write(request, keyed)
@@ -154,9 +156,10 @@ class _Endpoints:
         prepared = state.prepared_read = read(scope)
         viewer.require(prepared.ability)
         key, condition = self._cache.key_of(viewer, scope), condition_of(scope)
-        cached = state.response or self._cache.get(key, condition)
+        cached = state.response or self._cache.get(key, condition, state.wanted)
         if cached is None:
-            cached = self._cache.put(key, prepared.headers, await prepared.body(viewer), condition)
+            body = await prepared.body(viewer)
+            cached = self._cache.put(key, prepared.headers, body, condition, state.wanted)
         return cached
 
 
@@ -201,8 +204,9 @@ def _id(request: Request, ability: Ability) -> int:
 async def _expected_version(request: Request, id_: int, ability: Ability) -> int | None:
     """The version of the row that `If-Match` names (RFC 9110, 13.1.1); None without a condition, and for `*`.
 
-    A tag is that of a response at one revision of the user. The row is read before the revision: if the tag is still
-    current then, nothing of the user has changed since the client got it, and the row is the one it saw.
+    A tag is that of a response at one revision of the user, in one content coding. The row is read before the revision:
+    if the tag is still current then, nothing of the user has changed since the client got it, and the row is the one it
+    saw.
     Raises `VersionConflict` for a tag that is not current, and what `get` raises.
     """
     tags = [tag.strip() for value in request.headers.getlist("if-match") for tag in value.split(",")]
@@ -214,7 +218,7 @@ async def _expected_version(request: Request, id_: int, ability: Ability) -> int
         return None
     current = await service.at_current_revision(viewer)
     key = CacheKey(current, RequestKey.of({**request.scope, "method": "GET"}, current.protocol))
-    if request.scope["state"]["tags"].of(key).decode() not in tags:
+    if {form.decode() for form in forms_of(request.scope["state"]["tags"].of(key))}.isdisjoint(tags):
         raise VersionConflict(row)
     return row.version
 

@@ -15,6 +15,7 @@ from web.request_id import given_request_id, new_request_id
 if TYPE_CHECKING:
     from web.cache.cache_key import CacheKey, RequestKey
     from web.cache.cached_response import CachedResponse
+    from web.compression.accept_encoding import Wanted
     from web.fast_path.preparation_key import PreparationKey
 
 KEY = "moorings"
@@ -61,6 +62,7 @@ class RequestState:
         "address",
         "cache_key",
         "error",
+        "is_confidential",
         "is_replayed",
         "is_traced",
         "preparation_key",
@@ -74,6 +76,7 @@ class RequestState:
         "span_attributes",
         "viewer",
         "waits_elsewhere",
+        "wanted",
     )
 
     def __init__(
@@ -109,6 +112,10 @@ class RequestState:
         """Of the request, from its beginning to its end; None where it is not traced."""
         self.span_attributes: Attributes = NO_ATTRIBUTES
         """What the endpoint adds to the span; the same for all requests that are prepared alike."""
+        self.wanted: Wanted | None = None
+        """The form of the answer that the client asks for; None where it does not say, or nothing is compressed."""
+        self.is_confidential = False
+        """Whether the answer may hold what is not compressed beside a client's text, such as a grant's signatures."""
         self.waits_elsewhere = False
         """Whether it waits for a store: it takes neither the processor nor the database, and no place of others."""
 

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 import schema
 from app.settings import Settings
 from rest.openapi.document import describe
+from web.cache.etags import named_by
 
 _SCHEMA = Path(schema.__file__).parent
 
@@ -27,9 +28,11 @@ class Document:
         self._etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
     async def __call__(self, request: Request) -> Response:
-        headers = {"ETag": self._etag, "Cache-Control": "no-cache"}
-        if self._etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
+        headers = {"Cache-Control": "no-cache"}
+        known = named_by(request.headers.get("if-none-match", "").encode(), self._etag.encode()).decode()
+        if known:
+            return Response(status_code=304, headers={"ETag": known, **headers})
+        headers["ETag"] = self._etag
         return Response(self._content, headers=headers, media_type=self._media_type)
 
 

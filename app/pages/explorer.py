@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from web.compression.accept_encoding import weights_of
 from web.problem import problem
 
 BUILT = Path(__file__).parents[2] / "explorer" / "dist"
@@ -51,10 +52,10 @@ class Explorer:
         if plain is None:
             raise HTTPException(404)
         headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding", "Content-Security-Policy": _POLICY}
-        accepted = _accepted(request.headers)
+        weights = weights_of(request.headers.get("accept-encoding", "").encode("latin-1"))
         for encoding, suffix in _ENCODINGS:
             smaller = self._assets.get(name + suffix)
-            if smaller is not None and encoding in accepted:
+            if smaller is not None and weights.get(encoding, 0.0) > 0.0:
                 return FileResponse(smaller, headers={**headers, "Content-Encoding": encoding}, media_type=_type(plain))
         return FileResponse(plain, headers=headers, media_type=_type(plain))
 
@@ -101,16 +102,6 @@ class _GraphiQL(_Page):
 class _Reference(_Page):
     def policy(self, scope: Scope, nonce: str) -> str:
         return "style-src 'self'; connect-src 'self'"
-
-
-def _accepted(headers: Headers) -> set[str]:
-    """The encodings that `Accept-Encoding` names without refusing them (RFC 9110, 12.5.3)."""
-    accepted = set()
-    for part in headers.get("accept-encoding", "").lower().split(","):
-        name, _, quality = part.replace(" ", "").partition(";q=")
-        if quality.strip("0.") or not quality:
-            accepted.add(name)
-    return accepted
 
 
 def _type(path: Path) -> str | None:

@@ -39,7 +39,6 @@ from schema.documents.document_limits import LimitExceeded, check_size, selected
 from schema.documents.literals import outline_of, parse_outline
 from schema.documents.tokens import parse_document, scan
 from schema.errors import Code, error_of, formatted, formatted_failure, refusal
-from schema.execution.bounded_memo import BoundedMemo
 from schema.execution.coercion import variable_errors
 from schema.execution.executor import Executor
 from schema.execution.not_executed import Answer, NotExecuted
@@ -50,6 +49,7 @@ from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 from schema.resolvers.subscription import present_batch
+from web.cache.bounded_memo import BoundedMemo
 from web.metrics.memories import Memory
 
 MAX_DOCUMENT_BYTES = 96 * 2**20

@@ -127,6 +127,7 @@ class GraphQLView:
             self._outcomes.note(orjson.dumps(error.answer))
             return EventStream(_only(error.answer))
         state.span_attributes = {OPERATION_TYPE: prepared.type.value}
+        state.is_confidential = prepared.type is OperationType.MUTATION
         keyed = _keyed(scope, prepared, params)
         context = context_of(
             scope["state"],
@@ -177,12 +178,12 @@ class GraphQLView:
         scope, state, (body, media_type) = request.scope, request_state(request.scope), form
         key, condition = self._cache.key_of(viewer, scope, body), condition_of(scope)
         headers = headers_of(media_type)
-        cached = state.response or self._cache.get(key, condition)
+        cached = state.response or self._cache.get(key, condition, state.wanted)
         if cached is None:
             text = await bound.answer(context_of(scope["state"], viewer, rate_limit=state.rate_limit))
             if text is None:
                 return None
-            cached = self._cache.put(key, headers, text, condition)
+            cached = self._cache.put(key, headers, text, condition, state.wanted)
         self._prepared(request, bound, headers)
         return cached
 
@@ -208,14 +209,14 @@ class GraphQLView:
         headers = headers_of(media_type)
         if bound is not None and self.engine.persisted.is_for_all(prepared.key[0]):
             self._prepared(request, bound, headers)
-        cached = None if state.is_replayed else state.response or self._cache.get(key, condition)
+        cached = None if state.is_replayed else state.response or self._cache.get(key, condition, state.wanted)
         if cached is not None:
             self._outcomes.note_ok()
             return cached
         written = await self.engine.write(bound, prepared, params.variables, context)
         self._outcomes.note(written.text)
         if written.is_whole and context.is_shared:
-            return self._cache.put(key, headers, written.text, condition)
+            return self._cache.put(key, headers, written.text, condition, state.wanted)
         state.prepared_read = None
         return _text(written.text, media_type)
 

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from sys import getsizeof
+from types import MappingProxyType
 
 from starlette.types import Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
 
 
+FORM_BYTES = 250
+"""Memory of a form besides its texts."""
+
+
 class CachedResponse:
-    """Status, headers, body and entity tag."""
+    """Status, headers, body and entity tag, and the forms of it in the content codings that were asked for."""
 
-    __slots__ = ("body", "headers", "status", "tag")
+    __slots__ = ("body", "coding", "forms", "headers", "status", "tag")
 
-    def __init__(self, status: int, headers: tuple[Header, ...], body: bytes, tag: bytes) -> None:
-        """`headers` are without length and tag; `tag` is empty for a response that has none."""
+    def __init__(
+        self, status: int, headers: tuple[Header, ...], body: bytes, tag: bytes, *, coding: bytes = b""
+    ) -> None:
+        """`headers` are without length and tag; `tag` is empty for a response that has none, `coding` without one."""
         self.status = status
         self.headers = headers
         self.body = body
         self.tag = tag
+        self.coding = coding
+        self.forms: Mapping[bytes, CachedResponse] = _NO_FORMS
+        """By coding."""
 
     @property
     def bytes(self) -> int:
-        """The memory that its own texts take; headers are shared among responses."""
-        return getsizeof(self.body) + getsizeof(self.tag)
+        """The memory that its own texts take, and its forms; headers are shared among responses."""
+        own = getsizeof(self.body) + getsizeof(self.tag)
+        return own + sum(FORM_BYTES + form.bytes for form in self.forms.values()) if self.forms else own
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [*self.headers, *([(b"etag", self.tag)] if self.tag else [])]
@@ -32,3 +44,6 @@ class CachedResponse:
             headers.insert(0, (b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
+
+
+_NO_FORMS: Mapping[bytes, CachedResponse] = MappingProxyType({})

@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from models.accounts.abilities import Ability
 from web.cache.cache_key import CacheKey
+from web.compression.accept_encoding import GZIP, ZSTD
 
 _DIGEST_BYTES = 16
 
@@ -43,9 +44,23 @@ def _serialized(abilities: frozenset[Ability]) -> bytes:
     return repr(sorted(map(str, abilities))).encode()
 
 
-def matches(condition: bytes, tag: bytes) -> bool:
-    """Whether an `If-None-Match` other than `*` names the tag; compared weakly (RFC 9110, 13.1.2).
+def in_coding(tag: bytes, coding: bytes) -> bytes:
+    """The tag of a response whose body is in a content coding: a strong tag is that of its very bytes."""
+    return b'%s-%s"' % (tag[:-1], coding) if coding else tag
 
-    Between the quotes of a tag are only hexadecimal digits, so a substring of a list of tags is one of its members.
+
+def named_by(condition: bytes, tag: bytes, coding: bytes = b"") -> bytes:
+    """The tag that an `If-None-Match` other than `*` names, in any coding, that of `coding` first; empty for none.
+
+    Compared weakly (RFC 9110, 13.1.2). What a client has in one coding is as current as in another, and the 304 names
+    what it has. Between the quotes of a tag are only hexadecimal digits and the coding, so a substring of a list of
+    tags is one of its members.
     """
-    return tag in condition
+    if tag[:-1] not in condition:
+        return b""
+    return next((form for form in forms_of(tag, coding) if form in condition), b"")
+
+
+def forms_of(tag: bytes, coding: bytes = b"") -> tuple[bytes, ...]:
+    """A tag in every coding, that of `coding` first."""
+    return (in_coding(tag, coding), tag, in_coding(tag, GZIP), in_coding(tag, ZSTD))

@@ -17,7 +17,9 @@ from starlette.types import Scope
 from models.accounts.viewer import Viewer
 from web.cache.cache_key import CacheKey, Key, RequestKey
 from web.cache.cached_response import CachedResponse, Header
-from web.cache.etags import EntityTags, matches
+from web.cache.etags import EntityTags, in_coding, named_by
+from web.compression.accept_encoding import Wanted
+from web.compression.codings import Encoder
 from web.request_state import request_state
 
 LARGEST_PART = 16
@@ -46,6 +48,7 @@ class ResponseCache:
     def __init__(self, max_bytes: int, tags: EntityTags) -> None:
         self._max_bytes = max_bytes
         self._tags = tags
+        self._encoder = Encoder()
         self._entries: OrderedDict[Key, CachedResponse] = OrderedDict()
         self._users: dict[int, _UserEntries] = {}
         self.bytes = 0
@@ -72,39 +75,80 @@ class ResponseCache:
         """Whether the response is kept, which is not counted."""
         return bool(self._entries) and key.key in self._entries
 
-    def get(self, key: CacheKey, condition: bytes = b"") -> CachedResponse | None:
-        """The response, or a 304 when the client's `condition` (`If-None-Match`) holds; None when it must be read."""
+    def get(self, key: CacheKey, condition: bytes = b"", wanted: Wanted | None = None) -> CachedResponse | None:
+        """The response in the form that is wanted, or a 304 when the client's `condition` (`If-None-Match`) holds; None
+        when it must be read.
+        """
         user_id, revision, _, _ = key.key
         entries = self._users.get(user_id)
         if entries is not None and entries.revision != revision:
             self._forget(entries, user_id)
         cached = self._entries.get(key.key)
         vary = key.request.vary
-        if condition and vary is not None and self._client_has(condition, key, cached):
-            self.not_modified += 1
-            return _unchanged(vary, self._tags.of(key) if cached is None else cached.tag)
-        if cached is not None:
-            self.hits += 1
-            self._entries.move_to_end(key.key)
-        return cached
+        if condition and vary is not None:
+            tag = self._tag_the_client_has(condition, key, cached, wanted)
+            if tag:
+                self.not_modified += 1
+                return _unchanged(vary, tag)
+        if cached is None:
+            return None
+        self.hits += 1
+        self._entries.move_to_end(key.key)
+        return cached if wanted is None else self._in_form(key.key, cached, wanted)
 
-    def put(self, key: CacheKey, headers: tuple[Header, ...], body: bytes, condition: bytes = b"") -> CachedResponse:
-        """Keep a successful response that was just read; returns what to send: it, or a 304 for the condition `*`."""
+    def put(
+        self,
+        key: CacheKey,
+        headers: tuple[Header, ...],
+        body: bytes,
+        condition: bytes = b"",
+        wanted: Wanted | None = None,
+    ) -> CachedResponse:
+        """Keep a successful response that was just read; returns what to send: the form that is wanted, or a 304 for
+        the condition `*`.
+        """
         self.misses += 1
         vary = key.request.vary
         tag = b"" if vary is None else self._tags.of(key)
         response = CachedResponse(HTTPStatus.OK, _success_headers(headers, vary), body, tag)
         self._store(key.key, response)
+        if wanted is not None:
+            response = self._in_form(key.key, response, wanted)
         if vary is not None and condition.strip() == _ANY:
             self.not_modified += 1
-            return _unchanged(vary, tag)
+            return _unchanged(vary, response.tag)
         return response
 
-    def _client_has(self, condition: bytes, key: CacheKey, cached: CachedResponse | None) -> bool:
-        """Whether nothing needs to be sent. `*` is any response there is, which only a cached one is known to be."""
+    def _tag_the_client_has(
+        self, condition: bytes, key: CacheKey, cached: CachedResponse | None, wanted: Wanted | None
+    ) -> bytes:
+        """The tag of what the client has, so that nothing needs to be sent; empty where it has nothing current.
+
+        `*` is any response there is, which only a cached one is known to be.
+        """
         if condition.strip() == _ANY:
-            return cached is not None
-        return matches(condition, self._tags.of(key) if cached is None else cached.tag)
+            if cached is None:
+                return b""
+            return cached.tag if wanted is None else self._in_form(key.key, cached, wanted).tag
+        tag = self._tags.of(key) if cached is None else cached.tag
+        return named_by(condition, tag, b"" if wanted is None else wanted.coding)
+
+    def _in_form(self, key: Key, response: CachedResponse, wanted: Wanted) -> CachedResponse:
+        """The response as it is wanted; of one that is kept, a form is made once and kept with it."""
+        coding = wanted.coding
+        if not wanted.takes(len(response.body)):
+            return response
+        form = response.forms.get(coding)
+        if form is None:
+            body, tag = self._encoder.encode(response.body, coding), response.tag and in_coding(response.tag, coding)
+            headers = _encoded_headers(response.headers, coding)
+            form = CachedResponse(response.status, headers, body, tag, coding=coding)
+            if self._entries.get(key) is response:
+                self.bytes -= _size(key, response)
+                response.forms = {**response.forms, coding: form}
+                self.bytes += _size(key, response)
+                self._evict_down()
+        return form
 
     def _store(self, key: Key, response: CachedResponse) -> None:
         size = _size(key, response)
@@ -122,6 +166,9 @@ class ResponseCache:
         entries.keys.add(key)
         self._entries[key] = response
         self.bytes += size
+        self._evict_down()
+
+    def _evict_down(self) -> None:
         while self.bytes > self._max_bytes:
             self._evict()
 
@@ -150,6 +197,11 @@ def _success_headers(headers: tuple[Header, ...], vary: Header | None) -> tuple[
     if vary is None:
         return tuple(header for header in headers if header[0] != b"content-length")
     return (*(header for header in headers if header[0] not in _REPLACED), _CACHING, vary)
+
+
+@lru_cache(maxsize=64)
+def _encoded_headers(headers: tuple[Header, ...], coding: bytes) -> tuple[Header, ...]:
+    return (*headers, (b"content-encoding", coding))
 
 
 def _unchanged(vary: Header, tag: bytes) -> CachedResponse:

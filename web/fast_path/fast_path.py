@@ -41,8 +41,12 @@ class FastPath:
         access_log: AccessLog | None = None,
         tracing: RequestTracing | None = None,
         max_body_bytes: int = MAX_SHAPED_BODY_BYTES,
+        compresses: bool = True,
     ) -> None:
-        """`authenticators` has the one of each API; the standard path refuses bodies of more than `max_body_bytes`."""
+        """`authenticators` has the one of each API; the standard path refuses bodies of more than `max_body_bytes`, and
+        compresses as the fast path does.
+        """
+        self.compresses = compresses
         self.access_log = access_log
         self.tracing = tracing
         self._authenticators = {each.protocol: each for each in authenticators}
@@ -118,7 +122,8 @@ class FastPath:
             self.prepared_requests.put(key, prepared)
             if state.read_shape is not None:
                 self._record_shape(key, state.read_shape, prepared)
-        kind = status, state.rate_limit is not None
+        form = None if state.wanted is None else dict(headers).get(b"content-encoding", b"")
+        kind = status, state.rate_limit is not None, form
         prepared.heads[kind] = ResponseHead(
             status,
             headers,

@@ -13,7 +13,7 @@ MAX_BODY_BYTES = 65_536
 
 IGNORED = frozenset(
     {
-        *(b"user-agent", b"referer", b"accept-language", b"accept-encoding", b"accept-charset", b"cookie", b"dnt"),
+        *(b"user-agent", b"referer", b"accept-language", b"accept-charset", b"cookie", b"dnt"),
         *(b"connection", b"keep-alive", b"te", b"cache-control", b"pragma", b"priority", b"from", b"date", b"via"),
         *(b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user", b"sec-gpc", b"save-data"),
         *(b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"upgrade-insecure-requests"),
@@ -29,7 +29,7 @@ IGNORED = frozenset(
 
 _UNPLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"range"})
 
-_SINGLE = frozenset({b"authorization", b"if-none-match", b"content-length"})
+_SINGLE = frozenset({b"authorization", b"if-none-match", b"content-length", b"accept-encoding"})
 """Looked at by each replay, or following from the body."""
 
 Header = tuple[bytes, bytes]
@@ -59,6 +59,7 @@ class PlainHead(NamedTuple):
     authorization: bytes
     condition: bytes
     """`If-None-Match`, empty without one."""
+    accept_encoding: bytes | None
 
     def key(self, body: bytes, *, is_proxied: bool) -> PreparationKey:
         """The key of the whole request."""
@@ -84,7 +85,8 @@ def plain_head(method: bytes, target: bytes, headers: Sequence[Header]) -> Plain
     authorization = single.get(b"authorization")
     if authorization is None or method not in (b"GET", b"POST") or not _is_small(single.get(b"content-length", b"0")):
         return None
-    return PlainHead(method, target, tuple(kept), authorization, single.get(b"if-none-match", b""))
+    condition, accept_encoding = single.get(b"if-none-match", b""), single.get(b"accept-encoding")
+    return PlainHead(method, target, tuple(kept), authorization, condition, accept_encoding)
 
 
 def _is_small(length: bytes) -> bool:

@@ -81,8 +81,10 @@ class PreparedRequest:
         self.read = read
         self.request_key = request_key
         self.authenticator = authenticator
-        self.heads: dict[tuple[int, bool], ResponseHead] = {}
-        """By status, and by whether the rate limit is known: with counts in Redis it may not be."""
+        self.heads: dict[tuple[int, bool, bytes | None], ResponseHead] = {}
+        """By status; by whether the rate limit is known, which with counts in Redis it may not be; and by the content
+        coding, which is empty for none, and None where the client does not say what it accepts.
+        """
 
 
 Kept = TypeVar("Kept")

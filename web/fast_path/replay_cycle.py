@@ -24,6 +24,7 @@ from web.auth.authenticator import bearer_text
 from web.auth.known_tokens import KnownToken
 from web.cache.cache_key import CacheKey
 from web.cache.cached_response import CachedResponse
+from web.compression.accept_encoding import wanted
 from web.fast_path.fast_path import FastPath
 from web.fast_path.incoming_request import IncomingRequest
 from web.fast_path.preparation_key import PlainHead
@@ -84,6 +85,8 @@ class ReplayCycle:
         self._prepared = prepared
         self.request = request
         self._state = request.state
+        if head.accept_encoding is not None and fast_path.compresses:
+            self._state.wanted = wanted(head.accept_encoding)
         self._condition = head.condition
         self.authorization = head.authorization
         self._started = perf_counter()
@@ -179,7 +182,7 @@ class ReplayCycle:
         key = self._state.cache_key
         if key is None:
             key = self._state.cache_key = CacheKey(viewer, prepared.request_key)
-        return self._fast_path.cache.get(key, self._condition)
+        return self._fast_path.cache.get(key, self._condition, self._state.wanted)
 
     async def _read_beside(self, before: KnownToken, key: CacheKey, row: asyncio.Future[TokenRow | None]) -> None:
         """Read for the viewer that was known, while the token is looked up."""
@@ -214,7 +217,8 @@ class ReplayCycle:
             self._fast_path.prepared_requests.drop(self._state.preparation_key)
             self._leave()
         else:
-            self._write(self._fast_path.cache.put(key, self._prepared.read.headers, body, self._condition))
+            headers, asked = self._prepared.read.headers, self._state.wanted
+            self._write(self._fast_path.cache.put(key, headers, body, self._condition, asked))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         span = self._state.span
@@ -255,7 +259,8 @@ class ReplayCycle:
 
     def _write(self, response: CachedResponse) -> None:
         state = self._state
-        head = self._prepared.heads.get((response.status, state.rate_limit is not None))
+        form = None if state.wanted is None else response.coding
+        head = self._prepared.heads.get((response.status, state.rate_limit is not None, form))
         if head is None:  # the standard path has not sent one of this kind yet
             state.response = response
             self._leave()

@@ -13,10 +13,10 @@ from hashlib import sha256
 
 from models.accounts.viewer import Viewer
 from schema.errors import Code, refusal
-from schema.execution.bounded_memo import BoundedMemo
 from schema.execution.not_executed import NotExecuted
 from schema.execution.persisted.store import MAX_BYTES, DocumentStore
 from schema.trusted_documents import NO_DOCUMENTS, TrustedDocuments, TrustMode, TrustRules
+from web.cache.bounded_memo import BoundedMemo
 from web.metrics.memories import Memory
 
 logger = logging.getLogger("moorings.graphql")

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from sys import getsizeof
 from typing import NamedTuple
 
-from schema.execution.bounded_memo import ENTRY_BYTES
+from web.cache.bounded_memo import ENTRY_BYTES
 
 MAX_BYTES = 4 * 2**20
 MAX_DOCUMENTS = 4_000

@@ -21,6 +21,7 @@ error_log {directory}/error.log warn;
 events {{ worker_connections 512; }}
 http {{
     access_log off;
+    {more}
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;
     fastcgi_temp_path {directory}/fastcgi;
@@ -43,19 +44,21 @@ http {{
     }}
 }}
 """
+COMPRESSING = "gzip on; gzip_types application/json; gzip_min_length 20; gzip_proxied any;"
 
 
 class Nginx:
     """`nginx` on a free port, which deals requests out to gateways."""
 
-    def __init__(self, *ports: int) -> None:
-        """`ports` are those of the gateways, on this machine."""
+    def __init__(self, *ports: int, compresses: bool = False) -> None:
+        """`ports` are those of the gateways, on this machine; one that `compresses` does so with all JSON."""
         self.directory = Path(tempfile.mkdtemp(prefix="moorings-nginx-"))
         self.port = free_port()
         servers = "\n        ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
+        more = COMPRESSING if compresses else ""
         configuration = self.directory / "nginx.conf"
         configuration.write_text(
-            CONFIGURATION.format(directory=self.directory, servers=servers, port=self.port), encoding="utf-8"
+            CONFIGURATION.format(directory=self.directory, servers=servers, port=self.port, more=more), encoding="utf-8"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
