@@ -6,10 +6,9 @@ import asyncio
 import logging
 import shlex
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from app.database import DatabaseAddress, may_come, migrate, open_database, require_migrated
+from app.database import may_come, migrate, open_database, require_migrated
 from app.embedded_file import KEY_FILE_NAME, check_embedded_file
 from app.file_permissions import check_permissions
 from app.secret_keys import open_vault
@@ -30,6 +29,7 @@ logger = logging.getLogger("moorings")
 async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: bool = True) -> str | None:
     """Migrate, hold the keys against the data, and make the first user; returns its token if one was made.
 
+    Waits for a database that is still starting, or does not answer in time, for as long as the settings allow.
     Without `may_migrate` nothing is migrated, and a database that lacks migrations is refused. Raises
     `DatabaseUnavailable`, `MigrationsMissing`, `KeyRefused`, `KeysUnavailable`, `FilesOpenToOthers`,
     `EmbeddedFileRefused`.
@@ -37,7 +37,24 @@ async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: 
     for name in unknown_variables():
         logger.warning("%s is not a setting; is it misspelt?", name)
     check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None, start_anew=start_anew)
-    await _when_there(migrate if may_migrate else require_migrated, settings)
+    deadline = time.monotonic() + settings.database_wait_seconds
+    is_waiting = False
+    while True:
+        try:
+            return await _prepare(settings, may_migrate=may_migrate)
+        except DatabaseUnavailable as error:
+            if time.monotonic() + RETRY_S > deadline or not may_come(error):
+                raise
+            why = explain(error, path=settings.address.path, url=settings.address.url)
+        if not is_waiting:
+            is_waiting = True
+            logger.warning("%s Waiting for up to %d s.", why, settings.database_wait_seconds)
+        await asyncio.sleep(RETRY_S)
+
+
+async def _prepare(settings: Settings, *, may_migrate: bool) -> str | None:
+    """See `prepare`; what has been done before the database went away is not done twice."""
+    await (migrate if may_migrate else require_migrated)(settings.address)
     async with open_database(settings.address):
         await open_vault(settings)
         check_permissions([*_own_files(settings), *secret_files()], settings.file_permissions)
@@ -49,23 +66,6 @@ async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: 
         return await create_first_user(
             email=FIRST_EMAIL, name="Admin", called="first start", expires_in=settings.longest_token_lifetime
         )
-
-
-async def _when_there(prepare_tables: Callable[[DatabaseAddress], Awaitable[None]], settings: Settings) -> None:
-    """Prepare the tables, after waiting for a database that is still starting for as long as the settings allow."""
-    deadline = time.monotonic() + settings.database_wait_seconds
-    is_waiting = False
-    while True:
-        try:
-            return await prepare_tables(settings.address)
-        except DatabaseUnavailable as error:
-            if time.monotonic() + RETRY_S > deadline or not may_come(error):
-                raise
-            why = explain(error, path=settings.address.path, url=settings.address.url)
-        if not is_waiting:
-            is_waiting = True
-            logger.warning("%s Waiting for up to %d s.", why, settings.database_wait_seconds)
-        await asyncio.sleep(RETRY_S)
 
 
 def _own_files(settings: Settings) -> list[Path]:

@@ -28,7 +28,8 @@ from models.errors import DatabaseUnavailable, OutcomeUnknown
 from models.tracing.spans import Attributes, current_span
 from models.tracing.statements import statement_span
 
-CONNECT_S = 1.0
+CONNECT_S = ACQUIRE_S
+"""How long to connect: a server on another continent, with TLS, takes seven round trips of 0.2 s."""
 COMMAND_S = 4.0
 """How long a statement may have no answer; the server gives up before, if it lives."""
 CALL_S = 4.5

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -20,13 +21,17 @@ from models.accounts.viewer import Protocol
 from models.audit.trail import AuditTrail
 from models.errors import DatabaseUnavailable
 from tests.support.databases.databases import unserved
+from tests.support.databases.postgres import PostgresServer
 from tests.support.databases.stoppable_postgres import StoppablePostgres, own_postgres
+from tests.support.databases.tcp_proxy import proxied
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.stopwatch import Stopwatch
 
 LIST = "/api/backup-destinations"
 ANSWERED_WITHIN_S = 5.0
 BACK_WITHIN_S = 15.0
+FAR_S = 0.05
+"""Added to each message, one after the other, of which a log-in has two dozen."""
 UNAVAILABLE = {
     "error": "Service Unavailable",
     "message": "The database is not available just now; try again in a moment.",
@@ -52,6 +57,24 @@ async def account(server: StoppablePostgres) -> AsyncIterator[Account]:
     gateway = Gateway(server.url("outage")).start()
     yield await gateway.new_user()
     gateway.close()
+
+
+async def test_a_postgresql_far_away_is_served_from(postgres: PostgresServer) -> None:
+    """A server on another continent: to connect takes more than a second."""
+    name = f"far_{uuid4().hex}"
+    postgres.create_database(name)
+    with proxied(postgres.url("postgres")) as proxy:
+        gateway = Gateway(proxy.url(postgres.url(name))).start()
+        try:
+            account = await gateway.new_user()
+            proxy.cut()
+            proxy.delay_s = FAR_S
+            async with account.client() as client:
+                answers = await asyncio.gather(*(client.get(LIST) for _ in range(8)))
+        finally:
+            gateway.close()
+
+    assert {answer.status_code for answer in answers} == {httpx.codes.OK}
 
 
 async def every_request(client: httpx.AsyncClient, id_: int) -> dict[str, httpx.Response]:
