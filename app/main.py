@@ -55,6 +55,7 @@ from web.admission.refusals import Refusals
 from web.application import Application
 from web.auth.authenticator import Authenticator
 from web.buffered_bytes import BufferedBytes
+from web.cache.bounded_memo import BoundedMemo
 from web.cache.etags import EntityTags
 from web.cache.response_cache import ResponseCache
 from web.connections import Connections
@@ -65,7 +66,7 @@ from web.metrics.memories import Memory, memory_metrics
 from web.metrics.metrics import ExternalMetric, Metrics, RequestMetrics
 from web.middleware.allowed_hosts import AllowedHosts, Hosts
 from web.middleware.body_limit import BodyLimit
-from web.middleware.compression import Compression
+from web.middleware.compression import MAX_PUBLIC_BYTES, Compression
 from web.middleware.default_headers import DefaultHeaders
 from web.middleware.errors import Errors
 from web.rate_limit.limiter import Limiters, open_limiters
@@ -98,6 +99,8 @@ def create_app(
     external += _stream_metrics(streams, outcomes, for_graphql)
     memories = [Memory(name="responses", read=lambda: cache.bytes, max_bytes=settings.response_cache_bytes)]
     external += memory_metrics(memories)
+    compressed: BoundedMemo[tuple[bytes, bytes], bytes] = BoundedMemo(MAX_PUBLIC_BYTES)
+    memories.append(Memory(name="compressed documents", read=lambda: compressed.bytes, max_bytes=MAX_PUBLIC_BYTES))
     figures = InstallationFigures(check_every=settings.check_every, shown=settings.metrics_destinations)
     metrics = Metrics(external, directory=metrics_directory(), of_all=figures.text)
 
@@ -190,9 +193,11 @@ def create_app(
     cross_origin = (
         CrossOrigin(origins=settings.cors_origins, headers=settings.cors_headers) if settings.cors_origins else None
     )
+    compression = Middleware(Compression, public=compressed) if settings.compression else None
+    around = _around_everything(settings, metrics, hosts, cross_origin, compression)
     app = Application(
         routes=with_pages([*graphql, *rest, *others], settings, explorer),
-        middleware=[*_around_everything(settings, metrics, hosts, cross_origin), Middleware(Opened, opening=opening)],
+        middleware=[*around, Middleware(Opened, opening=opening)],
         lifespan=opening.lifespan if tracer is None else _closing(tracer.aclose, opening.lifespan),
     )
     app.router.redirect_slashes = False  # both forms are routes; a redirect would have no body and no public URL
@@ -377,13 +382,17 @@ def _admission_metrics(admission: Admission) -> list[ExternalMetric]:
 
 
 def _around_everything(
-    settings: Settings, metrics: Metrics, hosts: Hosts, cross_origin: CrossOrigin | None
+    settings: Settings,
+    metrics: Metrics,
+    hosts: Hosts,
+    cross_origin: CrossOrigin | None,
+    compression: Middleware | None,
 ) -> list[Middleware]:
     """Outermost first."""
     return [
         Middleware(RequestMetrics, metrics=metrics),
         Middleware(DefaultHeaders, hsts_s=settings.hsts_seconds),
-        *([Middleware(Compression)] if settings.compression else []),
+        *([] if compression is None else [compression]),
         *([] if cross_origin is None else [cross_origin.middleware()]),
         Middleware(AllowedHosts, hosts=hosts),
         Middleware(Errors, handlers=handlers()),

@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,11 @@ from benchmarks import packages
 from benchmarks.contenders import CONTENDERS, EMBEDDED, Contender
 from benchmarks.data import PEOPLE, Stage, staged
 from benchmarks.embedded import embedded
-from benchmarks.machine import BenchmarkRefused, divide_cores, facts
+from benchmarks.machine import BenchmarkRefused, Cores, divide_cores, facts
 from benchmarks.report import Report, write
 from benchmarks.rounds import Pace, measure
 from benchmarks.scenarios import Scenario, embedded_scenarios, scenarios
-from benchmarks.servers import running
+from benchmarks.servers import Server, running
 
 PUBLISHED = packages.ROOT / "docs" / "performance"
 
@@ -56,7 +56,7 @@ def _compare(given: argparse.Namespace) -> None:
     ]
     os.sched_setaffinity(0, cores.rest)
     opened: AbstractContextManager[Stage] = embedded(groups) if given.embedded else staged(groups)
-    with opened as stage, running(contenders, stage, cores) as servers:
+    with opened as stage, _running(contenders, stage, cores, chosen) as servers:
         versions = packages.versions(needs) | {"SQLite" if given.embedded else "PostgreSQL": stage.version()}
         measured = [measure(stage, servers, scenario, pace) for scenario in chosen]
         started = {name: server.started_in_s for name, server in servers.items()}
@@ -71,6 +71,12 @@ def _compare(given: argparse.Namespace) -> None:
     )
     folder = packages.CACHE / "results" if _is_partial(given) else PUBLISHED
     write(report, given.output or folder)
+
+
+def _running(
+    contenders: Sequence[Contender], stage: Stage, cores: Cores, chosen: Sequence[Scenario]
+) -> AbstractContextManager[Mapping[str, Server]]:
+    return running(contenders, stage, cores, are_proxied=any(scenario.is_proxied for scenario in chosen))
 
 
 def _chosen(given: argparse.Namespace) -> tuple[list[Scenario], list[Contender]]:

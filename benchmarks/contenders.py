@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from benchmarks.dialects import FLAT, GATEWAY, GRAPHILE, Dialect, Rest
+from benchmarks.dialects import FLAT, GATEWAY, GRAPHILE, ORIGIN, Dialect, Rest
 from tests.support.gateway.gateway import MOORINGS
 
 PEERS = Path(__file__).parent / "peers"
@@ -21,6 +21,8 @@ class Ask(StrEnum):
     VARY = "vary"
     """Users drawn from all, and pages of any size, behind any row, of some kinds."""
     WRITE = "write"
+    BROWSE = "browse"
+    """Lists, as pages of another origin ask for them through a proxy."""
 
 
 class Needs(StrEnum):
@@ -33,9 +35,11 @@ class Needs(StrEnum):
 
 READS = frozenset({Ask.LIST})
 EVERYTHING = frozenset(Ask)
+BROWSED = frozenset({Ask.BROWSE})
 # Counted for every request, never refusing one.
 _RATE = {"MOORINGS_RATE_LIMIT": "1000000/minute", "MOORINGS_LOG_LEVEL": "WARNING"}
 _UNCACHED = {"MOORINGS_RESPONSE_CACHE_BYTES": "0"}
+_FOR_BROWSERS = {"MOORINGS_TRUSTED_PROXIES": "127.0.0.1", "MOORINGS_CORS_ORIGINS": ORIGIN}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,13 +62,15 @@ class Contender:
         return self.command[0] == MOORINGS
 
 
-def _gateway(name: str, title: str, settings: dict[str, str], workers: int = 1) -> Contender:
+def _gateway(
+    name: str, title: str, settings: dict[str, str], workers: int = 1, asks: frozenset[Ask] = EVERYTHING - {Ask.BROWSE}
+) -> Contender:
     return Contender(
         name=name,
         title=title,
         command=(MOORINGS, "serve", "--port", "{port}", "--workers", str(workers)),
         dialects={"graphql": GATEWAY, "rest": Rest()},
-        asks=EVERYTHING if workers == 1 else frozenset({Ask.LIST}),
+        asks=asks if workers == 1 else frozenset({Ask.LIST}),
         settings=_RATE | settings,
         workers=workers,
     )
@@ -96,6 +102,8 @@ CONTENDERS = (
     ),
     _gateway("moorings-cached", "Moorings", {}),
     _gateway("moorings", "Moorings, cache off", _UNCACHED),
+    _gateway("moorings-browser-cached", "Moorings", _FOR_BROWSERS, asks=BROWSED),
+    _gateway("moorings-browser", "Moorings, cache off", _FOR_BROWSERS | _UNCACHED, asks=BROWSED),
     _gateway("moorings-two", "Moorings, cache off, 2 workers", _UNCACHED, workers=2),
     Contender(
         name="asgi",

@@ -7,7 +7,7 @@ also has a document with values written into it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import orjson
@@ -22,6 +22,22 @@ CREATED_LABEL = "made by the load"
 LABEL = b'"label":"'
 BUCKET = "nightly-dumps"
 ENDPOINT = "https://s3.example.com"
+ORIGIN = "https://console.example"
+_PLAIN_ACCEPT = b"Accept: application/json\r\n"
+_BROWSER = f"""sec-ch-ua-platform: "Linux"
+User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Safari/537.36
+sec-ch-ua: "Chromium";v="147", "Not?A_Brand";v="24", "Google Chrome";v="147"
+sec-ch-ua-mobile: ?0
+Accept: application/json
+Origin: {ORIGIN}
+Sec-Fetch-Site: cross-site
+Sec-Fetch-Mode: cors
+Sec-Fetch-Dest: empty
+Referer: {ORIGIN}/
+Accept-Encoding: gzip, deflate, br, zstd
+Accept-Language: de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7
+""".replace("\n", "\r\n").encode()
+"""What Chrome sends beside the headers that are needed."""
 _ONE = Expected(marker=LABEL, count=1)
 _KINDS: Sequence[Sequence[str] | None] = (None, ("CUSTOM_S3", "LOCAL"), None, ("AMAZON_S3", "CUSTOM_S3"))
 _CREATED = Expected(status=b"201", marker=LABEL, count=1)
@@ -215,6 +231,11 @@ def post(
     """A caller's GraphQL operation, which shows these destinations or is answered as expected."""
     body = {"query": document, "variables": variables}
     return _request(caller, "POST", "/graphql", body, shown=shown, expected=expected)
+
+
+def from_browser(request: Request) -> Request:
+    """The request as a page of another origin sends it."""
+    return replace(request, wire=request.wire.replace(_PLAIN_ACCEPT, _BROWSER, 1))
 
 
 def _kind_of(number: int) -> str:

@@ -49,6 +49,7 @@ _TIMES: _Times = {
         "many": (2.0, 2.0),
         "varied": (2.0, 2.0),
         "literals": (5.0, 5.0),
+        "browser": (1.5, 3.0),
         "mix": (2.5, 3.5),
         "create": (2.5, None),
         "update": (2.5, None),
@@ -58,6 +59,7 @@ _TIMES: _Times = {
         "zipf": (2.0, 4.0),
         "many": (1.8, 1.8),
         "varied": (1.8, 1.8),
+        "browser": (1.5, 3.0),
         "mix": (2.0, 3.0),
         "create": (2.5, None),
         "update": (2.5, None),
@@ -74,14 +76,13 @@ def _rivalries(times: _Times) -> Iterator[_Rivalry]:
         title, theirs = {"graphql": "GraphQL", "rest": "REST"}[protocol], _PEERS[protocol]
         for load, (off, cached) in loads.items():
             scenario = f"{protocol}-{load}"
-            yield _Rivalry(
-                title=f"{title}, {load}, cache off", scenario=scenario, ours="moorings", theirs=theirs, times=off
-            )
+            ours = "moorings-browser" if load == "browser" else "moorings"
+            yield _Rivalry(title=f"{title}, {load}, cache off", scenario=scenario, ours=ours, theirs=theirs, times=off)
             if cached is not None:
                 yield _Rivalry(
                     title=f"{title}, {load}, cached",
                     scenario=scenario,
-                    ours="moorings-cached",
+                    ours=f"{ours}-cached",
                     theirs=theirs,
                     times=cached,
                 )

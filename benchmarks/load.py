@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import re
+import sys
 import time
 from array import array
 from collections import Counter
@@ -20,10 +22,16 @@ from typing import cast
 
 import uvloop
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 PATIENCE_S = 15.0
 """How long the answers that are still missing at the end are waited for."""
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
+_CODING = re.compile(rb"\r\ncontent-encoding: *(gzip|zstd)(?=\r\n)", re.IGNORECASE)
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -204,13 +212,25 @@ class _Talker(asyncio.Protocol):
         self._course.leave()
 
 
+def plain(head: bytes, body: bytes) -> bytes:
+    """A body out of the content coding that its head names, which browsers take and the gateway sends."""
+    coding = _CODING.search(head)
+    if coding is None:
+        return body
+    return zstd.decompress(body) if coding[1].lower() == b"zstd" else gzip.decompress(body)
+
+
 def _error(data: bytes, start: int, end: int, expected: Expected | None) -> str | None:
     """What is wrong with an answer whose body lies from `start` to `end`; None when it is good."""
     if expected is None or len(data) != end:
         return "more bytes than the content length says"
     if data[9:12] != expected.status:
         return f"status {data[9:12].decode('latin-1')} instead of {expected.status.decode()}"
-    found = data.count(expected.marker, start)
+    found = (
+        data.count(expected.marker, start)
+        if _CODING.search(data, 0, start) is None
+        else plain(data[:start], data[start:]).count(expected.marker)
+    )
     if found != expected.count:
         return f"{found} × {expected.marker.decode()} instead of {expected.count}"
     return None

@@ -28,6 +28,7 @@ class Pace:
     seconds: float
     warm_up_s: float = 1.0
     connections: int = 32
+    is_proxied: bool = False
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ def measure(stage: Stage, servers: Mapping[str, Server], scenario: Scenario, pac
     """One scenario on every server that takes part; raises `BenchmarkRefused` when one answers wrongly."""
     callers = stage.callers[scenario.group.name]
     taking_part = scenario.contenders([server.contender for server in servers.values()])
-    pace = replace(pace, connections=scenario.connections)
+    pace = replace(pace, connections=scenario.connections, is_proxied=scenario.is_proxied)
     # Rendered beforehand, and gone through further from round to round: a warm-up would make loads of many users hot.
     rendered = {one.name: cycle(scenario.rendered(one, callers)) for one in taking_part}
     for name in rendered:
@@ -82,9 +83,10 @@ def measure_one(stage: Stage, server: Server, requests: Iterable[Request], pace:
 
 
 def _figures(stage: Stage, server: Server, requests: Iterable[Request], pace: Pace) -> Figures:
-    _good(server, run_load(server.port, requests, seconds=pace.warm_up_s, connections=pace.connections))
+    port = server.proxied_port if pace.is_proxied else server.port
+    _good(server, run_load(port, requests, seconds=pace.warm_up_s, connections=pace.connections))
     before = _cpu(stage, server)
-    run = _good(server, run_load(server.port, requests, seconds=pace.seconds, connections=pace.connections))
+    run = _good(server, run_load(port, requests, seconds=pace.seconds, connections=pace.connections))
     after = _cpu(stage, server)
     return Figures(
         requests_per_s=run.rate,

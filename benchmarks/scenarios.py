@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 
 from benchmarks.contenders import CONTENDERS, Ask, Contender
 from benchmarks.data import HOARDERS, PEOPLE, WRITERS, Group
-from benchmarks.dialects import Caller, Dialect, GraphQL
+from benchmarks.dialects import Caller, Dialect, GraphQL, from_browser
 from benchmarks.load import Request
 
 SIZE = 15
@@ -37,6 +37,11 @@ class Scenario:
     make_requests: Requests
     list_size: int | None = None
     connections: int = 32
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether it goes through nginx."""
+        return Ask.BROWSE in self.asks
 
     @property
     def writes(self) -> bool:
@@ -76,6 +81,7 @@ def _of(protocol: str) -> Iterator[Scenario]:
         ("many", "all users in random order", varied, PEOPLE, _many, 32),
         ("varied", "all users, each request another page", varied, PEOPLE, _varied, 32),
         ("literals", "documents with values written into them", varied, PEOPLE, _literals, 32),
+        ("browser", "by Zipf, from browsers, through nginx", {Ask.BROWSE}, PEOPLE, _browsed, 32),
         ("100", "the first 100 of 120", lists, HOARDERS, _hundred, 32),
         ("mix", "by Zipf, 95 % lists, 5 % writes", varied | writes, PEOPLE, _mixed, 32),
         ("create", "new ones, 32 writers", writes, WRITERS, _creations, 32),
@@ -110,6 +116,11 @@ def _hundred(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
 
 def _zipf(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
     listing = cache(lambda caller: dialect.listing(caller, SIZE))
+    return (listing(caller) for caller in _drawn(callers))
+
+
+def _browsed(dialect: Dialect, callers: Sequence[Caller]) -> Iterator[Request]:
+    listing = cache(lambda caller: from_browser(dialect.listing(caller, SIZE)))
     return (listing(caller) for caller in _drawn(callers))
 
 

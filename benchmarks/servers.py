@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.contenders import Contender
+from benchmarks.contenders import Ask, Contender
 from benchmarks.data import Stage
 from benchmarks.machine import BenchmarkRefused, Cores, on_cores
 from benchmarks.packages import node_program, peers_python
 from benchmarks.processes import resident_bytes
+from benchmarks.proxy import proxied
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +37,8 @@ class Server:
     def __init__(self, contender: Contender, stage: Stage, cores: Cores) -> None:
         self.contender = contender
         self.port = free_port()
+        self.proxied_port = 0
+        """Of the nginx in front of it; 0 where there is none."""
         self.started_in_s = 0.0
         self.started_with_mb = 0.0
         self._environment = _environment(contender, stage, self.port)
@@ -111,8 +114,13 @@ class Server:
 
 
 @contextmanager
-def running(contenders: Sequence[Contender], stage: Stage, cores: Cores) -> Iterator[Mapping[str, Server]]:
-    """The contenders, all started, by name; all of them end with the block, however it ends."""
+def running(
+    contenders: Sequence[Contender], stage: Stage, cores: Cores, *, are_proxied: bool = False
+) -> Iterator[Mapping[str, Server]]:
+    """The contenders, all started, by name, and an nginx in front of those that browsers ask, if they are proxied.
+
+    All of them end with the block, however it ends.
+    """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="moorings-benchmarks-")))
         servers = {}
@@ -121,6 +129,11 @@ def running(contenders: Sequence[Contender], stage: Stage, cores: Cores) -> Iter
             stack.callback(server.stop)
             server.start(directory / f"{contender.name}.log")
             servers[contender.name] = server
+        if are_proxied:
+            browsed = [server for server in servers.values() if Ask.BROWSE in server.contender.asks]
+            ports = stack.enter_context(proxied(server.port for server in browsed))
+            for server in browsed:
+                server.proxied_port = ports[server.port]
         yield servers
 
 

@@ -11,7 +11,7 @@ import orjson
 
 from benchmarks.contenders import Ask
 from benchmarks.dialects import LABEL, Caller
-from benchmarks.load import Request
+from benchmarks.load import Request, plain
 from benchmarks.machine import BenchmarkRefused
 from benchmarks.scenarios import Scenario
 from benchmarks.servers import Server
@@ -27,11 +27,12 @@ def verify(server: Server, scenario: Scenario, callers: Sequence[Caller]) -> Non
     The ids have to be those that the request is for; a total, where one is shown, the caller's.
     """
     contender = server.contender
-    if contender.is_static or Ask.LIST not in scenario.asks:
+    if contender.is_static or scenario.asks.isdisjoint({Ask.LIST, Ask.BROWSE}):
         return
+    port = server.proxied_port if scenario.is_proxied else server.port
     for caller in (callers[0], callers[len(callers) // 2], callers[-1]):
         request = next(each for each in scenario.requests(contender, [caller]) if each.ids)
-        body = answer(server.port, request)
+        body = answer(port, request)
         shown, totals = _shown(body)
         if shown != list(request.ids) or totals not in ([], [caller.total]):
             raise BenchmarkRefused(
@@ -40,7 +41,7 @@ def verify(server: Server, scenario: Scenario, callers: Sequence[Caller]) -> Non
             )
     unknown = replace(callers[0], token=callers[0].token[:-1] + "!")
     request = next(each for each in scenario.requests(contender, [unknown]) if each.ids)
-    if LABEL in answer(server.port, request):
+    if LABEL in answer(port, request):
         raise BenchmarkRefused(f"{contender.title} answers {scenario.name} to a wrong token")
 
 
@@ -78,4 +79,5 @@ def answer(port: int, request: Request) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as connection:
         connection.sendall(request.wire.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
         got = b"".join(iter(lambda: connection.recv(65_536), b""))
-    return got.partition(b"\r\n\r\n")[2]
+    head, _, body = got.partition(b"\r\n\r\n")
+    return plain(head, body)

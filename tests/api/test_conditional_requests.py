@@ -32,7 +32,7 @@ def tagged(answer: httpx.Response, status: int = 200, vary: str = "Authorization
     """The tag of an answer that has one, with what tells a client how to use it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["cache-control"] == CACHING
-    assert answer.headers["vary"] == vary
+    assert answer.headers["vary"] == f"{vary}, Accept-Encoding"  # which httpx sends
     tag = answer.headers["etag"]
     assert tag.startswith('"')
     assert tag.endswith('"')

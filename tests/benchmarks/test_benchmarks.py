@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from benchmarks.load import Expected, Request, Run, load
 from benchmarks.processes import cpu_seconds, resident_bytes
 from benchmarks.quick import RECORDED, fallen
 from benchmarks.scenarios import Scenario, scenarios
+from tests.support.gateway.codings import zstd
 
 SVG = "{http://www.w3.org/2000/svg}"
 ASKED = [Request(wire=b"GET /%d HTTP/1.1\r\n\r\n" % n, expected=Expected(marker=b'"label"', count=2)) for n in range(3)]
@@ -117,6 +119,18 @@ async def test_a_wrong_answer_is_an_error_and_never_a_success(answer: bytes, err
 
     assert run.requests == 0
     assert set(run.errors) == {error}
+
+
+@pytest.mark.parametrize(("coding", "compress"), [(b"gzip", gzip.compress), (b"ZSTD", zstd.compress)])
+async def test_what_a_compressed_answer_holds_is_counted_too(coding: bytes, compress: Callable[[bytes], bytes]) -> None:
+    def answer(body: bytes) -> bytes:
+        return http_answer(compress(body)).replace(b"\r\n", b"\r\nContent-Encoding: %s\r\n" % coding, 1)
+
+    good, wrong = await loaded(lambda _: [answer(GOOD)]), await loaded(lambda _: [answer(b"[]")])
+
+    assert (good.errors, wrong.requests) == ({}, 0)
+    assert good.requests > 0
+    assert set(wrong.errors) == {'0 × "label" instead of 2'}
 
 
 async def test_a_truncated_answer_is_an_error_of_its_connection() -> None:

@@ -33,10 +33,11 @@ Header = tuple[bytes, bytes]
 class Compression:
     """ASGI middleware around everything that makes answers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, public: BoundedMemo[tuple[bytes, bytes], bytes]) -> None:
+        """`public` keeps what large bodies of requests without a token became, by body and coding."""
         self._app = app
         self._encoder = Encoder()
-        self._public: BoundedMemo[tuple[bytes, bytes], bytes] = BoundedMemo(MAX_PUBLIC_BYTES)
+        self._public = public
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":

@@ -116,7 +116,7 @@ async def test_the_status_follows_the_form_of_the_answer(told: str, account: Acc
 
         assert answer.status_code == expected, answer.text
         assert answer.headers["content-type"] == f"{accept}; charset=utf-8"
-        assert answer.headers["vary"] == "Accept"
+        assert answer.headers["vary"] == "Accept, Accept-Encoding"
         assert answer.headers["cache-control"] == "no-store"
         assert codes_of(answer) == ([] if code is None else [code])
         assert ("data" in answer.json()) is (status == 200)

@@ -6,9 +6,9 @@ import gzip
 import sys
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 
 def decoded(body: bytes, coding: bytes | None) -> bytes:
