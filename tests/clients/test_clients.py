@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from schema.resolvers.definition import print_sdl
-from tests.support.browser.front_ends import compile_relay, examples, generate_types, make_project
+from tests.support.browser.front_ends import (
+    compile_relay,
+    examples,
+    generate_types,
+    make_project,
+    write_trusted_documents,
+)
 from tests.support.browser.node import PACKAGES, SCRIPTS, install_clients, run_node, run_script, variables_of
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.paths import ROOT
@@ -186,6 +192,27 @@ async def test_the_links_for_persisted_queries_fall_back_to_texts_where_they_are
 
     assert [line["name"] for line in lines] == ["Test", "Test"]
     assert lines[0]["sent"] == ["hash by POST", "text"]
+
+
+async def test_clients_of_trusted_documents_send_ids_alone_where_trust_is_enforced(tmp_path: Path) -> None:
+    """Of the manifest of Apollo's tool, and of relay-compiler's file; persisted queries are off."""
+    sources = make_project(tmp_path, print_sdl())
+    manifest = await write_trusted_documents(sources)
+    gateway = Gateway(
+        graphql_trusted_documents=str(manifest), graphql_trust="enforce", graphql_persisted_queries="false"
+    ).start()
+    try:
+        lines = await run_script(sources / "trusted.mjs", await gateway.new_user(), NODE_ENV="production")
+    finally:
+        gateway.close()
+
+    assert by_step(lines) == {
+        "apollo": {"name": "Test", "sent": ["hash of 64"]},
+        "urql, by its exchange": {"name": "Test", "sent": ["hash of 64"]},
+        "urql, by document id": {"name": "Test", "sent": ["documentId"]},
+        "relay": {"name": "Test", "sent": ["documentId"]},
+        "not trusted": {"name": "DOCUMENT_NOT_TRUSTED", "sent": ["text"]},
+    }
 
 
 async def test_apollo_s_batch_link_shows_why_a_batch_is_refused(account: Account) -> None:

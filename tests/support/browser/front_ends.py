@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -36,6 +37,26 @@ async def compile_relay(relay: Path, **documents: str) -> None:
     for name, document in documents.items():
         (relay / f"{name}.js").write_text(f"graphql`{document}`", "utf-8")
     await run_node(PACKAGES / "relay-compiler" / "cli.js", "relay.config.json", cwd=relay)
+
+
+async def write_trusted_documents(sources: Path) -> Path:
+    """Have Apollo's tool and relay-compiler write down the documents of `trusted.mjs`; return the manifest of both."""
+    path = sources / "persisted-query-manifest.json"
+    (sources / "manifest.json").write_text(json.dumps({"documents": ["trusted.mjs"], "output": path.name}), "utf-8")
+    tool = PACKAGES / "@apollo" / "generate-persisted-query-manifest" / "cli.js"
+    await run_node(tool, "--config", "manifest.json", cwd=sources)
+
+    settings = json.loads((sources / "relay" / "relay.config.json").read_text("utf-8"))
+    settings["persistConfig"] = {"file": "persisted.json"}
+    (sources / "relay" / "relay.config.json").write_text(json.dumps(settings), "utf-8")
+    (sources / "relay" / "persisted.json").write_text("{}", "utf-8")  # the compiler wants it to exist
+    await compile_relay(sources / "relay")
+
+    manifest = json.loads(path.read_text("utf-8"))
+    persisted = json.loads((sources / "relay" / "persisted.json").read_text("utf-8"))
+    manifest["operations"] += [{"id": id_, "body": text} for id_, text in persisted.items()]
+    path.write_text(json.dumps(manifest), "utf-8")
+    return path
 
 
 async def generate_types(directory: Path) -> None:
