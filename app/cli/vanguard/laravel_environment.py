@@ -23,7 +23,7 @@ def laravel_environment(env_file: Path | None) -> dict[str, str]:
 
     The file may begin with a mark of its byte order, and have lines in another encoding: those that are read are ASCII.
     """
-    found = laravel_variables()
+    found = {name: _unquoted(value.strip()) for name, value in laravel_variables().items()}
     if env_file is None:
         return found
     try:
@@ -57,7 +57,7 @@ def time_zone(name: str) -> ZoneInfo:
 
 
 def _unquoted(value: str) -> str:
-    """A value without its quotes, or without the comment behind it."""
+    """A value without its quotes, which some leave in the environment too, or without the comment behind it."""
     if value[:1] in ("'", '"'):
         return value[1:].partition(value[0])[0]
     return value.partition(" #")[0].strip()

@@ -103,6 +103,8 @@ def translated() -> Iterator[None]:
         raise SourceRefused("The source refuses the user or the password of its URL.") from error
     except asyncpg.InvalidCatalogNameError as error:
         raise SourceRefused("The source's server has no database of that name.") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SourceRefused(f"The source's user has too few rights there: {error}; see docs/takeover.md.") from error
     except asyncpg.PostgresError as error:
         raise SourceRefused(f"The source cannot be read: {error}.") from error
     except (OSError, OverflowError, TimeoutError, asyncpg.InterfaceError, ValueError) as error:

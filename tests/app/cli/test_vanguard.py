@@ -80,6 +80,25 @@ def test_a_dry_run_makes_no_database_and_no_table(
     assert f"{len(migration_names())} migrations of the database are missing" in run("migrate", "--check").stderr
 
 
+async def used_as_by_php(client: httpx.AsyncClient, token: str) -> list[int]:
+    """How requests are answered that the official PHP client makes: forms to addresses without the prefix.
+
+    The client itself runs in `make takeover`.
+    """
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "GuzzleHttp/7"}
+    of_json = {**headers, "Content-Type": "application/json"}
+    made = await client.post("/backup-destinations", headers=headers, data={"label": "Grün & gut", "type": "local"})
+    address = f"/backup-destinations/{made.json()['data']['id']}"
+    answers = [
+        made,
+        await client.get(address, headers=of_json),
+        await client.put(address, headers=headers, data={"label": "Renamed"}),
+        await client.delete(address, headers=of_json),
+        await client.get(address, headers=of_json),
+    ]
+    return [answer.status_code for answer in answers]
+
+
 async def test_a_running_gateway_serves_what_is_imported_and_gives_back_what_changes(
     served: Gateway, source: str, tmp_path: Path
 ) -> None:
@@ -98,6 +117,8 @@ async def test_a_running_gateway_serves_what_is_imported_and_gives_back_what_cha
         headers = {"Authorization": f"Bearer 12|{SECRET}"}
         first, second = (await client.get(LIST, headers=headers)).json()["data"]
         put = await client.put(f"{LIST}/7", headers=headers, json={"label": "Renamed"})
+        as_php = [await used_as_by_php(client, text) for text in (f"12|{SECRET}", SECRET)]
+    assert as_php == [[201, 200, 200, 200, 404]] * 2
     assert statuses == [200, 200, 401, 401]
     assert (first["id"], first["user_id"], first["created_at"]) == (7, 1, "2024-08-06T22:00:00Z")
     assert (second["type"], second["s3_endpoint"]) == ("custom_s3", "https://fra1.example.com")

@@ -27,9 +27,11 @@ from tests.support.vanguard.vanguard_database import (
     LATER,
     OTHER_KEY,
     PREVIOUS_KEY,
+    TABLES,
     Rows,
     changed,
     destination,
+    into_postgresql,
     into_sqlite,
     sealed,
     token,
@@ -488,6 +490,37 @@ async def test_a_source_that_is_none_is_refused_in_a_sentence(here: Takeover, po
     else:
         with pytest.raises(SourceRefused, match="no database"):
             await here.run(postgres.url("gone"))
+
+
+async def test_a_reader_of_another_schema_needs_the_sequences_too(
+    postgres: PostgresServer, migrated_template: str
+) -> None:
+    """They say which ids were given; without them ids would come back."""
+    here_name, there_name, reader = (f"{kind}_{uuid4().hex}" for kind in ("moorings", "vanguard", "reader"))
+    postgres.create_database(here_name, migrated_template)
+    postgres.create_database(there_name)
+    source = await into_postgresql(postgres.url(there_name), PLAIN_ROWS, highest={"users": 12})
+    statements = [f"ALTER TABLE {table} SET SCHEMA vanguard" for table in TABLES]
+    statements += [f"CREATE ROLE {reader} LOGIN PASSWORD 'r'", f"GRANT USAGE ON SCHEMA vanguard TO {reader}"]
+    for statement in (
+        "CREATE SCHEMA vanguard",
+        *statements,
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA vanguard TO {reader}",
+    ):
+        postgres.execute(there_name, statement)
+    read = f"{postgres.url(there_name, user=reader, password='r')}&search_path=vanguard"
+    with unserved(postgres.url(here_name)) as gateway:
+        here = Takeover(gateway, postgres, "postgresql")
+        with pytest.raises(SourceRefused, match="no Vanguard database"):
+            await here.run(source)
+        with pytest.raises(SourceRefused, match="too few rights there: permission denied for sequence users_id_seq"):
+            await here.run(read)
+        postgres.execute(there_name, f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA vanguard TO {reader}")
+
+        assert (await here.run(read)).is_clean
+        assert (await gateway.new_user()).user_id == 13
+    postgres.execute(there_name, f"DROP OWNED BY {reader}")
+    postgres.execute(there_name, f"DROP ROLE {reader}")
 
 
 async def test_an_import_while_another_one_runs_is_refused_and_changes_nothing(
