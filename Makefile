@@ -125,7 +125,7 @@ deploy-tools: ## install promtool, Caddy and systemd-analyze with apt as root, f
 
 .PHONY: hostile
 hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and print their figures
-	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile $(ARGS)
+	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile tests/api/test_secrets_canary.py $(ARGS)
 
 .PHONY: reliability
 reliability: $(SETUP_TEST) nginx faketime ## run the promises of docs/reliability.md in full, in about half an hour, and print their figures

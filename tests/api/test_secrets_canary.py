@@ -14,6 +14,7 @@ import pytest
 from models.checks.report import CheckCode
 from models.vault.vault import generate_key
 from tests.support.databases.stoppable_postgres import StoppablePostgres, own_postgres
+from tests.support.figures import FULL
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.secrecy.canary import LENGTH, Canaries, Finder, spellings
 from tests.support.secrecy.canary_checks import fire_checks
@@ -24,6 +25,8 @@ from tests.support.telemetry.trace_receiver import TraceReceiver, receiving
 
 TALKATIVE = {"log_statement": "all", "log_min_duration_statement": "0", "log_error_verbosity": "verbose"}
 TABLES = ("users", "tokens", "backup_destinations", "events", "vault_keys", "audit", "access_grants")
+FORMS = ("sqlite console", "sqlite json", "postgresql console", "postgresql json")
+"""Each engine and each form of the log once, in the short form."""
 AT_ONCE = 8
 ENOUGH_FAILURES = 200
 REFUSE = {
@@ -51,7 +54,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[TraceReceiver]:
         yield receiver
 
 
-@pytest.fixture(params=["sqlite console", "sqlite json", "postgresql console", "postgresql json"])
+@pytest.fixture(params=FORMS if FULL else FORMS[1:3])
 def talkative(
     request: pytest.FixtureRequest, postgres_telling_all: StoppablePostgres, receiver: TraceReceiver
 ) -> Iterator[Gateway]:

@@ -32,7 +32,7 @@ from tests.web.fast_path.test_fast_path import JSON, wire
 MAX_CALLBACK_S = 0.050
 IS_FULL = os.environ.get("MOORINGS_FULL") == "1"
 SEARCHED = 1_000 if IS_FULL else 25
-EVERY = 1 if IS_FULL else 6
+EVERY = 1 if IS_FULL else 10
 """Every so many of the corpus."""
 ATTEMPTS = 3
 """The quickest counts: on a busy machine the caches are others' too."""

@@ -22,7 +22,7 @@ from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway, environment
 from tests.support.paths import ROOT
 
-DEADLINE_S = 120
+DEADLINE_S = 600
 PARTS = ("app", "models", "rest", "s3", "schema", "web", "tests", "pyproject.toml")
 SUITES = (
     "tests/models/destinations/test_attributes.py",
