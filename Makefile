@@ -45,7 +45,7 @@ browser: $(SETUP_TEST) ## bring the browser the tests need; does nothing when on
 	@$(BIN)/python -m tests.support.browser.provide
 
 .PHONY: nginx
-nginx: $(SETUP_TEST) ## bring the nginx the tests need; does nothing when one is there
+nginx: $(SETUP_TEST) ## bring the nginx and the PgBouncer the tests need; does nothing when they are there
 	@$(BIN)/python -m tests.support.proxies.provide
 
 .PHONY: faketime

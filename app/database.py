@@ -29,6 +29,8 @@ _PASSING_STATES = frozenset({"08003", "57P01", "57P02", "57P03", "53300", "53400
 08003 is what the driver says of a connection that is ended at once, as the proxy of a container that is starting does.
 """
 _PASSING_ERRORS = (ConnectionRefusedError, ConnectionResetError, TimeoutError, gaierror)
+_NO_PRIMARY = "TargetServerAttributeNotMatched"
+"""What the driver raises when none of several servers is the one that the URL asks for, as in a fail-over."""
 _BUSY = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_LOCKED"})
 MIGRATION_LOCK = 0x6D6F6F72696E6773
 """The PostgreSQL advisory lock under which one process at a time migrates; the letters of the name."""
@@ -95,7 +97,7 @@ def orm_config(address: DatabaseAddress, *, migrating: bool = False) -> dict[str
         credentials = {"dsn": address.url, "minsize": 1, "maxsize": POOL_SIZE}
         if migrating:
             patient = {"statement_timeout": "0", "lock_timeout": "0"}
-            credentials |= {"maxsize": 1, "timeout": 10, "command_timeout": 3600, "server_settings": patient}
+            credentials |= {"maxsize": 1, "timeout": 10, "command_timeout": 3600, "limits": patient}
     # Tortoise keeps statements by connection name for the life of the process: a name per engine keeps them apart.
     app = {"models": _MODEL_MODULES, "default_connection": address.engine, "migrations": "models.migrations"}
     return {
@@ -158,7 +160,7 @@ def may_come(error: DatabaseUnavailable) -> bool:
     """
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, _PASSING_ERRORS):
+        if isinstance(cause, _PASSING_ERRORS) or type(cause).__name__ == _NO_PRIMARY:
             return True
         if getattr(cause, "sqlstate", None) in _PASSING_STATES or getattr(cause, "sqlite_errorname", "") in _BUSY:
             return True

@@ -159,7 +159,8 @@ def create_app(
                 await stack.enter_async_context(in_background(pruning, name="events retention"))
             await stack.enter_async_context(in_background(watch_file(), name="database file"))
             if settings.address.url is not None:
-                listener = listen(settings.address.url, streams)
+                own_url = settings.listen_database_url
+                listener = listen(own_url or settings.address.url, streams, has_own_url=own_url is not None)
                 await stack.enter_async_context(in_background(listener, name="event listener"))
             if metrics.are_shared:
                 await stack.enter_async_context(in_background(metrics.publish_periodically(), name="metrics"))

@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 
-import asyncpg
-
+from models.accounts.user import User
+from models.database.connecting.notifications import notifications_arrive
+from models.database.connecting.servers import connect
 from models.database.pooled_connections import UNAVAILABLE
-from models.database.postgresql import CONNECT_S
+from models.database.postgresql import postgresql_behind
+from models.errors import DatabaseUnavailable
 from models.events.check_began import CHANNEL as CHECKS
 from models.events.check_began import CheckBegan
 from models.events.event_stream import EventStreams
+from models.outage import Outage, cause_of
 
 CHANNEL = "moorings_events"
 RETRY_S = 0.5
+UNHEARD = (
+    "Notifications of PostgreSQL do not arrive, as behind a pooler in transaction mode: events of other processes come "
+    "up to a second later. Set MOORINGS_LISTEN_DATABASE_URL to a URL of PostgreSQL itself."
+)
+logger = logging.getLogger("moorings")
 
 
-async def listen(url: str, streams: EventStreams) -> None:
-    """Keep a listening connection, without end."""
+async def listen(url: str, streams: EventStreams, *, has_own_url: bool) -> None:
+    """Keep a listening connection, without end.
+
+    `has_own_url`: the URL is not that of the pool, whose outages are logged there.
+    """
+    outage = Outage(
+        begins="The connection that listens for events cannot be made; they come up to a second later",
+        ends="The connection that listens for events is there again",
+    )
     while True:
-        with suppress(*UNAVAILABLE):
-            await _listen_once(url, streams)
+        try:
+            await _listen_once(url, streams, outage)
+        except UNAVAILABLE as error:
+            if has_own_url:
+                outage.begin(cause_of(error))
         await asyncio.sleep(RETRY_S)
 
 
-async def _listen_once(url: str, streams: EventStreams) -> None:
+async def _listen_once(url: str, streams: EventStreams, outage: Outage) -> None:
     """Listen first, then let everybody read: what happened in between is in the table. Ends with the connection."""
     lost = asyncio.Event()
     settings = {"application_name": "moorings listener"}
-    connection = await asyncpg.connect(url, timeout=CONNECT_S, server_settings=settings)
+    connection = await connect(url, server_settings=settings, statement_cache_size=0)
     try:
         connection.add_termination_listener(lambda _connection: lost.set())
         await connection.add_listener(CHANNEL, lambda _c, _pid, _channel, payload: streams.wake([int(payload)]))
         await connection.add_listener(CHECKS, lambda _c, _pid, _channel, payload: _tell(streams, payload))
         streams.wake()
+        outage.end()
+        database = postgresql_behind(User)
+        with suppress(DatabaseUnavailable):  # the pool has said so
+            if database is not None and not await notifications_arrive(connection, database.execute_script):
+                logger.warning(UNHEARD)
         await lost.wait()
     finally:
         connection.terminate()

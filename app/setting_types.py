@@ -92,6 +92,13 @@ def database_url(text: str) -> str:
     return text
 
 
+def postgresql_url(text: str) -> str:
+    """The URL of a database of PostgreSQL."""
+    if parse_address(text).url is None:
+        raise ValueError("it wants postgresql://user@host/database")
+    return text
+
+
 def base_url(text: str) -> str:
     """An absolute URL without query and fragment; it loses the slash at its end."""
     wanted = ValueError("it wants an absolute URL such as https://backups.example.com")

@@ -60,6 +60,12 @@ class Settings:
         types.database_url,
         is_secret=True,
     )
+    listen_database_url: str | None = _setting(
+        None,
+        "postgresql://… past a pooler in transaction mode, for the connection that listens for events",
+        types.postgresql_url,
+        is_secret=True,
+    )
     secret_keys: Secret | None = _setting(  # noqa: RUF009 - it makes a field
         None,
         "id:base64,… newest first; made beside the SQLite file when unset, required with PostgreSQL",

@@ -12,7 +12,7 @@ from app.database import POOL_SIZE, DatabaseAddress, missing_migrations
 from app.doctor.finding import Finding, State, failure, ok, warning
 from app.embedded_file import EmbeddedFileRefused, check_embedded_file
 from models.database.faults import explain
-from models.database.postgres_report import PostgresReport, report
+from models.database.postgres_report import PostgresReport, notifies, report
 
 OLDEST_VERSION = 150_000
 """PostgreSQL 15, the oldest that the project runs on its tests' behalf."""
@@ -21,20 +21,46 @@ LISTENERS = 1
 """Connections of each worker beside its pool."""
 
 
-async def look_at_database(address: DatabaseAddress, *, has_own_keys: bool, workers: int) -> list[Finding]:
-    """What there is to say of the database; a database that does not exist yet is not made."""
+async def look_at_database(
+    address: DatabaseAddress, *, listen_url: str | None, has_own_keys: bool, workers: int
+) -> list[Finding]:
+    """What there is to say of the database; a database that does not exist yet is not made.
+
+    `listen_url` is that of the connection that listens, where it has one of its own.
+    """
     if address.url is not None:
-        return await _postgresql(address, address.url, workers)
+        return await _postgresql(address, address.url, listen_url, workers)
     path = address.path or Path("moorings.db")
     return await _sqlite(address, path, has_own_keys)
 
 
-async def _postgresql(address: DatabaseAddress, url: str, workers: int) -> list[Finding]:
+async def _postgresql(address: DatabaseAddress, url: str, listen_url: str | None, workers: int) -> list[Finding]:
     try:
         found = await report(url)
     except Exception as error:  # noqa: BLE001 - whatever is raised is what there is to say
         return [_refused(explain(error, url=url))]
-    return [*_of_server(found, workers), await _migrations(address, may_create=found.may_create)]
+    findings = [*_of_server(found, workers)]
+    if not found.is_standby:
+        findings.append(await _notifications(url, listen_url))
+    return [*findings, await _migrations(address, may_create=found.may_create)]
+
+
+async def _notifications(url: str, listen_url: str | None) -> Finding:
+    try:
+        do_arrive = await notifies(url, listen_url or url)
+    except Exception as error:  # noqa: BLE001 - whatever is raised is what there is to say
+        sentence = explain(error, url=listen_url or url).replace(
+            "MOORINGS_DATABASE_URL", "MOORINGS_LISTEN_DATABASE_URL"
+        )
+        return warning("notifications", sentence, "Look at MOORINGS_LISTEN_DATABASE_URL.")
+    if do_arrive:
+        return ok("notifications", "LISTEN gets what NOTIFY sends.")
+    said = "LISTEN does not get what NOTIFY sends: events of other processes come up to a second later."
+    if listen_url is None:
+        return warning("notifications", said, "Set MOORINGS_LISTEN_DATABASE_URL to a URL of PostgreSQL itself.")
+    return warning(
+        "notifications", said, "Let MOORINGS_LISTEN_DATABASE_URL lead to the same database, and through no pooler."
+    )
 
 
 def _of_server(found: PostgresReport, workers: int) -> Iterator[Finding]:
@@ -59,13 +85,7 @@ def _of_server(found: PostgresReport, workers: int) -> Iterator[Finding]:
     else:
         kind = "read, write and migrate" if found.may_create else "read and write; migrating needs another user"
         yield ok("rights", f"The user may {kind}, in the schema {found.schema}.")
-    yield _pooler(found)
-    if not found.notifies and not found.is_standby:
-        yield warning(
-            "notifications",
-            "LISTEN does not get what NOTIFY sends: events reach streams of other processes a second later.",
-            "Let the gateway connect to PostgreSQL itself, or use a pooler in session mode.",
-        )
+    yield from _pooler(found)
     yield _time(found.ahead_s)
     wanted = workers * (POOL_SIZE + LISTENERS)
     said = (
@@ -79,14 +99,24 @@ def _of_server(found: PostgresReport, workers: int) -> Iterator[Finding]:
     )
 
 
-def _pooler(found: PostgresReport) -> Finding:
+def _pooler(found: PostgresReport) -> Iterator[Finding]:
     if not found.is_pooled:
-        return ok("pooler", "The gateway is connected to PostgreSQL itself.")
-    return warning(
-        "pooler",
-        "A pooler stands between the gateway and PostgreSQL.",
-        "In transaction mode it has to be PgBouncer 1.21 or newer; docs/high-availability.md has the settings.",
-    )
+        yield ok("pooler", "The gateway is connected to PostgreSQL itself.")
+        return
+    if found.tracks_statements:
+        yield ok("pooler", "A pooler stands before PostgreSQL, and knows prepared statements by their names.")
+    else:
+        yield warning(
+            "pooler",
+            "A pooler stands before PostgreSQL that does not know prepared statements: each is prepared every time.",
+            "With PgBouncer 1.21 or newer set max_prepared_statements = 200.",
+        )
+    if not found.has_limits:
+        yield warning(
+            "time limits",
+            "Sessions of the pooler have no limits of time: each statement is a transaction that brings them along.",
+            "Set them for the role, as docs/high-availability.md shows.",
+        )
 
 
 def _time(ahead_s: float) -> Finding:

@@ -19,7 +19,12 @@ from models.errors import DatabaseUnavailable, KeyRefused, KeysUnavailable
 async def examine(settings: Settings, *, workers: int) -> list[Finding]:
     """Look at everything; changes nothing, and makes no database and no key."""
     findings = [*surroundings.look_at_settings()]
-    database = await look_at_database(settings.address, has_own_keys=settings.secret_keys is not None, workers=workers)
+    database = await look_at_database(
+        settings.address,
+        listen_url=settings.listen_database_url,
+        has_own_keys=settings.secret_keys is not None,
+        workers=workers,
+    )
     findings += database
     if any(finding.check == "migrations" and finding.state is State.OK for finding in database) and _is_there(settings):
         findings.append(await _keys(settings))

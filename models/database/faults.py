@@ -177,6 +177,11 @@ _OF_POSTGRESQL: tuple[tuple[type[BaseException], str, str], ...] = (
     (OSError, "", "{at} cannot be reached; look at host and port, and at the network of this machine"),
     (ValueError, "", "the URL in MOORINGS_DATABASE_URL cannot be read{hint}"),
     (
+        asyncpg.TargetServerAttributeNotMatched,
+        "",
+        "no server of {at} that answers is what target_session_attrs asks for; look which one is the primary",
+    ),
+    (
         asyncpg.InternalClientError,
         "",
         "what listens at {at} does not speak as PostgreSQL does; look at the port in the URL",

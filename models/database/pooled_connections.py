@@ -189,7 +189,9 @@ class PooledConnections:
         try:
             try:
                 connection = await pool.acquire()
-            except LOST:  # the session was ended while it began, which says nothing about the next one
+            except LOST as error:  # the session was ended while it began, which says nothing about the next one
+                if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+                    raise
                 connection = await pool.acquire()
         except BaseException as error:
             self._leased -= 1

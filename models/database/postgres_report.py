@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 
-import asyncpg
+from models.database.connecting.notifications import notifications_arrive
+from models.database.connecting.poolers import has_limits, is_direct, tracks_statements
+from models.database.connecting.servers import connect
+from models.database.postgresql import LIMITS, SERVER_SETTINGS
 
-from models.database.postgresql import CONNECT_S, SERVER_SETTINGS
-
-_NOTIFIED_WITHIN_S = 2.0
 _FACTS = """
 SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_number,
-       pg_is_in_recovery() AS is_standby, pg_backend_pid() AS pid, current_schema() AS schema,
+       pg_is_in_recovery() AS is_standby, current_schema() AS schema,
        coalesce(has_schema_privilege(current_schema(), 'CREATE'), FALSE) AS may_create,
        extract(epoch FROM clock_timestamp())::float8 AS now,
        current_setting('max_connections')::int AS max_connections,
@@ -44,6 +43,10 @@ class PostgresReport:
     is_standby: bool
     is_pooled: bool
     """Whether the connection ends at another process than the one that executes statements."""
+    tracks_statements: bool
+    """Whether that pooler knows prepared statements by name."""
+    has_limits: bool
+    """Whether the role has limits of time of its own, for statements, locks and idle transactions."""
     schema: str | None
     may_create: bool
     missing_rights: tuple[str, ...]
@@ -53,25 +56,26 @@ class PostgresReport:
     max_connections: int
     connections: int
     is_encrypted: bool
-    notifies: bool
-    """Whether a NOTIFY reached a LISTEN on the same connection."""
     took_s: float
 
 
 async def report(url: str) -> PostgresReport:
     """Connect and ask; raises what asyncpg raises when that cannot be done."""
     started = time.monotonic()
-    connection = await asyncpg.connect(url, timeout=CONNECT_S, server_settings=SERVER_SETTINGS, statement_cache_size=0)
+    connection = await connect(url, server_settings=SERVER_SETTINGS, statement_cache_size=0)
     try:
         before = time.time()
         (facts,) = await connection.fetch(_FACTS)
         after = time.time()
         missing = () if facts["schema"] is None else await connection.fetch(_MISSING_RIGHTS)
+        is_pooled = not await is_direct(connection)
         return PostgresReport(
             version=facts["version"],
             version_number=facts["version_number"],
             is_standby=facts["is_standby"],
-            is_pooled=facts["pid"] != connection.get_server_pid(),
+            is_pooled=is_pooled,
+            tracks_statements=is_pooled and await tracks_statements(connection),
+            has_limits=await has_limits(connection, LIMITS),
             schema=facts["schema"],
             may_create=facts["may_create"],
             missing_rights=tuple(row["missing"] for row in missing),
@@ -79,20 +83,20 @@ async def report(url: str) -> PostgresReport:
             max_connections=facts["max_connections"],
             connections=facts["connections"],
             is_encrypted=facts["is_encrypted"],
-            notifies=not facts["is_standby"] and await _notifies(connection),
             took_s=time.monotonic() - started,
         )
     finally:
         connection.terminate()
 
 
-async def _notifies(connection: asyncpg.Connection) -> bool:
-    heard = asyncio.Event()
-    await connection.add_listener("moorings_doctor", lambda *_: heard.set())
-    await connection.execute("NOTIFY moorings_doctor")
+async def notifies(url: str, listen_url: str) -> bool:
+    """Whether a NOTIFY over the one URL reaches a LISTEN over the other; raises what asyncpg raises."""
+    listening = await connect(listen_url, server_settings=SERVER_SETTINGS, statement_cache_size=0)
     try:
-        async with asyncio.timeout(_NOTIFIED_WITHIN_S):
-            await heard.wait()
-    except TimeoutError:
-        return False
-    return True
+        connection = await connect(url, server_settings=SERVER_SETTINGS, statement_cache_size=0)
+        try:
+            return await notifications_arrive(listening, connection.execute)
+        finally:
+            connection.terminate()
+    finally:
+        listening.terminate()

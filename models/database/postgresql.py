@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolAcquireContext
+from asyncpg.transaction import Transaction
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     NestedTransactionContext,
@@ -22,14 +23,14 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, TransactionManagementError
 from tortoise.models import Model
 
+from models.database.connecting.poolers import Sessions
+from models.database.connecting.servers import CONNECT_S
 from models.database.pool_shares import PoolShares
 from models.database.pooled_connections import ACQUIRE_S, LOST, UNAVAILABLE, PooledConnections, abandon
 from models.errors import DatabaseUnavailable, OutcomeUnknown
 from models.tracing.spans import Attributes, current_span
 from models.tracing.statements import statement_span
 
-CONNECT_S = ACQUIRE_S
-"""How long to connect: a server on another continent, with TLS, takes seven round trips of 0.2 s."""
 COMMAND_S = 4.0
 """How long a statement may have no answer; the server gives up before, if it lives."""
 CALL_S = 4.5
@@ -40,13 +41,10 @@ AGAIN_S = 0.02
 """How long to wait before that: sessions that are ended together close one after the other."""
 AGAINS, AGAINS_PER_S = 20.0, 10.0
 """How many reads are sent again in a process, at once and in each second."""
-SERVER_SETTINGS = {
-    "application_name": "moorings",
-    "statement_timeout": "3500",
-    "lock_timeout": "2000",
-    "idle_in_transaction_session_timeout": "10000",
-    "timezone": "UTC",
-}
+SERVER_SETTINGS = {"application_name": "moorings", "timezone": "UTC"}
+"""What a session begins with; PgBouncer lets both through, and keeps them for its clients."""
+LIMITS = {"statement_timeout": "3500", "lock_timeout": "2000", "idle_in_transaction_session_timeout": "10000"}
+"""For how many milliseconds the server lets a session do what; `Sessions` says how they are set."""
 
 
 class _Pool(asyncpg.Pool):
@@ -104,7 +102,9 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
     """A pool per process. `dsn` is the database's URL, `maxsize` the number of connections."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        limits = LIMITS | kwargs.pop("limits", {})
         super().__init__(*args, **kwargs)
+        self.sessions = Sessions(limits)
         size = int(kwargs.get("maxsize", 10))
         self.shares = PoolShares(size)
         self.connections = PooledConnections(self._open_pool, size)
@@ -163,14 +163,22 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
             connection = await self.connections.acquire(min(ACQUIRE_S, until - time.monotonic()))
             was_sent = True
             limit_s = min(self._command_s, until - time.monotonic())
+            limits = self.sessions.local_limits
             try:
+                if limits:
+                    await connection.execute(f"BEGIN; {limits}", timeout=limit_s)
                 rows: Sequence[asyncpg.Record] = await connection.fetch(
                     sql, *parameters, timeout=limit_s, record_class=record_class
                 )
+                if limits:
+                    await connection.execute("COMMIT", timeout=limit_s)
                 is_sound = True
             except TimeoutError as error:
                 abandon(connection)
                 self.connections.note_silence(error, waited_s=limit_s)
+                raise
+            except asyncpg.ReadOnlySQLTransactionError:
+                abandon(connection)  # it is a standby's now: the next one may lead to the primary
                 raise
             finally:
                 await self.connections.release(connection, is_sound=is_sound)
@@ -217,7 +225,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         """Connect; raises `DatabaseUnavailable` when that does not work within `CONNECT_S`."""
         given = {name: value for name, value in kwargs.items() if name not in _OURS}
         given["server_settings"] = SERVER_SETTINGS | given["server_settings"]
-        given = {**POOL_DEFAULTS, **given}
+        given = {**POOL_DEFAULTS, "connect": self.sessions, **given}
         self._command_s = given["command_timeout"]
         pool = _Pool(given.pop("dsn"), **given)
         try:
@@ -243,20 +251,42 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
 
 
 class _Acquired(PoolConnectionWrapper[Any]):
-    """A connection around one statement of the ORM."""
+    """A connection around one statement of the ORM, in a transaction where the limits of time need one."""
+
+    _transaction: Transaction | None = None
 
     async def __aenter__(self) -> Any:
         await self.ensure_connection()
         database: Any = self.client
         self.connection = await database.connections.acquire()
+        if limits := database.sessions.local_limits:
+            try:
+                self._transaction = self.connection.transaction()
+                await self._transaction.start()
+                await self.connection.execute(limits)
+            except BaseException as error:
+                await self._release(error)
+                raise
         return self.connection
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            if self._transaction is not None and exc_val is None:
+                await self._transaction.commit()
+        except BaseException as error:
+            await self._release(error)
+            raise
+        await self._release(exc_val)
+
+    async def _release(self, error: BaseException | None) -> None:
+        """Give the connection back; the pool ends a transaction that is still open."""
         database: Any = self.client
-        if isinstance(exc_val, TimeoutError):
+        if isinstance(error, TimeoutError):
             abandon(self.connection)
-            database.connections.note_silence(exc_val, waited_s=database._command_s)
-        await database.connections.release(self.connection, is_sound=exc_type is None)
+            database.connections.note_silence(error, waited_s=database._command_s)
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            abandon(self.connection)
+        await database.connections.release(self.connection, is_sound=error is None)
 
 
 class _Transaction(TransactionWrapper):
@@ -282,6 +312,8 @@ class _Transaction(TransactionWrapper):
         except UNAVAILABLE as error:
             if isinstance(error, TimeoutError):
                 self._give_up(error)
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                abandon(self._connection)
             raise DatabaseUnavailable from error
 
     def _give_up(self, error: TimeoutError) -> None:
@@ -331,6 +363,12 @@ class _PooledContext(TransactionContextPooled):
         connections: PooledConnections = database.connections
         return connections
 
+    async def _limit(self) -> None:
+        """Limit the time of the transaction that has just begun, where its session does not."""
+        database: Any = self.client._parent
+        if limits := database.sessions.local_limits:
+            await self.client.execute_script(limits)
+
     async def __aenter__(self) -> TransactionalDBClient:
         try:
             await self.ensure_connection()
@@ -340,6 +378,7 @@ class _PooledContext(TransactionContextPooled):
         self.token = get_connections().set(self.connection_name, self.client)
         try:
             await self.client.begin()
+            await self._limit()
         except BaseException:
             get_connections().reset(self.token)
             await self._connections.release(self.client._connection, is_sound=False)

@@ -194,6 +194,7 @@ def test_a_well_formed_value_is_read(name: str, value: str, read: Any, monkeypat
 SECRETS = {
     "secret_keys": ("a:b", Secret("a:b")),
     "database_url": ("postgresql://user:hunter22@db/x", "postgresql://user:hunter22@db/x"),
+    "listen_database_url": ("postgresql://user:hunter22@db/x", "postgresql://user:hunter22@db/x"),
     "rate_limit_storage": ("redis://:hunter22@cache:6379", "redis://:hunter22@cache:6379"),
 }
 """Every setting that may hold a password or a key, with a text for it and what is read of it."""

@@ -1,7 +1,7 @@
-"""Makes sure that the tests have an nginx: `python -m tests.support.proxies.provide`, which `make test` runs first.
+"""Makes sure that there are nginx and PgBouncer: `python -m tests.support.proxies.provide`, which `make test` runs.
 
-One that is there is used. Else apt installs one, where this runs as root on a system that has it. Where neither works,
-one sentence says what to type. Needs nothing but the standard library.
+What is there is used. Else apt installs it, where this runs as root on a system that has apt. Where neither works, one
+sentence says what to type. Needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -15,27 +15,31 @@ from tests.support.browser.provide import CannotProvide, Machine, this_machine
 from tests.support.paths import ROOT
 
 PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin"
-ADVICE = "install the package nginx of your system, for the tests of restarts behind a proxy"
+NGINX, PGBOUNCER = "nginx", "pgbouncer"
+PACKAGES = {NGINX: "nginx-light", PGBOUNCER: "pgbouncer"}
+"""The package of Debian that has each program."""
+ADVICE = "install the package of this name of your system, for the tests and measurements behind proxies and poolers"
 
 
-def program() -> str | None:
-    """The path of an nginx, or None."""
-    return shutil.which("nginx", path=PATH) or shutil.which("nginx")
+def program(name: str = NGINX) -> str | None:
+    """The path of a program, or None; the user's own path is looked at first."""
+    return shutil.which(name) or shutil.which(name, path=PATH)
 
 
 def provide(machine: Machine) -> None:
-    """Install nginx if there is none; raises `CannotProvide` with the whole sentence."""
-    if program() is not None:
-        return
-    reason = apt.install("nginx-light", machine)
-    if program() is None:
-        raise CannotProvide(f"There is no nginx ({reason}): {ADVICE}.")
+    """Install what is missing; raises `CannotProvide` with the whole sentence."""
+    for name, package in PACKAGES.items():
+        if program(name) is not None:
+            continue
+        reason = apt.install(package, machine)
+        if program(name) is None:
+            raise CannotProvide(f"There is no {name} ({reason}): {ADVICE}.")
 
 
 def main() -> int:
-    """Provide nginx; returns the exit status."""
+    """Provide them; returns the exit status."""
     (ROOT / ".cache").mkdir(exist_ok=True)
-    with (ROOT / ".cache" / "nginx.lock").open("w") as lock:
+    with (ROOT / ".cache" / "proxies.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             provide(this_machine())

@@ -1,0 +1,1 @@
+"""How a connection to PostgreSQL begins: to which of several servers, and through which pooler."""
