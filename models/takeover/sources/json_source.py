@@ -100,7 +100,8 @@ def _in_force(row: Mapping[str, Any]) -> bool:
 
 
 def _next_id(row: Mapping[str, Any]) -> int | None:
-    return next((row[name] for name in _NEXT_ID if isinstance(row.get(name), int)), None)
+    """What a row says of its table's next id, as a number or as the digits of one."""
+    return next((int(row[name]) for name in _NEXT_ID if str(row.get(name)).isdecimal()), None)
 
 
 def _flat(value: object) -> object:

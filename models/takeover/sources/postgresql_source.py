@@ -13,6 +13,7 @@ from models.takeover.source_rows import COLUMNS, INTEGERS, SUSPENSIONS, SourceRe
 BATCH = 500
 CONNECT_S = 10.0
 COMMAND_S = 300.0
+LOCK_WAIT = "5s"
 
 
 class PostgresqlSource:
@@ -64,7 +65,12 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
             url,
             timeout=CONNECT_S,
             command_timeout=COMMAND_S,
-            server_settings={"application_name": "moorings takeover", "timezone": "UTC", "datestyle": "ISO"},
+            server_settings={
+                "application_name": "moorings takeover",
+                "timezone": "UTC",
+                "datestyle": "ISO",
+                "lock_timeout": LOCK_WAIT,
+            },
         )
     try:
         yield connection
@@ -103,6 +109,8 @@ def translated() -> Iterator[None]:
         raise SourceRefused("The source refuses the user or the password of its URL.") from error
     except asyncpg.InvalidCatalogNameError as error:
         raise SourceRefused("The source's server has no database of that name.") from error
+    except asyncpg.LockNotAvailableError as error:
+        raise SourceRefused("The source is locked by another process; try again when that has ended.") from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise SourceRefused(f"The source's user has too few rights there: {error}; see docs/takeover.md.") from error
     except asyncpg.PostgresError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -38,6 +39,8 @@ from tests.support.vanguard.vanguard_database import (
     user,
     without,
 )
+
+DEADLINE_S = 30
 
 
 def codes(report: Report, *, refused: bool | None = None) -> dict[tuple[str, int], set[str]]:
@@ -479,6 +482,58 @@ async def test_what_a_prune_ended_and_then_the_operator_stays_so_however_often_i
         assert [each["revoked_at"] is None for each in await stored.rows("tokens")] == [True, False]
         assert [each["disabled_at"] is None for each in await stored.rows("users")] == [True, True, True, False]
         await stored.run(gone, is_sync=True, is_pruning=True)
+
+
+async def test_a_revocation_while_a_prune_runs_stays_so(postgres: PostgresServer, migrated_template: str) -> None:
+    """On SQLite one of the two waits for the other's turn."""
+    name = f"moorings_{uuid4().hex}"
+    postgres.create_database(name, migrated_template)
+    with unserved(postgres.url(name)) as gateway:
+        here = Takeover(gateway, postgres, "sqlite")
+        await here.run(PLAIN_ROWS)
+        gone = without(PLAIN_ROWS, "personal_access_tokens", 70)
+        other, watching = await asyncpg.connect(postgres.url(name)), await asyncpg.connect(postgres.url(name))
+        try:
+            revoking = other.transaction()
+            await revoking.start()
+            await other.execute("UPDATE tokens SET revoked_at = '2026-01-01' WHERE id = 70")
+            pruning = asyncio.create_task(here.run(gone, is_sync=True, is_pruning=True))
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            async with asyncio.timeout(DEADLINE_S):
+                while not await watching.fetchval(waiting):
+                    assert not pruning.done()
+            await revoking.commit()
+            await pruning
+        finally:
+            await other.close()
+            await watching.close()
+
+        report = await here.run(PLAIN_ROWS, is_sync=True)
+
+        assert codes(report)[("personal_access_tokens", 70)] == {"stays_ended"}
+        assert [each["revoked_at"] for each in await here.rows("tokens")] == [None, "2026-01-01 00:00:00+00:00"]
+
+
+async def test_a_source_that_is_locked_is_refused_in_a_sentence(stored: Takeover) -> None:
+    source = await stored.source(PLAIN_ROWS)
+    if source.startswith("sqlite"):
+        with closing(sqlite3.connect(source.removeprefix("sqlite:///"), isolation_level=None)) as database:
+            database.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(SourceRefused, match="locked by another process"):
+                await stored.run(source)
+    else:
+        connection = await asyncpg.connect(source)
+        try:
+            async with connection.transaction():
+                await connection.execute("LOCK TABLE personal_access_tokens")
+                with pytest.raises(SourceRefused, match="locked by another process"):
+                    await stored.run(source)
+        finally:
+            await connection.close()
+
+    assert (await stored.run(source)).is_clean
 
 
 async def test_a_source_that_is_none_is_refused_in_a_sentence(here: Takeover, postgres: PostgresServer) -> None:

@@ -150,7 +150,7 @@ def into_folder(folder: Path, rows: Rows, *, highest: Mapping[str, int] = {}) ->
                     more |= {name: suspension.get(name) for name in ("suspended_at", "suspended_until")}
                 file.write(json.dumps(_as_mysql({**each, **more})) + "\n")
             if not found:
-                file.write(json.dumps({"id": None, "next_id": next_id}) + "\n")
+                file.write(json.dumps({"id": None, "next_id": str(next_id)}) + "\n")
     return str(folder)
 
 
