@@ -17,7 +17,12 @@ from tests.support.gateway.gateway import MOORINGS, Gateway
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
 
-REQUIREMENTS = ["requirements.txt", "requirements-test.txt", "benchmarks/requirements.txt"]
+REQUIREMENTS = [
+    "requirements.txt",
+    "requirements-test.txt",
+    "benchmarks/requirements.txt",
+    "tests/clients/graphql-core.txt",
+]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 
