@@ -19,6 +19,7 @@ from starlette.websockets import WebSocketClose
 from models.background import in_background
 from models.error_report import where
 from models.errors import DatabaseUnavailable, Refusal
+from models.outage import Outage, cause_of
 
 RETRY_S = 0.5
 PATIENCE_S = 1.0
@@ -51,10 +52,12 @@ class Opening:
         """Open, and close when cancelled; `first` is done when it is open or waits no more, or has the reason."""
         loop = asyncio.get_running_loop()
         patient_until = loop.time() + PATIENCE_S
+        outage = Outage(begins="The database does not answer", ends="The database answers again")
         while True:
             try:
                 async with self._opened() as values:
                     state.update(values)
+                    outage.end()
                     self.done.set()
                     if not first.done():
                         first.set_result(None)
@@ -64,7 +67,7 @@ class Opening:
                     first.set_exception(error)
                     return
                 if not first.done() and loop.time() > patient_until:
-                    logger.warning("The database does not answer: the worker says so to its clients until it does.")
+                    outage.begin(cause_of(error))
                     first.set_result(None)
                 await asyncio.sleep(RETRY_S)
             except Exception as error:  # noqa: BLE001 - raised by the lifespan, or logged

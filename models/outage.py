@@ -6,6 +6,8 @@ import logging
 import time
 
 logger = logging.getLogger("moorings.outages")
+SUBJECT = "outage"
+"""The attribute of a record that says which outage it is of, and whether it begins: other processes may log it too."""
 
 
 class Outage:
@@ -26,12 +28,13 @@ class Outage:
         """Note a failure; the first is logged with its cause."""
         if self._since is None:
             self._since = time.monotonic()
-            logger.warning("%s: %s.", self._begins, cause)
+            logger.warning("%s: %s.", self._begins, cause, extra={SUBJECT: (self._begins, True)})
 
     def end(self) -> None:
         """Note a success; the first after a failure is logged."""
         if self._since is not None:
-            logger.warning("%s, after %.1f s.", self._ends, time.monotonic() - self._since)
+            length_s = time.monotonic() - self._since
+            logger.warning("%s, after %.1f s.", self._ends, length_s, extra={SUBJECT: (self._begins, False)})
             self._since = None
 
 

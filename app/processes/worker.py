@@ -17,11 +17,12 @@ from app.main import create_app
 from app.settings import Settings, SettingsRefused, load_settings
 from models.error_report import where
 from models.errors import Refusal
+from models.outage import logger as outages
 from web.server.protocol import HardenedProtocol
 from web.server.sockets import BACKLOG
 from web.server.tls import Certificate, CertificateRefused
 from web.server.websocket import WebSocketProtocol
-from web.server.worker import Worker, end_with_parent
+from web.server.worker import SharedOutageLines, Worker, end_with_parent
 
 MAX_FRAME_BYTES = 1_048_576
 """Of a WebSocket message; a longer one closes the socket with 1009."""
@@ -44,6 +45,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logs(settings.log_level, settings.log_format)
+        outages.addFilter(SharedOutageLines(link))
         certificate = None if given.tls is None else Certificate(chain=given.tls[0], key=given.tls[1])
         if certificate is not None:
             certificate.check()

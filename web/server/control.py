@@ -1,18 +1,23 @@
 """What the supervisor and a worker say to each other, over a pair of connected sockets.
 
-A message of the worker is one byte. A message of the supervisor is two: what to do, and the number of the listening
-socket it is about, which comes along when the worker does not have it. When one end closes, its process has ended.
+A message of the worker is one byte; that of an outage has a length and a text behind it. A message of the supervisor is
+two: what to do, and the number of the listening socket it is about, which comes along when the worker does not have it.
+When one end closes, its process has ended.
 """
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
+from typing import NamedTuple
 
 _MOST_BYTES = 1_024
 _MOST_DESCRIPTORS = 16
+_OUTAGE = b"o"
+_MOST_TEXT_BYTES = 4_096
 
 
 class Report(Enum):
@@ -26,6 +31,16 @@ class Report(Enum):
     """Its event loop runs: said every `ALIVE_S` seconds."""
     LEAVES = b"l"
     """It was asked to end (SIGTERM), and will when another is in its place."""
+
+
+class OutageReport(NamedTuple):
+    """That a worker is in an outage, or no more."""
+
+    subject: str
+    """What is away, in the same words at the beginning and the end, and of every worker."""
+    is_on: bool
+    line: str
+    """Of the log."""
 
 
 class Order(Enum):
@@ -50,11 +65,34 @@ def report(link: socket.socket, what: Report) -> None:
         link.send(what.value)
 
 
-def reports(link: socket.socket) -> Iterator[Report]:
-    """What a worker has said since the last call; raises EOFError when it has ended."""
+def report_outage(link: socket.socket, said: OutageReport) -> bool:
+    """Let the supervisor log an outage once for all workers; False when it cannot be reached."""
+    text = json.dumps(said).encode()
+    if len(text) > _MOST_TEXT_BYTES:
+        return False
+    try:
+        return link.send(_OUTAGE + len(text).to_bytes(2, "big") + text) > 0
+    except OSError:
+        return False
+
+
+def reports(link: socket.socket, pending: bytearray) -> Iterator[Report | OutageReport]:
+    """What a worker has said since the last call; `pending` keeps the beginning of a text that has not come whole.
+
+    Raises EOFError when the worker has ended.
+    """
     said, _ = _received(link)
-    for byte in said:
-        yield Report(bytes([byte]))
+    pending += said
+    while pending:
+        if pending[:1] != _OUTAGE:
+            yield Report(bytes(pending[:1]))
+            del pending[:1]
+            continue
+        end = 3 + int.from_bytes(pending[1:3], "big")
+        if len(pending) < max(3, end):
+            return
+        yield OutageReport(*json.loads(pending[3:end]))
+        del pending[:end]
 
 
 def order(link: socket.socket, what: Order, number: int = 0, listener: socket.socket | None = None) -> None:

@@ -8,6 +8,7 @@ close`. Connections without a request are closed last, after `GRACE_S`: a reques
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import select
 import signal
@@ -20,8 +21,9 @@ from typing import Any, Protocol
 
 import uvicorn
 
+from models.outage import SUBJECT
 from web.application import Application, application_of
-from web.server.control import ALIVE_S, Order, Report, orders, report
+from web.server.control import ALIVE_S, Order, OutageReport, Report, orders, report, report_outage
 
 DRAIN_S = 30.0
 """How long requests under way may take to finish."""
@@ -192,6 +194,22 @@ class Worker(uvicorn.Server):
         while True:
             report(self._link, Report.ALIVE)
             await asyncio.sleep(ALIVE_S)
+
+
+class SharedOutageLines(logging.Filter):
+    """Lets the supervisor log outages, which the other workers notice too; what it does not take is logged here."""
+
+    def __init__(self, link: socket.socket) -> None:
+        super().__init__()
+        self._link = link
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged by this process."""
+        found: tuple[str, bool] | None = getattr(record, SUBJECT, None)
+        if found is None:
+            return True
+        subject, is_on = found
+        return not report_outage(self._link, OutageReport(subject, is_on, record.getMessage()))
 
 
 def end_with_parent(link: socket.socket) -> None:

@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from web.server.control import Order, Report, order, reports
+from web.server.control import Order, OutageReport, Report, order, reports
+from web.server.outages import SharedOutages
 from web.server.sockets import another
 
 logger = logging.getLogger("moorings")
@@ -44,7 +45,12 @@ terminal reach every process of it."""
 class _Process:
     """One worker process, and the supervisor's end of the link to it."""
 
-    def __init__(self, command: Sequence[str], on_change: Callable[[_Process], None]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        on_change: Callable[[_Process], None],
+        on_outage: Callable[[_Process, OutageReport], None],
+    ) -> None:
         self.link, far_end = socket.socketpair()
         self.link.setblocking(False)
         with far_end:
@@ -70,6 +76,8 @@ class _Process:
         """Its exit status; that of a process that a signal ended is negative."""
         self.wants_to_leave = False
         self._on_change = on_change
+        self._on_outage = on_outage
+        self._said = bytearray()
         asyncio.get_running_loop().add_reader(self.link, self._read)
 
     @property
@@ -115,8 +123,11 @@ class _Process:
 
     def _read(self) -> None:
         try:
-            for what in reports(self.link):
+            for what in reports(self.link, self._said):
                 self.heard_at = time.monotonic()
+                if isinstance(what, OutageReport):
+                    self._on_outage(self, what)
+                    continue
                 if what in (Report.ABLE, Report.READY):
                     self.able_at = self.able_at or self.heard_at
                     self.is_ready = what is Report.READY
@@ -193,6 +204,7 @@ class Supervisor:
         self._has_one_each = len(listeners) > 1
         self._places = [_Place(number) for number in range(workers)]
         self._processes: set[_Process] = set()
+        self._outages = SharedOutages()
         self._hang_s = hang_s
         self._drain_delay_s = drain_delay_s
         self._ready_wait_s = ready_wait_s
@@ -326,7 +338,7 @@ class Supervisor:
 
     async def _started(self) -> _Process:
         """A new process that is ready, that could accept and has been waited for, or that has ended."""
-        fresh = _Process(self._command, self._changed)
+        fresh = _Process(self._command, self._changed, self._outages.note)
         self._processes.add(fresh)
         try:
             await self._until(lambda: fresh.serves or fresh.status is not None)
@@ -372,6 +384,7 @@ class Supervisor:
     def _changed(self, process: _Process) -> None:
         if process.status is not None:
             self._processes.discard(process)
+            self._outages.forget(process)
             if process.drained_at is None and self._status is None:
                 if process.able_at is None:
                     logger.error("Worker %d did not start: %s.", process.pid, _cause(process))
