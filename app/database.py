@@ -42,6 +42,7 @@ _MODEL_MODULES = [
     "models.destinations.table",
     "models.events.event",
     "models.checks.check_job",
+    "models.checks.check_turn",
     "models.checks.past_check",
     "models.checks.store_host",
     "models.grants.grant",

@@ -10,7 +10,8 @@ from tortoise.models import Model
 class User(Model):
     """A user. `revision` and `destination_count` are kept by database triggers, never written from Python.
 
-    A revision rises and is never given twice, whatever happens to the history: a restore, a standby that lags.
+    A revision rises and is never given twice, whatever happens to the history: a restore, a standby that lags. It rises
+    with every change that is shown, but for the time and the report of a check, with which `checks_revision` does.
     `pruned_event_id` is the last of the user's events that was pruned, 0 before the first: with it the history begins.
     """
 
@@ -18,6 +19,7 @@ class User(Model):
     email = fields.CharField(max_length=255, unique=True)
     name = fields.CharField(max_length=255)
     revision = fields.BigIntField(default=0, db_default=0)
+    checks_revision = fields.BigIntField(default=0, db_default=0)
     destination_count = fields.IntField(default=0, db_default=0)
     pruned_event_id = fields.BigIntField(default=0, db_default=0)
     created_at = fields.DatetimeField()

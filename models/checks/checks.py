@@ -175,7 +175,7 @@ class Checks:
             return None
         async with self._slot(None):
             async with in_share(BackupDestination, viewer.user_id):
-                lease = await leases.acquire(destination_id, stale_since=stale_since)
+                lease = await leases.acquire(destination_id, stale_since=stale_since, is_shown=every is None)
             if lease is None:
                 return None
             try:

@@ -1,8 +1,8 @@
 """Leases: the right to check one destination, held by one process at a time and for a limited time.
 
-A lease is the columns `claim` (a random token) and `claimed_until` of the destination's row; while it lasts,
-`reachability` is CHECKING. `complete` ends it with a report. The lease of a process that died expires, and any process
-restores what the last stored check had found.
+A lease is the columns `claim` (a random token) and `claimed_until` of the destination's row; while the one of a check
+that was asked for lasts, `reachability` is CHECKING. `complete` ends it with a report. The lease of a process that died
+expires, and any process restores what the last stored check had found.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
 from models.accounts.viewer import Protocol, Viewer
+from models.checks.check_turn import CheckLease
 from models.checks.past_checks import DEFAULT_KEPT, keep
 from models.checks.report import CheckReport
 from models.clock import MAX_AHEAD, current_second
@@ -39,7 +40,7 @@ POSTPONED_S = (60.0, 600.0)
 together again."""
 MAX_WAITING = 20_000
 """Destinations that are put in order, those that were checked the longest ago."""
-_SPREAD_SHARE = "(CAST(id AS bigint) % 65536 * 40503 % 65536)"
+_SPREAD_SHARE = "(CAST(destination_id AS bigint) % 65536 * 40503 % 65536)"
 """SQL: the 65536ths of the spread for one id, evenly distributed (40503 is 65536 divided by the golden ratio)."""
 _ASKED_BY_A_USER = frozenset({Protocol.GRAPHQL, Protocol.REST})
 
@@ -61,10 +62,13 @@ class Due(NamedTuple):
     bucket_name: str = ""
 
 
-async def acquire(destination_id: int, *, stale_since: datetime | None = None) -> Lease | None:
+async def acquire(
+    destination_id: int, *, stale_since: datetime | None = None, is_shown: bool = True
+) -> Lease | None:
     """Lease a destination with a store; None when another process holds it or it does not exist.
 
     With `stale_since`, also None when it was checked after that: the list of due destinations may be old by now.
+    Without `is_shown` the destination goes on showing what the last check found, and no response that shows it changes.
     """
     now = current_second()
     lease = Lease(destination_id, token_hex(16))
@@ -74,7 +78,9 @@ async def acquire(destination_id: int, *, stale_since: datetime | None = None) -
     if stale_since is not None:
         ahead = Q(checked_at__gt=now + MAX_AHEAD)
         free = free.filter(Q(checked_at__isnull=True) | Q(checked_at__lte=stale_since) | ahead)
-    changes = {"claim": lease.token, "claimed_until": now + LEASE_TIME, "reachability": Reachability.CHECKING}
+    changes: dict[str, object] = {"claim": lease.token, "claimed_until": now + LEASE_TIME}
+    if is_shown:
+        changes["reachability"] = Reachability.CHECKING
     acquiring = asyncio.ensure_future(free.update(**changes))
     try:
         return lease if await asyncio.shield(acquiring) else None
@@ -145,8 +151,10 @@ async def release(lease: Lease, *, due_again: timedelta | None = None) -> None:
 
 async def release_expired(*, limit: int = 100) -> int:
     """Release leases whose time is over, at most `limit`; returns how many there were."""
-    expired = BackupDestination.filter(_has_expired(current_second())).order_by("claimed_until").limit(limit)
-    leases = [Lease(row.id, row.claim) for row in await expired.only("id", "claim") if row.claim is not None]
+    expired = CheckLease.filter(_has_expired(current_second())).order_by("claimed_until").limit(limit)
+    ids = [lease.destination_id for lease in await expired]
+    rows = await BackupDestination.filter(id__in=ids).only("id", "claim") if ids else []
+    leases = [Lease(row.id, row.claim) for row in rows if row.claim is not None]
     for lease in leases:
         await release(lease)
     return len(leases)
@@ -163,24 +171,26 @@ async def due(every: timedelta, *, limit: int) -> Sequence[Due]:
     """
     connection = BackupDestination._meta.db
     spread_s = round(every.total_seconds() * 2 * SPREAD)
-    since, later_s = "coalesce(checked_at, created_at)", f"{_SPREAD_SHARE} * {spread_s} / 65536"
+    later_s = f"{_SPREAD_SHARE} * {spread_s} / 65536"
     times: list[datetime] | list[str] = [stale_before(every), current_second() + MAX_AHEAD]
     if connection.capabilities.dialect == "sqlite":
         mark, own = "?1", f"datetime(?1, '-' || ({later_s}) || ' seconds') || '+00:00'"
         ahead, times = "?2", [str(each) for each in times]
     else:
         mark, own, ahead = "$1", f"$1 - make_interval(secs => {later_s})", "$2"
-    columns = "id, user_id, endpoint, region, bucket_name"
-    # Each by the index of its own; one condition with OR would read all destinations.
-    turns = " UNION ALL ".join(
-        f"SELECT * FROM (SELECT {columns}, {since} AS since, "  # noqa: S608
-        "coalesce(endpoint, region || '/' || bucket_name) AS store "
-        f"FROM backup_destinations WHERE bucket_name IS NOT NULL AND {condition} "
-        f"ORDER BY {since} LIMIT {MAX_WAITING:d}) AS {name}"
+    # Each by the index; one condition with OR would read all turns.
+    waiting = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT destination_id, since FROM check_turns WHERE {condition} "  # noqa: S608
+        f"ORDER BY since LIMIT {MAX_WAITING:d}) AS {name}"
         for name, condition in (
-            ("waiting", f"{since} <= {mark} AND {since} <= {own}"),
-            ("ahead", f"{since} > {ahead}"),
+            ("waiting", f"since <= {mark} AND since <= {own}"),
+            ("ahead", f"since > {ahead}"),
         )
+    )
+    columns = "id, user_id, endpoint, region, bucket_name"
+    turns = (
+        f"SELECT {columns}, since, coalesce(endpoint, region || '/' || bucket_name) AS store "  # noqa: S608
+        f"FROM ({waiting}) AS turns JOIN backup_destinations ON id = destination_id WHERE bucket_name IS NOT NULL"
     )
     for name, of, order in (
         ("own_turn", "user_id, store", "since, id"),

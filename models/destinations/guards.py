@@ -17,8 +17,11 @@ TIMESTAMPS = ("created_at", "updated_at", "credentials_set_at")
 CHECK_TIMESTAMPS = ("checked_at", "claimed_until")
 _WITH_PAST_CHECKS = frozenset({"check_prefix"})
 """Columns that came with the table of past checks."""
-_ORDERS = frozenset({"kind", "bucket_name", "checked_at"})
-"""Columns that lists are ordered by, besides those with an index of the model."""
+_ORDERS = frozenset({"kind", "bucket_name"})
+"""Columns that lists are ordered by, besides those with an index of the model and `checked_at`, by `check_turns`."""
+_OF_CHECKS = frozenset({"last_check", "checked_at", "claim", "claimed_until"})
+"""Columns that say nothing but when and how the last check went, or that one is under way."""
+_SHOWN_OF_CHECKS = ("last_check", "checked_at")
 _REACHABILITIES = ", ".join(f"'{found.value}'" for found in Reachability)
 _WRONG_TYPE = "a column of backup_destinations holds a value of the wrong type"
 
@@ -61,7 +64,9 @@ async def restore_destination_guards(_apps: object, editor: Any) -> None:
     client = editor.client
     if editor.DIALECT == "sqlite":
         columns = {row["name"] for row in await client.execute_query_dict(f"PRAGMA table_info({TABLE})")}
-        await _restore(client, _SQLITE_FOUND, _sqlite_guards(columns) | _indexes(columns, editor, is_sqlite=True))
+        turns = await client.execute_query_dict("SELECT name FROM sqlite_master WHERE name = 'check_turns'")
+        wanted = _sqlite_guards(columns) | _indexes(columns, editor, is_sqlite=True)
+        await _restore(client, _SQLITE_FOUND, wanted | (_sqlite_turns(columns) if turns else {}))
         # A table made anew counts from its greatest id on; the ids of destinations that are gone must not come back.
         await client.execute_query(
             "UPDATE sqlite_sequence SET seq = max(seq, coalesce((SELECT max(destination_id) FROM events), 0)) "  # noqa: S608 - our own
@@ -70,6 +75,9 @@ async def restore_destination_guards(_apps: object, editor: Any) -> None:
         return
     columns = {row["name"] for row in await client.execute_query_dict(_POSTGRESQL_COLUMNS)}
     functions, wanted = list(_FUNCTIONS), dict(_TRIGGERS)
+    if (await client.execute_query_dict("SELECT to_regclass('check_turns') IS NOT NULL AS found"))[0]["found"]:
+        functions += (_revising(columns), *_TURN_FUNCTIONS)
+        wanted |= _TURN_TRIGGERS
     if columns.issuperset(_WITH_PAST_CHECKS):
         functions.append(_FORGET_CHECKS)
         wanted["destinations_checks_forgotten"] = _CHECKS_FORGOTTEN
@@ -121,20 +129,16 @@ def _normal(statement: str) -> str:
 
 
 def _indexes(columns: set[str], editor: Any, *, is_sqlite: bool) -> dict[str, str]:
-    """The indexes of the model, and those that the ORM cannot express."""
+    """The indexes of the model, and those that the ORM cannot express.
+
+    None of a column that a check changes: PostgreSQL would then write all of them anew with every check.
+    """
     indexes = {}
     for fields in map(tuple, BackupDestination._meta.indexes):  # type: ignore[arg-type]  # the model's are tuples
         if columns.issuperset(fields):
             name = editor._generate_index_name("idx", BackupDestination, list(fields))
             quoted = ", ".join(f'"{field}"' for field in fields)
             indexes[name] = f'CREATE INDEX "{name}" ON "{TABLE}" ({quoted})'
-    if columns.issuperset(CHECK_TIMESTAMPS):
-        indexes["destinations_due"] = (
-            f"CREATE INDEX destinations_due ON {TABLE} (coalesce(checked_at, created_at)) WHERE bucket_name IS NOT NULL"
-        )
-        indexes["destinations_claimed"] = (
-            f"CREATE INDEX destinations_claimed ON {TABLE} (claimed_until) WHERE claimed_until IS NOT NULL"
-        )
     for column in _ORDERS & columns:
         key = order_key(column, is_sqlite=is_sqlite)
         indexes[f"destinations_by_{column}"] = f"CREATE INDEX destinations_by_{column} ON {TABLE} (user_id, {key}, id)"
@@ -236,9 +240,199 @@ _TRIGGERS = {
     """,
 }
 
+_SINCE = "CASE WHEN {0}bucket_name IS NOT NULL THEN coalesce({0}checked_at, {0}created_at) END"
+"""SQL: from when on a check is due after an interval; null where there is no store."""
+_TURN = f"id, user_id, {_SINCE.format('')}, checked_at"
+_NEXT_CHECKS_REVISION = (
+    "greatest(checks_revision, (extract(epoch FROM clock_timestamp()) * 1000)::bigint << 21)"
+    " + 1 + floor(random() * 2097151)::bigint"
+)
+"""SQL: of the clock and of chance, as the revision is, so that no history gives one twice."""
+_NEXT_CHECKS_REVISION_SQLITE = (
+    "max(checks_revision, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) << 21) + 1 + (random() & 2097151)"
+)
+
+
+def fill_turns() -> Sequence[str]:
+    """The statements that fill `check_turns` and `check_leases` for the destinations that there are."""
+    return (
+        f"INSERT INTO check_turns (destination_id, user_id, since, checked_at) SELECT {_TURN} FROM {TABLE}",  # noqa: S608
+        "INSERT INTO check_leases (destination_id, claimed_until) "
+        f"SELECT id, claimed_until FROM {TABLE} WHERE claimed_until IS NOT NULL",  # noqa: S608
+    )
+
+
+def turn_indexes(*, is_sqlite: bool) -> Sequence[str]:
+    """The indexes of `check_turns`: what is due, and lists in the order of the last checks."""
+    key = order_key("checked_at", is_sqlite=is_sqlite)
+    return (
+        "CREATE INDEX check_turns_due ON check_turns (since) WHERE since IS NOT NULL",
+        f"CREATE INDEX check_turns_by_checked_at ON check_turns (user_id, {key}, destination_id)",
+    )
+
+
+def _compared(columns: Iterable[str], old: str, new: str, operator: str) -> str:
+    """SQL: whether any of these columns differs between two rows."""
+    names = sorted(columns)
+    olds, news = (", ".join(f"{row}.{name}" for name in names) for row in (old, new))
+    return f"({olds}) {operator} ({news})"
+
+
+def _revising(columns: set[str]) -> str:
+    """The function that counts, with two revisions: one of all that is shown, and one of the last checks alone."""
+    shown = _compared(columns - _OF_CHECKS, "removed", "added", "IS DISTINCT FROM")
+    checks = _compared(_SHOWN_OF_CHECKS, "removed", "added", "IS DISTINCT FROM")
+    return f"""
+    CREATE OR REPLACE FUNCTION moorings_count_destinations() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'INSERT' THEN
+            UPDATE users SET revision = revision + 1, destination_count = destination_count + change.n
+            FROM (SELECT user_id, count(*) AS n FROM added GROUP BY user_id) AS change
+            WHERE users.id = change.user_id;
+        ELSIF TG_OP = 'DELETE' THEN
+            UPDATE users SET revision = revision + 1, destination_count = destination_count - change.n
+            FROM (SELECT user_id, count(*) AS n FROM removed GROUP BY user_id) AS change
+            WHERE users.id = change.user_id;
+        ELSE
+            UPDATE users SET revision = revision + 1, destination_count = destination_count + change.n
+            FROM (
+                SELECT user_id, sum(step) AS n FROM (
+                    SELECT added.user_id, 1 AS step FROM added JOIN removed USING (id) WHERE {shown}
+                    UNION ALL
+                    SELECT removed.user_id, -1 FROM added JOIN removed USING (id) WHERE {shown}
+                ) AS steps
+                GROUP BY user_id
+            ) AS change
+            WHERE users.id = change.user_id;
+            UPDATE users SET checks_revision = {_NEXT_CHECKS_REVISION}
+            WHERE id IN (SELECT added.user_id FROM added JOIN removed USING (id) WHERE {checks});
+        END IF;
+        RETURN NULL;
+    END $$
+    """  # noqa: S608 - our own
+
+
+_TURN_FUNCTIONS = (
+    f"""
+    CREATE OR REPLACE FUNCTION moorings_add_destination_turns() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO check_turns (destination_id, user_id, since, checked_at) SELECT {_TURN} FROM added
+        ON CONFLICT (destination_id) DO UPDATE
+        SET user_id = EXCLUDED.user_id, since = EXCLUDED.since, checked_at = EXCLUDED.checked_at;
+        INSERT INTO check_leases (destination_id, claimed_until)
+        SELECT id, claimed_until FROM added WHERE claimed_until IS NOT NULL
+        ON CONFLICT (destination_id) DO UPDATE SET claimed_until = EXCLUDED.claimed_until;
+        RETURN NULL;
+    END $$
+    """,  # noqa: S608 - our own
+    """
+    CREATE OR REPLACE FUNCTION moorings_remove_destination_turns() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM check_turns USING removed WHERE check_turns.destination_id = removed.id;
+        DELETE FROM check_leases USING removed WHERE check_leases.destination_id = removed.id;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE OR REPLACE FUNCTION moorings_forget_destination_turns() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM check_turns;
+        DELETE FROM check_leases;
+        RETURN NULL;
+    END $$
+    """,
+    f"""
+    CREATE OR REPLACE FUNCTION moorings_set_destination_turn() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE check_turns SET user_id = NEW.user_id, since = {_SINCE.format("NEW.")}, checked_at = NEW.checked_at
+        WHERE destination_id = NEW.id;
+        RETURN NULL;
+    END $$
+    """,  # noqa: S608 - our own
+    """
+    CREATE OR REPLACE FUNCTION moorings_set_destination_lease() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.claimed_until IS NULL THEN
+            DELETE FROM check_leases WHERE destination_id = NEW.id;
+        ELSE
+            INSERT INTO check_leases (destination_id, claimed_until) VALUES (NEW.id, NEW.claimed_until)
+            ON CONFLICT (destination_id) DO UPDATE SET claimed_until = EXCLUDED.claimed_until;
+        END IF;
+        RETURN NULL;
+    END $$
+    """,
+)
+_TURN_TRIGGERS = {
+    "destinations_turns_added": f"""
+    CREATE OR REPLACE TRIGGER destinations_turns_added AFTER INSERT ON {TABLE}
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION moorings_add_destination_turns()
+    """,
+    "destinations_turns_removed": f"""
+    CREATE OR REPLACE TRIGGER destinations_turns_removed AFTER DELETE ON {TABLE}
+    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION moorings_remove_destination_turns()
+    """,
+    "destinations_turns_truncated": f"""
+    CREATE OR REPLACE TRIGGER destinations_turns_truncated AFTER TRUNCATE ON {TABLE}
+    FOR EACH STATEMENT EXECUTE FUNCTION moorings_forget_destination_turns()
+    """,
+    # Of rows, for their conditions: an update that changes nothing of checks calls no function.
+    "destinations_turn_set": f"""
+    CREATE OR REPLACE TRIGGER destinations_turn_set AFTER UPDATE ON {TABLE} FOR EACH ROW
+    WHEN (OLD.checked_at IS DISTINCT FROM NEW.checked_at OR OLD.created_at <> NEW.created_at
+        OR OLD.user_id <> NEW.user_id OR (OLD.bucket_name IS NULL) <> (NEW.bucket_name IS NULL))
+    EXECUTE FUNCTION moorings_set_destination_turn()
+    """,
+    "destinations_lease_set": f"""
+    CREATE OR REPLACE TRIGGER destinations_lease_set AFTER UPDATE ON {TABLE} FOR EACH ROW
+    WHEN (OLD.claimed_until IS DISTINCT FROM NEW.claimed_until) EXECUTE FUNCTION moorings_set_destination_lease()
+    """,
+}
+"""Triggers of PostgreSQL once there is `check_turns`."""
+
+
+def _sqlite_turns(columns: set[str]) -> dict[str, str]:
+    """The triggers of SQLite once there is `check_turns`."""
+    shown = _compared(columns - _OF_CHECKS, "OLD", "NEW", "IS NOT")
+    checks = _compared(_SHOWN_OF_CHECKS, "OLD", "NEW", "IS NOT")
+    turn = f"user_id = NEW.user_id, since = {_SINCE.format('NEW.')}, checked_at = NEW.checked_at"
+    lease = "SELECT NEW.id, NEW.claimed_until WHERE NEW.claimed_until IS NOT NULL;"
+    triggers = {
+        "destinations_changed": f"""AFTER UPDATE ON {TABLE} WHEN {shown} BEGIN
+            UPDATE users SET revision = revision + 1 WHERE id IN (OLD.user_id, NEW.user_id);
+        END""",
+        "destinations_checked": f"""AFTER UPDATE ON {TABLE} WHEN {checks} BEGIN
+            UPDATE users SET checks_revision = {_NEXT_CHECKS_REVISION_SQLITE} WHERE id = NEW.user_id;
+        END""",  # noqa: S608 - our own
+        "destinations_turns_added": f"""AFTER INSERT ON {TABLE} BEGIN
+            DELETE FROM check_turns WHERE destination_id = NEW.id;
+            INSERT INTO check_turns (destination_id, user_id, since, checked_at)
+            VALUES (NEW.id, NEW.user_id, {_SINCE.format("NEW.")}, NEW.checked_at);
+            DELETE FROM check_leases WHERE destination_id = NEW.id;
+            INSERT INTO check_leases (destination_id, claimed_until) {lease}
+        END""",  # noqa: S608 - our own
+        "destinations_turns_removed": f"""AFTER DELETE ON {TABLE} BEGIN
+            DELETE FROM check_turns WHERE destination_id = OLD.id;
+            DELETE FROM check_leases WHERE destination_id = OLD.id;
+        END""",  # noqa: S608 - our own
+        "destinations_turn_set": f"""AFTER UPDATE ON {TABLE} WHEN OLD.checked_at IS NOT NEW.checked_at
+        OR OLD.created_at IS NOT NEW.created_at OR OLD.user_id <> NEW.user_id
+        OR (OLD.bucket_name IS NULL) <> (NEW.bucket_name IS NULL) BEGIN
+            UPDATE check_turns SET {turn} WHERE destination_id = NEW.id;
+        END""",  # noqa: S608 - our own
+        "destinations_lease_set": f"""AFTER UPDATE ON {TABLE} WHEN OLD.claimed_until IS NOT NEW.claimed_until BEGIN
+            DELETE FROM check_leases WHERE destination_id = NEW.id;
+            INSERT INTO check_leases (destination_id, claimed_until) {lease}
+        END""",  # noqa: S608 - our own
+    }
+    return {name: f"CREATE TRIGGER {name} {body}" for name, body in triggers.items()}
+
+
 
 def _sqlite_guards(columns: set[str]) -> dict[str, str]:
-    """The triggers; on SQLite they also stand in for the types that its columns do not have."""
+    """The triggers; on SQLite they also stand in for the types that its columns do not have.
+
+    `_sqlite_turns` replaces some of them.
+    """
     counted = "UPDATE users SET revision = revision + 1"
     triggers = {
         "destinations_added": f"""AFTER INSERT ON {TABLE} BEGIN

@@ -82,6 +82,8 @@ class DestinationFilter:
 EVERYTHING = DestinationFilter()
 _CHECKABLE = sorted(kind for kind, rules in KINDS.items() if rules.is_checkable)
 _NEVER = "1 = 0"
+_TURNS = "SELECT destination_id, user_id AS turn_user_id, checked_at AS turn_checked_at FROM check_turns"
+"""SQL: the last checks by the index of their order, under names that a destination has not."""
 BY_ID = DestinationOrder()
 
 
@@ -139,7 +141,8 @@ class _Statement:
         self.connection = BackupDestination._meta.db
         self.is_sqlite = self.connection.capabilities.dialect == "sqlite"
         self.parameters: list[Any] = []
-        self._conditions = [f"user_id = {self.parameter(user_id)}"]
+        self._user = self.parameter(user_id)
+        self._conditions = [f"user_id = {self._user}"]
         if chosen.kinds is not None:
             self._among("kind", sorted(chosen.kinds))
         if chosen.reachability is not None:
@@ -178,14 +181,6 @@ class _Statement:
     def key(self, field: OrderField) -> str:
         """The expression that a list is ordered by, never null, as the index of the order has it."""
         return order_key(field, is_sqlite=self.is_sqlite)
-
-    def behind(self, position: DestinationPosition, field: OrderField, *, descending: bool) -> None:
-        """Only rows behind that position."""
-        sign = "<" if descending else ">"
-        if field is OrderField.ID:
-            self._where(f"id {sign} {self.parameter(position.id)}")
-            return
-        self._where(f"({self.key(field)}, id) {sign} ({self._value(position)}, {self.parameter(position.id)})")
 
     def _value(self, position: DestinationPosition) -> str:
         match position.value:
@@ -240,30 +235,37 @@ class SliceStatement(_Statement):
         field, begin, end = order.field, bounds.after, bounds.before
         if bounds.from_end:
             begin, end = end, begin
-        key = self.key(field)
+        self._from, key, id_ = "backup_destinations", self.key(field), "id"
+        if field is OrderField.LAST_CHECK:
+            # SQLite is made to begin at the turns, which have the index of the order.
+            join = "CROSS JOIN" if self.is_sqlite else "JOIN"
+            self._from = f"({_TURNS}) AS turns {join} backup_destinations ON id = destination_id"
+            self._where(f"turn_user_id = {self._user}")
+            key, id_ = key.replace(field, f"turn_{field}"), "destination_id"
+        self._key, self._id = key, id_
         if end is not None:
-            self.behind(end, field, descending=not self._backwards)
+            self._behind(end, descending=not self._backwards)
         direction = "DESC" if self._backwards else "ASC"
         ordered = (
-            f"ORDER BY id {direction}" if field is OrderField.ID else f"ORDER BY {key} {direction}, id {direction}"
+            f"ORDER BY id {direction}" if field is OrderField.ID else f"ORDER BY {key} {direction}, {id_} {direction}"
         )
         self._parts: Sequence[str] = (ordered,)
         if begin is not None and self.is_sqlite and key != field:
             # SQLite finds a range in an index of expressions by one of them, not by several together.
             sign, value = "<" if self._backwards else ">", self._value(begin)
             self._parts = (
-                f"AND {key} = {value} AND id {sign} {self.parameter(begin.id)} ORDER BY id {direction}",
+                f"AND {key} = {value} AND {id_} {sign} {self.parameter(begin.id)} ORDER BY {id_} {direction}",
                 f"AND {key} {sign} {value} {ordered}",
             )
         elif begin is not None:
-            self.behind(begin, field, descending=self._backwards)
+            self._behind(begin, descending=self._backwards)
         self._limit = bounds.size + 1
         self._ends = f"LIMIT {self.parameter(self._limit)}"
 
     @property
     def sql(self) -> str:
         """The text of the statement."""
-        selected = f"SELECT {', '.join(COLUMNS)} FROM backup_destinations WHERE {self.where}"  # noqa: S608 - values are parameters
+        selected = f"SELECT {', '.join(COLUMNS)} FROM {self._from} WHERE {self.where}"  # noqa: S608 - values are parameters
         parts = [f"{selected} {part} {self._ends}" for part in self._parts]
         return parts[0] if len(parts) == 1 else " UNION ALL ".join(f"SELECT * FROM ({part})" for part in parts)  # noqa: S608
 
@@ -280,6 +282,15 @@ class SliceStatement(_Statement):
         if len(self._parts) > 1:  # a union promises no order
             rows.sort(key=self._sort_key, reverse=self._backwards)
         return rows[: self._limit]
+
+    def _behind(self, position: DestinationPosition, *, descending: bool) -> None:
+        """Only rows behind that position."""
+        sign = "<" if descending else ">"
+        if self._order.field is OrderField.ID:
+            self._where(f"id {sign} {self.parameter(position.id)}")
+            return
+        place = f"({self._value(position)}, {self.parameter(position.id)})"
+        self._where(f"({self._key}, {self._id}) {sign} {place}")
 
     def _sort_key(self, row: DestinationRow) -> tuple[Any, ...]:
         position = position_of(row, self._order)

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from models.checks import leases
-from models.clock import current_second
+from models.clock import MAX_AHEAD, current_second
 from models.destinations.attributes import Attribute, DestinationKind
 from tests.support.databases import sealed
 from tests.support.databases.databases import ENGINES, TIMESTAMP, migrated
@@ -95,14 +95,15 @@ async def test_what_is_due_is_found_by_its_index(database: Gateway, caplog: pyte
     if database.address.url is None:
         with closing(connect(str(database.address.path))) as raw:
             steps = raw.execute(f"EXPLAIN QUERY PLAN {sql}", [str(current_second())] * 2).fetchall()
-        found_in = [parent for _, parent, _, detail in steps if "destinations_due" in detail]
+        found_in = [parent for _, parent, _, detail in steps if "check_turns_due" in detail]
         beside = [detail for _, parent, _, detail in steps if parent in found_in]
         assert len(beside) == len(found_in) == 2, steps
     else:
         raw_url = await asyncpg.connect(database.address.url)
-        await raw_url.execute("ANALYZE backup_destinations")
-        plan = [row["QUERY PLAN"] for row in await raw_url.fetch(f"EXPLAIN {sql}", *[current_second()] * 2)]
+        await raw_url.execute("ANALYZE backup_destinations, check_turns")
+        times = leases.stale_before(HOUR), current_second() + MAX_AHEAD
+        plan = [row["QUERY PLAN"] for row in await raw_url.fetch(f"EXPLAIN {sql}", *times)]
         await raw_url.close()
-        found_at = [n for n, line in enumerate(plan) if "Index Scan using destinations_due" in line]
+        found_at = [n for n, line in enumerate(plan) if "Index Scan using check_turns_due" in line]
         assert len(found_at) == 2, plan
         assert all("Limit" in plan[n - 1] for n in found_at), plan
