@@ -282,6 +282,7 @@ def _revising(columns: set[str]) -> str:
     """The function that counts, with two revisions: one of all that is shown, and one of the last checks alone."""
     shown = _compared(columns - _OF_CHECKS, "removed", "added", "IS DISTINCT FROM")
     checks = _compared(_SHOWN_OF_CHECKS, "removed", "added", "IS DISTINCT FROM")
+    checks = f"{checks} OR (removed.claim IS NOT NULL AND added.claim IS NULL)"  # one more that was made
     return f"""
     CREATE OR REPLACE FUNCTION moorings_count_destinations() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -394,6 +395,7 @@ def _sqlite_turns(columns: set[str]) -> dict[str, str]:
     """The triggers of SQLite once there is `check_turns`."""
     shown = _compared(columns - _OF_CHECKS, "OLD", "NEW", "IS NOT")
     checks = _compared(_SHOWN_OF_CHECKS, "OLD", "NEW", "IS NOT")
+    checks = f"{checks} OR (OLD.claim IS NOT NULL AND NEW.claim IS NULL)"  # one more that was made
     turn = f"user_id = NEW.user_id, since = {_SINCE.format('NEW.')}, checked_at = NEW.checked_at"
     lease = "SELECT NEW.id, NEW.claimed_until WHERE NEW.claimed_until IS NOT NULL;"
     triggers = {
