@@ -156,7 +156,11 @@ class DestinationService:
         token = None if viewer.token_id is None else await self._reads.token(viewer.token_id)
         if token is None or not token.is_valid():
             raise Unauthenticated
-        return viewer._replace(revision=token.revision, destination_count=token.destination_count)
+        return viewer._replace(
+            revision=token.revision,
+            checks_revision=token.checks_revision,
+            destination_count=token.destination_count,
+        )
 
     async def first_result(self, viewer: Viewer, keyed: KeyedAct) -> FirstResult | None:
         """The result of an act that was carried out before under its Idempotency-Key; raises `IdempotencyKeyReused`."""

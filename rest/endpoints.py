@@ -159,7 +159,8 @@ class _Endpoints:
         cached = state.response or self._cache.get(key, condition, state.wanted)
         if cached is None:
             body = await prepared.body(viewer)
-            cached = self._cache.put(key, prepared.headers, body, condition, state.wanted)
+            shows = prepared.shows_checks
+            cached = self._cache.put(key, prepared.headers, body, condition, state.wanted, shows_checks=shows)
         return cached
 
 
@@ -218,7 +219,8 @@ async def _expected_version(request: Request, id_: int, ability: Ability) -> int
         return None
     current = await service.at_current_revision(viewer)
     key = CacheKey(current, RequestKey.of({**request.scope, "method": "GET"}, current.protocol))
-    if {form.decode() for form in forms_of(request.scope["state"]["tags"].of(key))}.isdisjoint(tags):
+    tag = request.scope["state"]["tags"].of(key, shows_checks=False)
+    if {form.decode() for form in forms_of(tag)}.isdisjoint(tags):
         raise VersionConflict(row)
     return row.version
 

@@ -21,6 +21,7 @@ class ListRead:
 
     headers = HEADERS
     ability = Ability.VIEW
+    shows_checks = False
 
     def __init__(self, service: DestinationService, *, number: int, size: int, url: str, keep_size: bool) -> None:
         """`url` is the list's own, without a query; `keep_size` keeps `per_page` in the links."""
@@ -65,6 +66,7 @@ class DetailRead:
 
     headers = HEADERS
     ability = Ability.VIEW
+    shows_checks = False
 
     def __init__(self, service: DestinationService, destination_id: int) -> None:
         self._service = service

@@ -37,6 +37,11 @@ class PreparedRead(Protocol):
         """What the viewer's token must allow; None where the fields of the response decide."""
         ...
 
+    @property
+    def shows_checks(self) -> bool:
+        """Whether a check that finds nothing new may change the response; see `ResponseCache.put`."""
+        ...
+
     async def body(self, viewer: Viewer) -> bytes | None:
         """The body of a successful response; None when only the standard path can tell what the response is.
 

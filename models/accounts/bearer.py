@@ -98,6 +98,7 @@ def viewer_behind(token: TokenRow | None, bearer: Bearer, protocol: Protocol, ad
         token.id,
         token.name,
         token.expires_at,
+        checks_revision=token.checks_revision,
     )
 
 

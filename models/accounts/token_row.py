@@ -53,6 +53,7 @@ class TokenRow(NamedTuple):
     networks: str = ""
     imported_id: int | None = None
     """Of a token of the field: the number that its clients put before the bar."""
+    checks_revision: int = 0
 
     def state(self) -> TokenState:
         """Whether it can be used now, and why not."""

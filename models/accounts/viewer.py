@@ -24,7 +24,8 @@ class Protocol(StrEnum):
 class Viewer(NamedTuple):
     """A user as seen through one token when it was looked up.
 
-    `revision` and `destination_count` are the user row's own, read in the lookup that authenticated the request.
+    `revision`, `checks_revision` and `destination_count` are the user row's own, read in the lookup that authenticated
+    the request.
     `token_id` and `token_name` are None for the command line and the scheduler.
     """
 
@@ -41,6 +42,7 @@ class Viewer(NamedTuple):
     address: str | None = None
     """The client's; None for the command line and the scheduler, as the request's id."""
     request_id: str | None = None
+    checks_revision: int = 0
 
     @property
     def origin(self) -> Origin:

@@ -62,9 +62,7 @@ class Due(NamedTuple):
     bucket_name: str = ""
 
 
-async def acquire(
-    destination_id: int, *, stale_since: datetime | None = None, is_shown: bool = True
-) -> Lease | None:
+async def acquire(destination_id: int, *, stale_since: datetime | None = None, is_shown: bool = True) -> Lease | None:
     """Lease a destination with a store; None when another process holds it or it does not exist.
 
     With `stale_since`, also None when it was checked after that: the list of due destinations may be old by now.

@@ -73,6 +73,11 @@ async def restore_destination_guards(_apps: object, editor: Any) -> None:
             f"WHERE name = '{TABLE}'"
         )
         return
+    await _restore_postgresql(editor)
+
+
+async def _restore_postgresql(editor: Any) -> None:
+    client = editor.client
     columns = {row["name"] for row in await client.execute_query_dict(_POSTGRESQL_COLUMNS)}
     functions, wanted = list(_FUNCTIONS), dict(_TRIGGERS)
     if (await client.execute_query_dict("SELECT to_regclass('check_turns') IS NOT NULL AS found"))[0]["found"]:
@@ -257,8 +262,8 @@ def fill_turns() -> Sequence[str]:
     """The statements that fill `check_turns` and `check_leases` for the destinations that there are."""
     return (
         f"INSERT INTO check_turns (destination_id, user_id, since, checked_at) SELECT {_TURN} FROM {TABLE}",  # noqa: S608
-        "INSERT INTO check_leases (destination_id, claimed_until) "
-        f"SELECT id, claimed_until FROM {TABLE} WHERE claimed_until IS NOT NULL",  # noqa: S608
+        "INSERT INTO check_leases (destination_id, claimed_until) "  # noqa: S608 - our own
+        f"SELECT id, claimed_until FROM {TABLE} WHERE claimed_until IS NOT NULL",
     )
 
 
@@ -401,7 +406,7 @@ def _sqlite_turns(columns: set[str]) -> dict[str, str]:
     triggers = {
         "destinations_changed": f"""AFTER UPDATE ON {TABLE} WHEN {shown} BEGIN
             UPDATE users SET revision = revision + 1 WHERE id IN (OLD.user_id, NEW.user_id);
-        END""",
+        END""",  # noqa: S608 - our own
         "destinations_checked": f"""AFTER UPDATE ON {TABLE} WHEN {checks} BEGIN
             UPDATE users SET checks_revision = {_NEXT_CHECKS_REVISION_SQLITE} WHERE id = NEW.user_id;
         END""",  # noqa: S608 - our own
@@ -427,7 +432,6 @@ def _sqlite_turns(columns: set[str]) -> dict[str, str]:
         END""",  # noqa: S608 - our own
     }
     return {name: f"CREATE TRIGGER {name} {body}" for name, body in triggers.items()}
-
 
 
 def _sqlite_guards(columns: set[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ _DESTINATIONS, _TOKENS, _USERS = (model._meta.db_table for model in (BackupDesti
 _ROW = ", ".join(COLUMNS)
 _TOKEN = (
     "t.id, t.digest, t.name, t.abilities, t.expires_at, t.revoked_at, u.id AS user_id, u.name AS user_name, u.email,"
-    f" u.revision, u.destination_count, u.disabled_at, t.networks, t.imported_id"
+    f" u.revision, u.destination_count, u.disabled_at, t.networks, t.imported_id, u.checks_revision"
     f" FROM {_TOKENS} t JOIN {_USERS} u ON u.id = t.user_id"
 )
 _ORDERS = {False: "user_id, id", True: "user_id DESC, id DESC"}

@@ -22,6 +22,7 @@ from models.errors import Refusal, TooManyAttempts, Unauthenticated
 from models.writes.idempotency import KeyedRequest
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context, context_of
+from schema.documents.shown_checks import shows_checks
 from schema.errors import RETRY_AFTER_S, Code, code_of, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
 from schema.execution.persisted.queries import NOT_TRUSTED
@@ -178,20 +179,21 @@ class GraphQLView:
         scope, state, (body, media_type) = request.scope, request_state(request.scope), form
         key, condition = self._cache.key_of(viewer, scope, body), condition_of(scope)
         headers = headers_of(media_type)
+        with_checks = shows_checks(params.query or "", params.variables)
         cached = state.response or self._cache.get(key, condition, state.wanted)
         if cached is None:
             text = await bound.answer(context_of(scope["state"], viewer, rate_limit=state.rate_limit))
             if text is None:
                 return None
-            cached = self._cache.put(key, headers, text, condition, state.wanted)
-        self._prepared(request, bound, headers)
+            cached = self._cache.put(key, headers, text, condition, state.wanted, shows_checks=with_checks)
+        self._prepared(request, bound, headers, with_checks=with_checks)
         return cached
 
-    def _prepared(self, request: Request, bound: BoundOperation, headers: Headers) -> None:
+    def _prepared(self, request: Request, bound: BoundOperation, headers: Headers, *, with_checks: bool) -> None:
         """Let the fast path replay the request, and prepare others of its shape."""
         state, shared = request_state(request.scope), request.scope["state"]
         state.span_attributes = {OPERATION_TYPE: OperationType.QUERY.value}
-        state.prepared_read = PreparedQuery(bound, headers, shared)
+        state.prepared_read = PreparedQuery(bound, headers, shared, shows_checks=with_checks)
         state.read_shape = QueryShape(self.engine, headers, shared) if request.method == "POST" else None
 
     async def _read(
@@ -207,8 +209,9 @@ class GraphQLView:
         scope, state, (body, media_type) = request.scope, request_state(request.scope), form
         key, condition = self._cache.key_of(context.viewer, scope, body), condition_of(scope)
         headers = headers_of(media_type)
+        with_checks = shows_checks(prepared.key[0], params.variables)
         if bound is not None and self.engine.persisted.is_for_all(prepared.key[0]):
-            self._prepared(request, bound, headers)
+            self._prepared(request, bound, headers, with_checks=with_checks)
         cached = None if state.is_replayed else state.response or self._cache.get(key, condition, state.wanted)
         if cached is not None:
             self._outcomes.note_ok()
@@ -216,7 +219,7 @@ class GraphQLView:
         written = await self.engine.write(bound, prepared, params.variables, context)
         self._outcomes.note(written.text)
         if written.is_whole and context.is_shared:
-            return self._cache.put(key, headers, written.text, condition, state.wanted)
+            return self._cache.put(key, headers, written.text, condition, state.wanted, shows_checks=with_checks)
         state.prepared_read = None
         return _text(written.text, media_type)
 

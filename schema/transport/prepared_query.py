@@ -10,6 +10,7 @@ from graphql import OperationType
 from models.accounts.viewer import Viewer
 from schema.compiler.compiler import BoundOperation
 from schema.context import context_of
+from schema.documents.shown_checks import shows_checks
 from schema.execution.engine import Engine
 from schema.transport.negotiation import MediaType
 from schema.transport.requests import BadRequest, load_json, parse_params
@@ -31,15 +32,18 @@ _GRAPHQL, _JSON = _headers(MediaType.GRAPHQL), _headers(MediaType.JSON)
 class PreparedQuery:
     """A prepared read of the GraphQL API; which abilities it needs, its fields decide."""
 
-    __slots__ = ("_bound", "_state", "headers")
+    __slots__ = ("_bound", "_state", "headers", "shows_checks")
 
     ability = None
 
-    def __init__(self, bound: BoundOperation, headers: Headers, state: Mapping[str, Any]) -> None:
+    def __init__(
+        self, bound: BoundOperation, headers: Headers, state: Mapping[str, Any], *, shows_checks: bool
+    ) -> None:
         """`state` is what the lifespan left for every request."""
         self._bound = bound
         self._state = state
         self.headers = headers
+        self.shows_checks = shows_checks
 
     async def body(self, viewer: Viewer) -> bytes | None:
         """The response in JSON, without errors; None when graphql-core has to execute the operation."""
@@ -74,4 +78,8 @@ class QueryShape:
             bound = self._engine.bind(prepared, params.variables)
         else:
             bound = None
-        return None if bound is None else PreparedQuery(bound, self._headers, self._state)
+        if bound is None:
+            return None
+        return PreparedQuery(
+            bound, self._headers, self._state, shows_checks=shows_checks(params.query or "", params.variables)
+        )

@@ -58,13 +58,15 @@ class RequestKey(NamedTuple):
 class CacheKey:
     """Everything that a response depends on."""
 
-    __slots__ = ("key", "request", "tag")
+    __slots__ = ("checks_revision", "key", "request", "tag")
 
     def __init__(self, viewer: Viewer, request: RequestKey) -> None:
         self.key: Key = (viewer.user_id, viewer.revision, viewer.abilities, request.parts)
+        self.checks_revision = viewer.checks_revision
+        """What a response depends on too that shows when or how a destination was checked last."""
         self.request = request
-        self.tag: tuple[object, bytes] | None = None
-        """The entity tag and the `EntityTags` that computed it."""
+        self.tag: tuple[object, bool, bytes] | None = None
+        """The `EntityTags` that computed the entity tag last, whether it is of a response that shows checks, and it."""
 
 
 def condition_of(scope: Scope) -> bytes:

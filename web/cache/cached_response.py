@@ -18,12 +18,22 @@ FORM_BYTES = 250
 class CachedResponse:
     """Status, headers, body and entity tag, and the forms of it in the content codings that were asked for."""
 
-    __slots__ = ("body", "coding", "forms", "headers", "status", "tag")
+    __slots__ = ("body", "checks_revision", "coding", "forms", "headers", "status", "tag")
 
     def __init__(
-        self, status: int, headers: tuple[Header, ...], body: bytes, tag: bytes, *, coding: bytes = b""
+        self,
+        status: int,
+        headers: tuple[Header, ...],
+        body: bytes,
+        tag: bytes,
+        *,
+        coding: bytes = b"",
+        checks_revision: int | None = None,
     ) -> None:
-        """`headers` are without length and tag; `tag` is empty for a response that has none, `coding` without one."""
+        """`headers` are without length and tag; `tag` is empty for a response that has none, `coding` without one.
+
+        `checks_revision` is the user's of a response that shows checks, and None for any other.
+        """
         self.status = status
         self.headers = headers
         self.body = body
@@ -31,6 +41,7 @@ class CachedResponse:
         self.coding = coding
         self.forms: Mapping[bytes, CachedResponse] = _NO_FORMS
         """By coding."""
+        self.checks_revision = checks_revision
 
     @property
     def bytes(self) -> int:

@@ -1,6 +1,7 @@
 """Entity tags (RFC 9110, 8.8.3) made from the cache key instead of the response, so that a 304 needs no read.
 
 A user's revision is part of the key and rises with every change a read could show: the same key has the same response.
+That of a response which shows when or how a destination was checked last has the revision of the checks in it too.
 """
 
 from __future__ import annotations
@@ -27,15 +28,16 @@ class EntityTags:
         """Key the tags from now on, so that a client can compute none and learns nothing from one; at most 64 bytes."""
         self._key = key
 
-    def of(self, key: CacheKey) -> bytes:
-        """The strong tag, quotes included, of the response to a key; computed once for each key object."""
-        if key.tag is not None and key.tag[0] is self:
-            return key.tag[1]
+    def of(self, key: CacheKey, *, shows_checks: bool) -> bytes:
+        """The strong tag, quotes included, of the response to a key; the same one is not computed twice in a row."""
+        if key.tag is not None and key.tag[0] is self and key.tag[1] is shows_checks:
+            return key.tag[2]
         user_id, revision, abilities, _ = key.key
-        viewer = b"%d %d%s" % (user_id, revision, _serialized(abilities))
+        checks = b" %d" % key.checks_revision if shows_checks else b""
+        viewer = b"%d %d%s%s" % (user_id, revision, checks, _serialized(abilities))
         text = b"%s%s%s" % (self._prefix, viewer, key.request.serialized)
         tag = b'"%s"' % blake2b(text, digest_size=_DIGEST_BYTES, key=self._key).hexdigest().encode()
-        key.tag = self, tag
+        key.tag = self, shows_checks, tag
         return tag
 
 

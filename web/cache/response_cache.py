@@ -2,7 +2,9 @@
 
 The lookup that authenticates a request brings the revision, which the database raises with every change that a read
 could show, bulk statements included. It is part of the key, so a cached response is never older than the request that
-gets it: nothing expires, and no process has to tell another.
+gets it: nothing expires, and no process has to tell another. A response that shows when or how a destination was
+checked last stands only as long as the revision of the checks does too, which every check raises; all others outlast a
+check that finds nothing new.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class ResponseCache:
 
     def contains(self, key: CacheKey) -> bool:
         """Whether the response is kept, which is not counted."""
-        return bool(self._entries) and key.key in self._entries
+        return bool(self._entries) and self._standing(key) is not None
 
     def get(self, key: CacheKey, condition: bytes = b"", wanted: Wanted | None = None) -> CachedResponse | None:
         """The response in the form that is wanted, or a 304 when the client's `condition` (`If-None-Match`) holds; None
@@ -83,7 +85,7 @@ class ResponseCache:
         entries = self._users.get(user_id)
         if entries is not None and entries.revision != revision:
             self._forget(entries, user_id)
-        cached = self._entries.get(key.key)
+        cached = self._standing(key)
         vary = key.request.vary
         if condition and vary is not None:
             tag = self._tag_the_client_has(condition, key, cached, wanted)
@@ -103,14 +105,20 @@ class ResponseCache:
         body: bytes,
         condition: bytes = b"",
         wanted: Wanted | None = None,
+        *,
+        shows_checks: bool,
     ) -> CachedResponse:
         """Keep a successful response that was just read; returns what to send: the form that is wanted, or a 304 for
         the condition `*`.
+
+        `shows_checks` says whether a check that finds nothing new may change the response; it has to follow from the
+        request alone.
         """
         self.misses += 1
         vary = key.request.vary
-        tag = b"" if vary is None else self._tags.of(key)
-        response = CachedResponse(HTTPStatus.OK, _success_headers(headers, vary), body, tag)
+        tag = b"" if vary is None else self._tags.of(key, shows_checks=shows_checks)
+        checks_revision = key.checks_revision if shows_checks else None
+        response = CachedResponse(HTTPStatus.OK, _success_headers(headers, vary), body, tag, checks_revision=checks_revision)
         self._store(key.key, response)
         if wanted is not None:
             response = self._in_form(key.key, response, wanted)
@@ -119,19 +127,30 @@ class ResponseCache:
             return _unchanged(vary, response.tag)
         return response
 
+    def _standing(self, key: CacheKey) -> CachedResponse | None:
+        """The response that is kept, if what it shows of checks is what the lookup found."""
+        cached = self._entries.get(key.key)
+        if cached is None or cached.checks_revision is None or cached.checks_revision == key.checks_revision:
+            return cached
+        return None
+
     def _tag_the_client_has(
         self, condition: bytes, key: CacheKey, cached: CachedResponse | None, wanted: Wanted | None
     ) -> bytes:
         """The tag of what the client has, so that nothing needs to be sent; empty where it has nothing current.
 
-        `*` is any response there is, which only a cached one is known to be.
+        `*` is any response there is, which only a cached one is known to be. Of one that is not cached it is not known
+        whether it shows checks; the client has a tag of only one of the two kinds.
         """
         if condition.strip() == _ANY:
             if cached is None:
                 return b""
             return cached.tag if wanted is None else self._in_form(key.key, cached, wanted).tag
-        tag = self._tags.of(key) if cached is None else cached.tag
-        return named_by(condition, tag, b"" if wanted is None else wanted.coding)
+        coding = b"" if wanted is None else wanted.coding
+        if cached is not None:
+            return named_by(condition, cached.tag, coding)
+        tags = (self._tags.of(key, shows_checks=shows_checks) for shows_checks in (True, False))
+        return next((named for tag in tags if (named := named_by(condition, tag, coding))), b"")
 
     def _in_form(self, key: Key, response: CachedResponse, wanted: Wanted) -> CachedResponse:
         """The response as it is wanted; of one that is kept, a form is made once and kept with it."""
@@ -161,8 +180,10 @@ class ResponseCache:
             entries = None
         if entries is None:
             entries = self._users[user_id] = _UserEntries(revision)
-        elif key in self._entries:
-            return  # a concurrent request was first
+        elif (before := self._entries.get(key)) is not None:
+            if before.checks_revision is None or before.checks_revision >= (response.checks_revision or 0):
+                return  # a concurrent request was first
+            self.bytes -= _size(key, self._entries.pop(key))
         entries.keys.add(key)
         self._entries[key] = response
         self.bytes += size

@@ -217,8 +217,9 @@ class ReplayCycle:
             self._fast_path.prepared_requests.drop(self._state.preparation_key)
             self._leave()
         else:
-            headers, asked = self._prepared.read.headers, self._state.wanted
-            self._write(self._fast_path.cache.put(key, headers, body, self._condition, asked))
+            read, put = self._prepared.read, self._fast_path.cache.put
+            shows, asked = read.shows_checks, self._state.wanted
+            self._write(put(key, read.headers, body, self._condition, asked, shows_checks=shows))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         span = self._state.span

@@ -1,4 +1,4 @@
-"""What a check that finds nothing new costs the database: rows that stay where they are, and responses that stay true."""
+"""What a check that finds nothing new costs: its rows stay where they are, and so do the user's responses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -136,7 +137,7 @@ async def test_a_check_that_finds_something_new_or_was_asked_for_changes_what_is
     prober.release()
     await checking
 
-    assert [later[0] > earlier[0] for earlier, later in zip(seen, seen[1:], strict=False)] == [False, True]
+    assert [later[0] > earlier[0] for earlier, later in pairwise(seen)] == [False, True]
     assert during[1] == "checking"
     assert seen[-1][0] < during[0][0] < (await revisions(stage))[0]
 
@@ -155,9 +156,8 @@ async def test_the_rows_beside_destinations_follow_any_sql(stage: Stage) -> None
     assert [row["since"] for row in turns] == created
     assert leases == []
 
-    await rows(
-        f"UPDATE backup_destinations SET checked_at = updated_at, claim = 'x', claimed_until = updated_at WHERE id = {id_}"  # noqa: S608
-    )
+    claimed = "checked_at = updated_at, claim = 'x', claimed_until = updated_at"
+    await rows(f"UPDATE backup_destinations SET {claimed} WHERE id = {id_}")  # noqa: S608 - our own
     row = await stage.row(id_)
     turns, leases = await beside()
     assert (turns[0]["since"], turns[0]["checked_at"]) == (row["checked_at"], row["checked_at"])

@@ -38,9 +38,16 @@ def key_of(cache: ResponseCache, viewer: Viewer = ADA, *, body: bytes = b"", **c
     return cache.key_of(viewer, scope_of(**changes), body)
 
 
-def put(cache: ResponseCache, key: CacheKey, text: str = "an answer", condition: bytes = b"") -> CachedResponse:
+def put(
+    cache: ResponseCache,
+    key: CacheKey,
+    text: str = "an answer",
+    condition: bytes = b"",
+    *,
+    shows_checks: bool = False,
+) -> CachedResponse:
     """Keep a response."""
-    return cache.put(key, HEADERS, text.encode(), condition)
+    return cache.put(key, HEADERS, text.encode(), condition, shows_checks=shows_checks)
 
 
 def found(cache: ResponseCache, viewer: Viewer = ADA, *, body: bytes = b"", **changes: Any) -> CachedResponse | None:

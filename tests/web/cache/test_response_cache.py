@@ -69,6 +69,31 @@ async def test_whatever_a_response_depends_on_makes_another_key(difference: str,
     assert found(cache, viewer, **changes, headers=conditional) is None
 
 
+async def test_a_response_that_shows_checks_stands_until_the_next_check_and_any_other_outlasts_it(
+    cache: ResponseCache,
+) -> None:
+    """And so do their tags; what was read before a check takes no place of what was read behind it."""
+    later = ADA._replace(checks_revision=5)
+    _, plain, _ = await sent(put(cache, key_of(cache), "plain"))
+    checked: dict[str, Any] = {"path": LIST + "/1"}
+    _, shown, _ = await sent(put(cache, key_of(cache, **checked), "old", shows_checks=True))
+
+    assert found(cache, later) is not None
+    assert (await sent(found(cache, later, headers=[("if-none-match", plain["etag"])])))[0] == 304
+    assert found(cache, later, **checked) is None
+    assert found(cache, later, **checked, headers=[("if-none-match", shown["etag"])]) is None
+
+    put(cache, key_of(cache, later, **checked), "new", shows_checks=True)
+    put(cache, key_of(cache, **checked), "old", shows_checks=True)
+    status, headers, body = await sent(found(cache, later, **checked))
+    assert (status, body) == (200, b"new")
+    for kept in (cache, ResponseCache(0, EntityTags(public_url=None))):
+        assert (await sent(found(kept, later, **checked, headers=[("if-none-match", headers["etag"])])))[0] == 304
+        assert (await sent(found(kept, later, headers=[("if-none-match", plain["etag"])])))[0] == 304
+    assert cache.contains(key_of(cache, later, **checked))
+    assert not cache.contains(key_of(cache, later._replace(checks_revision=6), **checked))
+
+
 async def test_what_no_response_depends_on_makes_no_other_key(cache: ResponseCache) -> None:
     """Another token of the same abilities, HEAD for GET, and for REST what the client accepts."""
     put(cache, key_of(cache))
