@@ -25,7 +25,7 @@ class DestinationKind(Enum):
 @strawberry.enum(description="The result of a destination's last check.")
 class Reachability(Enum):
     UNKNOWN = enum_value(Found.UNKNOWN.value, description="It has not been checked yet.")
-    CHECKING = enum_value(Found.CHECKING.value, description="A check is under way.")
+    CHECKING = enum_value(Found.CHECKING.value, description="A check that was asked for is under way.")
     REACHABLE = enum_value(Found.REACHABLE.value, description="Every step that was tried passed.")
     UNREACHABLE = enum_value(Found.UNREACHABLE.value, description="A step failed.")
 
