@@ -22,12 +22,12 @@ from models.errors import Refusal, TooManyAttempts, Unauthenticated
 from models.writes.idempotency import KeyedRequest
 from schema.compiler.compiler import BoundOperation
 from schema.context import Context, context_of
-from schema.documents.shown_checks import shows_checks
 from schema.errors import RETRY_AFTER_S, Code, code_of, error_of, refusal
 from schema.execution.engine import Answer, Engine, NotExecuted
 from schema.execution.persisted.queries import NOT_TRUSTED
 from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
+from schema.execution.shown_checks import shows_checks
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
 from schema.transport.outcomes import Outcomes
 from schema.transport.prepared_query import PreparedQuery, QueryShape, headers_of

@@ -10,8 +10,8 @@ from graphql import OperationType
 from models.accounts.viewer import Viewer
 from schema.compiler.compiler import BoundOperation
 from schema.context import context_of
-from schema.documents.shown_checks import shows_checks
 from schema.execution.engine import Engine
+from schema.execution.shown_checks import shows_checks
 from schema.transport.negotiation import MediaType
 from schema.transport.requests import BadRequest, load_json, parse_params
 from web.request_state import Headers

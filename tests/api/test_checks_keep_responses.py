@@ -10,7 +10,7 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, build_schema, get_named_type
 
 from models.checks.report import CheckDepth
-from schema.documents.shown_checks import shows_checks
+from schema.execution.shown_checks import shows_checks
 from tests.support.gateway.gateway import Gateway
 from tests.support.paths import ROOT
 from tests.support.stores.checking import found as report_of
