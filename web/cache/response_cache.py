@@ -118,7 +118,9 @@ class ResponseCache:
         vary = key.request.vary
         tag = b"" if vary is None else self._tags.of(key, shows_checks=shows_checks)
         checks_revision = key.checks_revision if shows_checks else None
-        response = CachedResponse(HTTPStatus.OK, _success_headers(headers, vary), body, tag, checks_revision=checks_revision)
+        response = CachedResponse(
+            HTTPStatus.OK, _success_headers(headers, vary), body, tag, checks_revision=checks_revision
+        )
         self._store(key.key, response)
         if wanted is not None:
             response = self._in_form(key.key, response, wanted)
