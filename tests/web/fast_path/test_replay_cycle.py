@@ -182,7 +182,8 @@ async def test_what_is_read_beside_the_token_does_not_count_when_something_has_c
             await changed.wait()
             return await look_up(bearer)
 
-        replayed.read = SimpleNamespace(headers=read.headers, ability=read.ability, body=read_and_change)
+        known = {"headers": read.headers, "ability": read.ability, "shows_checks": read.shows_checks}
+        replayed.read = SimpleNamespace(**known, body=read_and_change)
         replayed.authenticator.look_up = lambda bearer: asyncio.ensure_future(look_up_later(bearer))  # type: ignore[method-assign]
         answer = await served.ask(listed)
 
