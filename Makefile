@@ -12,6 +12,7 @@ SETUP := .venv/.setup
 SETUP_TEST := .venv/.setup-test
 SOURCES := $(wildcard app models rest s3 schema web tests benchmarks moorings examples/python/backup_destinations.py explorer/build.py deploy/container/healthcheck.py .ci/sbom.py .ci/release.py)
 NODE_MODULES := benchmarks/peers/node_modules examples/apollo/node_modules explorer/node_modules tests/clients/node_modules
+SOAK := tests/reliability/test_soak.py
 INSTALL := install --quiet --no-cache-dir --disable-pip-version-check
 
 # A virtual environment whose Python was upgraded or removed is not current either.
@@ -128,8 +129,14 @@ hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and p
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile tests/api/test_secrets_canary.py $(ARGS)
 
 .PHONY: reliability
-reliability: $(SETUP_TEST) nginx faketime ## run the promises of docs/reliability.md in full, in about half an hour, and print their figures
-	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/reliability $(ARGS)
+reliability: $(SETUP_TEST) nginx faketime ## run the promises of docs/reliability.md in full, in half an hour, and print their figures
+	@MOORINGS_FULL=1 $(BIN)/python -m pytest $(SOAK) >.cache/soak.log 2>&1 & soak=$$!; \
+	MOORINGS_FULL=1 $(BIN)/python -m pytest tests/reliability --ignore $(SOAK) $(ARGS); status=$$?; \
+	wait $$soak || status=1; cat .cache/soak.log; exit $$status
+
+.PHONY: soak
+soak: $(SETUP_TEST) ## look for leaks under mixed load for 20 minutes; MINUTES=60 looks for an hour
+	@MOORINGS_FULL=1 MINUTES=$(or $(MINUTES),20) $(BIN)/python -m pytest $(SOAK) $(ARGS)
 
 .PHONY: sbom
 sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, in CycloneDX

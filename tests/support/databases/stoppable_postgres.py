@@ -21,8 +21,22 @@ class StoppablePostgres(PostgresServer):
     def halt(self) -> None:
         """Stop the server as its operator would, every connection told; its data stays."""
         assert self._processes is not None
+        self._processes[0].send_signal(signal.SIGINT)
+        self._let_go()
+
+    def kill(self) -> None:
+        """End every process of the server at once, as a machine without power would; its data stays."""
+        assert self._processes is not None
+        postmaster = self._processes[0].pid
+        os.kill(postmaster, signal.SIGSTOP)  # it starts no other meanwhile
+        for pid in [*children(postmaster), postmaster]:
+            os.kill(pid, signal.SIGKILL)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Wait for the end of the server, and keep its data."""
+        assert self._processes is not None
         postgres, keeper = self._processes
-        postgres.send_signal(signal.SIGINT)
         postgres.wait(STOP_DEADLINE_S)
         # The keeper would remove the data now; the next one of `resume` takes over.
         keeper.kill()

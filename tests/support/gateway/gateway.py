@@ -172,6 +172,10 @@ class Gateway:
         self.stop()
         shutil.rmtree(self.directory)
 
+    def environment(self) -> dict[str, str]:
+        """That of a command beside the gateway."""
+        return environment(**self.settings)
+
     def command(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a `moorings` command beside the gateway, on the same database."""
         return subprocess.run(
