@@ -90,6 +90,12 @@ class TcpProxy:
         """Let all commits by that come from now on."""
         self._loop.call_soon_threadsafe(self._fates.clear)
 
+    def lead_to(self, url: str) -> None:
+        """Connect to the server of this URL from now on, and end every connection there is: a fail-over."""
+        parts = urlsplit(url)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 5432)
+        self.cut()
+
     def cut(self, *, reset: bool = False) -> None:
         """End every connection; with `reset` by a reset instead of an end of the stream."""
         asyncio.run_coroutine_threadsafe(self._cut(reset=reset), self._loop).result()
