@@ -84,7 +84,7 @@ async def test_whatever_the_network_does_nothing_is_lost_or_doubled_and_every_re
     assert written.lost_connections == 0, "the gateway ended connections of its clients"
     assert written.longest_s < ANSWERED_WITHIN_S
     figure(
-        f"{ROUNDS} times delayed, cut, reset and nothing through for {HOLE_S} s: {len(written.ids)} writes acknowledged, "
+        f"{ROUNDS} times delayed, cut, reset and a hole of {HOLE_S} s: {len(written.ids)} acknowledged writes, "
         f"none lost, none doubled, {written.statuses[503]} times 503, longest answer {written.longest_s:.1f} s"
     )
 

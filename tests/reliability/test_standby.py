@@ -1,4 +1,4 @@
-"""PostgreSQL dies and its standby takes over: a synchronous one has every acknowledged write, one that lagged says so."""
+"""PostgreSQL dies and a standby takes over: a synchronous one has every acknowledged write, one that lagged says so."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pair:
     async def until(self, question: str) -> None:
         """Wait until the primary counts a standby in some state."""
         async with asyncio.timeout(DEADLINE_S):
-            while not (await self.gateway.rows(question))[0]["n"]:
+            while not (await self.gateway.rows(question))[0]["n"]:  # noqa: ASYNC110 - with a deadline
                 await asyncio.sleep(0.05)
 
     async def fail_over(self) -> float:
@@ -111,7 +111,7 @@ async def test_after_a_fail_over_to_a_standby_that_lagged_nothing_that_is_gone_i
 async def _replicated(pair: Pair) -> None:
     """Wait until the standby has what the primary has."""
     async with asyncio.timeout(DEADLINE_S):
-        while (await pair.gateway.rows(CAUGHT_UP))[0]["n"] is not True:
+        while (await pair.gateway.rows(CAUGHT_UP))[0]["n"] is not True:  # noqa: ASYNC110 - with a deadline
             await asyncio.sleep(0.05)
 
 

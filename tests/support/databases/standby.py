@@ -34,7 +34,7 @@ class Standby(StoppablePostgres):
         if self._account:
             os.chown(self._directory, self._account["user"], self._account["group"])
         source = f"host=127.0.0.1 port={through_port or parts.port} user={parts.username} password={parts.password}"
-        command = [
+        command: list[str | Path] = [
             *(binaries / "pg_basebackup", "--pgdata", self._directory / "data", "--write-recovery-conf"),
             *("--dbname", f"{source} application_name=standby sslmode=disable", "--checkpoint=fast", "--no-sync"),
         ]
