@@ -108,7 +108,24 @@ def _about_the_load(report: Report, medians: Mapping[str, Figures]) -> str:
         f"The load generator took at most {shares[fastest]:.0%} of its core, {medians[fastest].generator_us:.0f} µs a "
         f"request, for {contenders[fastest].title}."
     )
-    return f"{said} {_TWO}" if any(contenders[name].workers > 1 for name in medians) else said
+    shared = [
+        f"{_TWO} {shares_of_cores(found, contenders[name].workers)}"
+        for name, found in medians.items()
+        if contenders[name].workers > 1
+    ]
+    return " ".join([said, *shared])
+
+
+def shares_of_cores(found: Figures, cores: int) -> str:
+    """What each group of processes took of the cores that all of them shared, and what was left idle."""
+    took = {
+        "the workers": found.server_us,
+        "PostgreSQL": found.database_us,
+        "the load generator": found.generator_us,
+    }
+    shares = {name: us * found.requests_per_s / 1e6 / cores for name, us in took.items()}
+    parts = [f"{name} {share:.0%}" for name, share in shares.items()]
+    return f"Of {cores} cores they took: {', '.join(parts)}; {max(0.0, 1 - sum(shares.values())):.0%} were idle."
 
 
 def _panels(report: Report) -> Iterator[Panel]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from benchmarks.goals import verdicts
 from benchmarks.machine import all_on
+from benchmarks.report import shares_of_cores
 from tests.benchmarks.test_benchmarks import FIGURES
 
 
@@ -38,6 +39,14 @@ def test_two_workers_are_judged_by_what_the_load_generator_leaves_them() -> None
     found = verdicts({"rest-hot": {"moorings": one, "moorings-two": two}}, {}, {})
 
     assert next(verdict.found for verdict in found if "two workers" in verdict.goal) == "1.56 ×"
+
+
+def test_two_workers_are_told_apart_from_the_database_and_the_load_generator() -> None:
+    found = replace(FIGURES, requests_per_s=10_000, server_us=100, database_us=50, generator_us=20)
+
+    assert shares_of_cores(found, 2) == (
+        "Of 2 cores they took: the workers 50%, PostgreSQL 25%, the load generator 10%; 15% were idle."
+    )
 
 
 def test_everybody_has_the_same_cores_for_a_while() -> None:
