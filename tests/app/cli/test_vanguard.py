@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from app.database import migration_names
 from tests.support.databases.databases import ENGINES, database_url
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import MOORINGS, Gateway, environment
+from tests.support.paths import ROOT
+from tests.support.proxies.nginx import Nginx
+from tests.support.vanguard.stand_in import stand_in
 from tests.support.vanguard.vanguard_database import (
     KEY,
     OTHER_KEY,
@@ -131,6 +135,42 @@ async def test_a_running_gateway_serves_what_is_imported_and_gives_back_what_cha
     for printed in (done, exported, again):
         for key in (KEY, KEY.removeprefix("base64:"), "secret-7", "AKIA7"):
             assert key not in printed.stdout + printed.stderr
+
+
+async def test_the_documented_location_block_switches_the_endpoints_and_leaves_the_rest(
+    source: str, tmp_path: Path
+) -> None:
+    """Without it, as after going back, all is Vanguard's."""
+    (block,) = re.findall(r"^```nginx\n(.*?)^```$", (ROOT / "docs/takeover.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert block.count("http://127.0.0.1:8000") == 1
+    row = {"id": 7, "user_id": 1, "label": "There", "type": "local", "type_human": "Local"}
+    text = f"12|{SECRET}"
+    address = "https://vanguard.example.com"
+    gateway = Gateway(public_url=address, allowed_hosts="vanguard.example.com", trusted_proxies="127.0.0.1").start()
+    headers = {"Authorization": f"Bearer {text}", "Host": "vanguard.example.com"}
+    try:
+        gateway.command("import", "vanguard", source, "--env-file", str(tmp_path / ".env"))
+        with stand_in({text: [row]}) as vanguard:
+            port = int(vanguard.rpartition(":")[2])
+            for locations in (block.replace("127.0.0.1:8000", f"127.0.0.1:{gateway.port}"), ""):
+                nginx = Nginx(port, locations=locations).start()
+                try:
+                    async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+                        front = f"http://127.0.0.1:{nginx.port}"
+                        listed = (await client.get(f"{front}{LIST}")).json()
+                        rest = await client.get(f"{front}/api/user")
+                        assert rest.json() == (await client.get(f"{vanguard}/api/user")).json()
+                        (await client.get(f"{front}{LIST}/7")).raise_for_status()
+                finally:
+                    nginx.close()
+                switched = bool(locations)
+                assert [each["label"] for each in listed["data"]] == (
+                    ["Destination 7", "Destination 9"] if switched else ["There"]
+                )
+                if switched:
+                    assert listed["links"]["first"].startswith(f"{address}{LIST}?")
+    finally:
+        gateway.close()
 
 
 def test_wrong_arguments_end_with_2_and_what_cannot_be_done_with_1(source: str, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ http {{
     }}
     server {{
         listen 127.0.0.1:{port};
+        {locations}
         location / {{
             proxy_pass http://gateways;
             proxy_http_version 1.1;
@@ -50,16 +51,18 @@ COMPRESSING = "gzip on; gzip_types application/json; gzip_min_length 20; gzip_pr
 class Nginx:
     """`nginx` on a free port, which deals requests out to gateways."""
 
-    def __init__(self, *ports: int, compresses: bool = False) -> None:
-        """`ports` are those of the gateways, on this machine; one that `compresses` does so with all JSON."""
+    def __init__(self, *ports: int, compresses: bool = False, locations: str = "") -> None:
+        """`ports` are those of the gateways, on this machine; one that `compresses` does so with all JSON.
+
+        `locations` are blocks before the one for all else.
+        """
         self.directory = Path(tempfile.mkdtemp(prefix="moorings-nginx-"))
         self.port = free_port()
         servers = "\n        ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
         more = COMPRESSING if compresses else ""
         configuration = self.directory / "nginx.conf"
-        configuration.write_text(
-            CONFIGURATION.format(directory=self.directory, servers=servers, port=self.port, more=more), encoding="utf-8"
-        )
+        values = {"directory": self.directory, "servers": servers, "port": self.port, "more": more}
+        configuration.write_text(CONFIGURATION.format(**values, locations=locations), encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Nginx:
