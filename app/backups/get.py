@@ -92,7 +92,9 @@ class Get:
         return Got(key=self._key, size=facts.size, etag=facts.etag, resumed_bytes=0, is_verified=is_verified)
 
     def to_file(self, facts: ObjectFacts, path: Path, state: TransferState) -> Got:
-        """Write the object into a file, which is replaced when it is whole."""
+        """Write the object into a file, which is replaced when it is whole; never a device, a pipe or a folder."""
+        if path.exists() and not path.is_file():
+            raise BackupRefused(f"{path} is no file, and would be replaced: name another place, or - for stdout.")
         partial = path.with_name(f".{path.name}.moorings-part")
         noted = state.read().get("parts", {}) if partial.exists() else {}
         if not noted:

@@ -25,7 +25,8 @@ from web.server.tls import CertificateRefused
 
 BROKEN_PIPE = 141
 """As a shell says it of a program that SIGPIPE ended."""
-_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What a write to stdout fails with on a full or failing disk, or where the program was started with it closed."""
 _REFUSALS = (
     Refusal,
     SettingsRefused,
@@ -79,6 +80,7 @@ def run() -> None:
 
     What cannot be written, to a full disk or to a reader that is gone, is a refusal too, and no traceback.
     """
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -99,6 +101,24 @@ def run() -> None:
         print(f"moorings: The output cannot be written: {error.strerror}.", file=sys.stderr)
         status = 1
     sys.exit(status)
+
+
+def _open_what_is_closed() -> None:
+    """Give stdin, stdout and stderr a descriptor each where the program was started without: the next file that is
+    opened, such as the database, would get its number. Writing to such a stdout fails, and what is for stderr is lost.
+    """
+    for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, mode)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor
 
 
 def _give_up_stdout() -> None:

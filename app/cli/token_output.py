@@ -27,7 +27,12 @@ class TokenFile:
 
 @contextmanager
 def private_file(path: Path) -> Iterator[TokenFile]:
-    """A file to write a token to; gone at the end when none was written. Raises `AccountRefused`."""
+    """A file to write a token to; gone at the end when none was written.
+
+    Raises `AccountRefused`, also for a device or a pipe, which the file would take the place of.
+    """
+    if path.exists() and not path.is_file():
+        raise AccountRefused(f"{path} is no file: name another place, or print the token.")
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

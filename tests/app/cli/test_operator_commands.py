@@ -200,6 +200,42 @@ def test_on_a_full_disk_nothing_is_lost_silently(store: Gateway) -> None:
     assert (str(token["id"]), token["state"]) == (found[1], "revoked")
 
 
+@pytest.mark.parametrize("redirected", ["1>&-", "1>&- 2>&-"], ids=["stdout", "both"])
+def test_without_a_stdout_nothing_is_lost_silently(redirected: str, store: Gateway) -> None:
+    """A program that was started with stdout closed says so on stderr, and a token that it made is revoked."""
+
+    def closed(arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", f'exec "$0" {arguments} {redirected}', store.program],
+            cwd=store.directory,
+            env=environment(**store.settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    says = "2" not in redirected
+    listed = closed("user list")
+    assert listed.returncode == 1
+    assert listed.stderr == ("moorings: The output cannot be written: Bad file descriptor.\n" if says else "")
+    assert closed("token create --email eve@example.com").returncode == 1
+    states = [token["state"] for token in printed(store, "token", "list", "--email", "eve@example.com")]
+    assert states[-1] == "revoked"
+
+
+def test_a_token_is_never_put_in_the_place_of_a_pipe_or_a_device(store: Gateway) -> None:
+    """Its file replaces what has its name, which a device of the machine would not survive."""
+    pipe = store.directory / "pipe"
+    os.mkfifo(pipe)
+    before = printed(store, "token", "list", "--email", "eve@example.com")
+    refused = store.command("token", "create", "--email", "eve@example.com", "--token-file", str(pipe))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"moorings: {pipe} is no file: name another place, or print the token.\n"
+    assert pipe.is_fifo()
+    assert printed(store, "token", "list", "--email", "eve@example.com") == before
+
+
 def test_settings_are_shown_with_their_sources_and_secrets_hidden(store: Gateway, tmp_path: Path) -> None:
     file = tmp_path / "moorings.toml"
     file.write_text(
