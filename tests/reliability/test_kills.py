@@ -19,7 +19,7 @@ from tests.support.gateway.gateway import Account, Gateway
 from tests.support.gateway.processes import children, is_alive, until
 from tests.support.gateway.writers import LIST, Written, client_of, writing
 
-ROUNDS = amount(1, 8)
+ROUNDS = amount(1, 5)
 """Kills of each kind."""
 BETWEEN_S = (0.2, 0.6)
 """How long all serve between two kills, at random."""

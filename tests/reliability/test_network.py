@@ -15,8 +15,8 @@ from tests.support.figures import amount
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.writers import writing
 
-ROUNDS = amount(1, 6)
-HOLE_S = amount(3, 12)
+ROUNDS = amount(1, 4)
+HOLE_S = amount(1, 8)
 """How long nothing passes."""
 DELAY_S = 0.05
 ANSWERED_WITHIN_S = 15.0
@@ -44,7 +44,7 @@ def behind(postgres: PostgresServer, proxy: TcpProxy) -> Iterator[tuple[Gateway,
 async def delay(proxy: TcpProxy) -> None:
     """Every piece takes its time."""
     proxy.delay_s = DELAY_S
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.5)
     proxy.delay_s = 0
 
 

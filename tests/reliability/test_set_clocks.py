@@ -121,6 +121,16 @@ async def expect_changes(client: httpx.AsyncClient, id_: int, label: str, listen
             shown = (event.get("backupDestination") or {}).get("label")
 
 
+async def expect_a_heartbeat(client: httpx.AsyncClient) -> None:
+    """A comment comes on a silent stream, after seconds and not after a day."""
+    body, headers = {"query": CHANGES}, {"Accept": "text/event-stream"}
+    async with asyncio.timeout(SOON_S), client.stream("POST", "/graphql", json=body, headers=headers) as stream:
+        async for line in stream.aiter_lines():
+            if line.startswith(":"):
+                return
+    raise AssertionError("the stream has ended")
+
+
 async def repeated(client: httpx.AsyncClient, key: str) -> tuple[int, bool]:
     """The id that a request under a key made, and whether an earlier one did."""
     body = {"label": "made once", "type": "local"}
@@ -209,6 +219,8 @@ async def test_a_clock_that_is_set_locks_nobody_out_and_holds_nothing(
         assert refused.status_code == httpx.codes.TOO_MANY_REQUESTS
         assert int(refused.headers["Retry-After"]) <= wait_s, "nobody is locked out for a day"
         await expect_changes(client, ours, "changed a day before", listeners)
+        if FULL:
+            await expect_a_heartbeat(client)
         row = (
             await answers(client, "PUT", f"{LIST}/{late['id']}", json={"label": "changed before it was made"})
         ).json()

@@ -27,7 +27,7 @@ from tests.support.gateway.unharmed import MEBIBYTE, resident_bytes
 
 LIST = "/api/backup-destinations"
 MINUTES = float(os.environ.get("MINUTES", "20"))
-SECONDS = MINUTES * 60 if FULL else 5.0
+SECONDS = MINUTES * 60 if FULL else 4.0
 """For which is measured, once the memories are full (in the gate: once all of the load has begun)."""
 FILL_S = 300.0 if FULL else 2.0
 """How long the load goes on at most before that."""

@@ -24,7 +24,7 @@ STREAMING = "SELECT count(*) AS n FROM pg_stat_replication WHERE state = 'stream
 SYNCHRONOUS = "SELECT count(*) AS n FROM pg_stat_replication WHERE sync_state = 'sync'"
 CAUGHT_UP = "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) AS n FROM pg_stat_replication"
 DEADLINE_S = 60.0
-WRITES_S = 1.0
+WRITES_S = 0.5
 
 
 class Pair:

@@ -58,6 +58,17 @@ async def test_each_destination_is_due_at_a_time_of_its_own_around_the_interval(
         assert (await due(7))[0] == oldest
 
 
+async def test_what_was_checked_later_than_now_is_due_because_the_clock_was_set_back(database: Gateway) -> None:
+    """Otherwise it would wait until the clock is where it was; what is a few seconds ahead is another process's."""
+    async with on_stage(database) as stage:
+        id_ = await stage.make()
+        for ahead_s, is_due in ((20, False), (86_400, True)):
+            await age(database, -ahead_s, "checked_at")
+            assert [due.id for due in await leases.due(HOUR, limit=10)] == ([id_] if is_due else [])
+            lease = await leases.acquire(id_, stale_since=leases.stale_before(HOUR))
+            assert (lease is not None) is is_due
+
+
 async def test_destinations_that_are_not_due_yet_do_not_delay_those_that_are(database: Gateway) -> None:
     """Though all were checked in the same second, and the scheduler takes a few at a time."""
     user_id, every = (await database.new_user()).user_id, timedelta(days=1)
