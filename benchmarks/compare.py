@@ -13,13 +13,14 @@ from pathlib import Path
 
 from benchmarks import packages
 from benchmarks.contenders import CONTENDERS, EMBEDDED, Contender
-from benchmarks.data import PEOPLE, Stage, staged
+from benchmarks.data import PEOPLE, Group, Stage, staged
 from benchmarks.embedded import embedded
 from benchmarks.machine import BenchmarkRefused, Cores, divide_cores, facts
 from benchmarks.report import Report, write
 from benchmarks.rounds import Pace, measure
 from benchmarks.scenarios import Scenario, embedded_scenarios, scenarios
 from benchmarks.servers import Server, running
+from benchmarks.subscribers import EVENTS_PER_S, SUBSCRIBERS, Live, measure_live
 
 PUBLISHED = packages.ROOT / "docs" / "performance"
 
@@ -59,6 +60,7 @@ def _compare(given: argparse.Namespace) -> None:
     with opened as stage, _running(contenders, stage, cores, chosen) as servers:
         versions = packages.versions(needs) | {"SQLite" if given.embedded else "PostgreSQL": stage.version()}
         measured = [measure(stage, servers, scenario, pace) for scenario in chosen]
+        live = None if given.embedded or (given.only and not given.live) else _live(stage, groups, cores)
         started = {name: server.started_in_s for name, server in servers.items()}
         sizes = {name: server.started_with_mb for name, server in servers.items()}
     report = Report(
@@ -68,9 +70,15 @@ def _compare(given: argparse.Namespace) -> None:
         started_in_s=started,
         started_with_mb=sizes,
         is_embedded=given.embedded,
+        live=live,
     )
     folder = packages.CACHE / "results" if _is_partial(given) else PUBLISHED
     write(report, given.output or folder)
+
+
+def _live(stage: Stage, groups: Sequence[Group], cores: Cores) -> Live:
+    print(f"{SUBSCRIBERS} subscribers, {EVENTS_PER_S} events a second", file=sys.stderr, flush=True)
+    return measure_live(stage, stage.callers[groups[0].name], cores)
 
 
 def _running(
@@ -106,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--without", type=_among(names), default=[], help=f"contenders, of {', '.join(names)}")
     parser.add_argument("--with", dest="with_", type=_among(names), default=[], help="only these contenders")
     parser.add_argument("--embedded", action="store_true", help="on SQLite, beside the Node peers on node:sqlite")
+    parser.add_argument("--live", action="store_true", help="subscribers too, which --only leaves out")
     parser.add_argument("--users", type=int, default=PEOPLE.users, help="of the loads that have many")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of measuring, per contender and round")

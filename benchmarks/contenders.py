@@ -119,6 +119,10 @@ CONTENDERS = (
     _python("fastapi-graphql", "FastAPI, Strawberry, SQLAlchemy", {"graphql": FLAT}),
 )
 
+LIVE = _gateway(
+    "moorings-live", "Moorings", {"MOORINGS_MAX_ADDRESS_CONNECTIONS": "5000", "MOORINGS_MAX_CONNECTIONS": "6000"}
+)
+"""With room for a thousand streams of one address."""
 EMBEDDED = tuple(
     replace(one, title=one.title.replace("pg", "node:sqlite"))
     for one in CONTENDERS

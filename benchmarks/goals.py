@@ -16,6 +16,7 @@ MAX_RESIDENT_MB = 80.0
 CACHE_MB = 64.0
 """What MOORINGS_RESPONSE_CACHE_BYTES is by default; the loads of many users fill it."""
 
+MAX_SUBSCRIBER_KB = 15.0
 MAX_START_S = 1.5
 TWO_WORKERS = 1.6
 
@@ -111,6 +112,16 @@ def verdicts(
         *_alone(results),
         *_at_start(started_in_s, started_with_mb),
     ]
+
+
+def of_idle_subscribers(kb: float) -> Verdict:
+    """What a stream takes in which nothing happens."""
+    return Verdict(
+        goal="memory of an idle subscriber",
+        wanted=f"≤ {MAX_SUBSCRIBER_KB:g} kB",
+        found=f"{kb:.1f} kB",
+        is_kept=kb <= MAX_SUBSCRIBER_KB,
+    )
 
 
 def _beside_peers(results: Results, times: _Times) -> Iterator[Verdict]:

@@ -32,6 +32,11 @@ def resident_bytes(root: int) -> int:
     return sum(map(_resident, _tree(root, dict(_stats()))))
 
 
+def largest_resident_bytes(root: int) -> int:
+    """The resident memory of the largest of a process and its descendants: a worker, without the process above it."""
+    return max(map(_resident, _tree(root, dict(_stats()))), default=0)
+
+
 def descent(root: int) -> list[int]:
     """A process and all its descendants."""
     return list(_tree(root, dict(_stats())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
@@ -11,8 +11,9 @@ import orjson
 from benchmarks.chart import Bar, Panel, draw
 from benchmarks.contenders import CONTENDERS, EMBEDDED, Contender
 from benchmarks.figures import Figures
-from benchmarks.goals import Results, Verdict, verdicts
+from benchmarks.goals import Results, Verdict, of_idle_subscribers, verdicts
 from benchmarks.rounds import Measured, Pace
+from benchmarks.subscribers import EVENTS_PER_S, SUBSCRIBERS, Live
 
 PROTOCOLS = {"graphql": "GraphQL", "rest": "REST"}
 _COLUMNS = ("contender", "requests/s", "p50 ms", "p99 ms", "server CPU µs", "PostgreSQL CPU µs", "RSS MB")
@@ -34,6 +35,8 @@ class Report:
     started_in_s: Mapping[str, float]
     started_with_mb: Mapping[str, float]
     is_embedded: bool = False
+    live: Live | None = None
+    """None where subscribers were not measured."""
 
     @property
     def contenders(self) -> Mapping[str, Contender]:
@@ -65,6 +68,8 @@ def markdown(report: Report) -> str:
     title = "# Results on SQLite" if report.is_embedded else "# Results"
     chart = [] if report.is_embedded else ["![Requests per second](chart.svg)"]
     parts = [title, f"{_NOTES}\n\n{pace}; {facts}.", *chart, *_goals(report)]
+    if report.live is not None:
+        parts.append(_about_live(report.live))
     for one in report.measured:
         title = f"## {PROTOCOLS[one.scenario.protocol]}: {one.scenario.title}"
         parts += [title, _table(report, one.medians()), _about_the_load(report, one.medians())]
@@ -77,9 +82,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def _about_live(live: Live) -> str:
+    return (
+        f"## Live events\n\n{SUBSCRIBERS:,} streams of server-sent events of one user each, and {EVENTS_PER_S} changes "
+        f"a second over all users: from the commit to the arrival p50 {live.p50_ms:.1f} ms, p99 {live.p99_ms:.1f} ms "
+        f"({live.events:,} events). An idle stream takes {live.kb_of_idle:.1f} kB of the worker."
+    )
+
+
 def _verdicts(report: Report) -> list[Verdict]:
     started = report.started_in_s, report.started_with_mb
-    return verdicts(report.results, *started, is_embedded=report.is_embedded)
+    found = verdicts(report.results, *started, is_embedded=report.is_embedded)
+    return found if report.live is None else [*found, of_idle_subscribers(report.live.kb_of_idle)]
 
 
 def _goals(report: Report) -> Iterator[str]:
@@ -146,6 +160,7 @@ def _data(report: Report) -> dict[str, object]:
         "facts": report.facts,
         "pace": {"rounds": report.pace.rounds, "seconds": report.pace.seconds, "warm_up_s": report.pace.warm_up_s},
         "started_in_s": {name: round(seconds, 3) for name, seconds in report.started_in_s.items()},
+        "live": None if report.live is None else asdict(report.live),
         "goals": [
             {"goal": one.goal, "wanted": one.wanted, "found": one.found, "kept": one.is_kept}
             for one in _verdicts(report)

@@ -16,7 +16,7 @@ from benchmarks.contenders import Ask, Contender
 from benchmarks.data import Stage
 from benchmarks.machine import BenchmarkRefused, Cores, on_cores
 from benchmarks.packages import node_program, peers_python
-from benchmarks.processes import resident_bytes
+from benchmarks.processes import largest_resident_bytes
 from benchmarks.proxy import proxied
 from tests.support.ports import free_port
 
@@ -31,7 +31,7 @@ _KEEPER = 'cat; kill -KILL "-$1"'
 class Server:
     """One running contender; `started_in_s` is the time from its start to its first answer.
 
-    `started_with_mb` is its resident memory then, in MiB.
+    `started_with_mb` is the resident memory of its largest process then, in MiB.
     """
 
     def __init__(self, contender: Contender, stage: Stage, cores: Cores) -> None:
@@ -79,7 +79,7 @@ class Server:
                 raise BenchmarkRefused(f"{self.contender.title} did not start:\n{self.log_end()}")
             time.sleep(0.01)
         self.started_in_s = time.perf_counter() - started
-        self.started_with_mb = resident_bytes(self._process.pid) / (1 << 20)
+        self.started_with_mb = largest_resident_bytes(self._process.pid) / (1 << 20)
 
     def log_end(self) -> str:
         """The end of what it wrote so far."""

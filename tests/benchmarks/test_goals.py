@@ -6,7 +6,7 @@ import os
 import subprocess
 from dataclasses import replace
 
-from benchmarks.goals import verdicts
+from benchmarks.goals import of_idle_subscribers, verdicts
 from benchmarks.machine import all_on
 from benchmarks.report import shares_of_cores
 from tests.benchmarks.test_benchmarks import FIGURES
@@ -39,6 +39,10 @@ def test_two_workers_are_judged_by_what_the_load_generator_leaves_them() -> None
     found = verdicts({"rest-hot": {"moorings": one, "moorings-two": two}}, {}, {})
 
     assert next(verdict.found for verdict in found if "two workers" in verdict.goal) == "1.56 ×"
+
+
+def test_an_idle_subscriber_may_take_15_kb() -> None:
+    assert [of_idle_subscribers(kb).is_kept for kb in (15.0, 15.1)] == [True, False]
 
 
 def test_two_workers_are_told_apart_from_the_database_and_the_load_generator() -> None:
