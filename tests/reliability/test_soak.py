@@ -24,6 +24,7 @@ from tests.support.databases.postgres import PostgresServer
 from tests.support.figures import FULL
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.gateway.unharmed import MEBIBYTE, resident_bytes
+from tests.support.paths import ROOT
 
 LIST = "/api/backup-destinations"
 MINUTES = float(os.environ.get("MINUTES", "20"))
@@ -245,7 +246,9 @@ async def test_memory_descriptors_connections_and_log_stay_flat(
             seen.add(at_s, await sample(load.gateway, load.client))
         await asyncio.sleep(SAMPLE_S)
 
+    listed = (ROOT / "docs" / "performance.md").read_text()
     for load, seen in zip(loaded, samples, strict=True):
+        assert [name for name in seen.seen if name.startswith("of ") and f"| `{name[3:]}` |" not in listed] == []
         gateway, statuses = load.gateway, load.statuses
         last = {name: numbers[-1] for name, numbers in seen.seen.items()}
         beside = seen.growth("resident") - seen.growth("memories")
