@@ -119,8 +119,11 @@ def formatted_failure(error: GraphQLError, request_id: str | None = None) -> dic
     if original is not None and not isinstance(original, GraphQLError):
         shown = error_of(original, request_id)
     elif argument is not None:
-        # A nullable variable in a non-null position: validation allows it where there is a default (spec 5.8.5).
-        shown = refusal(f"Argument '{argument[1]}' has a value that does not fit.", Code.BAD_USER_INPUT)
+        # A nullable variable in a non-null position: validation allows it where there is a default (spec 5.8.5), and as
+        # the one field of a one-of input.
+        is_one_of = " for OneOf Input Object " in error.message
+        fault = "must have exactly one field, and that not null" if is_one_of else "has a value that does not fit"
+        shown = refusal(f"Argument '{argument[1]}' {fault}.", Code.BAD_USER_INPUT)
     else:
         shown = error_of(error, request_id)
     return shown | _place(error)

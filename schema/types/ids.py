@@ -43,6 +43,11 @@ def check_id(destination_id: int, checked_at: datetime) -> str:
     return f"{CHECK_REPORT}:{destination_id}-{int(checked_at.timestamp())}"
 
 
+def token_id(number: int | None) -> str:
+    """The identity of a token in a client's cache; no query takes it."""
+    return f"ApiToken:{number or 0}"
+
+
 def draft_check_id() -> str:
     """The identity of a report that is stored nowhere."""
     return f"{CHECK_REPORT}:0-{secrets.randbits(52)}"

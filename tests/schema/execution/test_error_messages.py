@@ -244,3 +244,17 @@ def test_a_one_of_input_with_nulls_or_several_fields_gets_one_error(value: dict[
     found = variable_errors(engine._schema, engine.prepare(text, None).operation, {"i": value}, at_most=10)
 
     assert ["must have exactly one field, and that not null." in sentence for sentence in found].count(True) == 1
+
+
+@pytest.mark.parametrize("variables", [{}, {"local": None}])
+async def test_a_one_of_input_whose_one_variable_is_null_is_told_what_it_must_have(
+    variables: dict[str, Any], account: Account
+) -> None:
+    """Validation allows a nullable variable there, so that this comes up in execution."""
+    query = (
+        "mutation ($local: LocalDestinationInput) { createBackupDestination(input: {local: $local}) { __typename } }"
+    )
+
+    answer = await ask(account, query, variables)
+
+    assert messages(answer, "BAD_USER_INPUT") == ["Argument 'input' must have exactly one field, and that not null."]

@@ -14,7 +14,7 @@ from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import ask, code_of, data_of
 
 ABILITIES = "{ viewer { abilities } }"
-TOKEN = "{ viewer { id token { name expiresAt } } }"
+TOKEN = "{ viewer { id token { id name expiresAt } } }"
 RATE = "{ viewer { rateLimit { limit remaining resetAt } } }"
 ALL = [f"{act}_BACKUP_DESTINATIONS" for act in ("VIEW", "CREATE", "UPDATE", "DELETE")]
 
@@ -33,6 +33,11 @@ async def with_token(account: Account, **fields: Any) -> Account:
         user = await User.get(id=account.user_id)
         token = await accounts.issue_token(user, **fields)
     return Account(account.gateway, account.user_id, account.email, token, token)
+
+
+def id_in(account: Account) -> str:
+    """The ID of the account's token, by the number that stands in it."""
+    return f"ApiToken:{account.token.partition('|')[0]}"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +64,8 @@ async def test_each_token_sees_itself_whatever_another_of_the_same_abilities_saw
 
     for _ in range(2):
         mine, other = [(await data_of(account, TOKEN))["viewer"]["token"] for account in (first, second)]
-        assert mine == {"name": "test", "expiresAt": None}
+        assert mine == {"id": id_in(first), "name": "test", "expiresAt": None}
+        assert other["id"] == id_in(second) != mine["id"]
         assert other["name"] == "laptop"
         assert abs(datetime.fromisoformat(other["expiresAt"]) - before - ends) < timedelta(minutes=1)
 
