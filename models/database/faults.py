@@ -57,9 +57,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
+_NAMED = asyncpg.PostgresError | OSError | sqlite3.Error | asyncpg.InterfaceError | ValueError | OverflowError
+"""The errors whose class is said."""
+
+
 def _with_class(sentence: str, causes: list[BaseException]) -> str:
     for cause in reversed(causes):
-        if isinstance(cause, asyncpg.PostgresError | OSError | sqlite3.Error | asyncpg.InterfaceError | ValueError):
+        if isinstance(cause, _NAMED):
             name = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
             return f"The database cannot be used: {sentence} ({name})."
     return f"The database cannot be used: {sentence}."
@@ -70,10 +74,14 @@ def _postgresql(causes: list[BaseException], at: str, url: str) -> str:
         for kinds, needle, sentence in _OF_POSTGRESQL:
             if isinstance(cause, kinds) and needle in str(cause):
                 hint = "; a password with / ? # @ or % is written percent-encoded" if "@" in url else ""
-                return sentence.format(at=at, hint=hint)
+                missing = _NO_SOCKET if at.startswith("the socket") else _NO_TLS_FILE
+                return sentence.format(at=at, hint=hint, missing=missing.format(at=at))
     return f"{at} does not answer; MOORINGS_DATABASE_URL says where it is"
 
 
+_NO_SOCKET = "nothing listens at {at}; look at host= in the URL, and whether the server runs"
+_NO_TLS_FILE = "a file that sslrootcert=, sslcert= or sslkey= in the URL names for TLS with {at} does not exist"
+"""What a file that is not there means, without and with a host in the URL."""
 _OF_POSTGRESQL: tuple[tuple[type[BaseException], str, str], ...] = (
     (asyncpg.InvalidPasswordError, "", "{at} refuses the user or the password; look at both in the URL"),
     (
@@ -162,7 +170,7 @@ _OF_POSTGRESQL: tuple[tuple[type[BaseException], str, str], ...] = (
         "",
         "nothing listens at {at}; look at host and port in the URL, and whether the server runs",
     ),
-    (FileNotFoundError, "", "there is no {at}; look at the host in the URL, and whether the server runs"),
+    (FileNotFoundError, "", "{missing}"),
     (ConnectionError, "SSL", "{at} does not speak TLS, and sslmode= in the URL asks for it"),
     (
         ConnectionError,
@@ -174,7 +182,13 @@ _OF_POSTGRESQL: tuple[tuple[type[BaseException], str, str], ...] = (
         "",
         "{at} does not answer in time; look at host and port, at firewalls, and whether the server hangs",
     ),
+    (OverflowError, "", "the port of {at} is none; look at the port in MOORINGS_DATABASE_URL"),
     (OSError, "", "{at} cannot be reached; look at host and port, and at the network of this machine"),
+    (
+        ValueError,
+        "sslmode",
+        "sslmode= in MOORINGS_DATABASE_URL is none that there is; such are disable, require and verify-full",
+    ),
     (ValueError, "", "the URL in MOORINGS_DATABASE_URL cannot be read{hint}"),
     (
         asyncpg.TargetServerAttributeNotMatched,

@@ -97,6 +97,35 @@ def test_a_host_that_does_not_resolve_is_named(store: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rest", "why"),
+    [
+        (
+            "@127.0.0.1:1/x?sslmode=verify-full&sslrootcert=/nonexistent",
+            "a file that sslrootcert=, sslcert= or sslkey= in the URL names for TLS with 127.0.0.1:1 does not exist "
+            "(FileNotFoundError)",
+        ),
+        (
+            "@/x?host=/nonexistent",
+            "nothing listens at the socket in /nonexistent; look at host= in the URL, and whether the server runs "
+            "(FileNotFoundError)",
+        ),
+        (
+            "@127.0.0.1:99999/x",
+            "the port of 127.0.0.1:99999 is none; look at the port in MOORINGS_DATABASE_URL (OverflowError)",
+        ),
+        (
+            "@127.0.0.1:1/x?sslmode=bogus",
+            "sslmode= in MOORINGS_DATABASE_URL is none that there is; such are disable, require and verify-full "
+            "(ClientConfigurationError)",
+        ),
+    ],
+    ids=["TLS file", "socket", "port", "sslmode"],
+)
+def test_a_part_of_the_url_that_cannot_be_is_named(rest: str, why: str, store: Gateway) -> None:
+    assert serve_at_once(store, f"postgresql://user:{PASSWORD}{rest}") == cannot_be_used(why)
+
+
+@pytest.mark.parametrize(
     ("answer", "sentence"),
     [
         (
