@@ -25,6 +25,7 @@ from app.postgres_listener import listen
 from app.secret_keys import vault_in_use
 from app.settings import Settings, metrics_directory
 from app.tracing.opening import open_tracer
+from models.accounts.token_retention import prune_repeatedly as prune_tokens_repeatedly
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
 from models.audit.retention import prune_repeatedly
@@ -157,6 +158,9 @@ def create_app(
             if settings.events_kept_for is not None:
                 pruning = prune_events_repeatedly(settings.events_kept_for)
                 await stack.enter_async_context(in_background(pruning, name="events retention"))
+            if settings.tokens_kept_for is not None:
+                pruning = prune_tokens_repeatedly(settings.tokens_kept_for)
+                await stack.enter_async_context(in_background(pruning, name="tokens retention"))
             await stack.enter_async_context(in_background(watch_file(), name="database file"))
             if settings.address.url is not None:
                 own_url = settings.listen_database_url

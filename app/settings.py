@@ -173,6 +173,9 @@ class Settings:
     events_retention: str = _setting(
         "off", "how long events of destinations are kept, such as 90d, or off for all of them", types.interval
     )
+    tokens_retention: str = _setting(
+        "off", "how long tokens are kept after they ended, such as 90d, or off for all of them", types.interval
+    )
     security_contact: tuple[str, ...] = _setting(
         (), "where to report a weakness, mailto: or https:, shown in /.well-known/security.txt", types.contacts
     )
@@ -289,6 +292,11 @@ class Settings:
     def events_kept_for(self) -> timedelta | None:
         """How long events of destinations are kept; None: without end."""
         return None if self.events_retention == "off" else parse_duration(self.events_retention)
+
+    @property
+    def tokens_kept_for(self) -> timedelta | None:
+        """How long tokens are kept after they ended; None: without end."""
+        return None if self.tokens_retention == "off" else parse_duration(self.tokens_retention)
 
     @property
     def trusted_documents(self) -> TrustedDocuments:

@@ -17,7 +17,9 @@ from app.cli.users import of_a_user
 from app.settings import Settings
 from models.accounts import accounts
 from models.accounts.token import Token
+from models.accounts.token_retention import count_ended, prune
 from models.accounts.token_row import TokenState, token_state
+from models.clock import current_second
 from models.errors import AccountRefused
 
 commands = click.Group("token", help="API tokens.")
@@ -202,6 +204,27 @@ def revoke(token_id: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"id": token_id, "state": TokenState.REVOKED.value})
     print(f"moorings: token {token_id} is revoked.", file=sys.stderr)
+
+
+@commands.command("prune")
+@click.option("--older-than", metavar="DURATION", required=True, help="How long ago they ended, such as 90d or 12h.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@with_json
+def prune_tokens(older_than: str, *, dry_run: bool, as_json: bool) -> None:
+    """Remove tokens that were revoked or expired longer ago, in small steps beside a running server.
+
+    Imported tokens stay, and so does all that the audit and the events say of any token.
+    """
+    before = current_second() - accounts.parse_duration(older_than)
+
+    async def act(_settings: Settings) -> int:
+        return await count_ended(before) if dry_run else await prune(before)
+
+    count = with_database(act)
+    if as_json:
+        print_json({"before": _written(before), "tokens": count, "dryRun": dry_run})
+        return
+    print(f"{'Would remove' if dry_run else 'Removed'} {count} token{'' if count == 1 else 's'}.")
 
 
 def _shown(timestamp: datetime | None) -> str:

@@ -1,0 +1,56 @@
+"""Removes tokens that ended long ago, in small steps beside everything else.
+
+A token ends when it is revoked or expires. Its entries in the audit and in the events stay, and have its name in them; its
+number is given to no other token. Imported tokens stay for good: a later import would take one that is gone for new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from tortoise.expressions import Q
+
+from models.accounts.token import Token
+from models.clock import current_second
+from models.errors import DatabaseUnavailable
+
+STEP = 500
+"""Tokens that are removed in one transaction, at most."""
+PAUSE_S = 0.02
+"""Between two steps: others write meanwhile."""
+LOOK_S = 3_600.0
+SHARE = 20
+"""The part of the retention after which is looked again, where that is less than an hour."""
+
+
+async def prune_repeatedly(retention: timedelta) -> NoReturn:
+    """Remove what ended longer ago than `retention`, now and every hour; a database that is away is tried later."""
+    while True:
+        with suppress(DatabaseUnavailable):
+            await prune(current_second() - retention)
+        await asyncio.sleep(min(LOOK_S, max(0.5, retention.total_seconds() / SHARE)))
+
+
+async def count_ended(before: datetime) -> int:
+    """How many tokens that may be removed ended before that time."""
+    return await Token.filter(_ended(before)).count()
+
+
+async def prune(before: datetime, *, step: int = STEP) -> int:
+    """Remove the tokens that ended before that time; returns how many there were."""
+    removed = last = 0
+    while True:
+        found = Token.filter(_ended(before), id__gt=last).order_by("id").limit(step)
+        ids = [int(str(id_)) for id_ in await found.values_list("id", flat=True)]
+        if not ids:
+            return removed
+        removed += await Token.filter(_ended(before), id__in=ids).delete()
+        last = ids[-1]
+        await asyncio.sleep(PAUSE_S)
+
+
+def _ended(before: datetime) -> Q:
+    return (Q(revoked_at__lt=before) | Q(expires_at__lt=before)) & Q(imported_id__isnull=True)
