@@ -1,4 +1,4 @@
-"""Tokens that ended long ago are removed, by command and by setting; nothing else is, nor what the audit says of them."""
+"""Tokens that ended long ago are removed, by command and by setting; what the audit says of them stays."""
 
 from __future__ import annotations
 
