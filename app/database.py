@@ -22,6 +22,7 @@ from models.database.sqlite import MooringsSqliteClient
 from models.errors import DatabaseUnavailable
 
 POOL_SIZE = 10
+"""Connections of a process unless a setting says otherwise."""
 REVISED_AT_ONCE = 500
 _PASSING_STATES = frozenset({"08003", "57P01", "57P02", "57P03", "53300", "53400"})
 """SQLSTATEs of a server that starts, stops, recovers or has no connection left (PostgreSQL, Appendix A).
@@ -58,6 +59,8 @@ class DatabaseAddress:
 
     path: Path | None = None
     url: str | None = None
+    pool_size: int = POOL_SIZE
+    """Connections to PostgreSQL that a process opens at most."""
 
     @property
     def engine(self) -> str:
@@ -95,7 +98,7 @@ def orm_config(address: DatabaseAddress, *, migrating: bool = False) -> dict[str
         credentials |= {"busy_timeout": 60_000} if migrating else {}
     else:
         engine = "models.database.postgresql"
-        credentials = {"dsn": address.url, "minsize": 1, "maxsize": POOL_SIZE}
+        credentials = {"dsn": address.url, "minsize": 1, "maxsize": address.pool_size}
         if migrating:
             patient = {"statement_timeout": "0", "lock_timeout": "0"}
             credentials |= {"maxsize": 1, "timeout": 10, "command_timeout": 3600, "limits": patient}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from app import setting_types as types
-from app.database import DatabaseAddress, parse_address
+from app.database import POOL_SIZE, DatabaseAddress, parse_address
 from models.accounts.accounts import parse_duration
 from models.vault.secret import Secret
 from s3.address_policy import AddressPolicy, parse_allow_rules
@@ -213,6 +213,11 @@ class Settings:
     idempotency_lifetime: int = _setting(
         86_400, "seconds for which an Idempotency-Key is known after its request", types.integer(1, 31_536_000)
     )
+    database_pool_size: int = _setting(
+        POOL_SIZE,
+        "connections to PostgreSQL of each worker at most, without the one that listens",
+        types.integer(3, 500),
+    )
     database_wait_seconds: int = _setting(
         15, "how long a start waits for a database that is not there yet; 0 is not at all", types.integer(0, 3_600)
     )
@@ -242,7 +247,7 @@ class Settings:
     @property
     def address(self) -> DatabaseAddress:
         """Where the data is."""
-        return parse_address(self.database_url)
+        return replace(parse_address(self.database_url), pool_size=self.database_pool_size)
 
     @property
     def address_policy(self) -> AddressPolicy:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from app.database import POOL_SIZE, DatabaseAddress, missing_migrations
+from app.database import DatabaseAddress, missing_migrations
 from app.doctor.finding import Finding, State, failure, ok, warning
 from app.embedded_file import EmbeddedFileRefused, check_embedded_file
 from models.database.faults import explain
@@ -39,7 +39,7 @@ async def _postgresql(address: DatabaseAddress, url: str, listen_url: str | None
         found = await report(url)
     except Exception as error:  # noqa: BLE001 - whatever is raised is what there is to say
         return [_refused(explain(error, url=url))]
-    findings = [*_of_server(found, workers)]
+    findings = [*_of_server(found, workers, address.pool_size)]
     if not found.is_standby:
         findings.append(await _notifications(url, listen_url))
     return [*findings, await _migrations(address, may_create=found.may_create)]
@@ -63,7 +63,7 @@ async def _notifications(url: str, listen_url: str | None) -> Finding:
     )
 
 
-def _of_server(found: PostgresReport, workers: int) -> Iterator[Finding]:
+def _of_server(found: PostgresReport, workers: int, pool_size: int) -> Iterator[Finding]:
     encrypted = "TLS" if found.is_encrypted else "no TLS"
     yield ok("database", f"PostgreSQL {found.version} answers in {found.took_s * 1000:.0f} ms, with {encrypted}.")
     if found.version_number < OLDEST_VERSION:
@@ -87,7 +87,7 @@ def _of_server(found: PostgresReport, workers: int) -> Iterator[Finding]:
         yield ok("rights", f"The user may {kind}, in the schema {found.schema}.")
     yield from _pooler(found)
     yield _time(found.ahead_s)
-    wanted = workers * (POOL_SIZE + LISTENERS)
+    wanted = workers * (pool_size + LISTENERS)
     said = (
         f"{found.connections} of {found.max_connections} connections are open; {workers} worker(s) use up to {wanted}."
     )
@@ -95,7 +95,11 @@ def _of_server(found: PostgresReport, workers: int) -> Iterator[Finding]:
     yield (
         ok("connections", said)
         if room >= 0
-        else warning("connections", said, "Raise max_connections, start fewer workers, or put a pooler between.")
+        else warning(
+            "connections",
+            said,
+            "Raise max_connections, start fewer workers, or lower MOORINGS_DATABASE_POOL_SIZE, or put a pooler between.",
+        )
     )
 
 

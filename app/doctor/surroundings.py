@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.database import POOL_SIZE
 from app.doctor.finding import Finding, failure, ok, warning
 from app.settings import Settings, unknown_variables
 
@@ -123,7 +122,7 @@ def look_at_disks(settings: Settings) -> Iterator[Finding]:
 def look_at_limits(settings: Settings, *, workers: int) -> Iterator[Finding]:
     """What the system lets the processes have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = settings.max_connections + POOL_SIZE + SPARE_DESCRIPTORS
+    wanted = settings.max_connections + settings.database_pool_size + SPARE_DESCRIPTORS
     allowed = "any number of" if hard == resource.RLIM_INFINITY else f"{hard:,}"
     said = f"A process may have {allowed} open files, and may want {wanted:,}."
     if hard == resource.RLIM_INFINITY or hard >= wanted:

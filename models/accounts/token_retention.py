@@ -1,7 +1,7 @@
 """Removes tokens that ended long ago, in small steps beside everything else.
 
 A token ends when it is revoked or expires. Its entries in the audit and in the events stay, and have its name in them;
-its number is given to no other token. Imported tokens stay for good: a later import would take one that is gone for new.
+its number is given to no other token. Imported tokens stay for good: a later import would bring them back.
 """
 
 from __future__ import annotations
