@@ -98,7 +98,7 @@ def _of_server(found: PostgresReport, workers: int, pool_size: int) -> Iterator[
         else warning(
             "connections",
             said,
-            "Raise max_connections, start fewer workers, or lower MOORINGS_DATABASE_POOL_SIZE, or put a pooler between.",
+            "Raise max_connections, lower MOORINGS_DATABASE_POOL_SIZE or the workers, or put a pooler between.",
         )
     )
 
