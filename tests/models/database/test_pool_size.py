@@ -23,7 +23,7 @@ OPEN = (
 @pytest.fixture
 def narrow(postgres: PostgresServer) -> Iterator[Gateway]:
     gateway = Gateway(
-        database_url("postgresql", postgres), database_pool_size=str(SIZE), rate_limit="100000/min"
+        database_url("postgresql", postgres), database_pool_size=str(SIZE), rate_limit="100000/minute"
     ).start()
     yield gateway
     gateway.close()
