@@ -80,7 +80,7 @@ async def test_many_are_removed_in_steps(database: Gateway) -> None:
     account = await database.new_user()
     async with database.models():
         now = current_second()
-        ended = {"user_id": account.user_id, "abilities": "*", "created_at": now, "revoked_at": now}
+        ended: dict[str, Any] = {"user_id": account.user_id, "abilities": "*", "created_at": now, "revoked_at": now}
         for n in range(7):
             await Token.create(name=f"n{n}", digest=f"{n:064d}", **ended)
         assert await token_retention.prune(now, step=3) == 0
