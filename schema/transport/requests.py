@@ -104,7 +104,7 @@ def parse_params(given: object) -> Params:
     variables, extensions = given.get("variables"), given.get("extensions")
     hash_, key = _persisted_hash(extensions), _idempotency_key(extensions)
     id_ = _document_id(given)
-    if query is None and (hash_ is not None or id_ is not None):
+    if query in (None, "") and (hash_ is not None or id_ is not None):
         query = ""
     elif not isinstance(query, str) or not query.strip():
         raise BadRequest("`query` must be a string with a document.")

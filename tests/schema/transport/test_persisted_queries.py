@@ -41,13 +41,14 @@ def without() -> Iterator[Gateway]:
     gateway.close()
 
 
-async def test_a_hash_is_enough_once_the_document_was_sent_with_it(account: Account) -> None:
+@pytest.mark.parametrize("empty", [{}, {"query": None}, {"query": ""}])
+async def test_a_hash_is_enough_once_the_document_was_sent_with_it(account: Account, empty: dict[str, Any]) -> None:
     text = f"{VIEWER} # {account.user_id}"
 
-    unknown = await answer_to(account, {"extensions": hashed(text)})
+    unknown = await answer_to(account, {"extensions": hashed(text)} | empty)
     unknown_strictly = await answer_to(account, {"extensions": hashed(text)}, accept=GRAPHQL)
     stored = await answer_to(account, {"query": text, "extensions": hashed(text)})
-    known = [await answer_to(account, {"extensions": hashed(text)}) for _ in range(4)]
+    known = [await answer_to(account, {"extensions": hashed(text)} | empty) for _ in range(4)]
 
     assert (unknown.status_code, codes_of(unknown)) == (200, ["PERSISTED_QUERY_NOT_FOUND"])
     assert unknown.json()["errors"][0]["message"] == "PersistedQueryNotFound"
