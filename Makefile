@@ -138,6 +138,12 @@ reliability: $(SETUP_TEST) nginx faketime ## run the promises of docs/reliabilit
 soak: $(SETUP_TEST) ## look for leaks under mixed load for 20 minutes; MINUTES=60 looks for an hour
 	@MOORINGS_FULL=1 MINUTES=$(or $(MINUTES),20) $(BIN)/python -m pytest $(SOAK) $(ARGS)
 
+.PHONY: failover
+failover: $(SETUP_TEST) ## switch over and kill primaries of Debian's Patroni with etcd, installed as root where missing, under load
+	@command -v patroni >/dev/null && command -v etcd >/dev/null && [ -x /usr/lib/postgresql/15/bin/postgres ] || \
+		{ apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends patroni python3-etcd etcd-server postgresql-15; }
+	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/reliability/test_failover.py tests/reliability/test_patroni.py $(ARGS)
+
 .PHONY: sbom
 sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, in CycloneDX
 	@mkdir -p build
