@@ -7,7 +7,6 @@ its number is given to no other token. Imported tokens stay for good: a later im
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NoReturn
 
@@ -22,16 +21,21 @@ STEP = 500
 PAUSE_S = 0.02
 """Between two steps: others write meanwhile."""
 LOOK_S = 3_600.0
+AGAIN_S = 10.0
+"""Until the next try with a database that was away."""
 SHARE = 20
 """The part of the retention after which is looked again, where that is less than an hour."""
 
 
 async def prune_repeatedly(retention: timedelta) -> NoReturn:
-    """Remove what ended longer ago than `retention`, now and every hour; a database that is away is tried later."""
+    """Remove what ended longer ago than `retention`, now and every hour; a database that is away is tried again soon."""
     while True:
-        with suppress(DatabaseUnavailable):
+        wait_s = min(LOOK_S, max(0.5, retention.total_seconds() / SHARE))
+        try:
             await prune(current_second() - retention)
-        await asyncio.sleep(min(LOOK_S, max(0.5, retention.total_seconds() / SHARE)))
+        except DatabaseUnavailable:
+            wait_s = min(wait_s, AGAIN_S)
+        await asyncio.sleep(wait_s)
 
 
 async def count_ended(before: datetime) -> int:
