@@ -28,7 +28,7 @@ SHARE = 20
 
 
 async def prune_repeatedly(retention: timedelta) -> NoReturn:
-    """Remove what ended longer ago than `retention`, now and every hour; a database that is away is tried again soon."""
+    """Remove what ended longer ago than `retention`, now and every hour; one that is away is tried again soon."""
     while True:
         wait_s = min(LOOK_S, max(0.5, retention.total_seconds() / SHARE))
         try:
