@@ -101,7 +101,7 @@ def orm_config(address: DatabaseAddress, *, migrating: bool = False) -> dict[str
         credentials = {"dsn": address.url, "minsize": 1, "maxsize": address.pool_size}
         if migrating:
             patient = {"statement_timeout": "0", "lock_timeout": "0"}
-            credentials |= {"maxsize": 1, "timeout": 5, "command_timeout": 3600, "limits": patient}
+            credentials |= {"maxsize": 1, "command_timeout": 3600, "limits": patient}
     # Tortoise keeps statements by connection name for the life of the process: a name per engine keeps them apart.
     app = {"models": _MODEL_MODULES, "default_connection": address.engine, "migrations": "models.migrations"}
     return {

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from models.database.connecting.servers import CONNECT_S
 from tests.support.databases.databases import unserved
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import MOORINGS, Gateway, environment
@@ -48,9 +49,9 @@ def cannot_be_used(why: str) -> str:
     return f"moorings: The database cannot be used: {why}.\n"
 
 
-def serve_at_once(store: Gateway, database_url: str) -> str:
+def serve_at_once(store: Gateway, database_url: str, *, waits_s: float = 0.0) -> str:
     """What a start says that does not wait for its database."""
-    return serve(store, database_url=database_url, database_wait_seconds="0").stderr
+    return serve(store, waits_s=waits_s, database_url=database_url, database_wait_seconds="0").stderr
 
 
 def untouched(directory: Path) -> bool:
@@ -163,7 +164,7 @@ def answer_each(server: socket.socket, answer: bytes) -> None:
 def test_a_postgresql_that_takes_the_connection_and_never_answers_is_refused(store: Gateway) -> None:
     with socket.create_server(("127.0.0.1", 0)) as black_hole:
         at = f"127.0.0.1:{black_hole.getsockname()[1]}"
-        refused = serve_at_once(store, f"postgresql://user:{PASSWORD}@{at}/moorings")
+        refused = serve_at_once(store, f"postgresql://user:{PASSWORD}@{at}/moorings", waits_s=CONNECT_S)
 
     assert refused == cannot_be_used(
         f"{at} does not answer in time; look at host and port, at firewalls, and whether the server hangs "
