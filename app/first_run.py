@@ -53,7 +53,7 @@ async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: 
 
 
 async def _prepare(settings: Settings, *, may_migrate: bool) -> str | None:
-    """See `prepare`; what has been done before the database went away is not done twice."""
+    """See `prepare`; of what was done before the database went away, the audit's entry alone is made twice."""
     await (migrate if may_migrate else require_migrated)(settings.address)
     async with open_database(settings.address):
         await open_vault(settings)

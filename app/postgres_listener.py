@@ -6,6 +6,8 @@ import asyncio
 import logging
 from contextlib import suppress
 
+import asyncpg
+
 from models.accounts.user import User
 from models.database.connecting.notifications import notifications_arrive
 from models.database.connecting.servers import connect
@@ -38,8 +40,9 @@ async def listen(url: str, streams: EventStreams, *, has_own_url: bool) -> None:
     while True:
         try:
             await _listen_once(url, streams, outage)
-        except UNAVAILABLE as error:
-            if has_own_url:
+        except (*UNAVAILABLE, asyncpg.PostgresError, ValueError, OverflowError) as error:
+            # The last two: a URL that asyncpg cannot read.
+            if has_own_url or not isinstance(error, UNAVAILABLE):
                 outage.begin(cause_of(error))
         await asyncio.sleep(RETRY_S)
 

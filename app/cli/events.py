@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import click
 
 from app.cli.session import with_database
 from app.settings import Settings
 from models.accounts.accounts import parse_duration
-from models.clock import current_second
+from models.database.postgresql import earlier_second
+from models.events.event import Event
 from models.events.retention import count_older, prune
 
 
@@ -24,12 +26,13 @@ def commands() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for machines.")
 def prune_events(older_than: str, *, dry_run: bool, as_json: bool) -> None:
     """Remove events that are older, in small steps beside a running server."""
-    before = current_second() - parse_duration(older_than)
+    age = parse_duration(older_than)
 
-    async def act(_settings: Settings) -> int:
-        return await count_older(before) if dry_run else await prune(before)
+    async def act(_settings: Settings) -> tuple[datetime, int]:
+        before = await earlier_second(Event) - age
+        return before, await (count_older(before) if dry_run else prune(before))
 
-    count = with_database(act)
+    before, count = with_database(act)
     if as_json:
         print(json.dumps({"before": before.isoformat().replace("+00:00", "Z"), "events": count, "dryRun": dry_run}))
     else:

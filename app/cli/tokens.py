@@ -19,7 +19,7 @@ from models.accounts import accounts
 from models.accounts.token import Token
 from models.accounts.token_retention import count_ended, prune
 from models.accounts.token_row import TokenState, token_state
-from models.clock import current_second
+from models.database.postgresql import earlier_second
 from models.errors import AccountRefused
 
 commands = click.Group("token", help="API tokens.")
@@ -215,12 +215,13 @@ def prune_tokens(older_than: str, *, dry_run: bool, as_json: bool) -> None:
 
     Imported tokens stay, and so does all that the audit and the events say of any token.
     """
-    before = current_second() - accounts.parse_duration(older_than)
+    age = accounts.parse_duration(older_than)
 
-    async def act(_settings: Settings) -> int:
-        return await count_ended(before) if dry_run else await prune(before)
+    async def act(_settings: Settings) -> tuple[datetime, int]:
+        before = await earlier_second(Token) - age
+        return before, await (count_ended(before) if dry_run else prune(before))
 
-    count = with_database(act)
+    before, count = with_database(act)
     if as_json:
         print_json({"before": _written(before), "tokens": count, "dryRun": dry_run})
         return

@@ -13,7 +13,7 @@ from typing import NoReturn
 from tortoise.expressions import Q
 
 from models.accounts.token import Token
-from models.clock import current_second
+from models.database.postgresql import earlier_second
 from models.errors import DatabaseUnavailable
 
 STEP = 500
@@ -32,7 +32,7 @@ async def prune_repeatedly(retention: timedelta) -> NoReturn:
     while True:
         wait_s = min(LOOK_S, max(0.5, retention.total_seconds() / SHARE))
         try:
-            await prune(current_second() - retention)
+            await prune(await earlier_second(Token) - retention)
         except DatabaseUnavailable:
             wait_s = min(wait_s, AGAIN_S)
         await asyncio.sleep(wait_s)

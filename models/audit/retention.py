@@ -11,8 +11,7 @@ from tortoise.transactions import in_transaction
 
 from models.audit.entry import Actor, AuditEntry, AuditKind, AuditPruning, Origin
 from models.audit.recording import record
-from models.clock import current_second
-from models.database.postgresql import postgresql_behind
+from models.database.postgresql import earlier_second
 from models.errors import DatabaseUnavailable
 
 STEP = 500
@@ -38,7 +37,7 @@ async def prune(retention: timedelta, *, step: int = STEP) -> int:
     What the clock of the database says is younger than a day it refuses to remove, so that of both clocks the one that
     is behind counts.
     """
-    horizon = min(current_second(), await _database_second()) - max(retention, MIN_RETENTION)
+    horizon = await earlier_second(AuditEntry) - max(retention, MIN_RETENTION)
     removed = 0
     while count := await _remove_some(horizon, step):
         removed += count
@@ -49,16 +48,6 @@ async def prune(retention: timedelta, *, step: int = STEP) -> int:
         gateway, before = Origin(actor=Actor.GATEWAY), horizon.isoformat()
         await record(gateway, AuditKind.AUDIT_PRUNED, "audit", before=before, removed=removed)
     return removed
-
-
-async def _database_second() -> datetime:
-    """The current time by the clock of the database; SQLite's is that of this process."""
-    database = postgresql_behind(AuditEntry)
-    if database is None:
-        return current_second()
-    (row,) = await database.fetch("SELECT date_trunc('second', now()) AS now")
-    now: datetime = row["now"]
-    return now
 
 
 async def _remove_some(horizon: datetime, step: int) -> int:

@@ -149,9 +149,11 @@ async def release(lease: Lease, *, due_again: timedelta | None = None) -> None:
 
 async def release_expired(*, limit: int = 100) -> int:
     """Release leases whose time is over, at most `limit`; returns how many there were."""
-    expired = CheckLease.filter(_has_expired(current_second())).order_by("claimed_until").limit(limit)
+    now = current_second()
+    expired = CheckLease.filter(_has_expired(now)).order_by("claimed_until").limit(limit)
     ids = [lease.destination_id for lease in await expired]
-    rows = await BackupDestination.filter(id__in=ids).only("id", "claim") if ids else []
+    # Another process may have claimed one meanwhile: its new claim is not the one that has expired.
+    rows = await BackupDestination.filter(_has_expired(now), id__in=ids).only("id", "claim") if ids else []
     leases = [Lease(row.id, row.claim) for row in rows if row.claim is not None]
     for lease in leases:
         await release(lease)

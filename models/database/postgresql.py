@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -23,6 +24,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, TransactionManagementError
 from tortoise.models import Model
 
+from models.clock import current_second
 from models.database.connecting.poolers import Sessions
 from models.database.connecting.servers import CONNECT_S
 from models.database.pool_shares import PoolShares
@@ -156,26 +158,32 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         is_write: bool,
         until: float,
     ) -> Sequence[asyncpg.Record]:
-        is_sound = was_sent = False
+        is_sound = was_sent = may_be_done = False
         try:
             if self._pool is None:
                 await self.acquire_connection().ensure_connection()
             connection = await self.connections.acquire(min(ACQUIRE_S, until - time.monotonic()))
             was_sent = True
-            limit_s = min(self._command_s, until - time.monotonic())
+            started = time.monotonic()
             limits = self.sessions.local_limits
+            may_be_done = not limits
+
+            def left_s() -> float:
+                return min(self._command_s, max(0.001, until - time.monotonic()))
+
             try:
                 if limits:
-                    await connection.execute(f"BEGIN; {limits}", timeout=limit_s)
+                    await connection.execute(f"BEGIN; {limits}", timeout=left_s())
                 rows: Sequence[asyncpg.Record] = await connection.fetch(
-                    sql, *parameters, timeout=limit_s, record_class=record_class
+                    sql, *parameters, timeout=left_s(), record_class=record_class
                 )
                 if limits:
-                    await connection.execute("COMMIT", timeout=limit_s)
+                    may_be_done = True
+                    await connection.execute("COMMIT", timeout=left_s())
                 is_sound = True
             except TimeoutError as error:
                 abandon(connection)
-                self.connections.note_silence(error, waited_s=limit_s)
+                self.connections.note_silence(error, waited_s=time.monotonic() - started)
                 raise
             except asyncpg.ReadOnlySQLTransactionError:
                 abandon(connection)  # it is a standby's now: the next one may lead to the primary
@@ -183,7 +191,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
             finally:
                 await self.connections.release(connection, is_sound=is_sound)
         except UNAVAILABLE as error:
-            if is_write and was_sent:
+            if is_write and may_be_done:
                 raise _lost_at_commit(error) from error
             is_lost = was_sent and not is_write and isinstance(error, LOST)
             raise (_ConnectionLost() if is_lost else DatabaseUnavailable()) from error
@@ -426,6 +434,19 @@ def postgresql_behind(model: type[Model]) -> MooringsAsyncpgClient | None:
     """The pool behind a model; None on the embedded database, and inside a transaction, which a statement joins."""
     database: Any = model._meta.db
     return database if isinstance(database, MooringsAsyncpgClient) else None
+
+
+async def earlier_second(model: type[Model]) -> datetime:
+    """The current time by the clock that is behind, of this process and the database; SQLite has no clock of its own.
+
+    For what is removed for its age: a clock that is ahead removes nothing too early.
+    """
+    database = postgresql_behind(model)
+    if database is None:
+        return current_second()
+    (row,) = await database.fetch("SELECT date_trunc('second', now()) AS now")
+    now: datetime = row["now"]
+    return min(current_second(), now)
 
 
 @asynccontextmanager

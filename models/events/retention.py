@@ -15,7 +15,7 @@ from tortoise.expressions import F
 from tortoise.transactions import in_transaction
 
 from models.accounts.user import User
-from models.clock import current_second
+from models.database.postgresql import earlier_second
 from models.errors import DatabaseUnavailable
 from models.events.event import Event
 
@@ -32,7 +32,7 @@ async def prune_repeatedly(retention: timedelta) -> NoReturn:
     """Remove what is older than `retention`, now and every hour; a database that is away is tried later."""
     while True:
         with suppress(DatabaseUnavailable):
-            await prune(current_second() - retention)
+            await prune(await earlier_second(Event) - retention)
         await asyncio.sleep(min(LOOK_S, max(0.5, retention.total_seconds() / SHARE)))
 
 

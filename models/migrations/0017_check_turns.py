@@ -18,6 +18,12 @@ _ROOM = (
 )
 
 
+async def forget(apps, editor):
+    """Both tables are made anew from the destinations: a restore of an older backup leaves those of before."""
+    for table in ("check_turns", "check_leases"):
+        await editor.client.execute_query(f"DROP TABLE IF EXISTS {table}")
+
+
 async def fill(apps, editor):
     is_sqlite = editor.DIALECT == "sqlite"
     if not is_sqlite:
@@ -38,6 +44,7 @@ class Migration(migrations.Migration):
     initial = False
 
     operations = [
+        ops.RunPython(forget),
         ops.CreateModel(
             name="CheckTurn",
             fields=[

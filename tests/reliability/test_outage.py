@@ -30,6 +30,8 @@ from tests.support.stopwatch import Stopwatch
 LIST = "/api/backup-destinations"
 ANSWERED_WITHIN_S = 5.0
 BACK_WITHIN_S = 15.0
+OVER_S = 20.0
+AT_ONCE_S = 0.5
 FAR_S = 0.05
 """Added to each message, one after the other, of which a log-in has two dozen."""
 UNAVAILABLE = {
@@ -75,6 +77,38 @@ async def test_a_postgresql_far_away_is_served_from(postgres: PostgresServer) ->
             gateway.close()
 
     assert {answer.status_code for answer in answers} == {httpx.codes.OK}
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_is_found_out(postgres: PostgresServer) -> None:
+    """As after a fail-over that left the old address without a host: there is no statement that could time out."""
+    name = f"silent_{uuid4().hex}"
+    postgres.create_database(name)
+    with proxied(postgres.url("postgres")) as proxy:
+        gateway = Gateway(proxy.url(postgres.url(name))).start()
+        try:
+            account = await gateway.new_user()
+            async with account.client() as client:
+                assert (await client.get(LIST)).status_code == httpx.codes.OK
+                proxy.hold()
+                proxy.cut()
+                async with asyncio.timeout(OVER_S):
+                    while "The database does not answer" not in gateway.log_text():
+                        assert (await client.get(LIST)).status_code == httpx.codes.SERVICE_UNAVAILABLE
+                seconds = []
+                for _ in range(10):
+                    started = time.monotonic()
+                    assert (await client.get(LIST)).status_code == httpx.codes.SERVICE_UNAVAILABLE
+                    seconds.append(time.monotonic() - started)
+                proxy.release()
+                async with asyncio.timeout(BACK_WITHIN_S):
+                    while (await client.get(LIST)).status_code != httpx.codes.OK:  # noqa: ASYNC110 - each asks
+                        await asyncio.sleep(0.1)
+            log = gateway.log_text()
+        finally:
+            gateway.close()
+
+    assert sum(second < AT_ONCE_S for second in seconds) >= len(seconds) // 2, "most are refused without a try"
+    assert log.count("The database does not answer") == 1
 
 
 async def every_request(client: httpx.AsyncClient, id_: int) -> dict[str, httpx.Response]:

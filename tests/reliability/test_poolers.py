@@ -43,6 +43,7 @@ WRITERS, WRITES = 8, amount(6, 60)
 QUERY = "{ viewer { id } backupDestinations(first: 3) { nodes { id } } }"
 EVENTS = "subscription { backupDestinationEvents { id } }"
 DEADLINE_S = 20
+MAX_WAIT_S = 6.0
 Figure = Callable[[str], None]
 
 
@@ -86,6 +87,33 @@ async def client(account: Account) -> AsyncIterator[httpx.AsyncClient]:
     """The user's client."""
     async with account.client() as client:
         yield client
+
+
+async def test_a_write_that_got_no_session_was_not_made_and_is_said_so(
+    client: httpx.AsyncClient, direct_url: str, pooler: PgBouncer
+) -> None:
+    """Others hold all sessions of the pooler: its transaction never began, so that nothing is unknown of the write."""
+    others = [await asyncpg.connect(pooler.url(direct_url), statement_cache_size=0) for _ in range(SESSIONS)]
+    try:
+        assert (await client.get(LIST)).status_code == httpx.codes.OK
+        for other in others:
+            await other.execute("BEGIN")
+        started = time.monotonic()
+        answer = await client.post(LIST, json={"label": "No session", "type": "local"})
+        waited_s = time.monotonic() - started
+    finally:
+        for other in others:
+            other.terminate()
+    async with asyncio.timeout(DEADLINE_S):
+        while (listed := await client.get(LIST)).status_code != httpx.codes.OK:  # noqa: ASYNC110 - each asks
+            await asyncio.sleep(0.1)
+
+    assert (answer.status_code, answer.json()["message"]) == (
+        httpx.codes.SERVICE_UNAVAILABLE,
+        "The database is not available just now; try again in a moment.",
+    )
+    assert waited_s < MAX_WAIT_S
+    assert "No session" not in [row["label"] for row in listed.json()["data"]]
 
 
 async def test_racing_writers_and_readers_lose_and_repeat_nothing(

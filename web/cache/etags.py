@@ -33,7 +33,7 @@ class EntityTags:
         if key.tag is not None and key.tag[0] is self and key.tag[1] is shows_checks:
             return key.tag[2]
         user_id, revision, abilities, _ = key.key
-        checks = b" %d" % key.checks_revision if shows_checks else b""
+        checks = b" %d" % key.checks_revision if shows_checks else b" -"
         viewer = b"%d %d%s%s" % (user_id, revision, checks, _serialized(abilities))
         text = b"%s%s%s" % (self._prefix, viewer, key.request.serialized)
         tag = b'"%s"' % blake2b(text, digest_size=_DIGEST_BYTES, key=self._key).hexdigest().encode()

@@ -72,7 +72,7 @@ class Sessions:
                 self.pooler = _UNKNOWN
                 continue
             try:
-                self.pooler = found = await self._look(connection, expected)
+                self.pooler = found = await self._look(connection)
             except BaseException:
                 connection.terminate()
                 raise
@@ -84,12 +84,10 @@ class Sessions:
             connection.terminate()  # it was opened for something else than is there
         raise asyncpg.ConnectionDoesNotExistError("what listens there is now a pooler, and now PostgreSQL itself")
 
-    async def _look(self, connection: asyncpg.Connection, expected: Pooler | None) -> Pooler | None:
-        """The pooler that the connection leads through, or None; one that is known is not examined again."""
+    async def _look(self, connection: asyncpg.Connection) -> Pooler | None:
+        """The pooler that the connection leads through, or None; after a fail-over it may be another than before."""
         if await is_direct(connection):
             return None
-        if expected is not None and expected is not _UNKNOWN:
-            return expected
         return Pooler(
             tracks_statements=await tracks_statements(connection),
             has_limits=await has_limits(connection, self._limits),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from models.accounts import token_retention
 from models.accounts.token import Token
 from models.clock import current_second
+from models.database import postgresql
 from tests.support.databases.databases import ENGINES, TIMESTAMP, database_url, migrated
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
@@ -74,6 +76,22 @@ async def test_the_command_removes_tokens_that_ended_and_keeps_what_the_audit_sa
     assert {f"token {id_}" for id_ in ids.values()} - {f"token {ids['full']}"} <= {row["subject"] for row in before}
     other = await plant(database)
     assert min(other.values()) > max(ids.values())
+
+
+async def test_a_clock_that_is_ahead_removes_nothing_too_early(
+    database: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database's own counts then, where it has one."""
+    async with database.models():
+        now = current_second()
+        assert await postgresql.earlier_second(Token) <= now + timedelta(seconds=5)
+        monkeypatch.setattr(postgresql, "current_second", lambda: now + timedelta(days=60))
+        ahead = await postgresql.earlier_second(Token)
+        monkeypatch.setattr(postgresql, "current_second", lambda: now - timedelta(days=60))
+        behind = await postgresql.earlier_second(Token)
+
+    assert (ahead - now < timedelta(minutes=1)) is (database.engine == "postgresql")
+    assert behind == now - timedelta(days=60)
 
 
 async def test_many_are_removed_in_steps(database: Gateway) -> None:
