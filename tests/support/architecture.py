@@ -30,7 +30,7 @@ PARTS_OF_MODELS: Mapping[str, str] = {
 
 WITHIN: Mapping[str, Mapping[str, str]] = {
     "models": {
-        "accounts": "audit clock errors imported_row text",
+        "accounts": "audit clock database errors imported_row text",
         "audit": "clock database errors",
         "background": "",
         "batcher": "errors tracing",
@@ -39,7 +39,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
             "vault"
         ),
         "clock": "",
-        "database": "errors outage tracing",
+        "database": "clock errors outage tracing",
         "destinations": "accounts clock errors text vault",
         "error_report": "",
         "errors": "",
