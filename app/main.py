@@ -25,17 +25,17 @@ from app.postgres_listener import listen
 from app.secret_keys import vault_in_use
 from app.settings import Settings, metrics_directory
 from app.tracing.opening import open_tracer
-from models.accounts.token_retention import prune_repeatedly as prune_tokens_repeatedly
+from models.accounts.token_retention import prune_older as prune_older_tokens
 from models.accounts.token_usage import TokenUsage
 from models.accounts.viewer import Protocol
-from models.audit.retention import prune_repeatedly
+from models.audit.retention import prune as prune_audit
 from models.audit.trail import AuditTrail
-from models.background import in_background
+from models.background import in_background, prune_repeatedly
 from models.checks.checks import Checks
 from models.checks.jobs import CheckJobs
 from models.errors import DatabaseUnavailable
 from models.events.event_stream import EventStreams
-from models.events.retention import prune_repeatedly as prune_events_repeatedly
+from models.events.retention import prune_older as prune_older_events
 from models.grants.grants import Grants
 from models.reads.reads import Reads
 from models.service import DestinationService
@@ -153,13 +153,13 @@ def create_app(
             await stack.enter_async_context(in_background(keys.prune_repeatedly(), name="idempotency keys"))
             await stack.enter_async_context(in_background(streams.watch(), name="event streams"))
             if settings.audit_kept_for is not None:
-                pruning = prune_repeatedly(settings.audit_kept_for)
+                pruning = prune_repeatedly(prune_audit, settings.audit_kept_for)
                 await stack.enter_async_context(in_background(pruning, name="audit retention"))
             if settings.events_kept_for is not None:
-                pruning = prune_events_repeatedly(settings.events_kept_for)
+                pruning = prune_repeatedly(prune_older_events, settings.events_kept_for)
                 await stack.enter_async_context(in_background(pruning, name="events retention"))
             if settings.tokens_kept_for is not None:
-                pruning = prune_tokens_repeatedly(settings.tokens_kept_for)
+                pruning = prune_repeatedly(prune_older_tokens, settings.tokens_kept_for)
                 await stack.enter_async_context(in_background(pruning, name="tokens retention"))
             await stack.enter_async_context(in_background(watch_file(), name="database file"))
             if settings.address.url is not None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import gzip
 import re
-import sys
 import time
 from array import array
 from collections import Counter
@@ -22,10 +20,7 @@ from typing import cast
 
 import uvloop
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from tests.support.gateway.codings import decoded
 
 PATIENCE_S = 15.0
 """How long the answers that are still missing at the end are waited for."""
@@ -215,9 +210,7 @@ class _Talker(asyncio.Protocol):
 def plain(head: bytes, body: bytes) -> bytes:
     """A body out of the content coding that its head names, which browsers take and the gateway sends."""
     coding = _CODING.search(head)
-    if coding is None:
-        return body
-    return zstd.decompress(body) if coding[1].lower() == b"zstd" else gzip.decompress(body)
+    return decoded(body, None if coding is None else coding[1].lower())
 
 
 def _error(data: bytes, start: int, end: int, expected: Expected | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.machine import BenchmarkRefused
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 from tests.support.proxies.provide import ADVICE, program
 
 START_DEADLINE_S = 20.0
@@ -66,7 +65,7 @@ def proxied(servers: Iterable[int]) -> Iterator[Mapping[int, int]]:
         )
         try:
             deadline = time.monotonic() + START_DEADLINE_S
-            while not all(map(_listens, ports.values())):
+            while not all(map(listens, ports.values())):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise BenchmarkRefused(f"nginx did not start:\n{log.read_text() if log.exists() else ''}")
                 time.sleep(0.02)
@@ -74,8 +73,3 @@ def proxied(servers: Iterable[int]) -> Iterator[Mapping[int, int]]:
         finally:
             process.terminate()
             process.wait(_STOP_DEADLINE_S)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0

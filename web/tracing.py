@@ -12,10 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.tracing.spans import Attributes, Span, Tracer, Value, within
 from web.access_log import METHODS, shown_path
+from web.health_paths import HEALTH_PATHS
 from web.request_state import RequestState, request_state
 
-UNTRACED = frozenset({"/healthz", "/readyz", "/metrics"})
-"""What machines ask all the time."""
 _EVENTS = b"text/event-stream"
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 
@@ -33,7 +32,7 @@ class RequestTracing:
         if state.is_traced:
             return state.span
         state.is_traced = True
-        if path in UNTRACED:
+        if path in HEALTH_PATHS:
             return None
         shown = method if method in METHODS else "_OTHER"
         attributes: dict[str, Value] = {

@@ -8,34 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import NoReturn
 
 from tortoise.expressions import Q
 
 from models.accounts.token import Token
 from models.database.postgresql import earlier_second
-from models.errors import DatabaseUnavailable
 
 STEP = 500
 """Tokens that are removed in one transaction, at most."""
 PAUSE_S = 0.02
 """Between two steps: others write meanwhile."""
-LOOK_S = 3_600.0
-AGAIN_S = 10.0
-"""Until the next try with a database that was away."""
-SHARE = 20
-"""The part of the retention after which is looked again, where that is less than an hour."""
 
 
-async def prune_repeatedly(retention: timedelta) -> NoReturn:
-    """Remove what ended longer ago than `retention`, now and every hour; one that is away is tried again soon."""
-    while True:
-        wait_s = min(LOOK_S, max(0.5, retention.total_seconds() / SHARE))
-        try:
-            await prune(await earlier_second(Token) - retention)
-        except DatabaseUnavailable:
-            wait_s = min(wait_s, AGAIN_S)
-        await asyncio.sleep(wait_s)
+async def prune_older(retention: timedelta) -> int:
+    """Remove the tokens that ended longer ago than `retention`; returns how many there were."""
+    return await prune(await earlier_second(Token) - retention)
 
 
 async def count_ended(before: datetime) -> int:

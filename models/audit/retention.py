@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NoReturn
 
 from tortoise.transactions import in_transaction
 
 from models.audit.entry import Actor, AuditEntry, AuditKind, AuditPruning, Origin
 from models.audit.recording import record
 from models.database.postgresql import earlier_second
-from models.errors import DatabaseUnavailable
 
 STEP = 500
 """Entries that are removed in one transaction."""
 PAUSE_S = 0.5
 """Between two steps: others write meanwhile."""
-LOOK_S = 3_600.0
 MIN_RETENTION = timedelta(days=1)
 """The database removes nothing that is younger."""
-
-
-async def prune_repeatedly(retention: timedelta) -> NoReturn:
-    """Remove what is older than `retention`, now and every hour; a database that is away is tried later."""
-    while True:
-        with suppress(DatabaseUnavailable):
-            await prune(retention)
-        await asyncio.sleep(LOOK_S)
 
 
 async def prune(retention: timedelta, *, step: int = STEP) -> int:

@@ -280,11 +280,8 @@ class Checks:
     def _scheduled(self) -> Iterator[None]:
         """A trace of its own for a check that no request waits for."""
         span = None if self._tracer is None or current_span() else self._tracer.start("check", {}, kind="internal")
-        if span is None:
+        with ending(span):
             yield
-        else:
-            with ending(span):
-                yield
 
     async def _probe(
         self, target: ProbeTarget, depth: CheckDepth, admit: Admit | None, *, id_: int | None = None

@@ -167,19 +167,15 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
             started = time.monotonic()
             limits = self.sessions.local_limits
             may_be_done = not limits
-
-            def left_s() -> float:
-                return min(self._command_s, max(0.001, until - time.monotonic()))
-
             try:
                 if limits:
-                    await connection.execute(f"BEGIN; {limits}", timeout=left_s())
+                    await connection.execute(f"BEGIN; {limits}", timeout=self._left_s(until))
                 rows: Sequence[asyncpg.Record] = await connection.fetch(
-                    sql, *parameters, timeout=left_s(), record_class=record_class
+                    sql, *parameters, timeout=self._left_s(until), record_class=record_class
                 )
                 if limits:
                     may_be_done = True
-                    await connection.execute("COMMIT", timeout=left_s())
+                    await connection.execute("COMMIT", timeout=self._left_s(until))
                 is_sound = True
             except TimeoutError as error:
                 abandon(connection)
@@ -198,6 +194,10 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
         except asyncpg.IntegrityConstraintViolationError as error:
             raise IntegrityError(error) from error
         return rows
+
+    def _left_s(self, until: float) -> float:
+        """How long a statement may take of a call that has to end then; asyncpg takes no time-out of nothing."""
+        return max(0.001, min(self._command_s, until - time.monotonic()))
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Any]:
         """As the ORM has it; a read is fetched, and so sent again when its connection is lost."""

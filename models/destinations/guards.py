@@ -171,9 +171,12 @@ def _within_python(columns: Iterable[str]) -> str:
     return " AND ".join(f"{c} >= '0001-01-01 UTC' AND {c} < '10000-01-01 UTC'" for c in columns)
 
 
-_FUNCTIONS = (
-    # Statement-level with transition tables: a bulk statement costs one update per user, not one per row.
+def _counting(updated: str, *, also: str = "") -> str:
+    """The function that counts the destinations of users; `updated` selects the users of an UPDATE, each with a step.
+
+    Statement-level with transition tables: a bulk statement costs one update per user, not one per row.
     """
+    return f"""
     CREATE OR REPLACE FUNCTION moorings_count_destinations() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP = 'INSERT' THEN
@@ -186,16 +189,17 @@ _FUNCTIONS = (
             WHERE users.id = change.user_id;
         ELSE
             UPDATE users SET revision = revision + 1, destination_count = destination_count + change.n
-            FROM (
-                SELECT user_id, sum(step) AS n
-                FROM (SELECT user_id, 1 AS step FROM added UNION ALL SELECT user_id, -1 FROM removed) AS steps
-                GROUP BY user_id
-            ) AS change
+            FROM (SELECT user_id, sum(step) AS n FROM ({updated}) AS steps GROUP BY user_id) AS change
             WHERE users.id = change.user_id;
+            {also}
         END IF;
         RETURN NULL;
     END $$
-    """,
+    """  # noqa: S608 - our own
+
+
+_FUNCTIONS = (
+    _counting("SELECT user_id, 1 AS step FROM added UNION ALL SELECT user_id, -1 FROM removed"),
     """
     CREATE OR REPLACE FUNCTION moorings_forget_destinations() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -283,39 +287,23 @@ def _compared(columns: Iterable[str], old: str, new: str, operator: str) -> str:
     return f"({olds}) {operator} ({news})"
 
 
+def _checks_changed(old: str, new: str, operator: str) -> str:
+    """SQL: whether what is shown of checks differs between two rows, or one more check was made."""
+    made = f"({old}.claim IS NOT NULL AND {new}.claim IS NULL)"
+    return f"{_compared(_SHOWN_OF_CHECKS, old, new, operator)} OR {made}"
+
+
 def _revising(columns: set[str]) -> str:
     """The function that counts, with two revisions: one of all that is shown, and one of the last checks alone."""
     shown = _compared(columns - _OF_CHECKS, "removed", "added", "IS DISTINCT FROM")
-    checks = _compared(_SHOWN_OF_CHECKS, "removed", "added", "IS DISTINCT FROM")
-    checks = f"{checks} OR (removed.claim IS NOT NULL AND added.claim IS NULL)"  # one more that was made
-    return f"""
-    CREATE OR REPLACE FUNCTION moorings_count_destinations() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        IF TG_OP = 'INSERT' THEN
-            UPDATE users SET revision = revision + 1, destination_count = destination_count + change.n
-            FROM (SELECT user_id, count(*) AS n FROM added GROUP BY user_id) AS change
-            WHERE users.id = change.user_id;
-        ELSIF TG_OP = 'DELETE' THEN
-            UPDATE users SET revision = revision + 1, destination_count = destination_count - change.n
-            FROM (SELECT user_id, count(*) AS n FROM removed GROUP BY user_id) AS change
-            WHERE users.id = change.user_id;
-        ELSE
-            UPDATE users SET revision = revision + 1, destination_count = destination_count + change.n
-            FROM (
-                SELECT user_id, sum(step) AS n FROM (
-                    SELECT added.user_id, 1 AS step FROM added JOIN removed USING (id) WHERE {shown}
-                    UNION ALL
-                    SELECT removed.user_id, -1 FROM added JOIN removed USING (id) WHERE {shown}
-                ) AS steps
-                GROUP BY user_id
-            ) AS change
-            WHERE users.id = change.user_id;
-            UPDATE users SET checks_revision = {_NEXT_CHECKS_REVISION}
-            WHERE id IN (SELECT added.user_id FROM added JOIN removed USING (id) WHERE {checks});
-        END IF;
-        RETURN NULL;
-    END $$
-    """  # noqa: S608 - our own
+    checks = _checks_changed("removed", "added", "IS DISTINCT FROM")
+    pairs = "added JOIN removed USING (id)"
+    return _counting(
+        f"SELECT added.user_id, 1 AS step FROM {pairs} WHERE {shown} "  # noqa: S608 - our own
+        f"UNION ALL SELECT removed.user_id, -1 FROM {pairs} WHERE {shown}",
+        also=f"UPDATE users SET checks_revision = {_NEXT_CHECKS_REVISION} "  # noqa: S608 - our own
+        f"WHERE id IN (SELECT added.user_id FROM {pairs} WHERE {checks});",
+    )
 
 
 _TURN_FUNCTIONS = (
@@ -399,8 +387,7 @@ _TURN_TRIGGERS = {
 def _sqlite_turns(columns: set[str]) -> dict[str, str]:
     """The triggers of SQLite once there is `check_turns`."""
     shown = _compared(columns - _OF_CHECKS, "OLD", "NEW", "IS NOT")
-    checks = _compared(_SHOWN_OF_CHECKS, "OLD", "NEW", "IS NOT")
-    checks = f"{checks} OR (OLD.claim IS NOT NULL AND NEW.claim IS NULL)"  # one more that was made
+    checks = _checks_changed("OLD", "NEW", "IS NOT")
     turn = f"user_id = NEW.user_id, since = {_SINCE.format('NEW.')}, checked_at = NEW.checked_at"
     lease = "SELECT NEW.id, NEW.claimed_until WHERE NEW.claimed_until IS NOT NULL;"
     triggers = {

@@ -7,33 +7,24 @@ position before it is unknown from then on. It is a new revision of the user, so
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NoReturn
 
 from tortoise.expressions import F
 from tortoise.transactions import in_transaction
 
 from models.accounts.user import User
 from models.database.postgresql import earlier_second
-from models.errors import DatabaseUnavailable
 from models.events.event import Event
 
 STEP = 500
 """Events that are removed in one transaction, at most."""
 PAUSE_S = 0.02
 """Between two steps: others write meanwhile."""
-LOOK_S = 3_600.0
-SHARE = 20
-"""The part of the retention after which is looked again, where that is less than an hour."""
 
 
-async def prune_repeatedly(retention: timedelta) -> NoReturn:
-    """Remove what is older than `retention`, now and every hour; a database that is away is tried later."""
-    while True:
-        with suppress(DatabaseUnavailable):
-            await prune(await earlier_second(Event) - retention)
-        await asyncio.sleep(min(LOOK_S, max(0.5, retention.total_seconds() / SHARE)))
+async def prune_older(retention: timedelta) -> int:
+    """Remove the events that are older than `retention`; returns how many there were."""
+    return await prune(await earlier_second(Event) - retention)
 
 
 async def count_older(before: datetime) -> int:

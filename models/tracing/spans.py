@@ -96,8 +96,11 @@ def measured(
 
 
 @contextmanager
-def ending(span: Span) -> Iterator[Span]:
-    """Run in a span, and end it with the context."""
+def ending(span: Span | None) -> Iterator[Span | None]:
+    """Run in a span, and end it with the context; without one nothing happens."""
+    if span is None:
+        yield None
+        return
     token = _CURRENT.set(span)
     try:
         yield span

@@ -214,12 +214,8 @@ class _Connection:
 
     async def _run(self, id_: str, params: Params) -> None:
         """Execute one operation, in a span of its own where the socket's handshake is traced."""
-        span = operation_span(request_state(self._socket.scope), "graphql", NO_ATTRIBUTES)
-        if span is None:
+        with ending(operation_span(request_state(self._socket.scope), "graphql", NO_ATTRIBUTES)):
             await self._execute(id_, params)
-        else:
-            with ending(span):
-                await self._execute(id_, params)
 
     async def _execute(self, id_: str, params: Params) -> None:
         """Execute one operation until its `complete` or `error`; its errors do not end the socket."""

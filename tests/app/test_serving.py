@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ import httpx
 import pytest
 
 from tests.support.gateway.gateway import MOORINGS, STOP_DEADLINE_S, Gateway, environment
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 
 STOPS_WITHIN_S = 5.0
 DEADLINE_S = 60.0
@@ -175,12 +174,6 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
         await asyncio.sleep(0.01)
-
-
-def listens(port: int) -> bool:
-    """Whether a new connection is taken."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def test_a_signal_lets_a_request_under_way_finish(fresh_database_url: str | None) -> None:

@@ -25,7 +25,7 @@ from benchmarks.load import Expected, Request, Run, load
 from benchmarks.processes import cpu_seconds, resident_bytes
 from benchmarks.quick import RECORDED, fallen
 from benchmarks.scenarios import Scenario, scenarios
-from tests.support.gateway.codings import zstd
+from web.compression.codings import zstd
 
 SVG = "{http://www.w3.org/2000/svg}"
 ASKED = [Request(wire=b"GET /%d HTTP/1.1\r\n\r\n" % n, expected=Expected(marker=b'"label"', count=2)) for n in range(3)]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,7 +15,8 @@ from tests.support.api.destinations import LIST
 from tests.support.browser.front_ends import make_recipes
 from tests.support.browser.node import install_clients, run_script, run_script_with_acts
 from tests.support.databases.postgres import PostgresServer
-from tests.support.databases.tcp_proxy import Fate, TcpProxy, proxied
+from tests.support.databases.tcp_proxy import Fate, TcpProxy
+from tests.support.gateway.behind_proxy import behind_proxy
 from tests.support.gateway.gateway import Account, Gateway
 
 EVENTS = 9
@@ -46,25 +46,19 @@ async def test_mutations_with_a_key_are_carried_out_once_whatever_happens_to_the
     built: Path, postgres: PostgresServer
 ) -> None:
     """With Apollo's links and urql's exchanges: answers are lost, commits cut off, and the gateway is away."""
-    name = f"recipes_{uuid4().hex}"
-    postgres.create_database(name)
-    with proxied(postgres.url("postgres")) as proxy:
-        gateway = Gateway(proxy.url(postgres.url(name))).start()
-        try:
-            account = await gateway.new_user()
-            lines = await run_script_with_acts(
-                built / "keys.js",
-                account,
-                {
-                    "cut before the commit": lambda: decide(proxy, Fate.CUT_BEFORE),
-                    "cut after the commit": lambda: decide(proxy, Fate.CUT_AFTER),
-                    "gateway away": lambda: asyncio.to_thread(gateway.stop),
-                    "gateway back": lambda: asyncio.to_thread(gateway.start),
-                },
-            )
-            stored = await labels(account)
-        finally:
-            gateway.close()
+    with behind_proxy(postgres) as (gateway, proxy, _):
+        account = await gateway.new_user()
+        lines = await run_script_with_acts(
+            built / "keys.js",
+            account,
+            {
+                "cut before the commit": lambda: decide(proxy, Fate.CUT_BEFORE),
+                "cut after the commit": lambda: decide(proxy, Fate.CUT_AFTER),
+                "gateway away": lambda: asyncio.to_thread(gateway.stop),
+                "gateway back": lambda: asyncio.to_thread(gateway.start),
+            },
+        )
+        stored = await labels(account)
 
     assert sorted(stored) == sorted(line["label"] for line in lines)
     assert [line["label"] for line in lines] == [f"{line['client']}, {line['fate']}" for line in lines]

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from websockets.asyncio.client import connect
 from app.settings import PREFIX, Settings
 from tests.support.gateway.gateway import MOORINGS, Account, Gateway
 from tests.support.paths import ROOT
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 from tests.support.proxies import provide
 from tests.support.stores.certificates import Authority
 
@@ -162,12 +161,6 @@ def test_the_manifests_name_settings_that_there_are() -> None:
         for name in re.findall(r"MOORINGS_[A-Z_]+", unit + manifests)
     }
     assert named <= known | {"config"}
-
-
-def listens(port: int) -> bool:
-    """Whether a port of this machine is listened on."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

@@ -16,12 +16,13 @@ import pytest
 from models.database.connecting.servers import CONNECT_S, connect, servers_of
 from tests.support.api.destinations import LIST
 from tests.support.databases.postgres import PostgresServer
-from tests.support.databases.replicated_postgres import Standby, of_both, replicated
-from tests.support.databases.stoppable_postgres import StoppablePostgres
+from tests.support.databases.standby import Standby, standby_first, standing_by
+from tests.support.databases.stoppable_postgres import StoppablePostgres, own_postgres
 from tests.support.gateway.gateway import Gateway
-from tests.support.graphql.graphql_client import over_sse
+from tests.support.graphql.graphql_client import PATH, over_sse
 
-EVENTS = "subscription { backupDestinationEvents { id } }"
+POSITION = "{ viewer { latestEventId } }"
+EVENTS = "subscription ($after: ID) { backupDestinationEvents(after: $after) { id } }"
 BACK_WITHIN_S = 10.0
 DEADLINE_S = 60.0
 
@@ -29,8 +30,8 @@ DEADLINE_S = 60.0
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[StoppablePostgres, Standby]]:
     """A primary and its standby."""
-    with replicated() as servers:
-        yield servers
+    with own_postgres() as primary, standing_by(primary) as standby:
+        yield primary, standby
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ async def test_the_servers_are_chosen_as_the_url_says(
     servers: tuple[StoppablePostgres, Standby], attributes: str | None, *, leads_to_the_standby: bool
 ) -> None:
     """The standby is named first; without a word the primary is meant."""
-    connection = await connect(of_both(*servers, "postgres", attributes))
+    connection = await connect(standby_first(*servers, "postgres", attributes))
     is_standby = await connection.fetchval("SELECT pg_is_in_recovery()")
     await connection.close()
 
@@ -80,7 +81,7 @@ async def test_the_error_that_says_most_is_raised(servers: tuple[StoppablePostgr
     login, _, host = parts.netloc.rpartition("@")
     away = "127.0.0.1:9"
     with pytest.raises(asyncpg.TargetServerAttributeNotMatched):
-        await connect(parts._replace(netloc=f"{login}@{away},127.0.0.1:{standby.port}").geturl())
+        await connect(parts._replace(netloc=f"{login}@{away},{standby.host}").geturl())
     with pytest.raises(asyncpg.InvalidPasswordError):
         await connect(parts._replace(netloc=f"postgres:wrong@{away},{host}").geturl())
     with pytest.raises(ConnectionRefusedError):
@@ -103,7 +104,7 @@ async def test_a_gateway_follows_the_primary(
     """It migrated, writes and listens at the second server of its URL, and when the first is promoted, there."""
     primary, standby = servers
     primary.create_database("followed")
-    gateway = Gateway(of_both(primary, standby, "followed", "read-write"))
+    gateway = Gateway(standby_first(primary, standby, "followed", "read-write"))
     try:
         await asyncio.to_thread(gateway.start)
         account = await gateway.new_user()
@@ -123,7 +124,8 @@ async def test_a_gateway_follows_the_primary(
                     statuses[answer.status_code] += 1
                     await asyncio.sleep(0.05)
             back_s = time.monotonic() - promoted
-            async with over_sse(account, EVENTS) as stream:
+            position = (await client.post(PATH, json={"query": POSITION})).json()["data"]["viewer"]["latestEventId"]
+            async with over_sse(account, EVENTS, {"after": position}) as stream:
                 await client.post(LIST, json={"label": "heard", "type": "local"})
                 await stream.events(1)
             labels = [row["label"] for row in (await client.get(LIST)).json()["data"]]

@@ -71,10 +71,10 @@ async def survive(gateway: Gateway, kills: Mapping[str, Kill], figure: Callable[
         await serves(account)
         await asyncio.sleep(BETWEEN_S[0])
     written.expect_once_each(await gateway.rows(LABELS))
-    figure(f"{gateway.engine}: {told(written)}; {len(order)} kills ({', '.join(kills)})")
+    figure(f"{gateway.engine}: {summary(written)}; {len(order)} kills ({', '.join(kills)})")
 
 
-def told(written: Written) -> str:
+def summary(written: Written) -> str:
     """What the writers went through, in figures."""
     return (
         f"{len(written.ids)} acknowledged writes and {len(written.events)} events, none lost, none doubled; "

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.support.databases.postgres import PostgresServer
-from tests.support.databases.tcp_proxy import TcpProxy, proxied
+from tests.support.databases.tcp_proxy import TcpProxy
 from tests.support.figures import amount
+from tests.support.gateway.behind_proxy import BehindProxy, behind_proxy
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.writers import writing
 
@@ -25,20 +25,10 @@ LABELS = "SELECT label FROM backup_destinations"
 
 
 @pytest.fixture
-def proxy(postgres: PostgresServer) -> Iterator[TcpProxy]:
-    """A proxy between a gateway and its PostgreSQL."""
-    with proxied(postgres.url("postgres")) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def behind(postgres: PostgresServer, proxy: TcpProxy) -> Iterator[tuple[Gateway, str]]:
-    """A gateway whose connections go through the proxy, and the URL of its database that does not."""
-    name = f"network_{uuid4().hex}"
-    postgres.create_database(name)
-    gateway = Gateway(proxy.url(postgres.url(name))).start()
-    yield gateway, postgres.url(name)
-    gateway.close()
+def behind(postgres: PostgresServer) -> Iterator[BehindProxy]:
+    """A gateway whose connections to PostgreSQL go through a proxy."""
+    with behind_proxy(postgres) as behind:
+        yield behind
 
 
 async def delay(proxy: TcpProxy) -> None:
@@ -69,10 +59,10 @@ FAULTS: tuple[Callable[[TcpProxy], Awaitable[None]], ...] = (delay, cut, reset, 
 
 
 async def test_whatever_the_network_does_nothing_is_lost_or_doubled_and_every_request_ends(
-    behind: tuple[Gateway, str], proxy: TcpProxy, figure: Callable[[str], None]
+    behind: BehindProxy, figure: Callable[[str], None]
 ) -> None:
     """No answer but success, "in use" and 503, each in time; the gateway is back when the network is."""
-    gateway, _ = behind
+    gateway, proxy, _ = behind
     account = await gateway.new_user()
     async with writing(account) as written:
         for _ in range(ROUNDS):

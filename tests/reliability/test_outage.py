@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -23,7 +22,7 @@ from models.errors import DatabaseUnavailable
 from tests.support.databases.databases import unserved
 from tests.support.databases.postgres import PostgresServer
 from tests.support.databases.stoppable_postgres import StoppablePostgres, own_postgres
-from tests.support.databases.tcp_proxy import proxied
+from tests.support.gateway.behind_proxy import behind_proxy
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.stopwatch import Stopwatch
 
@@ -63,49 +62,37 @@ async def account(server: StoppablePostgres) -> AsyncIterator[Account]:
 
 async def test_a_postgresql_far_away_is_served_from(postgres: PostgresServer) -> None:
     """A server on another continent: to connect takes more than a second."""
-    name = f"far_{uuid4().hex}"
-    postgres.create_database(name)
-    with proxied(postgres.url("postgres")) as proxy:
-        gateway = Gateway(proxy.url(postgres.url(name))).start()
-        try:
-            account = await gateway.new_user()
-            proxy.cut()
-            proxy.delay_s = FAR_S
-            async with account.client() as client:
-                answers = await asyncio.gather(*(client.get(LIST) for _ in range(8)))
-        finally:
-            gateway.close()
+    with behind_proxy(postgres) as (gateway, proxy, _):
+        account = await gateway.new_user()
+        proxy.cut()
+        proxy.delay_s = FAR_S
+        async with account.client() as client:
+            answers = await asyncio.gather(*(client.get(LIST) for _ in range(8)))
 
     assert {answer.status_code for answer in answers} == {httpx.codes.OK}
 
 
 async def test_a_server_that_takes_connections_and_says_nothing_is_found_out(postgres: PostgresServer) -> None:
     """As after a fail-over that left the old address without a host: there is no statement that could time out."""
-    name = f"silent_{uuid4().hex}"
-    postgres.create_database(name)
-    with proxied(postgres.url("postgres")) as proxy:
-        gateway = Gateway(proxy.url(postgres.url(name))).start()
-        try:
-            account = await gateway.new_user()
-            async with account.client() as client:
-                assert (await client.get(LIST)).status_code == httpx.codes.OK
-                proxy.hold()
-                proxy.cut()
-                async with asyncio.timeout(OVER_S):
-                    while "The database does not answer" not in gateway.log_text():
-                        assert (await client.get(LIST)).status_code == httpx.codes.SERVICE_UNAVAILABLE
-                seconds = []
-                for _ in range(10):
-                    started = time.monotonic()
+    with behind_proxy(postgres) as (gateway, proxy, _):
+        account = await gateway.new_user()
+        async with account.client() as client:
+            assert (await client.get(LIST)).status_code == httpx.codes.OK
+            proxy.hold()
+            proxy.cut()
+            async with asyncio.timeout(OVER_S):
+                while "The database does not answer" not in gateway.log_text():
                     assert (await client.get(LIST)).status_code == httpx.codes.SERVICE_UNAVAILABLE
-                    seconds.append(time.monotonic() - started)
-                proxy.release()
-                async with asyncio.timeout(BACK_WITHIN_S):
-                    while (await client.get(LIST)).status_code != httpx.codes.OK:  # noqa: ASYNC110 - each asks
-                        await asyncio.sleep(0.1)
-            log = gateway.log_text()
-        finally:
-            gateway.close()
+            seconds = []
+            for _ in range(10):
+                started = time.monotonic()
+                assert (await client.get(LIST)).status_code == httpx.codes.SERVICE_UNAVAILABLE
+                seconds.append(time.monotonic() - started)
+            proxy.release()
+            async with asyncio.timeout(BACK_WITHIN_S):
+                while (await client.get(LIST)).status_code != httpx.codes.OK:  # noqa: ASYNC110 - each asks
+                    await asyncio.sleep(0.1)
+        log = gateway.log_text()
 
     assert sum(second < AT_ONCE_S for second in seconds) >= len(seconds) // 2, "most are refused without a try"
     assert log.count("The database does not answer") == 1

@@ -41,7 +41,8 @@ SESSIONS = 3
 """Of the pooler, fewer than the gateway's connections, so that transactions change between them."""
 WRITERS, WRITES = 8, amount(6, 60)
 QUERY = "{ viewer { id } backupDestinations(first: 3) { nodes { id } } }"
-EVENTS = "subscription { backupDestinationEvents { id } }"
+EVENTS = 'subscription { backupDestinationEvents(after: "BackupDestinationEvent:0") { id } }'
+"""From the beginning: without a position it begins when the stream is open, which may be behind the first write."""
 DEADLINE_S = 20
 MAX_WAIT_S = 6.0
 Figure = Callable[[str], None]

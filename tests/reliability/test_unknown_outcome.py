@@ -13,7 +13,6 @@ from contextlib import closing
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -34,8 +33,9 @@ from tests.support.api.writes import SERVICE
 from tests.support.databases.databases import unserved, viewer_of
 from tests.support.databases.failing_fsync import fail_fsyncs
 from tests.support.databases.postgres import PostgresServer
-from tests.support.databases.tcp_proxy import Fate, TcpProxy, proxied
+from tests.support.databases.tcp_proxy import Fate, TcpProxy
 from tests.support.figures import amount
+from tests.support.gateway.behind_proxy import BehindProxy, behind_proxy
 from tests.support.gateway.gateway import Gateway
 from tests.support.graphql.graphql_client import PATH
 
@@ -52,20 +52,22 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '
 
 
 @pytest.fixture(scope="module")
-def proxy(postgres: PostgresServer) -> Iterator[TcpProxy]:
-    """A proxy between a gateway and its PostgreSQL."""
-    with proxied(postgres.url("postgres")) as proxy:
-        yield proxy
+def through_proxy(postgres: PostgresServer) -> Iterator[BehindProxy]:
+    """A gateway whose connections to PostgreSQL go through a proxy."""
+    with behind_proxy(postgres) as through_proxy:
+        yield through_proxy
 
 
 @pytest.fixture(scope="module")
-def behind(postgres: PostgresServer, proxy: TcpProxy) -> Iterator[Gateway]:
-    """A gateway whose connections to PostgreSQL go through the proxy."""
-    name = f"unknown_{uuid4().hex}"
-    postgres.create_database(name)
-    gateway = Gateway(proxy.url(postgres.url(name))).start()
-    yield gateway
-    gateway.close()
+def proxy(through_proxy: BehindProxy) -> TcpProxy:
+    """The proxy between the gateway and its PostgreSQL."""
+    return through_proxy.proxy
+
+
+@pytest.fixture(scope="module")
+def behind(through_proxy: BehindProxy) -> Gateway:
+    """The gateway behind it."""
+    return through_proxy.gateway
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     "models": {
         "accounts": "audit clock database errors imported_row text",
         "audit": "clock database errors",
-        "background": "",
+        "background": "errors",
         "batcher": "errors tracing",
         "checks": (
             "accounts audit background clock database destinations error_report errors events pagination reads tracing "
@@ -70,16 +70,17 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "cache": "compression request_state",
         "compression": "",
         "fast_path": "access_log auth cache compression http metrics middleware request_id request_state tracing",
+        "health_paths": "",
         "http": "",
         "metrics": "",
-        "middleware": "cache compression problem request_id request_state",
+        "middleware": "cache compression health_paths problem request_id request_state",
         "problem": "",
         "rate_limit": "",
         "request_id": "",
         "request_state": "request_id",
-        "server": "access_log admission application connections fast_path http request_id request_state",
+        "server": "access_log admission application connections fast_path health_paths http request_id request_state",
         "stopping": "",
-        "tracing": "access_log request_state",
+        "tracing": "access_log health_paths request_state",
     },
     "s3": {
         "address_policy": "",

@@ -48,6 +48,12 @@ def release(port: int) -> None:
     _held.pop(port).close()
 
 
+def listens(port: int) -> bool:
+    """Whether a server of this machine takes connections on a port of 127.0.0.1."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _first_ephemeral() -> int:
     """Where the range begins that Linux takes ports from by itself; elsewhere the first that IANA leaves to systems."""
     setting = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -13,9 +13,9 @@ import zlib
 from web.compression.accept_encoding import ZSTD
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 _GZIP_LEVEL = 1
 _ZSTD_LEVEL = 1

@@ -7,11 +7,8 @@ from ipaddress import IPv6Address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from web.health_paths import HEALTH_PATHS
 from web.problem import problem
-
-CALLED_BY_ADDRESS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Paths that probes and Prometheus ask for by the address of the machine."""
-
 
 MAX_PORT_DIGITS, MAX_PORT = 5, 65_535
 
@@ -40,7 +37,7 @@ class AllowedHosts:
         self._hosts = hosts
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "lifespan" or self._is_allowed(scope) or scope["path"] in CALLED_BY_ADDRESS:
+        if scope["type"] == "lifespan" or self._is_allowed(scope) or scope["path"] in HEALTH_PATHS:
             return self._app(scope, receive, send)
         refusal = problem(400, "The Host header does not name this gateway; MOORINGS_ALLOWED_HOSTS lists its names.")
         return refusal(scope, receive, send)

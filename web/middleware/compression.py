@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.cache.bounded_memo import BoundedMemo
 from web.cache.etags import in_coding
-from web.compression.accept_encoding import Wanted, wanted_by
+from web.compression.accept_encoding import NAME, Wanted, wanted_by
 from web.compression.codings import Encoder
 from web.request_state import RequestState, request_state
 
@@ -21,7 +21,6 @@ MAX_PUBLIC_BYTES = 4 * 1024 * 1024
 """Of what anyone may ask for, and what it becomes: the OpenAPI document, the schema, responses to introspection."""
 MIN_PUBLIC_BYTES = 16 * 1024
 """Less is compressed anew each time."""
-_NAME = b"accept-encoding"
 _VARY = (b"vary", b"Accept-Encoding")
 _STREAMS = (b"text/event-stream", b"multipart/")
 _TEXTS = (b"text/", b"application/json", b"application/graphql-response+json", b"application/problem+json")
@@ -100,7 +99,7 @@ def vary_by_encoding(headers: list[Header]) -> None:
     """Add `Accept-Encoding` to the `Vary` of a response, unless it is there."""
     for number, (name, value) in enumerate(headers):
         if name == b"vary":
-            if value.strip() != b"*" and _NAME not in value.lower():
+            if value.strip() != b"*" and NAME not in value.lower():
                 headers[number] = (name, value + b", " + _VARY[1])
             return
     headers.append(_VARY)

@@ -27,6 +27,7 @@ from web.connections import ConnectionLease
 from web.fast_path.incoming_request import IncomingRequest
 from web.fast_path.preparation_key import PlainHead, PreparationKey, plain_head
 from web.fast_path.replay_cycle import ReplayCycle
+from web.health_paths import HEALTH_PATHS
 from web.http.header_encoding import SharedLines
 from web.request_id import HEADER as REQUEST_ID
 from web.request_id import given_request_id, new_request_id
@@ -51,7 +52,7 @@ MAX_QUEUED = 32
 CHUNK_OVERHEAD_BYTES = 14
 """Of a chunk's framing: up to eight hexadecimal digits, a separator and the line ends."""
 VERSIONS = ("1.1", "1.0")
-HEALTH_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
+_HEALTH_PATHS = frozenset(path.encode() for path in HEALTH_PATHS)
 _SERVER_LINES = SharedLines()
 _PHRASES = {431: "Request Header Fields Too Large"}
 _SLICE_BYTES = 26 * MAX_QUEUED
@@ -278,7 +279,7 @@ class HardenedProtocol(HttpToolsProtocol):
         """Whether the request is refused because there are too many connections; health is answered all the same."""
         if self._is_proxied and self._fast_path is not None:
             lease.move(self._fast_path.forwarded_address(self.headers))
-        return lease.is_beyond and self.url.partition(b"?")[0] not in HEALTH_PATHS
+        return lease.is_beyond and self.url.partition(b"?")[0] not in _HEALTH_PATHS
 
     def _is_head_too_large(self) -> bool:
         if self._pieces_bytes <= MAX_HEAD_BYTES:
@@ -429,7 +430,7 @@ class HardenedProtocol(HttpToolsProtocol):
             state, authorization, is_whole = cycle.request.state, cycle.authorization, True
         else:
             scope: Any = cycle.scope
-            if scope["raw_path"] in HEALTH_PATHS:
+            if scope["raw_path"] in _HEALTH_PATHS:
                 return True
             state, is_whole = request_state(scope), not cycle.more_body
             authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
@@ -467,7 +468,7 @@ class HardenedProtocol(HttpToolsProtocol):
         if self._body_open or self._unparsed or not (self._is_free() and self._is_between_requests()):
             return False
         whole = whole_request(data)
-        if whole is None or whole.target.partition(b"?")[0] in HEALTH_PATHS:
+        if whole is None or whole.target.partition(b"?")[0] in _HEALTH_PATHS:
             return False
         assert self._admission is not None  # noqa: S101 - the caller asks it
         self.headers = whole.headers

@@ -32,7 +32,7 @@ class Pooler:
     tracks_statements: bool
     """Whether a statement that was prepared by name can be executed in any transaction."""
     has_limits: bool
-    """Whether its sessions have the limits of time that are wanted without being told, or need none."""
+    """Whether its sessions have the limits of time that are wanted by themselves, or need none."""
 
 
 _UNKNOWN = Pooler(tracks_statements=False, has_limits=False)
@@ -76,10 +76,7 @@ class Sessions:
             except BaseException:
                 connection.terminate()
                 raise
-            if (found is None, found and found.tracks_statements) == (
-                expected is None,
-                expected and expected.tracks_statements,
-            ):
+            if _form(found) == _form(expected):
                 return connection
             connection.terminate()  # it was opened for something else than is there
         raise asyncpg.ConnectionDoesNotExistError("what listens there is now a pooler, and now PostgreSQL itself")
@@ -92,6 +89,11 @@ class Sessions:
             tracks_statements=await tracks_statements(connection),
             has_limits=await has_limits(connection, self._limits),
         )
+
+
+def _form(pooler: Pooler | None) -> bool | None:
+    """What the options of a connection depend on: None for PostgreSQL itself, or whether statements have names."""
+    return None if pooler is None else pooler.tracks_statements
 
 
 async def is_direct(connection: asyncpg.Connection) -> bool:

@@ -173,7 +173,7 @@ async def one_operation(account: Account, headers: Mapping[str, str]) -> None:
 
 
 async def test_workers_export_each_for_itself(receiver: TraceReceiver) -> None:
-    """Every request of a trace that goes to several workers is in it, and the workers can be told apart."""
+    """Every request of a trace that goes to several workers is in it, and each span names its worker."""
     gateway = Gateway(workers=2)
     await asyncio.to_thread(gateway.start)
     try:

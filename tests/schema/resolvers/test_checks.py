@@ -232,10 +232,10 @@ async def test_a_check_is_told_to_whoever_listens_and_in_the_audit_log(gateway: 
     async with over_socket(account, LISTEN, {"after": log["events"]["edges"][0]["node"]["id"]}) as listener:
         await data_of(account, CHECK, id_)
         await data_of(account, CHECK, id_)
-        told = [event for _ in range(2) for event in await listener.events(2)]
-    kinds = [event["__typename"] for event in told]
-    begun = [event for event in told if event["__typename"] == "BackupDestinationChecking"]
-    heard = [event for event in told if event not in begun]
+        events = [event for _ in range(2) for event in await listener.events(2)]
+    kinds = [event["__typename"] for event in events]
+    begun = [event for event in events if event["__typename"] == "BackupDestinationChecking"]
+    heard = [event for event in events if event not in begun]
 
     shown = [edge["node"] for edge in (await data_of(account, EVENTS, {"first": 2}))["events"]["edges"]]
     assert heard == shown[::-1]

@@ -55,6 +55,13 @@ class Account(TypedDict, total=False):
     extra_groups: list[int]
 
 
+def at_port(url: str, port: int) -> str:
+    """The URL with the same login and database at a port of 127.0.0.1, such as that of a proxy."""
+    parts = urlsplit(url)
+    login = parts.netloc.rpartition("@")[0]
+    return parts._replace(netloc=f"{login}@127.0.0.1:{port}").geturl()
+
+
 class PostgresServer:
     """A PostgreSQL of its own on a free port, or the one named in the environment."""
 

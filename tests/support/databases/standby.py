@@ -19,6 +19,11 @@ from tests.support.ports import free_port
 class Standby(StoppablePostgres):
     """See `standing_by`."""
 
+    @property
+    def host(self) -> str:
+        """Its address and port."""
+        return urlsplit(self._server_url).netloc.rpartition("@")[2]
+
     def promote(self) -> None:
         """Make it a primary, and wait until it is."""
         self.execute("postgres", "SELECT pg_promote(true, 60)")
@@ -67,3 +72,11 @@ def standing_by(primary: StoppablePostgres, *, through_port: int | None = None) 
             standby._end_processes()
         if standby._directory is not None:
             shutil.rmtree(standby._directory, ignore_errors=True)
+
+
+def standby_first(primary: StoppablePostgres, standby: Standby, database: str, attributes: str | None) -> str:
+    """The URL of a database on both, the standby named first, with these `target_session_attrs`."""
+    parts = urlsplit(primary.url(database))
+    login, _, host = parts.netloc.rpartition("@")
+    query = parts.query if attributes is None else f"{parts.query}&target_session_attrs={attributes}"
+    return parts._replace(netloc=f"{login}@{standby.host},{host}", query=query).geturl()

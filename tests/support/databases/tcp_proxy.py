@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
+from tests.support.databases.postgres import at_port
+
 _BEFORE_STARTUP = {80877103, 80877104, 80877102}
 """Codes of requests without a type byte that come before the startup message: TLS, GSS encryption, cancellation."""
 _IN_NO_TRANSACTION = b"I"
@@ -78,9 +80,7 @@ class TcpProxy:
 
     def url(self, url: str) -> str:
         """The URL of a database behind the proxy, through it."""
-        parts = urlsplit(url)
-        login = parts.netloc.rpartition("@")[0]
-        return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}").geturl()
+        return at_port(url, self.port)
 
     def decide(self, fates: Iterable[Fate | None]) -> None:
         """The fates of the next commits of writes of the table, in this order; None lets one by."""

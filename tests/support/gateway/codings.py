@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import sys
 
-if sys.version_info >= (3, 14):
-    from compression import zstd as zstd
-else:
-    from backports import zstd as zstd
+from web.compression.codings import zstd
 
 
 def decoded(body: bytes, coding: bytes | None) -> bytes:

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
-from pathlib import Path
-
-from tests.support.ports import free_port
+from tests.support.proxies.listening_program import ListeningProgram
 from tests.support.proxies.provide import program
 
-START_DEADLINE_S = 20.0
 CONFIGURATION = """
 daemon off;
 worker_processes 1;
@@ -48,7 +40,7 @@ http {{
 COMPRESSING = "gzip on; gzip_types application/json; gzip_min_length 20; gzip_proxied any;"
 
 
-class Nginx:
+class Nginx(ListeningProgram):
     """`nginx` on a free port, which deals requests out to gateways."""
 
     def __init__(self, *ports: int, compresses: bool = False, locations: str = "") -> None:
@@ -56,40 +48,16 @@ class Nginx:
 
         `locations` are blocks before the one for all else.
         """
-        self.directory = Path(tempfile.mkdtemp(prefix="moorings-nginx-"))
-        self.port = free_port()
+        super().__init__("nginx")
         servers = "\n        ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
         more = COMPRESSING if compresses else ""
         configuration = self.directory / "nginx.conf"
         values = {"directory": self.directory, "servers": servers, "port": self.port, "more": more}
         configuration.write_text(CONFIGURATION.format(**values, locations=locations), encoding="utf-8")
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Nginx:
         """Start, and wait until it listens."""
         nginx = program()
         assert nginx is not None, "`make test` brings nginx: see tests/support/proxies/provide.py"
-        self._process = subprocess.Popen(
-            [nginx, "-p", str(self.directory), "-c", "nginx.conf", "-e", str(self.directory / "error.log")],
-            stdin=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + START_DEADLINE_S
-        while True:
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            assert self._process.poll() is None, self.log_text()
-            assert time.monotonic() < deadline, self.log_text()
-            time.sleep(0.02)
-
-    def log_text(self) -> str:
-        """What it wrote about errors."""
-        log = self.directory / "error.log"
-        return log.read_text("utf-8") if log.exists() else ""
-
-    def close(self) -> None:
-        """Stop, and remove the directory."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(START_DEADLINE_S)
-        shutil.rmtree(self.directory)
+        self.run([nginx, "-p", str(self.directory), "-c", "nginx.conf", "-e", str(self.directory / self.log_name)])
+        return self
