@@ -129,10 +129,8 @@ hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and p
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile tests/api/test_secrets_canary.py $(ARGS)
 
 .PHONY: reliability
-reliability: $(SETUP_TEST) nginx faketime ## run the promises of docs/reliability.md in full, in half an hour, and print their figures
-	@MOORINGS_FULL=1 $(BIN)/python -m pytest $(SOAK) >.cache/soak.log 2>&1 & soak=$$!; \
-	MOORINGS_FULL=1 $(BIN)/python -m pytest tests/reliability --ignore $(SOAK) $(ARGS); status=$$?; \
-	wait $$soak || status=1; cat .cache/soak.log; exit $$status
+reliability: $(SETUP_TEST) browser nginx faketime ## run the promises of docs/reliability.md in full, in half an hour, and write their figures there
+	@exec $(BIN)/python -m tests.support.reliability.run $(ARGS)
 
 .PHONY: soak
 soak: $(SETUP_TEST) ## look for leaks under mixed load for 20 minutes; MINUTES=60 looks for an hour
