@@ -44,8 +44,11 @@ UNAVAILABLE = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidCachedStatementError,
 )
-"""What asyncpg raises when the database is away, overloaded or handing over; the request may be tried again."""
+"""What asyncpg raises when the database is away, overloaded, handing over or being migrated; the request may be tried
+again. The last one is raised once, for statements that were prepared before one of their tables was altered.
+"""
 
 LOST = (
     ConnectionResetError,
@@ -54,8 +57,11 @@ LOST = (
     asyncpg.InternalClientError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InvalidCachedStatementError,
 )
-"""What asyncpg raises when a connection ends; the internal error, between the server's message and its end."""
+"""What asyncpg raises when a connection ends, or a statement that was prepared on it is outdated; the internal error,
+between the server's message and its end.
+"""
 
 
 class PooledConnections:

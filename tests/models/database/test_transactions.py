@@ -22,6 +22,7 @@ from models.destinations.row import DestinationRow
 from models.destinations.table import BackupDestination
 from models.errors import DatabaseUnavailable
 from models.events.event import Event
+from models.writes.idempotency_key import IdempotencyKey
 from tests.support.api.writes import SERVICE
 from tests.support.databases.databases import ENGINES, migrated, viewer_of
 from tests.support.databases.postgres import PostgresServer
@@ -262,3 +263,21 @@ async def cancel(*tasks: asyncio.Task[Any]) -> bool:
         task.cancel()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     return any(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+
+
+async def test_a_table_that_is_altered_beneath_prepared_statements_refuses_one_transaction_at_most(
+    viewer: Viewer, database: Gateway
+) -> None:
+    """As when a newer version migrates while this one serves: PostgreSQL asks that they be prepared again."""
+
+    async def read() -> None:
+        async with in_transaction():  # where none can be sent again
+            await IdempotencyKey.filter(user_id=viewer.user_id)
+
+    await read()
+    if database.engine == "postgresql":  # SQLite prepares again by itself
+        await database.rows("ALTER TABLE idempotency_keys ALTER COLUMN result TYPE varchar(300)")
+        with pytest.raises(DatabaseUnavailable):
+            await read()
+    await read()
+    await create(viewer)
