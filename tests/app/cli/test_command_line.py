@@ -207,3 +207,13 @@ def test_migrating_makes_the_database_for_its_owner_alone_and_a_second_time_chan
     assert dump() == before
     assert any("backup_destinations" in line for line in before)
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_time_zones_of_the_system_are_needed(tmp_path: Path) -> None:
+    """A small Debian and many images have none, not even UTC."""
+    variables = environment(database_url=f"sqlite:///{tmp_path}/moorings.db") | {"PYTHONTZPATH": ""}
+    command = [MOORINGS, "user", "create", "--email", "ada@example.com", "--name", "Ada"]
+
+    ran = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
