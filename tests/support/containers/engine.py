@@ -1,4 +1,4 @@
-"""podman with a configuration and a storage of the tests' own, under `.cache/containers`: nothing of the machine's is used.
+"""podman with a configuration and a storage of the tests' own, under `.cache/containers`, and nothing of the machine's.
 
 It works without systemd, with cgroups of either version, and inside a network namespace.
 """

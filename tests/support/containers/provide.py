@@ -33,9 +33,7 @@ def stand_in(name: str) -> str:
 def exists(image: str) -> bool:
     """Whether there is an image of this name."""
     return (
-        subprocess.run(
-            ["podman", "image", "exists", image], env=engine.variables(), check=False, timeout=60
-        ).returncode
+        subprocess.run(["podman", "image", "exists", image], env=engine.variables(), check=False, timeout=60).returncode
         == 0
     )
 
