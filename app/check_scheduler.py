@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.background import run_concurrently
 from models.checks import leases
+from models.checks.check_turn import fill_missing
 from models.checks.checks import Checks, CountStore
 from models.checks.hosts import begin_at, forget_hosts
 from models.checks.report import Admit, CheckDepth, CheckReport, Prober, ProbeTarget
@@ -141,10 +142,20 @@ async def run_scheduled_checks(checks: Checks, every: timedelta | None, *, per_h
     checks may begin at one host in a minute, all processes together.
     """
     pause_s = LOOK_S if every is None else min(LOOK_S, max(0.2, every.total_seconds() / 20))
+    is_filled = False
     while True:
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the processes, hides nothing
         with suppress(DatabaseUnavailable), _logged_mistakes():
+            if not is_filled:
+                await _fill_missing()
+                is_filled = True
             await _look(checks, every, per_host)
+
+
+async def _fill_missing() -> None:
+    """Once in each process: a destination that came in while triggers were off would never be checked."""
+    if filled := await fill_missing():
+        logger.warning("%d turns of checks were missing: destinations came in while triggers were off.", filled)
 
 
 async def _look(checks: Checks, every: timedelta | None, per_host: int | None) -> None:

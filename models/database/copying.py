@@ -110,18 +110,18 @@ async def _copy_table(source: sqlite3.Connection, target: asyncpg.Connection, ta
         count += len(rows)
     if await target.fetchval(f'SELECT count(*) FROM "{table}"') != count:  # noqa: S608
         raise CopyRefused(f"{table} has another number of rows than were written.")
-    await _continue_sequence(target, table, key)
+    given = source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    await _continue_sequence(target, table, key, after=given[0] if given else 0)
     return count
 
 
-async def _continue_sequence(target: asyncpg.Connection, table: str, key: str) -> None:
-    """Let the next row have a number of its own."""
+async def _continue_sequence(target: asyncpg.Connection, table: str, key: str, *, after: int) -> None:
+    """Let the next row have a number that no row had, also none that is gone; `after` is the last that was given."""
     sequence = await target.fetchval("SELECT pg_get_serial_sequence($1, $2)", f'"{table}"', key)
-    if sequence is not None:
-        await target.execute(
-            f"""SELECT setval('{sequence}', greatest(1, (SELECT coalesce(max("{key}"), 0) FROM "{table}")),
-                              EXISTS (SELECT 1 FROM "{table}"))"""  # noqa: S608 - names of the catalogue
-        )
+    if sequence is None:
+        return
+    last = max(after, await target.fetchval(f'SELECT coalesce(max("{key}"), 0) FROM "{table}"'))  # noqa: S608
+    await target.execute("SELECT setval($1::text::regclass, $2, $3)", sequence, max(last, 1), last > 0)
 
 
 def _batches(cursor: sqlite3.Cursor, reads: list[Callable[[Any], Any]]) -> Iterator[list[Row]]:

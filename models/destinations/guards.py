@@ -271,6 +271,22 @@ def fill_turns() -> Sequence[str]:
     )
 
 
+def fill_missing_turns() -> Sequence[str]:
+    """The statements that fill both for destinations that came in while triggers were off; each returns what it added.
+
+    Ids are greater than `{0}` and at most `{1}`, for which the marks of two parameters are to be put.
+    """
+    between = f"FROM {TABLE} AS d WHERE id > {{0}} AND id <= {{1}}"
+    return (
+        f"INSERT INTO check_turns (destination_id, user_id, since, checked_at) SELECT {_TURN} {between} "  # noqa: S608
+        "AND NOT EXISTS (SELECT 1 FROM check_turns WHERE destination_id = d.id) ON CONFLICT DO NOTHING "
+        "RETURNING destination_id",
+        f"INSERT INTO check_leases (destination_id, claimed_until) SELECT id, claimed_until {between} "  # noqa: S608
+        "AND claimed_until IS NOT NULL AND NOT EXISTS (SELECT 1 FROM check_leases WHERE destination_id = d.id) "
+        "ON CONFLICT DO NOTHING RETURNING destination_id",
+    )
+
+
 def turn_indexes(*, is_sqlite: bool) -> Sequence[str]:
     """The indexes of `check_turns`: what is due, and lists in the order of the last checks."""
     key = order_key("checked_at", is_sqlite=is_sqlite)
@@ -340,6 +356,10 @@ _TURN_FUNCTIONS = (
     BEGIN
         UPDATE check_turns SET user_id = NEW.user_id, since = {_SINCE.format("NEW.")}, checked_at = NEW.checked_at
         WHERE destination_id = NEW.id;
+        IF NOT FOUND THEN
+            INSERT INTO check_turns (destination_id, user_id, since, checked_at)
+            VALUES (NEW.id, NEW.user_id, {_SINCE.format("NEW.")}, NEW.checked_at) ON CONFLICT DO NOTHING;
+        END IF;
         RETURN NULL;
     END $$
     """,  # noqa: S608 - our own
@@ -388,7 +408,6 @@ def _sqlite_turns(columns: set[str]) -> dict[str, str]:
     """The triggers of SQLite once there is `check_turns`."""
     shown = _compared(columns - _OF_CHECKS, "OLD", "NEW", "IS NOT")
     checks = _checks_changed("OLD", "NEW", "IS NOT")
-    turn = f"user_id = NEW.user_id, since = {_SINCE.format('NEW.')}, checked_at = NEW.checked_at"
     lease = "SELECT NEW.id, NEW.claimed_until WHERE NEW.claimed_until IS NOT NULL;"
     triggers = {
         "destinations_changed": f"""AFTER UPDATE ON {TABLE} WHEN {shown} BEGIN
@@ -411,7 +430,10 @@ def _sqlite_turns(columns: set[str]) -> dict[str, str]:
         "destinations_turn_set": f"""AFTER UPDATE ON {TABLE} WHEN OLD.checked_at IS NOT NEW.checked_at
         OR OLD.created_at IS NOT NEW.created_at OR OLD.user_id <> NEW.user_id
         OR (OLD.bucket_name IS NULL) <> (NEW.bucket_name IS NULL) BEGIN
-            UPDATE check_turns SET {turn} WHERE destination_id = NEW.id;
+            INSERT INTO check_turns (destination_id, user_id, since, checked_at)
+            VALUES (NEW.id, NEW.user_id, {_SINCE.format("NEW.")}, NEW.checked_at)
+            ON CONFLICT (destination_id) DO UPDATE SET
+            user_id = excluded.user_id, since = excluded.since, checked_at = excluded.checked_at;
         END""",  # noqa: S608 - our own
         "destinations_lease_set": f"""AFTER UPDATE ON {TABLE} WHEN OLD.claimed_until IS NOT NEW.claimed_until BEGIN
             DELETE FROM check_leases WHERE destination_id = NEW.id;

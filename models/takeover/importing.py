@@ -146,6 +146,7 @@ class _Import:
         self._owners: set[int] = set()
         self._leaving_user: int | None = None
         self._next_token_id: int | None = None
+        self._named: set[int] | None = None
 
     async def run(self, spool: Spool) -> None:
         """Write the rows of all tables, users first, then remove what is gone."""
@@ -283,8 +284,9 @@ class _Import:
         if self._mode.is_dry:
             return
         ids: dict[int, int] = {}
+        used = here.keys() | (await self._named_token_ids() if added else set())
         for row in added:
-            ids[row.id] = row.id if row.id not in here else await self._fresh_token_id()
+            ids[row.id] = row.id if row.id not in used else await self._fresh_token_id()
         columns = (*COLUMNS[TOKENS], "imported_id", "networks")
         await self._target.insert(
             "tokens", columns, [[ids[row.id], *row.values[1:], row.id, ""] for row in added if row.values]
@@ -554,12 +556,22 @@ class _Import:
         await self._target.execute(f"UPDATE users SET email = '{email}' WHERE id = {new}")  # noqa: S608
 
     async def _fresh_token_id(self) -> int:
-        """An id for a token whose own one is taken here: behind all there are, here and there."""
+        """An id for a token whose own one is or was another's here: behind all there are and were, here and there."""
         if self._next_token_id is None:
             highest = self._report.highest_ids[TOKENS]
-            self._next_token_id = max(highest if highest < 2**30 else 0, await self._target.highest_id("tokens"))
+            self._next_token_id = max(
+                highest if highest < 2**30 else 0,
+                await self._target.highest_id("tokens"),
+                max(await self._named_token_ids(), default=0),
+            )
         self._next_token_id += 1
         return self._next_token_id
+
+    async def _named_token_ids(self) -> set[int]:
+        """The ids of the tokens that were used or made here, whether they are here still or were removed."""
+        if self._named is None:
+            self._named = await self._target.named_token_ids()
+        return self._named
 
 
 def _picked(row: PreparedRow, names: Sequence[str]) -> list[Value]:

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 
+from models.accounts.token_ids import named_token_ids
+
 Value = int | str | None
 
 _TYPES: Mapping[str, str] = {
@@ -107,6 +109,10 @@ class Target:
         last = f"(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence})"  # noqa: S608 - quoted by PostgreSQL
         wanted = f"greatest({to}, {last}, (SELECT coalesce(max(id), 0) FROM {table}))"  # noqa: S608
         await self._client.execute_query(f"SELECT setval('{sequence}', w) FROM (SELECT {wanted} AS w) AS s WHERE w > 0")  # noqa: S608
+
+    async def named_token_ids(self) -> set[int]:
+        """See `named_token_ids` of the accounts."""
+        return await named_token_ids(self._client)
 
     async def highest_id(self, table: str) -> int:
         """The highest id that a table has."""

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from app.moving.backup import libpq_variables
-from tests.support.databases.databases import ENGINES, database_url, unserved
+from tests.support.databases.databases import ENGINES, TIMESTAMP, database_url, unserved
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import EXAMPLES, Account, Gateway
 
@@ -136,6 +136,7 @@ async def test_an_embedded_database_is_copied_to_postgresql_row_by_row(
         account = await gateway.new_user()
         for kind in EXAMPLES:
             await account.create(kind, label=f"Ünïcode {kind}")
+        gone = await _pruned_token(gateway, account)
         gateway.stop()
         copied = gateway.command("db", "copy", "--to-file", str(url_file), "--json")
         assert copied.returncode == 0, copied.stderr
@@ -153,11 +154,21 @@ async def test_an_embedded_database_is_copied_to_postgresql_row_by_row(
                 labels = {row["label"] for row in (await client.get("/api/backup-destinations")).json()["data"]}
                 assert labels == {f"Ünïcode {kind}" for kind in EXAMPLES}
             assert await same.create("local") > len(EXAMPLES), "numbers go on"
+            made = moved.command("token", "create", "--email", account.email, "--json")
+            assert json.loads(made.stdout)["id"] > gone, "the audit names a token that was removed"
             assert json.loads(moved.command("keys", "status", "--json").stdout)[0]["sealedValues"] == 4
         finally:
             moved.close()
     finally:
         gateway.close()
+
+
+async def _pruned_token(gateway: Gateway, account: Account) -> int:
+    """Make the newest token, and remove it; returns its id."""
+    made = json.loads(gateway.command("token", "create", "--email", account.email, "--json").stdout)
+    await gateway.rows(f"UPDATE tokens SET revoked_at = {TIMESTAMP} WHERE id = {made['id']}")  # noqa: S608 - our own
+    assert gateway.command("token", "prune", "--older-than", "1d").stdout == "Removed 1 token.\n"
+    return int(made["id"])
 
 
 def test_the_password_of_a_url_is_in_no_argument(postgres: PostgresServer, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,14 +12,15 @@ from sqlite3 import connect
 import asyncpg
 import pytest
 
-from models.checks import leases
+from app import check_scheduler
+from models.checks import check_turn, leases
 from models.clock import MAX_AHEAD, current_second
 from models.destinations.attributes import Attribute, DestinationKind
 from tests.support.databases import sealed
 from tests.support.databases.databases import ENGINES, TIMESTAMP, migrated
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Gateway
-from tests.support.stores.checking import age, on_stage
+from tests.support.stores.checking import HeldProber, age, on_stage, until
 
 HOUR = timedelta(hours=1)
 MANY = 500
@@ -67,6 +69,34 @@ async def test_what_was_checked_later_than_now_is_due_because_the_clock_was_set_
             assert [due.id for due in await leases.due(HOUR, limit=10)] == ([id_] if is_due else [])
             lease = await leases.acquire(id_, stale_since=leases.stale_before(HOUR))
             assert (lease is not None) is is_due
+
+
+async def test_what_came_in_while_triggers_were_off_gets_a_turn_with_its_next_change_or_the_next_start(
+    database: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A destination without a row in the table of turns would never be checked."""
+    monkeypatch.setattr(check_turn, "STEP", 2)
+    monkeypatch.setattr(check_scheduler, "LOOK_S", 0.02)
+    async with on_stage(database) as stage:
+        ids = [await stage.make() for _ in range(5)]
+        await age(database, 10, "checked_at")
+        turns = "SELECT * FROM check_turns ORDER BY destination_id"
+        whole = await database.rows(turns)
+        await database.rows("DELETE FROM check_turns")
+        await age(database, 20, "checked_at")
+        assert [row["destination_id"] for row in await database.rows(turns)] == ids
+
+        await database.rows("DELETE FROM check_turns")
+        scheduler = asyncio.create_task(check_scheduler.run_scheduled_checks(stage.checks(HeldProber()), None))
+        try:
+            await until(lambda: "5 turns of checks were missing" in caplog.text)
+        finally:
+            scheduler.cancel()
+        filled = await database.rows(turns)
+
+    assert [row | {"since": None, "checked_at": None} for row in filled] == [
+        row | {"since": None, "checked_at": None} for row in whole
+    ]
 
 
 async def test_destinations_that_are_not_due_yet_do_not_delay_those_that_are(database: Gateway) -> None:

@@ -190,12 +190,37 @@ async def test_what_a_restore_of_an_older_backup_leaves_behind_is_made_anew(gate
     assert len(turns) == 1
     await gateway.rows("INSERT INTO check_turns (destination_id, user_id) VALUES (1000, 1000)")
     await gateway.rows("ALTER TABLE users DROP COLUMN checks_revision")
-    await gateway.rows("DELETE FROM tortoise_migrations WHERE name = '0017_check_turns'")
+    await gateway.rows("DELETE FROM tortoise_migrations WHERE name >= '0017_check_turns'")
 
     await migrate(gateway.address)
 
     assert await gateway.rows("SELECT * FROM check_turns") == turns
     assert sorted(map(str, await schema(gateway))) == sorted(map(str, now))
+
+
+async def test_what_came_in_while_triggers_were_off_gets_its_turn_and_no_token_the_id_of_another(
+    gateway: Gateway,
+) -> None:
+    """A copy into another database had begun the ids of tokens anew, though the audit names those that are gone."""
+    await migrate(gateway.address)
+    await gateway.rows(insert("users", user("ada")))
+    (owner,) = await gateway.rows("SELECT id FROM users")
+    row = {"label": "'x'", "kind": "'local'", "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
+    row |= {"user_id": str(owner["id"])}
+    for _ in range(3):
+        await gateway.rows(insert("backup_destinations", row | {"uid": f"'{uuid4()}'"}))
+    turns = await gateway.rows("SELECT * FROM check_turns ORDER BY destination_id")
+    await gateway.rows("DELETE FROM check_turns WHERE destination_id > 1")
+    entry = {"occurred_at": TIMESTAMP, "kind": "'token_created'", "subject": "'token 77'", "detail": "'{}'"}
+    await gateway.rows(insert("audit", entry | {"actor": "'operator'", "token_id": "77"}))
+    await gateway.rows(insert("audit", entry | {"actor": "'stranger'", "token_id": "900"}))
+    await gateway.rows("DELETE FROM tortoise_migrations WHERE name = '0018_missing_turns_and_token_ids'")
+
+    await migrate(gateway.address)
+
+    assert await gateway.rows("SELECT * FROM check_turns ORDER BY destination_id") == turns
+    account = await gateway.new_user()
+    assert account.token.partition("|")[0] == "78"
 
 
 async def test_versions_of_more_than_31_bits_are_cut(gateway: Gateway) -> None:

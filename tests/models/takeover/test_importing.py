@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from models.accounts import accounts
+from models.accounts.token import Token
 from models.accounts.user import User
 from models.accounts.viewer import Protocol, on_behalf_of
 from models.destinations.attributes import Attribute, DestinationKind
@@ -299,6 +300,30 @@ async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here:
         3: ("token 3", ""),
         8: ("Phone", "*"),
     }
+
+
+async def test_the_id_of_a_token_that_was_removed_here_is_given_to_no_other(stored: Takeover) -> None:
+    """The audit names it; an imported token with the same number there gets another here."""
+    async with stored.gateway.models():
+        owner = await accounts.create_user(email="here@example.com", name="Here")
+        texts = [await accounts.issue_token(owner, name="gone") for _ in range(2)]
+        gone = [int(text.partition("|")[0]) for text in texts]
+        for id_ in gone:
+            await accounts.revoke_token(id_)
+        await Token.filter(id__in=gone).delete()
+    rows = PLAIN_ROWS | {
+        "users": [user(70)],
+        "personal_access_tokens": [token(id_, 70, f"{id_}" * 40) for id_ in (*gone, gone[-1] + 1)],
+        "backup_destinations": [],
+    }
+
+    report = await stored.run(rows)
+
+    assert report.is_clean
+    imported = {each["imported_id"]: each["id"] for each in await stored.rows("tokens")}
+    assert set(imported) == {*gone, gone[-1] + 1}
+    assert not set(imported.values()) & set(gone)
+    assert imported[gone[-1] + 1] == gone[-1] + 1
 
 
 async def test_suspended_users_keep_the_use_of_their_tokens_where_the_operator_says_so(here: Takeover) -> None:
