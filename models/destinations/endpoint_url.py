@@ -6,10 +6,14 @@ Pure syntax. Whether the addresses of the host may be connected to is decided by
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
+from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
+DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
+"""Ports of an endpoint that names none, by its scheme."""
 MAX_HOST_LENGTH = 253
 """Characters of a host name in ASCII, without the dot that may end it (RFC 1035, 2.3.4)."""
 
@@ -19,7 +23,6 @@ _URL = re.compile(
 )
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"{}|^`?#\ud800-\udfff]|\s")
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65_535
 _DOT_SEGMENTS = {b".", b".."}
 
@@ -40,7 +43,7 @@ class EndpointUrl:
     def authority(self) -> str:
         """The value of a Host header: the port is left out where it is the scheme's default (RFC 9110, 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
@@ -55,7 +58,7 @@ def parse_endpoint_url(text: str) -> EndpointUrl:
     if parts is None:
         raise ValueError("this is not an absolute http or https URL")
     scheme, path = parts["scheme"].lower(), parts["path"] or ""
-    port = int(parts["port"]) if parts["port"] else _DEFAULT_PORTS[scheme]
+    port = int(parts["port"]) if parts["port"] else DEFAULT_PORTS[scheme]
     if not 0 < port <= _MAX_PORT:
         raise ValueError("the port is out of range")
     if not _DOT_SEGMENTS.isdisjoint(unquote_to_bytes(path).split(b"/")):

@@ -14,8 +14,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from ipaddress import IPv6Address
 from typing import NamedTuple
 from unicodedata import combining, normalize
+
+from models.destinations.endpoint_url import DEFAULT_PORTS
 
 _BEYOND_CASE = 0x20000
 """No character from here on has case."""
@@ -24,7 +27,7 @@ _MAX_HOST_LENGTH = 300
 """With a port; no endpoint has a longer one."""
 _GLOB_SPECIAL = frozenset("*?[")
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-_HOST = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:/?\[\]]+)(?P<port>:[0-9]{1,5})?")
+_HOST = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:/?\[\]]+)(?::(?P<port>[0-9]{0,5}))?")
 _BARE_IPV6 = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*")
 
 
@@ -68,8 +71,9 @@ def replacements_of(text: str) -> Iterator[tuple[str, str]]:
 def host_patterns(host: str) -> Iterator[str]:
     r"""The patterns, of LIKE with `\` as escape, of which one matches an endpoint in lower case that is at this host.
 
-    The host may have a port, and is at any if not; it may be an IPv6 address without brackets, and a name with letters
-    beyond ASCII in either spelling.
+    The host may have a port, and is at any if not; an endpoint without one is at the default port of its scheme. It may
+    be an IPv6 address in any spelling, without brackets too, and a name with letters beyond ASCII in either spelling,
+    with or without the dot that may end it.
     """
     if len(host) > _MAX_HOST_LENGTH:
         return
@@ -77,15 +81,31 @@ def host_patterns(host: str) -> Iterator[str]:
     parts = _HOST.fullmatch(f"[{text}]" if _BARE_IPV6.fullmatch(text) else text)
     if parts is None:
         return
-    port = parts["port"] or ""
+    port = int(parts["port"]) if parts["port"] else None
     for spelling in dict.fromkeys(_spellings(parts["host"])):
         escaped = spelling.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        for scheme in ("http", "https"):
-            for end in ("", "/%", "?%") if port else ("", "/%", "?%", ":%"):
-                yield f"{scheme}://{escaped}{port}{end}"
+        for scheme, default_port in DEFAULT_PORTS.items():
+            ends = (":%",) if port is None else (f":{port}", f":{port}/%")
+            if port in (None, default_port):
+                ends = "", "/%", *ends
+            if port == default_port:
+                ends = *ends, ":", ":/%"
+            yield from (f"{scheme}://{escaped}{end}" for end in ends)
 
 
 def _spellings(host: str) -> Iterator[str]:
+    if host.startswith("["):
+        yield host
+        with suppress(ValueError):
+            address = IPv6Address(host[1:-1])
+            groups = (f"{int(group, 16):x}" for group in address.exploded.split(":"))
+            yield from (f"[{address.compressed}]", f"[{':'.join(groups)}]", f"[{address.exploded}]")
+        return
+    for name in dict.fromkeys(_names(host.removesuffix("."))):
+        yield from (name, f"{name}.")
+
+
+def _names(host: str) -> Iterator[str]:
     yield host
     with suppress(UnicodeError):
         yield host.encode("idna").decode("ascii")

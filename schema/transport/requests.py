@@ -52,7 +52,7 @@ class Params(NamedTuple):
     operation_name: str | None
     variables: Mapping[str, Any]
     sha256: str | None
-    """Of the document, in hex, from `extensions.persistedQuery`."""
+    """Of the document, in hex, from `extensions.persistedQuery`; or the ID of a trusted document."""
     document_id: str | None = None
     """Of a trusted document, from `documentId`."""
     idempotency_key: str | None = None
@@ -145,14 +145,19 @@ def _idempotency_key(extensions: object) -> str | None:
 
 
 def _persisted_hash(extensions: object) -> str | None:
-    """The hash of a persisted query (version 1); raises `BadRequest` for one that is malformed."""
+    """The hash of a persisted query (version 1), in lower case; raises `BadRequest` for one that is malformed.
+
+    Apollo's link sends the ID that a manifest gives a document in its place, whatever form that has.
+    """
     persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
     if persisted is None:
         return None
     hash_ = persisted.get("sha256Hash") if isinstance(persisted, dict) and persisted.get("version") == 1 else None
-    if not isinstance(hash_, str) or _SHA256.fullmatch(hash_.lower()) is None:
-        raise BadRequest("`extensions.persistedQuery` must have `version` 1 and a `sha256Hash` in hex.")
-    return hash_.lower()
+    if not isinstance(hash_, str) or not 0 < len(hash_) <= MAX_ID_LENGTH:
+        raise BadRequest(
+            "`extensions.persistedQuery` must have `version` 1 and a `sha256Hash` in hex, or a trusted document's ID."
+        )
+    return hash_.lower() if _SHA256.fullmatch(hash_.lower()) else hash_
 
 
 def load_json(body: bytes | str) -> object:

@@ -208,6 +208,7 @@ async def test_clients_of_trusted_documents_send_ids_alone_where_trust_is_enforc
 
     assert by_step(lines) == {
         "apollo": {"name": "Test", "sent": ["hash of 64"]},
+        "apollo, by an ID of its own": {"name": "Test", "sent": ["hash of 11"]},
         "urql, by its exchange": {"name": "Test", "sent": ["hash of 64"]},
         "urql, by document id": {"name": "Test", "sent": ["documentId"]},
         "relay": {"name": "Test", "sent": ["documentId"]},

@@ -56,16 +56,18 @@ class PersistedQueries:
     def text_of(self, text: str, hash_: str | None, id_: str | None = None) -> str:
         """The document of a request with this text, empty for none, and hash or ID; raises `NotExecuted`."""
         if text:
-            if hash_ is not None and self._enabled and sha256_of(text) != hash_:
+            is_compared = self._enabled and hash_ is not None and self._trusted.get(hash_) != text
+            if is_compared and sha256_of(text) != hash_:
                 message = "`extensions.persistedQuery.sha256Hash` is not the SHA-256 of `query`."
                 raise NotExecuted(refusal(message, Code.BAD_REQUEST))
             return text
         if id_ is None and hash_ is None:
             return text
-        wanted = hash_ if id_ is None else id_.removeprefix(_HASH_PREFIX)
-        found = self._trusted.get(wanted or "")
+        wanted = hash_ or "" if id_ is None else id_
+        bare = wanted.removeprefix(_HASH_PREFIX)
+        found = self._trusted.get(wanted) or self._trusted.get(bare)
         if found is None and self._enabled:
-            found = self.store_of_users.get(wanted or "")
+            found = self.store_of_users.get(bare)
         if found is not None:
             return found
         if self._enabled or self._trusted is not NO_DOCUMENTS:
@@ -97,8 +99,8 @@ class PersistedQueries:
         return self._rules.are_off or text in self._trusted
 
     def store(self, text: str, hash_: str | None, user_id: int) -> None:
-        """Store a valid document of a user, whose hash `text_of` has compared."""
-        if self._enabled and hash_ is not None:
+        """Store a valid document of a user, whose hash `text_of` has compared; a trusted one is known already."""
+        if self._enabled and hash_ is not None and self._trusted.get(hash_) is None:
             self.store_of_users.put(hash_, text, user_id)
 
     def counts(self) -> Mapping[str, float]:

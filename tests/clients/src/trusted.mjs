@@ -20,6 +20,7 @@ const TRUSTED = gql`
   query Trusted { viewer { ...Person } }
   fragment Person on User { id name }
 `;
+const NAMED = gql`query Named { viewer { id name } }`;
 const OTHER = parse('query Other { viewer { email } }');
 
 /** Note what a request has in place of a document. */
@@ -44,6 +45,7 @@ const ids = generatePersistedQueryIdsFromManifest({ loadManifest: () => manifest
 const apollo = (link) => new ApolloClient({ link, cache: new InMemoryCache() });
 const persisted = apollo(ApolloLink.from([new PersistedQueryLink(ids), http]));
 tell('apollo', (await persisted.query({ query: TRUSTED })).data.viewer.name);
+tell('apollo, by an ID of its own', (await persisted.query({ query: NAMED, fetchPolicy: 'network-only' })).data.viewer.name);
 
 const urql = (...exchanges) => new Client({
   url: uri,

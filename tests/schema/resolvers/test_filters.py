@@ -158,6 +158,11 @@ STORES = {
     "https://xn--bcher-kva.example": "books in ASCII",
     "https://a_b.example": "underscore",
     "https://axb.example": "no underscore",
+    "https://dot.example.:443/": "dot",
+    "http://dot.example": "no dot",
+    "https://dot.example:8443": "dot elsewhere",
+    "http://dot.example:/a": "empty port",
+    "https://[2001:db8:0:0:0:0:0:2]": "long six",
 }
 HOSTS: Mapping[str, set[str]] = {
     "minio.example.com": {"minio 9000", "minio", "minio base"},
@@ -168,7 +173,18 @@ HOSTS: Mapping[str, set[str]] = {
     "[2001:DB8::1]:9000": {"six"},
     "bücher.example": {"books", "books in ASCII"},
     "xn--bcher-kva.example": {"books", "books in ASCII"},
-    "bücher.example:443": {"books"},
+    "bücher.example:443": {"books", "books in ASCII"},
+    "bücher.example:80": set(),
+    "minio.example.com:80": {"minio"},
+    "minio.example.com:443": {"minio base"},
+    "dot.example": {"dot", "no dot", "dot elsewhere", "empty port"},
+    "Dot.Example.": {"dot", "no dot", "dot elsewhere", "empty port"},
+    "dot.example:443": {"dot"},
+    "dot.example.:0443": {"dot"},
+    "dot.example:80": {"no dot", "empty port"},
+    "dot.example:": {"dot", "no dot", "dot elsewhere", "empty port"},
+    "2001:DB8:0::2": {"long six"},
+    "2001:db8:0:0:0:0:0:2": {"long six"},
     "a_b.example": {"underscore"},
 }
 NO_HOSTS = ("example.com", "minio", "https://minio.example.com", "", "%", "a\0b", "[::1", "minio%", ":")

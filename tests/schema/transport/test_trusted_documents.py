@@ -25,7 +25,7 @@ REFUSED = "DOCUMENT_NOT_TRUSTED"
 def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file as relay-compiler writes it, with an MD5 as ID."""
     path = tmp_path_factory.mktemp("documents") / "documents.json"
-    path.write_text(json.dumps({"5f4dcc3b5aa765d61d8327deb882cf99": VIEWER}))
+    path.write_text(json.dumps({"5f4dcc3b5aa765d61d8327deb882cf99": VIEWER, "sha256:short": VIEWER}))
     return path
 
 
@@ -55,6 +55,11 @@ async def test_a_trusted_document_is_found_by_its_id_and_by_its_hash(trusting: G
         {"documentId": "5f4dcc3b5aa765d61d8327deb882cf99"},
         {"documentId": hash_},
         {"documentId": f"sha256:{hash_}"},
+        {"documentId": "sha256:short"},
+        {"extensions": hashed(VIEWER, "5f4dcc3b5aa765d61d8327deb882cf99")},
+        {"extensions": hashed(VIEWER, "sha256:short")},
+        {"query": VIEWER, "extensions": hashed(VIEWER, "sha256:short")},
+        {"extensions": hashed(VIEWER, hash_.upper())},
         {"extensions": hashed(VIEWER)},
         {"query": VIEWER},
         {"query": VIEWER, "extensions": hashed(VIEWER)},
@@ -113,9 +118,12 @@ async def test_malformed_ids_are_no_requests(gateway: Gateway) -> None:
         {"documentId": ""},
         {"documentId": "x" * 257},
         {"documentId": "x", "query": VIEWER},
+        {"extensions": hashed(VIEWER, "x" * 257)},
+        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": ""}}},
     ):
         assert codes_of(await answer_to(account, given)) == ["BAD_REQUEST"]
-    assert codes_of(await answer_to(account, {"documentId": "x"})) == ["PERSISTED_QUERY_NOT_FOUND"]
+    for given in ({"documentId": "x"}, {"extensions": hashed(VIEWER, "x")}):
+        assert codes_of(await answer_to(account, given)) == ["PERSISTED_QUERY_NOT_FOUND"]
 
 
 def test_files_of_the_usual_tools_are_read(tmp_path: Path) -> None:

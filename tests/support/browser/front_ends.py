@@ -42,9 +42,8 @@ async def compile_relay(relay: Path, **documents: str) -> None:
 async def write_trusted_documents(sources: Path) -> Path:
     """Have Apollo's tool and relay-compiler write down the documents of `trusted.mjs`; return the manifest of both."""
     path = sources / "persisted-query-manifest.json"
-    (sources / "manifest.json").write_text(json.dumps({"documents": ["trusted.mjs"], "output": path.name}), "utf-8")
     tool = PACKAGES / "@apollo" / "generate-persisted-query-manifest" / "cli.js"
-    await run_node(tool, "--config", "manifest.json", cwd=sources)
+    await run_node(tool, "--config", "manifest.cjs", cwd=sources)
 
     settings = json.loads((sources / "relay" / "relay.config.json").read_text("utf-8"))
     settings["persistConfig"] = {"file": "persisted.json"}
