@@ -17,24 +17,29 @@ _LOAD_NUMBER, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 _ALLOW, _FAIL = 0x7FFF0000, 0x00050000 | errno.EIO
 
 
-class _Program(ctypes.Structure):
+class Filter(ctypes.Structure):
     """`struct sock_fprog`."""
 
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def fail_fsyncs(_connection: object = None) -> None:
-    """Let no fsync or fdatasync of the calling thread succeed from now on."""
+def filter_of(action: int) -> Filter:
+    """A filter that lets every call pass but fsync and fdatasync, for which the kernel takes that action."""
     fsync, fdatasync = _SYSTEM_CALLS[platform.machine()]
     instructions = [
         (_LOAD_NUMBER, 0, 0, 0),
         (_JUMP_IF_EQUAL, 2, 0, fsync),
         (_JUMP_IF_EQUAL, 1, 0, fdatasync),
         (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _FAIL),
+        (_RETURN, 0, 0, action),
     ]
     code = b"".join(struct.pack("HBBI", *instruction) for instruction in instructions)
-    program = _Program(len(instructions), code)
+    return Filter(len(instructions), code)
+
+
+def fail_fsyncs(_connection: object = None) -> None:
+    """Let no fsync or fdatasync of the calling thread succeed from now on."""
+    program = filter_of(_FAIL)
     libc = ctypes.CDLL(None, use_errno=True)
     for arguments in (
         (_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
