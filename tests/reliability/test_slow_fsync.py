@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-import httpx
 import pytest
 
 from tests.support.databases.slow_fsync import SlowFsync, slow_fsyncs
 from tests.support.databases.stoppable_postgres import own_postgres
-from tests.support.figures import amount
-from tests.support.gateway.gateway import Account, Gateway
-from tests.support.gateway.writers import LIST, client_of, writing
+from tests.support.figures import FULL, amount
+from tests.support.gateway.gateway import Gateway
+from tests.support.gateway.writers import reads_of, writing
 
-DELAYS_S = (0.5, *((2.0, 8.0) if amount(0, 1) else ()))
+DELAYS_S = (0.5, 2.0, 8.0) if FULL else (2.0,)
 """Of each fsync, one after the other."""
 SLOW_S = amount(1, 20)
 """How long each delay lasts."""
@@ -39,18 +37,6 @@ def slow(request: pytest.FixtureRequest) -> Iterator[tuple[Gateway, SlowFsync]]:
         yield gateway, disk
 
 
-async def reads_for(account: Account, seconds: float) -> list[float]:
-    """How long each read took, of a page that changes all the time: none is answered from memory."""
-    took, until = list[float](), time.monotonic() + seconds
-    async with client_of(account) as client:
-        while (began := time.monotonic()) < until:
-            answer = await client.get(LIST, params={"page": len(took) % 3 + 1})
-            assert answer.status_code == httpx.codes.OK, answer.text
-            took.append(time.monotonic() - began)
-            await asyncio.sleep(0.01)
-    return took
-
-
 async def test_reads_do_not_wait_for_a_slow_fsync_and_no_write_is_lost_to_it(
     slow: tuple[Gateway, SlowFsync], figure: Callable[[str], None]
 ) -> None:
@@ -61,7 +47,7 @@ async def test_reads_do_not_wait_for_a_slow_fsync_and_no_write_is_lost_to_it(
         writer = await gateway.new_user()
         async with writing(writer) as written:
             disk.delayed, disk.delay_s = 0, delay_s
-            own, others = await asyncio.gather(reads_for(writer, SLOW_S), reads_for(other, SLOW_S))
+            own, others = await asyncio.gather(reads_of(writer, SLOW_S), reads_of(other, SLOW_S))
             delayed, disk.delay_s = disk.delayed, 0.0
         written.expect_once_each(await gateway.rows(f"{LABELS} WHERE user_id = {writer.user_id}"))
         figure(

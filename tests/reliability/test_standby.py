@@ -13,8 +13,9 @@ import pytest
 from tests.support.databases.standby import Standby, standing_by
 from tests.support.databases.stoppable_postgres import StoppablePostgres, own_postgres
 from tests.support.databases.tcp_proxy import TcpProxy, proxied
+from tests.support.figures import amount
 from tests.support.gateway.gateway import Account, Gateway
-from tests.support.gateway.writers import LIST, client_of, writing
+from tests.support.gateway.writers import LIST, client_of, reads_of, writing
 from tests.support.graphql.graphql_client import LISTENS, Listen, ask
 
 LABELS = "SELECT label FROM backup_destinations"
@@ -25,6 +26,10 @@ SYNCHRONOUS = "SELECT count(*) AS n FROM pg_stat_replication WHERE sync_state = 
 CAUGHT_UP = "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) AS n FROM pg_stat_replication"
 DEADLINE_S = 60.0
 WRITES_S = 0.5
+HUNG_S = amount(1, 15)
+"""For which the synchronous standby confirms nothing, so that no write is acknowledged."""
+READ_WITHIN_S = 1.0
+WRITE_WITHIN_S = 15.0
 
 
 class Pair:
@@ -66,7 +71,7 @@ def pair() -> Iterator[Pair]:
 
 
 async def test_a_fail_over_to_a_synchronous_standby_loses_nothing(pair: Pair, figure: Callable[[str], None]) -> None:
-    """Of eight writers, and of the events that a subscriber reads across it."""
+    """Of eight writers, and of the events that a subscriber reads across it; nor do reads wait for one that hangs."""
     pair.primary.execute("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'")
     pair.primary.execute("postgres", "SELECT pg_reload_conf()")
     await pair.until(SYNCHRONOUS)
@@ -74,13 +79,20 @@ async def test_a_fail_over_to_a_synchronous_standby_loses_nothing(pair: Pair, fi
 
     async with writing(account) as written:
         await asyncio.sleep(WRITES_S)
+        with pair.standby.frozen():
+            reads = await reads_of(account, HUNG_S)
+        await asyncio.sleep(WRITES_S)
         away_s = await pair.fail_over()
         await asyncio.sleep(WRITES_S)
 
     written.expect_once_each(await pair.gateway.rows(LABELS))
+    assert max(reads) < READ_WITHIN_S
+    assert written.longest_s < WRITE_WITHIN_S
     figure(
-        f"{len(written.ids)} acknowledged writes and {len(written.events)} events around it, none lost, none doubled; "
-        f"served again after {away_s:.1f} s"
+        f"while the standby hung for {HUNG_S} s the slowest of {len(reads)} reads took {max(reads):.2f} s, and the "
+        f"longest write {written.longest_s:.1f} s; {len(written.ids)} acknowledged writes and "
+        f"{len(written.events)} events around that and the fail-over, none lost, none doubled; served again after "
+        f"{away_s:.1f} s"
     )
 
 

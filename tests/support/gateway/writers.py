@@ -85,6 +85,18 @@ def client_of(account: Account) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=account.gateway.url, headers=headers, timeout=REQUEST_S, verify=NO_TLS)
 
 
+async def reads_of(account: Account, seconds: float) -> list[float]:
+    """How long each of an account's reads took, in seconds, which went on for so long; each was answered."""
+    took, until = list[float](), time.monotonic() + seconds
+    async with client_of(account) as client:
+        while (began := time.monotonic()) < until:
+            answer = await client.get(LIST, params={"page": len(took) % 3 + 1})
+            assert answer.status_code == httpx.codes.OK, answer.text
+            took.append(time.monotonic() - began)
+            await asyncio.sleep(0.01)
+    return took
+
+
 async def _write(account: Account, writer: int, written: Written, is_over: asyncio.Event) -> None:
     number = 0
     async with client_of(account) as client:
