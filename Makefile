@@ -125,7 +125,8 @@ deploy-tools: ## install promtool, Caddy and systemd-analyze with apt as root, f
 		{ apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends prometheus caddy systemd; }
 
 .PHONY: hostile
-hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, and print their figures
+hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, slowhttptest among them, and print their figures
+	@$(BIN)/python -m tests.support.proxies.provide slowhttptest || true
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile tests/api/test_secrets_canary.py $(ARGS)
 
 .PHONY: reliability

@@ -9,16 +9,19 @@ from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 
+from web.http.content_coding import ACCEPTED, SENTENCE
 from web.http.json_body import JsonRefused, parse_json
 from web.http.media_type import FORM_TYPE, JSON_TYPE, parse_media_type
 
 MAX_FORM_FIELDS = 1_000
 
 
-def parse_body(content_type: str, body: bytes) -> Mapping[str, object]:
-    """The fields of a body; an empty one has none. Raises HTTPException 400 or 415."""
+def parse_body(content_type: str, body: bytes, *, is_encoded: bool = False) -> Mapping[str, object]:
+    """The fields of a body; an empty one has none. Raises HTTPException 400 or 415, which an encoded one gets too."""
     if not body:
         return {}
+    if is_encoded:
+        raise HTTPException(415, SENTENCE, ACCEPTED)
     if content_type == JSON_TYPE:
         return _json_fields(body)
     media_type = parse_media_type(content_type)

@@ -31,6 +31,7 @@ from web.cache.cache_key import READS, CacheKey, RequestKey, condition_of
 from web.cache.cached_response import CachedResponse
 from web.cache.etags import forms_of
 from web.cache.response_cache import ResponseCache
+from web.http.content_coding import is_encoded
 from web.http.idempotency_key import REPLAYED, idempotency_key
 from web.request_state import request_state, viewer_of
 
@@ -262,7 +263,8 @@ async def _unless_done(
 
 
 async def _fields(request: Request) -> dict[str, object]:
-    return dict(parse_body(request.headers.get("content-type", ""), await request.body()))
+    body = await request.body()
+    return dict(parse_body(request.headers.get("content-type", ""), body, is_encoded=is_encoded(request.headers.raw)))
 
 
 def _preferences(request: Request) -> set[str]:

@@ -65,6 +65,7 @@ def every_refusal(
         refusals |= {"broken rules": _invalid()} if own is None else own
         refused["not JSON"] = _refused_body(JSON_TYPE, b"{")
         refused["neither JSON nor a form"] = _refused_body("text/plain", b"x")
+        refused["compressed"] = _refused_body(JSON_TYPE, b"{}", is_encoded=True)
         refused["too large"] = problem(413, f"The request body is larger than {_LARGEST_BODY} bytes.")
     refused |= {name: refuse(_REQUEST, refusal) for name, refusal in refusals.items()}
     refused["our mistake"] = problem(500, "Something went wrong on our side; the request id is 6f1d8e0c4b2a9735.")
@@ -83,9 +84,9 @@ def _invalid() -> ValidationFailed:
     raise AssertionError("a destination without a label and of no known type was taken")
 
 
-def _refused_body(content_type: str, body: bytes) -> Response:
+def _refused_body(content_type: str, body: bytes, *, is_encoded: bool = False) -> Response:
     try:
-        parse_body(content_type, body)
+        parse_body(content_type, body, is_encoded=is_encoded)
     except HTTPException as refusal:
         return refuse_http(_REQUEST, refusal)
     raise AssertionError("what is no body was taken for one")

@@ -6,7 +6,7 @@ In place of Strawberry's view, which fails 8 of the public GraphQL-over-HTTP aud
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -86,9 +86,9 @@ class GraphQLView:
             results = [{"errors": [refusal(str(error), Code.BAD_REQUEST)]}] * error.size
             response = _text(orjson.dumps(results), media_type, 400 if media_type is MediaType.GRAPHQL else 200)
         except BadRequest as error:
-            headers = {} if error.allow is None else {"Allow": error.allow}
             self._outcomes.note_code(Code.BAD_REQUEST)
-            response = _json({"errors": [refusal(str(error), Code.BAD_REQUEST)]}, media_type, error.status, headers)
+            answer = {"errors": [refusal(str(error), Code.BAD_REQUEST)]}
+            response = _json(answer, media_type, error.status, error.headers)
         except HTTPException as error:
             answer = {"errors": [refusal(error.detail, Code.BAD_REQUEST)]}
             self._outcomes.note_code(Code.BAD_REQUEST)
@@ -108,7 +108,7 @@ class GraphQLView:
 
     async def _respond(self, request: Request, media_type: MediaType | None) -> ASGIApp:
         if request.method not in ("GET", "POST"):
-            raise BadRequest("Only GET and POST are supported here.", status=405, allow=METHODS)
+            raise BadRequest("Only GET and POST are supported here.", status=405, headers={"Allow": METHODS})
         if media_type is None:
             raise BadRequest(f"The answer can be {', '.join(MediaType)}.", status=406)
         scope, state = request.scope, request_state(request.scope)
@@ -233,7 +233,7 @@ class GraphQLView:
             viewer=viewer,
         )
         if request.method == "GET" and prepared.type is OperationType.MUTATION:
-            raise BadRequest("A mutation must be sent by POST.", status=405, allow="POST")
+            raise BadRequest("A mutation must be sent by POST.", status=405, headers={"Allow": "POST"})
         return prepared
 
     def _extensions(self, scope: Scope, prepared: Prepared, params: Params) -> dict[str, Any]:
@@ -314,7 +314,7 @@ def _json(
     answer: Answer,
     media_type: MediaType | None,
     status: int = 200,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     return _text(orjson.dumps(answer), media_type, status, headers)
 
@@ -323,7 +323,7 @@ def _text(
     text: bytes,
     media_type: MediaType | None,
     status: int = 200,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     response = Response(text, status, headers)
     response.raw_headers += headers_of(media_type)

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope
 
 from models.writes.idempotency import KeyedRequest
 from schema.execution.prepared import Prepared
+from web.http.content_coding import ACCEPTED, SENTENCE, is_encoded
 from web.http.idempotency_key import parse_key
 from web.http.json_body import JsonRefused, parse_json
 from web.http.media_type import JSON_TYPE, parse_media_type
@@ -28,12 +29,12 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class BadRequest(Exception):
-    """The request is no GraphQL request; `status` is its HTTP status, `str()` the sentence."""
+    """The request is no GraphQL request; `status` and `headers` are HTTP's, `str()` the sentence."""
 
-    def __init__(self, message: str, *, status: int = 400, allow: str | None = None) -> None:
+    def __init__(self, message: str, *, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.allow = allow
+        self.headers = headers or {}
 
 
 class BatchRefused(BadRequest):
@@ -77,6 +78,8 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
     media_type = parse_media_type(content_type[0].decode("latin-1")) if len(content_type) == 1 else None
     if media_type is None or media_type.name != JSON_TYPE or not media_type.is_utf8:
         raise BadRequest(f"The request body must be {JSON_TYPE}, in UTF-8.", status=415)
+    if is_encoded(scope["headers"]):
+        raise BadRequest(SENTENCE, status=415, headers=ACCEPTED)
     body, more = b"", True
     while more:
         message = await receive()

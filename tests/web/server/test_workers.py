@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.app.test_serving import children, until
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.keep_alive import KeepAlive
 from tests.web.metrics.test_metrics import until_so_many_serve
-from web.server.sockets import AddressTaken, bind
+from web.server.sockets import UNSENT_BYTES, AddressTaken, bind
 
 HANGS_S = 3
 CONNECTIONS = 64
@@ -113,3 +114,23 @@ def test_several_sockets_have_one_address() -> None:
         listeners = [stack.enter_context(closing(listener)) for listener in bind("127.0.0.1", 0, workers=3)]
         assert len(listeners) == 3
         assert len({listener.getsockname() for listener in listeners}) == 1
+
+
+def test_the_system_takes_little_for_a_client_that_reads_nothing() -> None:
+    """Else a thousand such clients use up the memory that the machine has for all connections."""
+    with ExitStack() as stack:
+        (listener,) = bind("127.0.0.1", 0)
+        stack.callback(listener.close)
+        client = stack.enter_context(closing(socket.socket()))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect(listener.getsockname())
+        served, _ = listener.accept()
+        stack.callback(served.close)
+        served.setblocking(False)
+
+        taken = 0
+        with suppress(BlockingIOError):
+            while taken < 16 * UNSENT_BYTES:
+                taken += served.send(b" " * UNSENT_BYTES)
+
+        assert 0 < taken < 8 * UNSENT_BYTES
