@@ -20,14 +20,14 @@ from tortoise.backends.base.client import (
     TransactionContext,
 )
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
-from tortoise.backends.sqlite.executor import SqliteExecutor
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError
 from tortoise.models import Model
 
 from models.database.sqlite_errors import is_unavailable
 from models.database.sqlite_storage import Storage
-from models.database.sqlite_writer import Job, Writer
+from models.database.sqlite_thread import in_thread
+from models.database.sqlite_writer import Job, Writer, run_within
 from models.errors import DatabaseUnavailable
 from models.tracing.spans import Attributes
 from models.tracing.statements import statement_span
@@ -117,7 +117,7 @@ class _Connection(ConnectionWrapper[Any]):
             raise DatabaseUnavailable from exc_val
 
 
-class _ImmediateTransaction(SqliteTransactionWrapper):
+class SqliteTransaction(SqliteTransactionWrapper):
     """A turn of the writer; statements go to its connection one by one."""
 
     def __init__(self, client: SqliteClient, writer: Writer) -> None:
@@ -129,7 +129,7 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
         return _Connection(self._lock, self)
 
     def _in_transaction(self) -> TransactionContext:
-        return NestedTransactionContext(_ImmediateTransaction(self, self._writer))
+        return NestedTransactionContext(SqliteTransaction(self, self._writer))
 
     async def begin(self) -> None:
         with statement_span("BEGIN IMMEDIATE", ATTRIBUTES):
@@ -139,6 +139,15 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
         self._finalized = True
         with statement_span("COMMIT", ATTRIBUTES):
             await self._writer.end(is_kept=True)
+
+    async def write(self, job: Job, sql: str) -> Any:
+        """Run the statements of a job in the writer's thread, undone alone when it raises; as the client's `write`."""
+        with statement_span(sql, ATTRIBUTES):
+            async with self.acquire_connection() as connection:
+                try:
+                    return await in_thread(connection, run_within, job)
+                except sqlite3.IntegrityError as error:
+                    raise IntegrityError(error) from error
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
         with statement_span(query, ATTRIBUTES):
@@ -197,7 +206,7 @@ class _ImmediateContext(TransactionContext):
         self._client = client
 
     async def __aenter__(self) -> TransactionalDBClient:
-        transaction = _ImmediateTransaction(self._client, await self._client.storage.writer())
+        transaction = SqliteTransaction(self._client, await self._client.storage.writer())
         await transaction.begin()
         self._transaction = transaction
         self._token = get_connections().set(self._client.connection_name, transaction)
@@ -209,22 +218,16 @@ class _ImmediateContext(TransactionContext):
             await (self._transaction.commit() if exc_type is None else self._transaction.rollback())
 
 
-def insert_statement(row: Model) -> tuple[str, dict[str, Any]]:
-    """The statement that stores a new row as its `save` does, and its parameters by column, in their order.
-
-    The primary key is among them where the row has one; else the statement returns it.
-    """
-    executor = SqliteExecutor(model=type(row), db=type(row)._meta.db)
-    is_keyed = row.pk is not None
-    columns = executor.regular_columns_all if is_keyed else executor.regular_columns
-    sql, values, _ = executor._build_insert_with_defaults(row, columns, has_generated=not is_keyed)
-    return sql, dict(zip(columns, values, strict=True))
-
-
 def sqlite_behind(model: type[Model]) -> MooringsSqliteClient | None:
     """The embedded database behind a model; None on PostgreSQL, and inside a transaction, which a statement joins."""
     database: Any = model._meta.db
     return database if isinstance(database, MooringsSqliteClient) else None
+
+
+def sqlite_of(model: type[Model]) -> MooringsSqliteClient | SqliteTransaction | None:
+    """Where jobs of the embedded database go: the writer, or the transaction that is under way; None on PostgreSQL."""
+    database: Any = model._meta.db
+    return database if isinstance(database, MooringsSqliteClient | SqliteTransaction) else None
 
 
 def _is_read(statement: str) -> bool:

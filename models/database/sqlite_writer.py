@@ -370,6 +370,25 @@ def _data_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
+def run_within(connection: sqlite3.Connection, job: Job) -> Any:
+    """What a job returns, inside the transaction that is under way; a savepoint undoes it alone when it raises.
+
+    Raises `DatabaseUnavailable` where SQLite has undone the whole transaction meanwhile.
+    """
+    connection.execute("SAVEPOINT job")
+    try:
+        result = job(connection)
+    except Exception:
+        try:
+            connection.execute("ROLLBACK TO job")
+            connection.execute("RELEASE job")
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable from error
+        raise
+    connection.execute("RELEASE job")
+    return result
+
+
 def _keep(connection: sqlite3.Connection) -> None:
     connection.execute("RELEASE member")
 

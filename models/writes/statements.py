@@ -34,6 +34,17 @@ STORED = _columns(BackupDestination, without=("id",))
 """What a new row is made of; the database numbers it."""
 CHANGED = _columns(BackupDestination, without=("id", "uid", "user_id", "created_at"))
 """What may change. Every change writes all of it, so that one statement serves every change."""
+BESIDE_ATTRIBUTES = (
+    "credentials_set_at",
+    "reachability",
+    "last_check",
+    "checked_at",
+    "claim",
+    "claimed_until",
+    "updated_at",
+    "version",
+)
+"""The columns that a change of attributes may change too."""
 EVENT_COLUMNS = _columns(Event, without=("id", "user_id", "destination_id", "label"))
 """The columns of an event that are given; its user, destination and label are taken from the row."""
 

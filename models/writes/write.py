@@ -1,7 +1,7 @@
 """The writes of destinations: a row and its event, together or not at all.
 
-On the embedded database a write is a transaction on the models, with the row locked. On PostgreSQL it tries three ways,
-all with the rules of `BackupDestination`:
+On the embedded database a write is one job of the thread that writes, as `embedded` has it. On PostgreSQL it tries
+three ways, all with the rules of `BackupDestination`:
 
 1. a statement shared by the writes that are pending at the same time: each costs a part of a round trip, of a plan and
    of a commit. It waits for no lock and leaves out the writes that would have to.
@@ -12,10 +12,8 @@ all with the rules of `BackupDestination`:
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -25,36 +23,18 @@ from tortoise.transactions import in_transaction
 from models.accounts.viewer import Viewer
 from models.batcher import Batcher
 from models.database.postgresql import in_share, postgresql_behind
-from models.database.sqlite import insert_statement, sqlite_behind
+from models.database.sqlite import sqlite_of
 from models.destinations.attributes import Attribute
 from models.destinations.ownership import MAX_ID, locked, own
 from models.destinations.row import from_model
 from models.destinations.table import BackupDestination
 from models.destinations.version_conflict import VersionConflict
 from models.errors import ValidationFailed
-from models.events.event import Event, EventKind
-from models.events.history import event_values, next_event_id, record
-from models.writes import shared_statements, statements
+from models.events.event import EventKind
+from models.events.history import event_values, record
+from models.writes import embedded, shared_statements, statements
+from models.writes.embedded import Change
 from models.writes.shared_writes import SharedWrites
-
-Insert = tuple[str, dict[str, Any]]
-"""A statement and its parameters by column."""
-Change = Callable[[BackupDestination], Sequence[Attribute]]
-"""Applies a change to a row and returns the attributes it changed; may be called again with a fresher row."""
-
-BESIDE_ATTRIBUTES = (
-    *(
-        "credentials_set_at",
-        "reachability",
-        "last_check",
-        "checked_at",
-        "claim",
-        "claimed_until",
-        "updated_at",
-        "version",
-    ),
-)
-"""The columns that a change of attributes may change too."""
 
 _STORED, _CHANGED = attrgetter(*statements.STORED), attrgetter(*statements.CHANGED)
 _EVENT_VALUES = itemgetter(*statements.EVENT_COLUMNS)
@@ -91,9 +71,15 @@ class Writes:
 
     async def add(self, viewer: Viewer, row: BackupDestination) -> None:
         """Store a new destination, and set the row's id."""
-        database = postgresql_behind(BackupDestination)
+        database, writer = postgresql_behind(BackupDestination), sqlite_of(BackupDestination)
+        if writer is not None:
+            row.id = await writer.write(lambda connection: embedded.insert(connection, viewer, row), embedded.INSERT)
+            row._saved_in_db = True
+            return
         if database is None:
-            await self._add_embedded(viewer, row)
+            async with in_transaction():
+                await row.save(force_create=True)
+                await record(viewer, EventKind.CREATED, row)
             return
         event, stored = event_values(viewer, EventKind.CREATED, endpoint=row.endpoint), _STORED(row)
         id_ = await self._added.execute(event | dict(zip(statements.STORED, stored, strict=True)))
@@ -101,24 +87,6 @@ class Writes:
             async with in_share(BackupDestination, viewer.user_id):
                 ((id_,),) = await database.fetch(statements.INSERT, *stored, *_EVENT_VALUES(event), is_write=True)
         row.id = id_
-
-    async def _add_embedded(self, viewer: Viewer, row: BackupDestination) -> None:
-        """As `add`; outside any transaction both rows are stored in one visit to the writer's thread.
-
-        Statement by statement the loop is waited for between them, by all writes behind this one too.
-        """
-        database = sqlite_behind(BackupDestination)
-        if database is None:
-            async with in_transaction():
-                await row.save(force_create=True)
-                await record(viewer, EventKind.CREATED, row)
-            return
-        values = event_values(viewer, EventKind.CREATED, endpoint=row.endpoint)
-        event = Event(id=0, user_id=row.user_id, destination_id=0, label=row.label, **values)
-        inserted = insert_statement(row)
-        job = partial(_insert_with_event, inserted, insert_statement(event))
-        row.id = await database.write(job, inserted[0])
-        row._saved_in_db = True
 
     async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:
         """The viewer's destination before a change; None on the embedded database. Raises as `own` does."""
@@ -133,6 +101,12 @@ class Writes:
 
         The row may differ from the snapshot by now: a refusal, or a change of nothing, is decided on a fresh one.
         """
+        writer = sqlite_of(BackupDestination)
+        if writer is not None:
+            done: tuple[BackupDestination, Sequence[Attribute]] = await writer.write(
+                lambda connection: embedded.change(connection, viewer, destination_id, change), embedded.SELECT
+            )
+            return done
         with suppress(_StaleRow):
             if snapshot is not None:
                 with suppress(ValidationFailed, VersionConflict):
@@ -146,7 +120,7 @@ class Writes:
             row = await locked(viewer, destination_id)
             changed = change(row)
             if changed:
-                await row.save(update_fields=[*(a.value for a in changed), *BESIDE_ATTRIBUTES])
+                await row.save(update_fields=[*(a.value for a in changed), *statements.BESIDE_ATTRIBUTES])
                 await record(viewer, EventKind.UPDATED, row, changed)
         return row, changed
 
@@ -178,6 +152,13 @@ class Writes:
 
     async def remove(self, viewer: Viewer, destination_id: int, *, expected_version: int | None = None) -> None:
         """Remove the viewer's destination; raises as `own` does, and `VersionConflict`."""
+        writer = sqlite_of(BackupDestination)
+        if writer is not None:
+            await writer.write(
+                lambda connection: embedded.remove(connection, viewer, destination_id, expected_version),
+                embedded.SELECT,
+            )
+            return
         database = postgresql_behind(BackupDestination)
         if database is not None and expected_version is None and 0 < destination_id <= MAX_ID:
             event = _EVENT_VALUES(event_values(viewer, EventKind.DELETED))
@@ -190,16 +171,6 @@ class Writes:
                 raise VersionConflict(from_model(row))
             await row.delete()
             await record(viewer, EventKind.DELETED, row)
-
-
-def _insert_with_event(row: Insert, event: Insert, connection: sqlite3.Connection) -> int:
-    """Store a row and its event in the embedded database's writer; returns the row's id."""
-    sql, values = row
-    ((id_,),) = connection.execute(sql, list(values.values())).fetchall()
-    sql, values = event
-    keyed = values | {"id": next_event_id(connection), "destination_id": id_}
-    connection.execute(sql, list(keyed.values()))
-    return int(id_)
 
 
 async def _fetch_snapshots(ids: Collection[int]) -> dict[int, RowSnapshot]:

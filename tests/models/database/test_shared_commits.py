@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import NamedTuple
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from tortoise.transactions import in_transaction
 
 from models.accounts.user import User
 from models.accounts.viewer import Viewer
+from models.clock import current_second
 from models.database import sqlite_writer
 from models.database.sqlite import sqlite_behind
 from models.database.sqlite_thread import in_thread
@@ -27,6 +29,7 @@ from models.destinations.row import DestinationRow
 from models.destinations.table import BackupDestination
 from models.errors import DatabaseUnavailable, DestinationNotFound, OutcomeUnknown, ValidationFailed
 from models.events.event import Event
+from models.writes.write import Writes
 from tests.app.test_serving import children
 from tests.support.api.destinations import LIST
 from tests.support.api.writes import SERVICE
@@ -140,6 +143,16 @@ async def _break_a_constraint(embedded: Embedded, label: str) -> None:
         await User.create(email="ada@example.com", name="Ada again", created_at=datetime(2024, 8, 7, tzinfo=UTC))
 
 
+async def _break_a_constraint_in_a_job(embedded: Embedded, _label: str) -> None:
+    row = BackupDestination(uid=uuid4(), user_id=embedded.viewer.user_id, created_at=current_second())
+    row.update_from_dict({"label": "x", "kind": DestinationKind.AMAZON_S3, "updated_at": row.created_at})
+    await Writes().add(embedded.viewer, row)
+
+
+async def _change_nothing_that_is_there(embedded: Embedded, label: str) -> None:
+    await SERVICE.update(embedded.viewer, 2_000_000_001, {Attribute.LABEL: label})
+
+
 async def _break_a_rule(embedded: Embedded, _label: str) -> None:
     await create(embedded, "")
 
@@ -153,6 +166,8 @@ async def _remove_nothing(embedded: Embedded, _label: str) -> None:
     [
         (_write_and_stumble, _Stumbled),
         (_break_a_constraint, IntegrityError),
+        (_break_a_constraint_in_a_job, IntegrityError),
+        (_change_nothing_that_is_there, DestinationNotFound),
         (_break_a_rule, ValidationFailed),
         (_remove_nothing, DestinationNotFound),
     ],
@@ -170,6 +185,37 @@ async def test_a_refused_transaction_undoes_itself_alone(
     assert [type(outcome) for outcome in outcomes[1::3]] == [error] * len(refused)
     assert not any(isinstance(outcome, BaseException) for outcome in outcomes[::3] + outcomes[2::3])
     assert embedded.committed() == {f"{number}" for number in range(len(others))}
+    assert embedded.writer.commits - before <= COMMITS
+
+
+async def test_a_refused_write_of_a_transaction_is_undone_alone(embedded: Embedded) -> None:
+    """The transaction goes on, and what else it wrote is stored."""
+    async with in_transaction():
+        row = await create(embedded, "before")
+        with pytest.raises(IntegrityError):
+            await _break_a_constraint_in_a_job(embedded, "")
+        with pytest.raises(ValidationFailed):
+            await SERVICE.update(embedded.viewer, row.id, {Attribute.LABEL: ""})
+        await SERVICE.update(embedded.viewer, row.id, {Attribute.LABEL: "after"})
+
+    assert embedded.committed() == {"after"}
+
+
+async def test_changes_of_one_row_that_share_a_commit_follow_each_other(embedded: Embedded) -> None:
+    """Each finds what the one before it wrote, and each has its event."""
+    row = await create(embedded, "0")
+    before = embedded.writer.commits
+
+    async def relabel(number: int) -> DestinationRow:
+        return await SERVICE.update(embedded.viewer, row.id, {Attribute.LABEL: f"{number}"})
+
+    changed = await asyncio.gather(*(relabel(number) for number in range(1, WRITERS)))
+
+    assert [each.label for each in changed] == [f"{number}" for number in range(1, WRITERS)]
+    assert len({each.version for each in changed}) == WRITERS - 1
+    assert embedded.committed() == {f"{WRITERS - 1}"}
+    labels = await Event.filter(kind="updated").order_by("id").values_list("label", flat=True)
+    assert labels == [each.label for each in changed]
     assert embedded.writer.commits - before <= COMMITS
 
 
