@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
 from models.audit.entry import AuditKind
-from models.audit.recording import entry_of, log
+from models.audit.recording import log_act
 from models.clock import current_second
 from models.destinations.attributes import Attribute
 from models.destinations.ownership import MAX_ID, own
@@ -263,7 +263,7 @@ class DestinationService:
 
 def _log(viewer: Viewer, kind: AuditKind, destination_id: int, **detail: str) -> None:
     """Write the line of an entry of the audit, which the database has stored together with the event."""
-    log(entry_of(viewer.origin, kind, f"destination {destination_id}", **detail))
+    log_act(viewer.origin, kind, f"destination {destination_id}", **detail)
 
 
 def _there(first: FirstResult) -> DestinationRow:

@@ -42,16 +42,26 @@ async def record(origin: Origin, kind: AuditKind, subject: str, **detail: str | 
 
 def log(entry: AuditEntry) -> None:
     """Write the line of an entry."""
+    _write(entry, entry.kind, entry.subject, entry.detail)
+
+
+def log_act(origin: Origin, kind: AuditKind, subject: str, **detail: str | int | bool | None) -> None:
+    """Write the line of an entry that the database itself stores, with the event of the act."""
+    if logger.isEnabledFor(logging.INFO):
+        _write(origin, kind, subject, orjson.dumps(detail).decode())
+
+
+def _write(source: AuditEntry | Origin, kind: AuditKind, subject: str, detail: str) -> None:
     fields = {
-        "kind": entry.kind.value,
-        "actor": entry.actor.value,
-        "os_user": entry.os_user,
-        "user_id": entry.user_id,
-        "token_id": entry.token_id,
-        "subject": entry.subject,
-        "address": entry.address,
-        "protocol": entry.protocol,
-        "request_id": entry.request_id,
-        "detail": entry.detail,
+        "kind": kind.value,
+        "actor": source.actor.value,
+        "os_user": source.os_user,
+        "user_id": source.user_id,
+        "token_id": source.token_id,
+        "subject": subject,
+        "address": source.address,
+        "protocol": source.protocol,
+        "request_id": source.request_id,
+        "detail": detail,
     }
     logger.info("audit", extra={"fields": {name: value for name, value in fields.items() if value is not None}})

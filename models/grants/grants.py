@@ -16,7 +16,7 @@ from models.accounts.abilities import Ability
 from models.accounts.user import User
 from models.accounts.viewer import Viewer
 from models.audit.entry import AuditKind
-from models.audit.recording import entry_of, log
+from models.audit.recording import log_act
 from models.checks.opened_target import target_of
 from models.checks.report import CheckCode
 from models.clock import current_second
@@ -110,7 +110,7 @@ class Grants:
         )
         await self._store(viewer, row.id, access, granted, at)
         detail = {"label": row.label, "granted": granted.to_json()}
-        log(entry_of(viewer.origin, AuditKind.DESTINATION_ACCESS_GRANTED, f"destination {row.id}", **detail))
+        log_act(viewer.origin, AuditKind.DESTINATION_ACCESS_GRANTED, f"destination {row.id}", **detail)
         self._streams.wake([viewer.user_id])
         return GrantedAccess(row=from_model(row), expires_at=granted.expires_at, requests=requests)
 
