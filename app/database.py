@@ -33,6 +33,8 @@ _PASSING_ERRORS = (ConnectionRefusedError, ConnectionResetError, TimeoutError, g
 _NO_PRIMARY = "TargetServerAttributeNotMatched"
 """What the driver raises when none of several servers is the one that the URL asks for, as in a fail-over."""
 _BUSY = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_LOCKED"})
+ENCODING = "UTF8"
+"""Of PostgreSQL: any text may be sent, and its length is counted in characters."""
 MIGRATION_LOCK = 0x6D6F6F72696E6773
 """The PostgreSQL advisory lock under which one process at a time migrates; the letters of the name."""
 
@@ -196,14 +198,27 @@ class MigrationsMissing(Exception):
         )
 
 
+class EncodingRefused(Exception):
+    """The PostgreSQL database has an encoding in which not every text can be stored; `str()` says what to do."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(
+            f"The database's encoding is {encoding}, which cannot store every text; make another with CREATE DATABASE "
+            "moorings ENCODING 'UTF8' TEMPLATE template0, and move the data with pg_dump and pg_restore."
+        )
+
+
 async def missing_migrations(address: DatabaseAddress) -> list[str]:
-    """The names of the migrations that are not applied, in their order; needs no right but to read."""
+    """The names of the migrations that are not applied, in their order; needs no right but to read.
+
+    Raises `EncodingRefused`.
+    """
     async with open_database(address, migrating=True):
         return await _missing()
 
 
 async def require_migrated(address: DatabaseAddress) -> None:
-    """Raise `MigrationsMissing` when there are some."""
+    """Raise `MigrationsMissing` when there are some, or `EncodingRefused`."""
     if missing := await missing_migrations(address):
         raise MigrationsMissing(missing)
 
@@ -218,10 +233,13 @@ async def _missing() -> list[str]:
     recorded = (
         "SELECT count(*) AS found FROM sqlite_master WHERE name = 'tortoise_migrations'"
         if isinstance(database, MooringsSqliteClient)
-        else "SELECT count(to_regclass('tortoise_migrations')) AS found"
+        else "SELECT count(to_regclass('tortoise_migrations')) AS found, current_setting('server_encoding') AS encoding"
     )
     applied: set[str] = set()
-    if (await database.execute_query_dict(recorded))[0]["found"]:
+    (said,) = map(dict, await database.execute_query_dict(recorded))
+    if said.get("encoding", ENCODING) != ENCODING:
+        raise EncodingRefused(said["encoding"])
+    if said["found"]:
         rows = await database.execute_query_dict("SELECT name FROM tortoise_migrations WHERE app = 'models'")
         applied = {row["name"] for row in rows}
     return [name for name in migration_names() if name not in applied]
@@ -247,7 +265,7 @@ async def revise_users() -> None:
 
 
 async def migrate(address: DatabaseAddress) -> None:
-    """Apply the migrations that are missing: all of them or none, one process at a time.
+    """Apply the migrations that are missing: all of them or none, one process at a time. Raises `EncodingRefused`.
 
     Where none is missing, nothing is asked of the database that needs the right to change it. The lock and the record
     of what was applied share the transaction with the change itself, so that a process killed in the middle leaves

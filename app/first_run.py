@@ -31,8 +31,8 @@ async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: 
 
     Waits for a database that is still starting, or does not answer in time, for as long as the settings allow.
     Without `may_migrate` nothing is migrated, and a database that lacks migrations is refused. Raises
-    `DatabaseUnavailable`, `MigrationsMissing`, `KeyRefused`, `KeysUnavailable`, `FilesOpenToOthers`,
-    `EmbeddedFileRefused`.
+    `DatabaseUnavailable`, `EncodingRefused`, `MigrationsMissing`, `KeyRefused`, `KeysUnavailable`,
+    `FilesOpenToOthers`, `EmbeddedFileRefused`.
     """
     for name in unknown_variables():
         logger.warning("%s is not a setting; is it misspelt?", name)

@@ -14,7 +14,7 @@ from app.cli import audit, checks, destinations, events, keys, printing, serving
 from app.cli.backups import backup, credentials
 from app.cli.operation import configuration, data, doctor
 from app.cli.vanguard import exporting, importing
-from app.database import MigrationsMissing
+from app.database import EncodingRefused, MigrationsMissing
 from app.embedded_file import EmbeddedFileRefused
 from app.file_permissions import FilesOpenToOthers
 from app.settings import SettingsRefused, load_settings
@@ -35,6 +35,7 @@ _REFUSALS = (
     BackupRefused,
     EmbeddedFileRefused,
     FilesOpenToOthers,
+    EncodingRefused,
     MigrationsMissing,
 )
 

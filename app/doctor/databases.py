@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from app.database import DatabaseAddress, missing_migrations
+from app.database import DatabaseAddress, EncodingRefused, missing_migrations
 from app.doctor.finding import Finding, State, failure, ok, warning
 from app.embedded_file import EmbeddedFileRefused, check_embedded_file
 from models.database.faults import explain
@@ -173,6 +173,8 @@ def _newest(path: Path) -> Finding:
 async def _migrations(address: DatabaseAddress, *, may_create: bool) -> Finding:
     try:
         missing = await missing_migrations(address)
+    except EncodingRefused as refused:
+        return _refused(str(refused))
     except Exception as error:  # noqa: BLE001 - whatever is raised is what there is to say
         return _refused(explain(error, path=address.path, url=address.url))
     if not missing:

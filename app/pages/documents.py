@@ -15,6 +15,7 @@ import schema
 from app.settings import Settings
 from rest.openapi.document import describe
 from web.cache.etags import named_by
+from web.request_state import request_state
 
 _SCHEMA = Path(schema.__file__).parent
 
@@ -29,7 +30,8 @@ class Document:
 
     async def __call__(self, request: Request) -> Response:
         headers = {"Cache-Control": "no-cache"}
-        known = named_by(request.headers.get("if-none-match", "").encode(), self._etag.encode()).decode()
+        wanted = request_state(request.scope).wanted
+        known = named_by(request.headers.get("if-none-match", "").encode(), self._etag.encode(), wanted).decode()
         if known:
             return Response(status_code=304, headers={"ETag": known, **headers})
         headers["ETag"] = self._etag

@@ -297,3 +297,16 @@ def test_serve_without_migrating_names_what_is_missing_and_applies_nothing(store
 
     assert store.command("migrate").returncode == 0
     assert store.command("migrate", "--check").returncode == 0
+
+
+def test_a_database_that_cannot_store_every_text_is_refused(store: Gateway, postgres: PostgresServer) -> None:
+    """In another encoding some labels are an error, and in SQL_ASCII lengths are counted in bytes."""
+    postgres.execute(
+        "postgres", "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C'"
+    )
+    refused = serve_at_once(store, postgres.url("latin"))
+    examined = store.command("doctor", database_url=postgres.url("latin")).stdout
+    postgres.drop_database("latin")
+
+    assert "The database's encoding is LATIN1, which cannot store every text; make another with" in refused
+    assert "The database's encoding is LATIN1" in examined

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from models.accounts.abilities import Ability
 from web.cache.cache_key import CacheKey
-from web.compression.accept_encoding import GZIP, ZSTD
+from web.compression.accept_encoding import GZIP, ZSTD, Wanted
 
 _DIGEST_BYTES = 16
 
@@ -51,18 +51,27 @@ def in_coding(tag: bytes, coding: bytes) -> bytes:
     return b'%s-%s"' % (tag[:-1], coding) if coding else tag
 
 
-def named_by(condition: bytes, tag: bytes, coding: bytes = b"") -> bytes:
-    """The tag that an `If-None-Match` other than `*` names, in any coding, that of `coding` first; empty for none.
+def named_by(condition: bytes, tag: bytes, wanted: Wanted | None) -> bytes:
+    """The tag that an `If-None-Match` other than `*` names, of a form that the request may be answered with; empty for
+    none.
 
-    Compared weakly (RFC 9110, 13.1.2). What a client has in one coding is as current as in another, and the 304 names
-    what it has. Between the quotes of a tag are only hexadecimal digits and the coding, so a substring of a list of
-    tags is one of its members.
+    Compared weakly (RFC 9110, 13.1.2). A 304 that named another form would let a cache give a client a coding that the
+    client does not accept. Between the quotes of a tag are only hexadecimal digits and the coding, so a substring of a
+    list of tags is one of its members.
     """
     if tag[:-1] not in condition:
         return b""
-    return next((form for form in forms_of(tag, coding) if form in condition), b"")
+    return next((form for form in _forms_for(tag, wanted) if form in condition), b"")
 
 
-def forms_of(tag: bytes, coding: bytes = b"") -> tuple[bytes, ...]:
-    """A tag in every coding, that of `coding` first."""
-    return (in_coding(tag, coding), tag, in_coding(tag, GZIP), in_coding(tag, ZSTD))
+def _forms_for(tag: bytes, wanted: Wanted | None) -> tuple[bytes, ...]:
+    """The tag in each form that a request may be answered with: compressed, and as it is, which small bodies are."""
+    if wanted is None or not wanted.coding:
+        return (tag,)
+    compressed = in_coding(tag, wanted.coding)
+    return (compressed, tag) if wanted.min_bytes else (compressed,)
+
+
+def forms_of(tag: bytes) -> tuple[bytes, ...]:
+    """A tag in every coding: whichever a client has, it has seen the same."""
+    return (tag, in_coding(tag, GZIP), in_coding(tag, ZSTD))

@@ -148,11 +148,10 @@ class ResponseCache:
             if cached is None:
                 return b""
             return cached.tag if wanted is None else self._in_form(key.key, cached, wanted).tag
-        coding = b"" if wanted is None else wanted.coding
         if cached is not None:
-            return named_by(condition, cached.tag, coding)
+            return named_by(condition, cached.tag, wanted)
         tags = (self._tags.of(key, shows_checks=shows_checks) for shows_checks in (True, False))
-        return next((named for tag in tags if (named := named_by(condition, tag, coding))), b"")
+        return next((named for tag in tags if (named := named_by(condition, tag, wanted))), b"")
 
     def _in_form(self, key: Key, response: CachedResponse, wanted: Wanted) -> CachedResponse:
         """The response as it is wanted; of one that is kept, a form is made once and kept with it."""
