@@ -15,9 +15,9 @@ from app.secret_keys import open_vault
 from app.settings import Settings, secret_files, unknown_variables
 from models.accounts.accounts import create_first_user
 from models.accounts.user import User
-from models.audit.entry import AuditKind
+from models.audit.entry import AuditEntry, AuditKind
 from models.audit.operator import operator
-from models.audit.recording import record
+from models.audit.recording import entry_of, log, without_stored
 from models.database.faults import explain
 from models.errors import DatabaseUnavailable
 
@@ -39,9 +39,10 @@ async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: 
     check_embedded_file(settings.address, has_own_keys=settings.secret_keys is not None, start_anew=start_anew)
     deadline = time.monotonic() + settings.database_wait_seconds
     is_waiting = False
+    start = entry_of(operator(), AuditKind.COMMAND_RUN, "moorings serve")
     while True:
         try:
-            return await _prepare(settings, may_migrate=may_migrate)
+            return await _prepare(settings, start, is_again=is_waiting, may_migrate=may_migrate)
         except DatabaseUnavailable as error:
             if time.monotonic() + RETRY_S > deadline or not may_come(error):
                 raise
@@ -52,13 +53,15 @@ async def prepare(settings: Settings, *, start_anew: bool = False, may_migrate: 
         await asyncio.sleep(RETRY_S)
 
 
-async def _prepare(settings: Settings, *, may_migrate: bool) -> str | None:
-    """See `prepare`; of what was done before the database went away, the audit's entry alone is made twice."""
+async def _prepare(settings: Settings, start: AuditEntry, *, is_again: bool, may_migrate: bool) -> str | None:
+    """See `prepare`; `start` is the audit's entry. What was done before the database went away is not done twice."""
     await (migrate if may_migrate else require_migrated)(settings.address)
     async with open_database(settings.address):
         await open_vault(settings)
         check_permissions([*_own_files(settings), *secret_files()], settings.file_permissions)
-        await record(operator(), AuditKind.COMMAND_RUN, "moorings serve")
+        if not is_again or await without_stored([start]):
+            await start.save(force_create=True)
+            log(start)
         if settings.address.engine == "postgresql":
             if not await User.exists():
                 logger.info("There is no user yet: `moorings user create`, then `moorings token create`, make one.")

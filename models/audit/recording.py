@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -38,6 +38,25 @@ async def record(origin: Origin, kind: AuditKind, subject: str, **detail: str | 
     entry = entry_of(origin, kind, subject, **detail)
     await entry.save(force_create=True)
     log(entry)
+
+
+async def without_stored(entries: Sequence[AuditEntry]) -> list[AuditEntry]:
+    """Those of some entries that are not stored, for a second try behind one whose outcome is unknown.
+
+    Raises `DatabaseUnavailable`.
+    """
+    if not entries:
+        return []
+    times = [entry.occurred_at for entry in entries]
+    found = await AuditEntry.filter(
+        occurred_at__gte=min(times), occurred_at__lte=max(times), kind__in=list({entry.kind for entry in entries})
+    )
+    stored = set(map(_values, found))
+    return [entry for entry in entries if _values(entry) not in stored]
+
+
+def _values(entry: AuditEntry) -> tuple[object, ...]:
+    return tuple(getattr(entry, name) for name in AuditEntry._meta.db_fields if name != "id")
 
 
 def log(entry: AuditEntry) -> None:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import NamedTuple, NoReturn
 
 from models.audit.entry import Actor, AuditEntry, AuditKind, Origin
-from models.audit.recording import entry_of, log
+from models.audit.recording import entry_of, log, without_stored
 from models.errors import DatabaseUnavailable
 
 FLUSH_S = 1.0
@@ -69,6 +69,8 @@ class AuditTrail:
         self._refusals: dict[tuple[str | None, RefusedSignIn, int | None], _Refusals] = {}
         self._first_uses: dict[FirstUse, Origin] = {}
         self._waiting: list[AuditEntry] = []
+        self._is_unsure = False
+        """Whether some of those that wait may be stored: the database went away while it was to store them."""
         self._allowance = float(ENTRIES_AT_ONCE)
         self._allowed_at = time.monotonic()
         self.losses: Counter[str] = Counter({"refusals without an address": 0, "first uses": 0, "entries": 0})
@@ -112,10 +114,12 @@ class AuditTrail:
         sent, self._waiting = self._waiting, []
         if sent:
             try:
-                await AuditEntry.bulk_create(sent)
+                await AuditEntry.bulk_create(await without_stored(sent) if self._is_unsure else sent)
             except DatabaseUnavailable:
                 self._waiting = sent + self._waiting
+                self._is_unsure = True
                 raise
+            self._is_unsure = False
 
     def _note_various(self) -> None:
         key = None, RefusedSignIn.VARIOUS, None

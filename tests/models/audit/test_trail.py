@@ -10,13 +10,19 @@ from typing import Any
 import httpx
 import pytest
 
+from app.database import migrate
+from app.first_run import prepare
+from app.settings import Settings
 from models.accounts import accounts
 from models.audit import trail as trails
 from models.audit.entry import Actor, Origin
 from models.audit.trail import AuditTrail, FirstUse, RefusedSignIn
-from tests.support.databases.databases import ENGINES, database_url, migrated
+from models.errors import DatabaseUnavailable
+from models.vault.secret import Secret
+from tests.support.databases.databases import ENGINES, database_url, migrated, unserved
 from tests.support.databases.migrating import until
 from tests.support.databases.postgres import PostgresServer
+from tests.support.databases.tcp_proxy import Fate, proxied
 from tests.support.gateway.gateway import Account, Gateway
 
 LIST = "/api/backup-destinations"
@@ -148,3 +154,28 @@ async def test_what_cannot_be_written_waits_within_a_bound() -> None:
         trail.note_first_use(FirstUse(1, f"address {number}"), stranger("192.0.2.3"))
 
     assert trail.losses["first uses"] == 7
+
+
+@pytest.mark.parametrize("fate", [Fate.CUT_BEFORE, Fate.CUT_AFTER])
+async def test_entries_whose_commit_lost_its_connection_are_there_once(postgres: PostgresServer, fate: Fate) -> None:
+    """Those that are written behind the requests, and that of a start, which goes on when the database is back."""
+    url = database_url("postgresql", postgres)
+    assert url is not None
+    with proxied(url, table="audit") as proxy, unserved(proxy.url(url)) as gateway:
+        await migrate(gateway.address)
+        origin, trail = Origin(actor=Actor.STRANGER, address="192.0.2.1"), AuditTrail()
+        async with gateway.models():
+            for reason in (RefusedSignIn.MALFORMED, RefusedSignIn.EXPIRED):
+                trail.note_refusal(reason, origin)
+            proxy.decide([fate])
+            with pytest.raises(DatabaseUnavailable):
+                await trail.flush()
+            trail.note_refusal(RefusedSignIn.REVOKED, origin)
+            await trail.flush()
+        proxy.decide([fate])
+        settings = Settings(database_url=gateway.database_url, secret_keys=Secret(gateway.settings["secret_keys"]))
+        await prepare(settings)
+        kinds = [row["kind"] for row in await gateway.rows("SELECT kind FROM audit ORDER BY kind")]
+
+    assert proxy.cuts == 2
+    assert kinds == ["command_run", *["sign_in_refused"] * 3]
