@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tortoise.exceptions import IntegrityError
+
 from models.accounts.abilities import Ability
+from models.accounts.user import require_user
 from models.accounts.viewer import Viewer
 from models.audit.entry import AuditKind
 from models.audit.recording import log_act
@@ -169,7 +172,11 @@ class DestinationService:
     async def create(
         self, viewer: Viewer, raw: Raw, *, strict: bool = False, keyed: KeyedAct | None = None
     ) -> DestinationRow:
-        """Store a new destination; raises `AbilityMissing` or `ValidationFailed`, and as `IdempotencyKeys.run` does."""
+        """Store a new destination.
+
+        Raises `AbilityMissing`, `ValidationFailed`, `Unauthenticated` for a user who was deleted meanwhile, and as
+        `IdempotencyKeys.run` does.
+        """
         viewer.require(Ability.CREATE)
 
         async def act() -> DestinationRow:
@@ -177,13 +184,17 @@ class DestinationService:
             await self._writes.add(viewer, row)
             return from_model(row)
 
-        if keyed is None:
-            row = await act()
-        else:
-            first = await self._keys.run(viewer, keyed, act)
-            row = _there(first)
-            if first.is_replayed:
-                return row
+        try:
+            if keyed is None:
+                first = FirstResult(await act(), is_replayed=False)
+            else:
+                first = await self._keys.run(viewer, keyed, act)
+        except IntegrityError:
+            await require_user(viewer.user_id)
+            raise
+        row = _there(first)
+        if first.is_replayed:
+            return row
         _log(viewer, AuditKind.DESTINATION_CREATED, row.id)
         self._streams.wake([viewer.user_id])
         return row

@@ -6,6 +6,8 @@ from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
+from models.errors import Unauthenticated
+
 
 class User(Model):
     """A user. `revision` and `destination_count` are kept by database triggers, never written from Python.
@@ -32,3 +34,12 @@ class User(Model):
             CheckConstraint(name="users_name_length", check="length(name) BETWEEN 1 AND 255"),
             CheckConstraint(name="users_email_length", check="length(email) BETWEEN 3 AND 255"),
         )
+
+
+async def require_user(user_id: int) -> None:
+    """Raise `Unauthenticated` when the user is gone: deleted since a request was authenticated.
+
+    For a row of the user that the database has refused to store.
+    """
+    if not await User.filter(id=user_id).exists():
+        raise Unauthenticated

@@ -19,6 +19,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 
 from models.accounts.abilities import Ability
+from models.accounts.user import require_user
 from models.accounts.viewer import Viewer
 from models.background import in_background, run_concurrently
 from models.checks.check_job import ALIVE, CheckJob, CheckJobState, end_dead_jobs
@@ -110,7 +111,8 @@ class CheckJobs:
     async def start(self, viewer: Viewer, chosen: DestinationFilter, depth: CheckDepth) -> CheckJob:
         """Start to check the viewer's destinations that match, without those that have nothing to check.
 
-        Raises `AbilityMissing`, `TooManyAttempts`, and `CheckJobRunning` while another job of the user runs.
+        Raises `AbilityMissing`, `TooManyAttempts`, `CheckJobRunning` while another job of the user runs, and
+        `Unauthenticated` for a user who was deleted meanwhile.
         """
         viewer.require(Ability.UPDATE)
         await self._count(viewer.user_id)
@@ -127,6 +129,7 @@ class CheckJobs:
                 alive_until=now + ALIVE,
             )
         except IntegrityError:
+            await require_user(viewer.user_id)
             running = await CheckJob.filter(user_id=viewer.user_id, state=CheckJobState.RUNNING).first()
             raise CheckJobRunning(None if running is None else running.id) from None
         task = asyncio.create_task(self._run(job, viewer, chosen, depth), name="check job")

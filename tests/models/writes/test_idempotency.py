@@ -16,7 +16,7 @@ from models.database.postgresql import postgresql_behind
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.row import FIELDS, DestinationRow
 from models.destinations.table import BackupDestination
-from models.errors import IdempotencyKeyInUse, IdempotencyKeyReused
+from models.errors import IdempotencyKeyInUse, IdempotencyKeyReused, Unauthenticated
 from models.vault.vault import Vault, generate_key
 from models.writes import idempotency
 from models.writes.idempotency import IdempotencyKeys, KeyedRequest
@@ -160,3 +160,13 @@ async def test_expired_keys_are_removed_again_and_again_beside_everything_else(
         await asyncio.wait((pruning,))
 
     assert await BackupDestination.filter(user_id=viewer.user_id).count() == 10
+
+
+async def test_a_user_who_is_deleted_meanwhile_is_unauthenticated(viewer: Viewer) -> None:
+    """The token was looked up before: the row would have no user."""
+    await User.filter(id=viewer.user_id).delete()
+
+    for keyed in (None, KeyedRequest.of("a").act()):
+        with pytest.raises(Unauthenticated):
+            await SERVICE.create(viewer, AMAZON, keyed=keyed)
+    assert not await BackupDestination.filter(user_id=viewer.user_id).exists()
