@@ -27,6 +27,15 @@ MAX_CHUNKS = 512
 """Of one response: ten thousand chunks of a byte each would take the parser a tenth of a second."""
 
 _UNSIGNED = {"user-agent": "moorings-check", "accept-encoding": "identity"}
+_GZIP_OR_ZLIB, _BARE_DEFLATE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
+_FORMATS = {
+    "gzip": (_GZIP_OR_ZLIB,),
+    "x-gzip": (_GZIP_OR_ZLIB,),
+    # RFC 9110, 8.4.1.2: some send it without the format of zlib around it.
+    "deflate": (_GZIP_OR_ZLIB, _BARE_DEFLATE),
+}
+"""How zlib unpacks each content coding: the first of them that fits."""
+_MAX_CODINGS = 2
 _BROKEN = (httpcore.NetworkError, httpcore.RemoteProtocolError, OSError)
 
 
@@ -203,20 +212,25 @@ async def _exchange(
         is_whole = False
     await response.aclose()
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-    body, is_all = _decoded(b"".join(chunks), headers.get("content-encoding", ""))
+    body, is_all = decoded(b"".join(chunks), headers.get("content-encoding", ""))
     return Response(status=response.status, headers=headers, body=body, is_whole=is_whole and is_all)
 
 
-def _decoded(body: bytes, encoding: str) -> tuple[bytes, bool]:
+def decoded(body: bytes, encoding: str) -> tuple[bytes, bool]:
     """The body as it was before a proxy compressed it, though nothing else than `identity` was asked for.
 
-    At most MAX_RESPONSE_BYTES of it; the second value says whether that is all.
+    `encoding` is the value of Content-Encoding. At most MAX_RESPONSE_BYTES of the body; the second value says whether
+    that is all.
     """
-    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
-        return body, True
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-    try:
-        found = unpacking.decompress(body, MAX_RESPONSE_BYTES)
-    except zlib.error:
-        return body, True
-    return found, unpacking.eof
+    codings = [coding for coding in encoding.lower().replace(" ", "").split(",") if coding in _FORMATS]
+    is_all = True
+    for coding in reversed(codings[-_MAX_CODINGS:]):
+        for format_ in _FORMATS[coding]:
+            unpacking = zlib.decompressobj(wbits=format_)
+            try:
+                body = unpacking.decompress(body, MAX_RESPONSE_BYTES)
+            except zlib.error:
+                continue
+            is_all = is_all and unpacking.eof
+            break
+    return body, is_all

@@ -13,6 +13,9 @@ from models.checks.report import CheckCode, CheckHint, CheckStepName
 
 AWS = "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
 AWS_COMMON = "https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html"
+AWS_LOCK = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html"
+AWS_KMS = "https://repost.aws/knowledge-center/s3-bucket-access-default-encryption"
+AWS_PAYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html"
 AWS_REQUESTS = "https://repost.aws/knowledge-center/s3-resolve-503-slowdown-throttling"
 MINIO = "https://github.com/minio/minio/blob/master/cmd/api-errors.go"
 CEPH = "https://github.com/ceph/ceph/blob/main/src/rgw/rgw_common.cc"
@@ -122,7 +125,9 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
         **_authenticate(CheckCode.CLOCK_SKEW, AWS_COMMON, "RequestExpired"),
         **_authenticate(CheckCode.CLOCK_SKEW, R2, "ExpiredRequest"),
         # The account.
-        **_authenticate(CheckCode.ACCOUNT_DISABLED, AWS, "AccountProblem", "AllAccessDisabled", "NotSignedUp"),
+        **_authenticate(
+            CheckCode.ACCOUNT_DISABLED, AWS, "AccountProblem", "AllAccessDisabled", "NotSignedUp", "InvalidPayer"
+        ),
         **_authenticate(CheckCode.ACCOUNT_DISABLED, AWS_COMMON, "OptInRequired"),
         **_authenticate(CheckCode.ACCOUNT_DISABLED, CEPH, "UserSuspended"),
         **_authenticate(CheckCode.ACCOUNT_DISABLED, OSS, "UserDisable"),
@@ -131,7 +136,7 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
         **_authenticate(
             CheckCode.ACCOUNT_DISABLED,
             GCS,
-            *("UserProjectAccountProblem", "UserProjectInvalid", "UserProjectMissing"),
+            *("UserProjectAccountProblem", "UserProjectInvalid"),
         ),
         # The bucket and its region.
         **_bucket(
@@ -181,6 +186,10 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
             hint=CheckHint.ENCRYPTION_KEY,
         ),
         **_any(CheckCode.ACCESS_DENIED, OSS, "FileImmutable", hint=CheckHint.RETENTION),
+        **_any(
+            CheckCode.ACCESS_DENIED, GCS, "RetentionPolicyNotMet", "ObjectUnderActiveHold", hint=CheckHint.RETENTION
+        ),
+        **_list(CheckCode.ACCESS_DENIED, GCS, "UserProjectMissing", hint=CheckHint.REQUESTER_PAYS),
         # Space.
         **_any(CheckCode.STORAGE_FULL, CEPH, "QuotaExceeded"),
         **_any(CheckCode.STORAGE_FULL, MINIO, "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"),
@@ -231,6 +240,7 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
             *("XAmzContentChecksumMismatch", "MissingRequestBodyError"),
             hint=CheckHint.BODY_CHANGED,
         ),
+        **_any(CheckCode.UNEXPECTED_ANSWER, MINIO, "MissingContentMD5", hint=CheckHint.BODY_CHANGED),
         # What the store does not do.
         **_list(CheckCode.NOT_SUPPORTED, AWS, "NotImplemented", "NotSupported"),
         **_list(CheckCode.NOT_SUPPORTED, STORAGEGRID, "XNotImplemented"),
@@ -243,7 +253,13 @@ CODES: Mapping[str, Meaning] = MappingProxyType(
             *("InvalidStorageClass", "InvalidEncryptionAlgorithmError", "KeyTooLongError", "MetadataTooLarge"),
             *("MaxMessageLengthExceeded", "InvalidObjectState", "ConditionalRequestConflict", "InvalidRange"),
             *("ServerSideEncryptionConfigurationNotFoundError", "ObjectLockConfigurationNotFoundError"),
-            *("InvalidTag", "InvalidPayer", "UnexpectedContent", "UserKeyMustBeSpecified", "RestoreAlreadyInProgress"),
+            *(
+                "InvalidTag",
+                "AccessControlListNotSupported",
+                "UnexpectedContent",
+                "UserKeyMustBeSpecified",
+                "RestoreAlreadyInProgress",
+            ),
         ),
         **_any(CheckCode.REQUEST_REFUSED, STORAGEGRID, "KeyTooLong", "BadRequest"),
         **_any(CheckCode.REQUEST_REFUSED, MINIO, "XMinioInvalidObjectName", "XMinioObjectExistsAsDirectory"),
@@ -278,6 +294,13 @@ PHRASES = (
     _phrase("quota exceeded", CheckCode.STORAGE_FULL, CEPH, None),
     _phrase("reduce your request rate", CheckCode.RATE_LIMITED, AWS_REQUESTS, None),
     _phrase("must be addressed using the specified endpoint", CheckCode.WRONG_REGION, AWS, _BUCKET),
+    _phrase("protected by object lock", CheckCode.ACCESS_DENIED, AWS_LOCK, None, CheckHint.RETENTION),
+    _phrase("not authorized to perform: kms:", CheckCode.ACCESS_DENIED, AWS_KMS, None, CheckHint.ENCRYPTION_KEY),
+    _phrase("requester pays", CheckCode.ACCESS_DENIED, AWS_PAYS, _LIST, CheckHint.REQUESTER_PAYS),
+    _phrase("request has expired", CheckCode.CLOCK_SKEW, AWS, _AUTHENTICATE),
+    _phrase(
+        "no required ssl certificate was sent", CheckCode.NOT_SUPPORTED, NGINX, _AUTHENTICATE, CheckHint.PROXY_REFUSES
+    ),
     _phrase("worm protected", CheckCode.ACCESS_DENIED, MINIO, None, CheckHint.RETENTION),
     _phrase(
         "plain http request was sent to https port", CheckCode.NOT_S3, NGINX, _AUTHENTICATE, CheckHint.HTTPS_NEEDED

@@ -7,6 +7,7 @@ known ones. Nothing of a response is shown, except an error code of the table an
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,15 +22,22 @@ from s3.endpoint import DEFAULT_REGION, is_region
 from s3.error_codes import AWS, CODES, HOST_STYLE_ONLY, KEYS_OF_ENCRYPTION, LISTING_UNKNOWN, PHRASES, Meaning
 from s3.steps import StepFailed
 
-_CODE = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Code>\s*([A-Za-z0-9.]{1,64})\s*</")
+_TAG_END = rb"(?:\s[^<>]{0,256})?>\s*"
+"""Of a start tag, behind its name: attributes, and spaces before the text."""
+_CODE = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Code" + _TAG_END + rb"([A-Za-z0-9.]{1,64})\s*</")
 _JSON_CODE = re.compile(rb'"(?:Code|code|errorCode|__type)"\s*:\s*"(?:[A-Za-z0-9._]{1,64}#)?([A-Za-z0-9.]{1,64})"')
-_ERROR = re.compile(rb"\s*(?:<\?xml[^>]{0,128}\?>\s*)?<(?:[A-Za-z0-9]{1,16}:)?Error[\s>]")
+_ERROR = re.compile(
+    rb"\s*(?:<\?xml[^>]{0,128}\?>\s*)?(?:<!--[^>]{0,512}-->\s*)?<(?:[A-Za-z0-9]{1,16}:)?Error(?:Response)?[\s>]"
+)
 _CODE_HEADER = "x-minio-error-code"
 """MinIO sends the code of an error without a body in this header."""
-_MESSAGE = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Message>([^<]{1,512})</|\"[Mm]essage\"\s*:\s*\"([^\"]{1,512})\"")
-_REGION = re.compile(rb"<Region>\s*([A-Za-z0-9_-]{1,32})\s*</Region>")
-_EXPECTED = re.compile(rb"expecting '([A-Za-z0-9_-]{1,32})'")
-_ENDPOINT = re.compile(rb"<Endpoint>\s*(?:https?://)?([A-Za-z0-9._-]{1,255})\s*</Endpoint>")
+_MESSAGE = re.compile(
+    rb"<(?:[A-Za-z0-9]{1,16}:)?Message" + _TAG_END + rb"([^<]{1,512})</|\"[Mm]essage\"\s*:\s*\"([^\"]{1,512})\""
+)
+_REGION = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Region" + _TAG_END + rb"([A-Za-z0-9_-]{1,32})\s*</")
+_QUOTE = rb"(?:['\"]|&apos;|&quot;|&#39;|&#34;)"
+_EXPECTED = re.compile(rb"expecting " + _QUOTE + rb"([A-Za-z0-9_-]{1,32})" + _QUOTE)
+_ENDPOINT = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Endpoint" + _TAG_END + rb"(?:https?://)?([A-Za-z0-9._-]{1,255})\s*</")
 _AMAZON_ENDPOINT = re.compile(r"(?:[a-z0-9._-]{1,255}\.)?s3(?:[.-]([a-z0-9-]{5,32}))?\.amazonaws\.(?:com|com\.cn|eu)")
 _REGION_HEADER = "x-amz-bucket-region"
 _REQUEST_ID_HEADERS = ("x-amz-request-id", "x-amz-id-2", "x-minio-deployment-id")
@@ -72,6 +80,8 @@ _REFUSALS_OF_PROXIES = (
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.NOT_FOUND,
 )
+_LOGINS_OF_PROXIES = ("basic", "digest", "negotiate", "ntlm", "kerberos")
+"""Schemes of `WWW-Authenticate` that no store asks for."""
 _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _OF_SKEWED_CLOCKS = (CheckCode.ACCESS_DENIED, CheckCode.SIGNATURE_MISMATCH, CheckCode.REQUEST_REFUSED)
 _MAX_SKEW_S = 15 * 60
@@ -94,9 +104,17 @@ class Entry:
     modified_at: datetime
 
 
+def _text(response: Response) -> bytes:
+    """The body as it is searched: in UTF-8 without its mark, and without the marks of CDATA sections."""
+    body = response.body
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        body = body.decode("utf-16", "replace").encode("utf-8", "replace")
+    return body.removeprefix(BOM_UTF8).replace(b"<![CDATA[", b"").replace(b"]]>", b"")
+
+
 def is_success(response: Response) -> bool:
     """Whether the status is 2xx, and the body is no error: stores that began to respond too early say it there."""
-    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES and not _ERROR.match(response.body)
+    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES and not _ERROR.match(_text(response))
 
 
 def is_transient(response: Response) -> bool:
@@ -117,12 +135,12 @@ def listed(response: Response, region: str, *, is_last: bool = True) -> list[Ent
     """
     if not is_success(response):
         raise _listing_refused(response, region, is_last=is_last)
-    if _LISTING.search(response.body):
+    if _LISTING.search(_text(response)):
         if not response.is_whole:
             raise StepFailed(CheckCode.UNEXPECTED_ANSWER, step=CheckStepName.LIST)
-        return list(_entries(response.body))
+        return list(_entries(_text(response)))
     # A store that expects the bucket in the path answers a request to `bucket.host/` with the list of all buckets.
-    if _ALL_BUCKETS.search(response.body):
+    if _ALL_BUCKETS.search(_text(response)):
         raise StepFailed(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET)
     raise StepFailed(CheckCode.NOT_S3)
 
@@ -139,6 +157,8 @@ def require_success(response: Response, region: str) -> None:
         is_forbidden = response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
         code = CheckCode.ACCESS_DENIED if is_forbidden else CheckCode.UNEXPECTED_ANSWER
         hint = CheckHint.PROXY_REFUSES if is_forbidden and _is_page(response) else None
+    if code is CheckCode.REQUEST_REFUSED and hint is None:
+        hint = CheckHint.BUCKET_REFUSES
     if _store_code(response) == "NoSuchKey":
         code, hint = CheckCode.UNEXPECTED_ANSWER, CheckHint.OBJECT_VANISHED
     raise StepFailed(code, store_code=_known_code(response), hint=hint)
@@ -167,6 +187,8 @@ def _listing_refused(response: Response, region: str, *, is_last: bool) -> StepF
     if meaning is None:
         is_challenge = "cf-mitigated" in response.headers
         hint = CheckHint.PROXY_REFUSES if is_challenge else None
+        if response.status == HTTPStatus.UNAUTHORIZED and _wants_login(response):
+            hint = CheckHint.PROXY_LOGIN
         return StepFailed(_without_meaning(response), step=_step_without_meaning(response), hint=hint)
     is_elsewhere = meaning.code is CheckCode.WRONG_REGION
     return StepFailed(
@@ -189,7 +211,7 @@ def _without_meaning(response: Response) -> CheckCode:
             HTTPStatus.FORBIDDEN: CheckCode.ACCESS_DENIED,
             HTTPStatus.NOT_FOUND: CheckCode.NO_SUCH_BUCKET,
         }.get(HTTPStatus(response.status), otherwise)
-    return CheckCode.UNEXPECTED_ANSWER if _ERROR.match(response.body) and _store_code(response) else CheckCode.NOT_S3
+    return CheckCode.UNEXPECTED_ANSWER if _ERROR.match(_text(response)) and _store_code(response) else CheckCode.NOT_S3
 
 
 def _step_without_meaning(response: Response) -> CheckStepName | None:
@@ -203,13 +225,18 @@ def _step_without_meaning(response: Response) -> CheckStepName | None:
 def _is_of_a_store(response: Response) -> bool:
     """Whether a response without a known error code is in the form of S3's errors, or has its headers as HEAD does."""
     known = any(status == response.status for status in HTTPStatus)
-    is_error = _ERROR.match(response.body) is not None and bool(_store_code(response))
+    is_error = _ERROR.match(_text(response)) is not None and bool(_store_code(response))
     return known and (is_error or any(name in response.headers for name in _REQUEST_ID_HEADERS))
+
+
+def _wants_login(response: Response) -> bool:
+    """Whether a name and a password are asked for, which a proxy before the store does."""
+    return response.headers.get("www-authenticate", "").strip().lower().startswith(_LOGINS_OF_PROXIES)
 
 
 def _is_page(response: Response) -> bool:
     """Whether the body is a page of HTML, which a proxy before the store has written."""
-    return response.body[:1024].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    return _text(response)[:1024].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _is_skewed(response: Response) -> bool:
@@ -251,8 +278,8 @@ def _meaning(response: Response, region: str) -> Meaning | None:
 
 
 def _phrase_meaning(response: Response) -> Meaning | None:
-    found = _MESSAGE.search(response.body)
-    text = (found[1] or found[2] if found is not None else response.body[:1024]).lower()
+    found = _MESSAGE.search(_text(response))
+    text = (found[1] or found[2] if found is not None else _text(response)[:1024]).lower()
     return next((phrase.meaning for phrase in PHRASES if phrase.text in text), None)
 
 
@@ -262,7 +289,7 @@ def _redirect_hint(response: Response) -> CheckHint | None:
 
 def _store_code(response: Response) -> str:
     """The error code as the store spells it; empty when there is none."""
-    found = _CODE.search(response.body) or _JSON_CODE.search(response.body)
+    found = _CODE.search(_text(response)) or _JSON_CODE.search(_text(response))
     return response.headers.get(_CODE_HEADER, "") if found is None else found[1].decode()
 
 
@@ -276,7 +303,7 @@ def named_region(response: Response) -> str | None:
     named = response.headers.get(_REGION_HEADER, "")
     if is_region(named):
         return named
-    found = _REGION.search(response.body) or _EXPECTED.search(response.body)
+    found = _REGION.search(_text(response)) or _EXPECTED.search(_text(response))
     if found is not None and is_region(found[1].decode()):
         return found[1].decode()
     amazon = _AMAZON_ENDPOINT.fullmatch(_named_host(response) or "")
@@ -285,5 +312,5 @@ def named_region(response: Response) -> str | None:
 
 def _named_host(response: Response) -> str | None:
     """The host of the bucket's endpoint that the store names."""
-    found = _ENDPOINT.search(response.body)
+    found = _ENDPOINT.search(_text(response))
     return None if found is None else found[1].decode().lower()

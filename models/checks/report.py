@@ -79,6 +79,8 @@ class CheckHint(StrEnum):
     HOME_REGION = "HOME_REGION"
     ENCRYPTION_KEY = "ENCRYPTION_KEY"
     RETENTION = "RETENTION"
+    REQUESTER_PAYS = "REQUESTER_PAYS"
+    BUCKET_REFUSES = "BUCKET_REFUSES"
     OBJECT_VANISHED = "OBJECT_VANISHED"
     BODY_CHANGED = "BODY_CHANGED"
     MULTIPART_UNKNOWN = "MULTIPART_UNKNOWN"
@@ -284,6 +286,15 @@ HINTS: Mapping[CheckHint, Remedy] = {
     CheckHint.RETENTION: Remedy(
         text="The bucket keeps objects for a time in which they cannot be deleted or overwritten. Backups are stored; "
         "let a lifecycle rule remove what is below .moorings-check/.",
+    ),
+    CheckHint.REQUESTER_PAYS: Remedy(
+        text="The bucket charges the one who asks, which no request of this gateway agrees to. Turn off requester pays "
+        "for the bucket, or use another one.",
+    ),
+    CheckHint.BUCKET_REFUSES: Remedy(
+        text="The store found the bucket and refuses this request. See the rules of the bucket: a storage class whose "
+        "objects cannot be read at once, encryption that each request has to name, retention; the store's log may say "
+        "more.",
     ),
     CheckHint.OBJECT_VANISHED: Remedy(
         text="The object that was just written is not there. See whether the store, a lifecycle rule or another "

@@ -81,5 +81,5 @@ def test_every_remedy_is_a_few_plain_sentences_with_the_field_to_change() -> Non
         *(CheckCode.RATE_LIMITED, CheckCode.STORE_UNAVAILABLE, CheckCode.UNEXPECTED_ANSWER),
         CheckCode.NOT_SUPPORTED,
         *(CheckHint.INTERMEDIATE_MISSING, CheckHint.RETENTION, CheckHint.OBJECT_VANISHED),
-        *(CheckHint.MULTIPART_UNKNOWN, CheckHint.PROXY_LOGIN),
+        *(CheckHint.MULTIPART_UNKNOWN, CheckHint.PROXY_LOGIN, CheckHint.REQUESTER_PAYS, CheckHint.BUCKET_REFUSES),
     }
