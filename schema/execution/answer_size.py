@@ -1,11 +1,13 @@
 """The size of an answer, known before it is made: the most bytes that the fields of an operation may take in JSON.
 
 Text counts by the length that its column may have, lists by their pages. A field that an object shows under several
-keys makes an answer of copies: each copy counts ten times, which keeps such answers below a tenth of the limit.
+keys with the same arguments makes an answer of copies: each copy counts ten times, which keeps such answers below a
+tenth of the limit. So does every page of one list beyond `MOST_PAGES`, whatever its arguments.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,7 +16,12 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLNamedType,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     SelectionSetNode,
+    StringValueNode,
+    ValueNode,
+    VariableNode,
     get_named_type,
     is_abstract_type,
     is_enum_type,
@@ -24,10 +31,12 @@ from graphql import (
 from models.destinations.attributes import MAX_LENGTHS, Attribute
 from models.grants.access import MAX_BYTES_OF_KEYS, MAX_KEY_BYTES, MAX_REQUESTS
 from schema.documents.document_limits import LimitExceeded, fragments_of
-from schema.execution.cost import Costs, OperationCost, values_of
+from schema.execution.cost import CONNECTIONS, Costs, OperationCost, values_of
 from schema.types.names import PATHS
 
 COPY_WEIGHT = 10
+MOST_PAGES = 4
+"""Of one list, by different arguments, that a screen may show at once."""
 BYTES_PER_CHARACTER = 4
 """Of UTF-8, at most."""
 _SCALARS = {"ID": 45, "Int": 11, "Float": 24, "Boolean": 5, "DateTime": 22}
@@ -96,22 +105,57 @@ class AnswerSize(OperationCost):
         return round(sizes.bytes_of(self.operation.selection_set, self.schema.get_root_type(self.operation.operation)))
 
 
-class _Object(NamedTuple):
-    """What one selection set adds to an object: the bytes of what is below it, and its leaves by response key."""
+class _Shown(NamedTuple):
+    """What a response key of an object shows."""
 
-    below: float
-    leaves: Mapping[str, tuple[str, float]]
-    """The name and the bytes of the field that a key shows."""
+    name: str
+    arguments: str
+    """The same text for the same values."""
+    size: float
+    """In bytes."""
+    is_leaf: bool
+
+
+class _Object(NamedTuple):
+    """What one selection set adds to an object, by response key."""
+
+    shown: Mapping[str, _Shown]
 
     @property
     def size(self) -> float:
-        """All of it; the second and every further copy of a leaf counts more."""
-        found = self.below
-        seen: set[str] = set()
-        for name, size in self.leaves.values():
-            found += size * (COPY_WEIGHT if name in seen else 1)
-            seen.add(name)
+        """All of it; the second and every further copy of a field counts more."""
+        found = 2.0
+        seen: set[tuple[str, str]] = set()
+        pages: Counter[str] = Counter()
+        for name, arguments, size, _ in self.shown.values():
+            pages[name] += name in CONNECTIONS
+            is_copy = (name, arguments) in seen or pages[name] > MOST_PAGES
+            found += size * (COPY_WEIGHT if is_copy else 1)
+            seen.add((name, arguments))
         return found
+
+
+def _add(shown: dict[str, _Shown], key: str, other: _Shown) -> None:
+    """Add what a key shows; selected once more, an object has what is selected of it there and here."""
+    known = shown.get(key)
+    if known is not None and not other.is_leaf:
+        other = other._replace(size=known.size + other.size)
+    shown[key] = other
+
+
+def _text(value: ValueNode) -> str:
+    """A literal or a variable, without what the document has between its tokens."""
+    match value:
+        case VariableNode():
+            return f"${value.name.value}"
+        case ListValueNode():
+            return f"[{' '.join(map(_text, value.values))}]"
+        case ObjectValueNode():
+            return f"{{{' '.join(sorted(f'{each.name.value}:{_text(each.value)}' for each in value.fields))}}}"
+        case StringValueNode():
+            return repr(value.value)
+        case _:
+            return str(getattr(value, "value", None))
 
 
 class _Sizes(Costs):
@@ -130,23 +174,25 @@ class _Sizes(Costs):
         key = (id(selections), type_.name)
         found = self._objects.get(key)
         if found is None:
-            below, leaves = 2.0, dict[str, tuple[str, float]]()
+            shown: dict[str, _Shown] = {}
             for node in selections.selections:
                 if isinstance(node, FieldNode):
-                    shown = node.name.value if node.alias is None else node.alias.value
-                    if node.selection_set is None:
-                        leaves[shown] = (node.name.value, len(shown) + 4 + self._leaf(node, type_))
-                    else:
-                        inner = 1 + self.bytes_of(node.selection_set, self.type_of(node, type_))
-                        below += len(shown) + 6 + self._length(node) * inner + self._cursors(node)
+                    _add(shown, node.name.value if node.alias is None else node.alias.value, self._field(node, type_))
                     continue
                 inner_set = self._spread(node, type_)
                 if inner_set is not None:
-                    other = self._object(inner_set, type_)
-                    below += other.below
-                    leaves |= other.leaves
-            found = self._objects[key] = _Object(below, leaves)
+                    for each, other in self._object(inner_set, type_).shown.items():
+                        _add(shown, each, other)
+            found = self._objects[key] = _Object(shown)
         return found
+
+    def _field(self, node: FieldNode, type_: GraphQLNamedType) -> _Shown:
+        arguments = " ".join(sorted(f"{each.name.value}:{_text(each.value)}" for each in node.arguments or ()))
+        key = len((node.alias or node.name).value)
+        if node.selection_set is None:
+            return _Shown(node.name.value, arguments, key + 4 + self._leaf(node, type_), True)
+        inner = 1 + self.bytes_of(node.selection_set, self.type_of(node, type_))
+        return _Shown(node.name.value, arguments, key + 6 + self._length(node) * inner + self._cursors(node), False)
 
     def _spread(self, node: object, type_: GraphQLNamedType) -> SelectionSetNode | None:
         """The selections of a fragment; None where it is not for that type."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 
 import orjson
@@ -29,12 +30,25 @@ _EVERYTHING = (
     "takesBackups canDelete locksObjects keepsVersions encrypts unreachableSince } } "
     "... on CustomS3Destination { endpoint }"
 )
+_NODE = "... on BackupDestination { label kindName createdAt updatedAt version }"
 HONEST = {
     "a page of everything": _PAGE % ("", _EVERYTHING),
     "a page of everything by label": _PAGE % (", orderBy: {field: LABEL}", _EVERYTHING),
     "four lists": "{ "
-    + " ".join(f"a{n}: backupDestinations(first: 100) {{ edges {{ node {{ id label }} }} }}" for n in range(4))
+    + " ".join(
+        f"a{n}: backupDestinations(first: 100, orderBy: {{field: {field}, direction: {direction}}}) "
+        "{ nodes { id label } }"
+        for n, (field, direction) in enumerate(product(("LABEL", "CREATED_AT"), ("ASC", "DESC")))
+    )
     + " }",
+    "a small list twice": "{ a: backupDestinations { nodes { id label } } b: backupDestinations { nodes { id } } }",
+    "twenty nodes": "{ "
+    + " ".join(f'a{n}: node(id: "BackupDestination:{n + 900_000}") {{ id {_NODE} }}' for n in range(20))
+    + " }",
+    "a fragment of many components": "{ backupDestinations(first: 100) { nodes { "
+    + " ".join(f"...F{n}" for n in range(9))
+    + " } } }"
+    + "".join(f" fragment F{n} on BackupDestination {{ id label }}" for n in range(9)),
 }
 COPIES = {
     "labels thirty times": _PAGE % ("", " ".join(f"a{n}: label" for n in range(30))),
@@ -47,6 +61,30 @@ COPIES = {
     "fifteen pages": "{ "
     + " ".join(f"a{n}: backupDestinations(first: 100) {{ edges {{ node {{ label }} }} }}" for n in range(15))
     + " }",
+    **{
+        f"{count} pages": "{ "
+        + " ".join(f"a{n}: backupDestinations(first: 100) {{ nodes {{ label }} }}" for n in range(count))
+        + " }"
+        for count in (2, 4, 9)
+    },
+    "nine pages with different spaces": "{ "
+    + " ".join(f"a{n}: backupDestinations({' ' * n}first: 100,) {{ nodes {{ label }} }}" for n in range(9))
+    + " }",
+    "nine pages of different sizes": "{ "
+    + " ".join(f"a{n}: backupDestinations(first: {100 - n}) {{ nodes {{ label }} }}" for n in range(9))
+    + " }",
+    "nine pages of IDs": "{ "
+    + " ".join(f"a{n}: backupDestinations(first: {100 - n}) {{ nodes {{ id }} }}" for n in range(9))
+    + " }",
+    "nine pages in fragments": "{ "
+    + " ".join(f"...F{n}" for n in range(9))
+    + " }"
+    + "".join(
+        f" fragment F{n} on Query {{ a{n}: backupDestinations(first: 100) {{ nodes {{ label }} }} }}" for n in range(9)
+    ),
+    "reports nine times": "{ backupDestinations(first: 100) { nodes { ... on S3CompatibleDestination { "
+    + " ".join(f"a{n}: lastCheck {{ steps {{ name outcome code remedy }} }}" for n in range(9))
+    + " } } } }",
     "events in long keys": "{ events(first: 100) { edges { node { "
     + " ".join(f"{'a' * 70}{n}: backupDestinationId" for n in range(30))
     + " } } } }",
