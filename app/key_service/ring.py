@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
 import time
 
 from app.key_service.service import KeyService
 from models.errors import KeyRefused, KeysUnavailable
+from models.outage import Outage
 from models.vault.vault import Vault, generate_key
-
-logger = logging.getLogger("moorings")
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 15.0
 
@@ -56,9 +54,10 @@ async def keep_unwrapped(vault: Vault, ring: str, service: KeyService, lifetime_
     """Until cancelled, unwrap the ring again before its keys have been used for `lifetime_s`.
 
     Where the service does not answer or refuses, the vault forgets its keys at the end of that time and has them again
-    when the service does. An outage is one line of the log at its beginning and one at its end.
+    when the service does. An outage is one line of the log at its beginning and one at its end, of all workers.
     """
-    used_until, wait_s, is_away = time.monotonic() + lifetime_s, lifetime_s / 2, False
+    outage = Outage(begins="The keys cannot be unwrapped", ends="The key service unwraps the keys again")
+    used_until, wait_s = time.monotonic() + lifetime_s, lifetime_s / 2
     while True:
         await asyncio.sleep(wait_s)
         left_s = max(used_until - time.monotonic(), 0.0)
@@ -67,16 +66,15 @@ async def keep_unwrapped(vault: Vault, ring: str, service: KeyService, lifetime_
                 vault.renew(await unwrapped(ring, service))
         except (KeyRefused, KeysUnavailable, TimeoutError) as error:
             left_s = max(used_until - time.monotonic(), 0.0)
-            if not is_away:
-                logger.warning("The keys cannot be unwrapped (%s) and are used %d s more.", _why(error), left_s)
-                is_away, wait_s = True, FIRST_WAIT_S / 2
+            if not outage.is_on:
+                outage.begin(f"{_why(error)}; they are used {left_s:.0f} s more")
+                wait_s = FIRST_WAIT_S / 2
             if not left_s:
                 vault.forget()
             wait_s = min(2 * wait_s, left_s or LONGEST_WAIT_S)
         else:
-            if is_away:
-                logger.info("The key service unwraps the keys again.")
-            used_until, wait_s, is_away = time.monotonic() + lifetime_s, lifetime_s / 2, False
+            outage.end()
+            used_until, wait_s = time.monotonic() + lifetime_s, lifetime_s / 2
 
 
 def _why(error: Exception) -> str:

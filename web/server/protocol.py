@@ -226,9 +226,12 @@ class HardenedProtocol(HttpToolsProtocol):
             self._head_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head; a trailer behind a chunked body is counted and dropped (RFC 9110, 6.5.1)."""
+        """A field of the head; a trailer behind a chunked body is counted and dropped (RFC 9110, 6.5.1).
+
+        httptools leaves the white space behind a value, which is no part of it (RFC 9110, 5.5).
+        """
         if self._head_open:
-            super().on_header(name, value)
+            super().on_header(name, value.rstrip(b" \t"))
             return
         self._trailers += 1
         self._trailer_bytes += len(name) + len(value) + 4

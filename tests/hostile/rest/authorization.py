@@ -149,6 +149,7 @@ ELSEWHERE: tuple[Case, ...] = (
     as_("the scheme in small letters", "bearer {token}", either(200, 401)),
     as_("the scheme in capitals", "BEARER {token}", either(200, 401)),
     as_("two spaces after the scheme", "Bearer  {token}", {"status": 200}),
+    as_("white space behind the token", "Bearer {token} \t ", {"status": 200}),
     as_("a secret without its id is a token", "Bearer {token_secret}", {"status": 200}),
 )
 
