@@ -143,6 +143,11 @@ failover: $(SETUP_TEST) ## switch over and kill primaries of Debian's Patroni wi
 		{ apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends patroni python3-etcd etcd-server postgresql-15; }
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/reliability/test_failover.py tests/reliability/test_patroni.py $(ARGS)
 
+.PHONY: poolers
+poolers: $(SETUP_TEST) ## run the tests behind poolers with Debian 13's PgBouncer too, unpacked below .cache
+	@newer=$$($(BIN)/python -m tests.support.proxies.newer_pgbouncer) && "$$newer/pgbouncer" --version | head -1 && \
+		PATH="$$newer:$$PATH" $(BIN)/python -m pytest tests/reliability/test_poolers.py $(ARGS)
+
 .PHONY: sbom
 sbom: $(SETUP) ## write what the gateway is made of to build/moorings.cdx.json, in CycloneDX
 	@mkdir -p build

@@ -11,6 +11,7 @@ import click
 from app import database
 from app.cli.tables import print_json, with_json
 from app.cli.token_output import private_file
+from app.cli.tokens import revoked_if_lost
 from app.embedded_file import check_embedded_file
 from app.logs import configure_logs
 from app.settings import load_settings
@@ -61,7 +62,7 @@ def serve(
     it writes it to a file beside the database instead, for a log would keep it. SIGHUP replaces the worker processes,
     so that they read the certificate and the program anew, and no request is lost.
     """
-    from app.first_run import prepare, welcome, welcome_without_token
+    from app.first_run import FIRST_EMAIL, prepare, welcome, welcome_without_token
     from app.processes.start import run
     from app.tracing.opening import check_tracer
     from web.server.sockets import bind, is_loopback, url_of
@@ -84,11 +85,14 @@ def serve(
     preparing = prepare(settings, start_anew=start_anew, may_migrate=not no_migrate)
     token, path = asyncio.run(preparing), settings.address.path
     may_print = print_token or sys.stdout.isatty()
+    but = f"; `moorings token create --email {FIRST_EMAIL}` makes another"
     if token is not None and (path is None or may_print):
-        print(welcome(url, token), flush=True)
+        with revoked_if_lost(token, but=but):
+            print(welcome(url, token), flush=True)
     elif token is not None and path is not None:
-        with private_file(path.with_suffix(".token")) as file:
-            print(welcome_without_token(url, file.write(token)), flush=True)
+        with revoked_if_lost(token, but=but), private_file(path.with_suffix(".token")) as file:
+            written = file.write(token)
+        print(welcome_without_token(url, written), flush=True)
     logger.info("Moorings serves %s on %s", settings.address.origin, url)
     run(settings, listeners, workers=workers, certificate=certificate)
 

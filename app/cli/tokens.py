@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -81,24 +81,41 @@ def rotate(token_id: int, overlap: str, token_file: str | None, *, as_json: bool
     The new one has its name, its abilities and as long a life as it was given.
     """
 
+    rotations: list[accounts.Rotation] = []
+
     async def act(settings: Settings) -> str:
         still = timedelta() if overlap == "0" else accounts.parse_duration(overlap)
-        return await accounts.rotate_token(token_id, overlap=still, longest=settings.longest_token_lifetime)
+        rotation = await accounts.rotate_token(token_id, overlap=still, longest=settings.longest_token_lifetime)
+        rotations.append(rotation)
+        return rotation.token
 
-    _hand_over(act, token_file, as_json=as_json)
+    def undo() -> Coroutine[None, None, None]:
+        return accounts.undo_rotation(rotations[0])
+
+    _hand_over(act, token_file, as_json=as_json, undo=undo, but=f"; token {token_id} goes on as before")
 
 
-def _hand_over(act: Callable[[Settings], Awaitable[str]], path: str | None, *, as_json: bool) -> None:
-    """Make a token, and print it or write it to a file; one that cannot be written is revoked."""
+def _hand_over(
+    act: Callable[[Settings], Awaitable[str]],
+    path: str | None,
+    *,
+    as_json: bool,
+    undo: Callable[[], Coroutine[None, None, None]] | None = None,
+    but: str = "",
+) -> None:
+    """Make a token, and print it or write it to a file.
+
+    One that cannot be written is revoked, or `undo` is called, and `but` is what else the sentence says then.
+    """
     if path is None:
         token = with_database(act)
-        with _revoked_if_lost(token):
+        with revoked_if_lost(token, undo, but):
             print_json({"id": _id_of(token), "token": token}) if as_json else print(token)
             sys.stdout.flush()
         return
     with private_file(Path(path).absolute()) as file:
         token = with_database(act)
-        with _revoked_if_lost(token):
+        with revoked_if_lost(token, undo, but):
             written = file.write(token)
     if as_json:
         print_json({"id": _id_of(token), "file": str(written)})
@@ -106,15 +123,25 @@ def _hand_over(act: Callable[[Settings], Awaitable[str]], path: str | None, *, a
 
 
 @contextmanager
-def _revoked_if_lost(token: str) -> Iterator[None]:
-    """Around the writing of a token: when that fails, the token is revoked, for no one has its text."""
+def revoked_if_lost(
+    token: str, undo: Callable[[], Coroutine[None, None, None]] | None = None, but: str = ""
+) -> Iterator[None]:
+    """Around the writing of a token: when that fails, the token is revoked, for no one has its text.
+
+    `undo` is what revokes it, if more has to be undone, and `but` ends the sentence then.
+    """
     try:
         yield
-    except OSError as error:
+    except (OSError, AccountRefused) as error:
         token_id = _id_of(token)
-        with_database(lambda _settings: accounts.revoke_token(token_id))
+
+        async def revoke(_settings: Settings) -> None:
+            await (accounts.revoke_token(token_id) if undo is None else undo())
+
+        with_database(revoke)
+        reason = str(error).rstrip(".") if isinstance(error, AccountRefused) else error.strerror
         raise AccountRefused(
-            f"The token {token_id} was made, could not be written ({error.strerror}), and is revoked."
+            f"The token {token_id} was made, could not be written ({reason}), and is revoked{but}."
         ) from error
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
@@ -168,11 +169,23 @@ def lifetime(wanted: timedelta | None, longest: timedelta | None, *, is_required
     return wanted
 
 
-async def rotate_token(token_id: int, *, overlap: timedelta, longest: timedelta | None = None) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rotation:
+    """A token took the place of another; `token` is the text of the new one."""
+
+    token: str
+    old_id: int
+    expired_at: datetime | None
+    """When the old one was to end before, or None."""
+    expires_at: datetime
+    """When it ends now."""
+
+
+async def rotate_token(token_id: int, *, overlap: timedelta, longest: timedelta | None = None) -> Rotation:
     """Store a token like a valid one, with a new secret, and let the old one end after `overlap`.
 
-    The new one has as long a life as the old one was given, or `longest` if that is less. Returns its text. Raises
-    `AccountRefused` when there is no valid token with that id.
+    The new one has as long a life as the old one was given, or `longest` if that is less. Raises `AccountRefused` when
+    there is no valid token with that id.
     """
     async with in_transaction():
         old = await Token.filter(id=token_id).select_for_update().first() if 0 < token_id < 2**31 else None
@@ -191,14 +204,25 @@ async def rotate_token(token_id: int, *, overlap: timedelta, longest: timedelta 
             created_at=now,
             expires_at=None if life is None else now + life,
         )
-        end = now + overlap
-        old.expires_at = end if old.expires_at is None else min(end, old.expires_at)
+        end, before = now + overlap, old.expires_at
+        old.expires_at = end if before is None else min(end, before)
         await old.save(update_fields=["expires_at"])
         entry = await _audited_token(
             AuditKind.TOKEN_ROTATED, new, rotated_token_id=old.id, rotated_expires_at=old.expires_at.isoformat()
         )
     log(entry)
-    return f"{new.id}|{secret}"
+    return Rotation(token=f"{new.id}|{secret}", old_id=old.id, expired_at=before, expires_at=old.expires_at)
+
+
+async def undo_rotation(rotation: Rotation) -> None:
+    """Let the old token of a rotation go on as before, and revoke the new one, whose text no one has.
+
+    One that was revoked or rotated meanwhile stays as it is.
+    """
+    await Token.filter(id=rotation.old_id, revoked_at__isnull=True, expires_at=rotation.expires_at).update(
+        expires_at=rotation.expired_at
+    )
+    await revoke_token(int(rotation.token.partition("|")[0]))
 
 
 async def tokens_of(user: User) -> Sequence[Token]:

@@ -12,6 +12,8 @@ from uuid import UUID
 
 import asyncpg
 
+from models.database.connecting.servers import connect
+
 BATCH = 1_000
 _CONNECT_S = 10.0
 _MIGRATIONS = "tortoise_migrations"
@@ -41,7 +43,7 @@ async def copy_to_postgresql(path: Path, url: str) -> dict[str, int]:
     Each row is read back and compared. Raises `CopyRefused` when the target has users, when a row differs, or when the
     source was written meanwhile.
     """
-    target = await asyncpg.connect(url, timeout=_CONNECT_S)
+    target = await connect(url, timeout=_CONNECT_S)
     try:
         address = f"{path.as_uri()}?mode=ro"
         with (

@@ -62,6 +62,16 @@ class _Connection(asyncpg.Connection):
     def get_reset_query(self) -> str:
         return ""
 
+    async def _reset(self) -> None:
+        """Roll back what a statement that failed left open; asyncpg does so too, and logs an error each time.
+
+        Behind a pooler each statement is a transaction that brings its limits of time along.
+        """
+        self._top_xact = None
+        if self._protocol.is_in_transaction():
+            await self.execute("ROLLBACK")
+        await super()._reset()
+
 
 POOL_DEFAULTS: dict[str, Any] = {
     "max_queries": 50_000,

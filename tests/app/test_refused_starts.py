@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -285,6 +286,23 @@ def test_production_without_a_database_setting_makes_no_new_one(store: Gateway) 
 
     assert refused.stderr.startswith("moorings: MOORINGS_DATABASE_URL is required in production")
     assert untouched(store.directory)
+
+
+def test_a_first_token_that_cannot_be_written_is_revoked_and_another_can_be_made(store: Gateway) -> None:
+    """Something else has the name of its file."""
+    (store.directory / "moorings.token").mkdir()
+
+    refused = store.command("serve", "--port", "0")
+    again = store.command("token", "create", "--email", "admin@localhost")
+    listed = store.command("token", "list", "--json")
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.splitlines()[-1].endswith(
+        "is revoked; `moorings token create --email admin@localhost` makes another."
+    )
+    assert "Traceback" not in refused.stderr
+    assert again.returncode == 0
+    assert [each["state"] for each in json.loads(listed.stdout)] == ["revoked", "valid"]
 
 
 def test_serve_without_migrating_names_what_is_missing_and_applies_nothing(store: Gateway) -> None:

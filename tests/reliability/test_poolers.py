@@ -1,7 +1,7 @@
 """Behind PgBouncer in transaction mode everything works as before PostgreSQL: no state of a session is relied on.
 
 Debian's PgBouncer (1.18) knows no prepared statements and refuses to begin a session with limits of time. One of the
-PATH is used before it: 1.21 and newer, which know statements by name, pass the same tests.
+PATH is used before it: `make poolers` brings a newer one, which knows statements by name and passes the same tests.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+from tortoise.exceptions import OperationalError
 from tortoise.transactions import in_transaction
 
 from app.doctor.databases import look_at_database
@@ -212,6 +213,27 @@ async def test_every_statement_has_its_limits_of_time_though_no_session_has(pool
 
     assert dict(read) == dict(within) == dict(written) == {"statement": "3500ms", "lock": "2s"}
     assert dict(kept) == {"statement": "0", "lock": "0"}
+
+
+async def test_statements_that_fail_are_rolled_back_without_a_complaint(
+    pooled: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More of them than there are sessions: none is left inside of a transaction, and asyncpg logs nothing of it."""
+    wrong = "SELECT 1 / (SELECT 0)"
+    async with pooled.models():
+        database: Any = User._meta.db
+        for _ in range(SESSIONS + 1):
+            with pytest.raises(asyncpg.DivisionByZeroError):
+                await database.fetch(wrong)
+            with pytest.raises(OperationalError, match="division"):
+                await database.execute_script(wrong)
+            with pytest.raises(OperationalError, match="division"):
+                async with in_transaction() as transaction:
+                    await transaction.execute_script(wrong)
+        (row,) = await database.fetch("SELECT pg_current_xact_id_if_assigned() IS NULL AS is_new")
+
+    assert dict(row) == {"is_new": True}
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 async def looked_at(gateway: Gateway, listen_url: str | None) -> dict[str, Finding]:

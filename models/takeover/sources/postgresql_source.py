@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from models.database.connecting.servers import connect
 from models.takeover.source_rows import COLUMNS, INTEGERS, SUSPENSIONS, SourceRefused, SuspensionRow, suspension_of
 
 BATCH = 500
@@ -61,7 +62,7 @@ class PostgresqlSource:
 async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to the application's database; raises `SourceRefused`, which never has the URL in it."""
     with translated():
-        connection = await asyncpg.connect(
+        connection = await connect(
             url,
             timeout=CONNECT_S,
             command_timeout=COMMAND_S,

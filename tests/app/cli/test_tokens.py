@@ -8,6 +8,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -111,6 +112,33 @@ async def test_a_token_without_end_is_rotated_to_one_without_end(database: Gatew
     assert (await row_of(database, made(database, "rotate", endless.partition("|")[0])))["expires_at"] is None
     made(database, "rotate", brief.partition("|")[0])
     assert (await row_of(database, brief))["expires_at"] == end
+
+
+def _rotate_into_a_full_disk(database: Gateway, token_id: int) -> subprocess.CompletedProcess[str]:
+    """Rotate a token without an overlap, where its successor cannot be written."""
+    with Path("/dev/full").open("w") as full:
+        return subprocess.run(
+            [MOORINGS, "token", "rotate", str(token_id), "--overlap", "0"],
+            env=environment(**database.settings),
+            cwd=database.directory,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+
+async def test_a_rotation_whose_token_cannot_be_written_ends_nothing(database: Gateway) -> None:
+    """Without an overlap the user would have no token at all."""
+    old = made(database, "create", "--email", EMAIL, "--expires-in", "90d")
+    before = await row_of(database, old)
+    done = await asyncio.to_thread(_rotate_into_a_full_disk, database, before["id"])
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.endswith(f"is revoked; token {before['id']} goes on as before.\n")
+    assert await row_of(database, old) == before
+    new = await row_of(database, re.findall(r"token ([0-9]+) was made", done.stderr)[0])
+    assert new["revoked_at"] is not None
 
 
 def test_a_token_that_ended_cannot_be_rotated(database: Gateway) -> None:

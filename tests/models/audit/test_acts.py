@@ -44,7 +44,9 @@ async def test_what_an_operator_does_with_users_and_tokens_is_in_the_audit(datab
         ada = await accounts.create_user(email="ada@example.com", name="Ada")
         token = await accounts.issue_token(ada, name="laptop", abilities=["view-backup-destinations"])
         first = int(token.partition("|")[0])
-        second = int((await accounts.rotate_token(first, overlap=accounts.parse_duration("1h"))).partition("|")[0])
+        second = int(
+            (await accounts.rotate_token(first, overlap=accounts.parse_duration("1h"))).token.partition("|")[0]
+        )
         await accounts.revoke_token(second)
         await accounts.revoke_token(second)
         await accounts.disable_user("ada@example.com", disabled=True)
