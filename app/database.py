@@ -229,20 +229,30 @@ async def _missing() -> list[str]:
     The library's own look loads every migration, which takes 20 MB of memory for good and a second, and takes any
     failure for "none is applied".
     """
+    applied = await _applied()
+    return [name for name in migration_names() if name not in applied]
+
+
+async def applied_migrations(address: DatabaseAddress) -> set[str]:
+    """The names of the migrations that are applied, also of those that only a newer version knows."""
+    async with open_database(address, migrating=True):
+        return await _applied()
+
+
+async def _applied() -> set[str]:
     database: Any = User._meta.db
     recorded = (
         "SELECT count(*) AS found FROM sqlite_master WHERE name = 'tortoise_migrations'"
         if isinstance(database, MooringsSqliteClient)
         else "SELECT count(to_regclass('tortoise_migrations')) AS found, current_setting('server_encoding') AS encoding"
     )
-    applied: set[str] = set()
     (said,) = map(dict, await database.execute_query_dict(recorded))
     if said.get("encoding", ENCODING) != ENCODING:
         raise EncodingRefused(said["encoding"])
-    if said["found"]:
-        rows = await database.execute_query_dict("SELECT name FROM tortoise_migrations WHERE app = 'models'")
-        applied = {row["name"] for row in rows}
-    return [name for name in migration_names() if name not in applied]
+    if not said["found"]:
+        return set()
+    rows = await database.execute_query_dict("SELECT name FROM tortoise_migrations WHERE app = 'models'")
+    return {row["name"] for row in rows}
 
 
 def migration_names() -> list[str]:

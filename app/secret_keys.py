@@ -29,10 +29,15 @@ async def open_vault(settings: Settings) -> Vault:
 
 async def verified_vault(settings: Settings) -> Vault:
     """As `open_vault`, and stores no proof of a key that is new; for keys that are there."""
-    service = open_key_service(settings.key_service)
-    vault = Vault(await unwrapped(await _ring(settings, service), service))
+    vault = await vault_of(settings)
     await verify(vault)
     return vault
+
+
+async def vault_of(settings: Settings) -> Vault:
+    """The vault of the keys, held against nothing; needs no database where they are in a setting."""
+    service = open_key_service(settings.key_service)
+    return Vault(await unwrapped(await _ring(settings, service), service))
 
 
 @asynccontextmanager

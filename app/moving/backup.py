@@ -10,18 +10,22 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from app.database import DatabaseAddress, has_tables, migrate, open_database, revise_users
+from app.database import DatabaseAddress, has_tables, migrate, migration_names, open_database, revise_users
 from app.embedded_file import KEY_FILE_NAME
-from app.secret_keys import verified_vault
+from app.moving.dump import TABLES, DumpContents, contents_of
+from app.moving.in_use import require_unused_file, require_unused_server
+from app.moving.refused import MoveRefused
+from app.secret_keys import vault_of, verified_vault
 from app.settings import Settings, child_environment
-from models.destinations.key_rotation import key_ids
-from models.errors import Refusal
+from models.database.pooled_connections import UNAVAILABLE
+from models.destinations.key_rotation import compare, key_ids
+from models.errors import DatabaseUnavailable
 
 _PAGES = 1_000
 """Of a step of SQLite's backup; between two steps others may write."""
@@ -36,17 +40,13 @@ _LIBPQ = {
 _TOOL_S = 24 * 3600
 
 
-class MoveRefused(Refusal):
-    """A backup cannot be made or put back; `str()` says why, and nothing was changed."""
-
-
 def back_up(address: DatabaseAddress, file: Path) -> None:
     """Write a backup to a file that does not exist, whole or not at all, readable by its owner alone."""
     if file.exists():
         raise MoveRefused(f"{file} exists; name another file.")
     with _whole(file) as temporary:
         if address.path is not None:
-            _copy_sqlite(address.path, temporary)
+            _copy_sqlite(address.path, temporary, place=file.parent)
         else:
             _tool(
                 "pg_dump", address.url or "", "--format=custom", "--no-owner", "--no-privileges", f"--file={temporary}"
@@ -63,23 +63,64 @@ async def restore(settings: Settings, file: Path, *, replaces: bool) -> None:
     if address.path is not None:
         await _restore_sqlite(settings, address.path, file, replaces=replaces)
         return
+    url = address.url or ""
+    await _require_fitting(settings, _contents_of(file))
+    try:
+        await require_unused_server(url, "The database")
+    except UNAVAILABLE as error:
+        raise DatabaseUnavailable from error
     if not replaces and await _has_tables(address):
         raise MoveRefused("The database has tables already; --replace removes them first.")
     cleaning = ("--clean", "--if-exists") if replaces else ()
     options = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", *cleaning)
-    _tool("pg_restore", address.url or "", *options, f"--dbname={_dbname(address.url or '')}", str(file))
+    _tool("pg_restore", url, *options, f"--dbname={_dbname(url)}", str(file))
     await _finish(settings)
+
+
+def _contents_of(file: Path) -> DumpContents:
+    """What a dump has, without a server; raises `MoveRefused` for a file that is none."""
+    with tempfile.TemporaryDirectory(prefix="moorings-") as folder:
+        printed = Path(folder) / "rows"
+        tables = (f"--table={table}" for table in TABLES)
+        _tool("pg_restore", "", "--data-only", *tables, f"--file={printed}", str(file))
+        with printed.open(encoding="utf-8") as lines:
+            return contents_of(lines)
+
+
+async def _require_fitting(settings: Settings, contents: DumpContents) -> None:
+    """Before a dump replaces anything: it is of a version that this one knows, and the keys are those it needs."""
+    if not contents.migrations:
+        raise MoveRefused("It is no backup of Moorings.")
+    require_known(contents.migrations, "The backup")
+    if contents.key_ids:
+        compare(await vault_of(settings), contents.key_ids, contents.proofs)
+
+
+def require_known(migrations: Collection[str], what: str) -> None:
+    """Raise `MoveRefused` for what a newer version has made, which this one would not keep whole."""
+    if unknown := sorted(set(migrations) - set(migration_names())):
+        raise MoveRefused(
+            f"{what} is of a newer version of Moorings ({', '.join(unknown)} is unknown here); upgrade first."
+        )
 
 
 async def _restore_sqlite(settings: Settings, path: Path, file: Path, *, replaces: bool) -> None:
     if _has_content(path) and not replaces:
         raise MoveRefused(f"{path} exists; --replace puts the backup in its place.")
-    if _has_content(path):
-        _require_unused(path)
-    with _whole(path, replaces=True) as temporary:
-        _copy_sqlite(file, temporary)
+    place = _behind_links(path)
+    if _has_content(place):
+        require_unused_file(place)
+    with _whole(place, replaces=True) as temporary:
+        require_known(_copy_sqlite(file, temporary, place=place.parent), str(file))
         await _finish(replace(settings, database_url=f"sqlite:///{temporary}"), keys_beside=path)
-        _leave_one_file(temporary, path)
+        if _has_content(place):
+            require_unused_file(place)  # a gateway may have begun meanwhile
+        _leave_one_file(temporary, place)
+
+
+def _behind_links(path: Path) -> Path:
+    """The file itself: a link to it stays one."""
+    return path.resolve()
 
 
 def _require_file(file: Path) -> None:
@@ -162,6 +203,7 @@ def _whole(file: Path, *, replaces: bool = False) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         if replaces:
+            _keep_owner(temporary, file)
             temporary.replace(file)
         else:
             os.link(temporary, file)
@@ -178,8 +220,21 @@ def _whole(file: Path, *, replaces: bool = False) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copy_sqlite(source: Path, target: Path) -> None:
-    """Copy by the backup API, which sees one state of the source beside its writers; then check the copy."""
+def _keep_owner(temporary: Path, file: Path) -> None:
+    """Give the new file the owner of the one that it replaces: root may restore what another user serves."""
+    with suppress(FileNotFoundError, PermissionError):
+        before = file.stat()
+        os.chown(temporary, before.st_uid, before.st_gid)
+
+
+def _copy_sqlite(source: Path, target: Path, *, place: Path) -> list[str]:
+    """Copy by the backup API, which sees one state of the source beside its writers; then check the copy.
+
+    `place` is the folder that is written to. Returns the names of the migrations.
+    """
+    if not source.exists():
+        raise MoveRefused(f"There is no database {source}.")
+    names = list[str]()
     try:
         with (
             closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=60)) as reading,
@@ -189,27 +244,34 @@ def _copy_sqlite(source: Path, target: Path) -> None:
             writing.execute("PRAGMA journal_mode = DELETE")
             (found,) = writing.execute("PRAGMA quick_check(1)").fetchone()
             tables = {name for (name,) in writing.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if {"users", "tortoise_migrations"} <= tables:
+                names = [
+                    name for (name,) in writing.execute("SELECT name FROM tortoise_migrations WHERE app = 'models'")
+                ]
     except sqlite3.Error as error:
-        raise MoveRefused(f"{source} cannot be copied ({getattr(error, 'sqlite_errorname', 'SQLite')}).") from error
+        name = getattr(error, "sqlite_errorname", "SQLite")
+        why = _why(getattr(error, "sqlite_errorcode", 0) & 0xFF, place)
+        raise MoveRefused(f"{source} cannot be copied ({name}): {why}.") from error
     if found != "ok":
         raise MoveRefused(f"{source} is damaged ({' '.join(str(found).split())}).")
-    if not {"users", "tortoise_migrations"} <= tables:
+    if not names:
         raise MoveRefused(f"{source} is not a database of Moorings.")
+    return names
 
 
-def _require_unused(path: Path) -> None:
-    """Raise `MoveRefused` while another process has the file open."""
-    try:
-        with closing(sqlite3.connect(path, timeout=0)) as connection:
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            connection.execute("BEGIN EXCLUSIVE")
-            connection.execute("ROLLBACK")
-    except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise MoveRefused(f"{path} is in use; stop the gateway first.") from error
-        raise MoveRefused(f"{path} cannot be opened ({getattr(error, 'sqlite_errorname', 'SQLite')}).") from error
-    except sqlite3.DatabaseError:
-        pass  # damaged, which is what a backup is for
+def _why(code: int, place: Path) -> str:
+    """What an error of SQLite means for a copy into a folder, and what to do."""
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return f"the disk of {place} is full; make room, or name another place"
+        case sqlite3.SQLITE_IOERR:
+            return f"the disk reports errors, or that of {place} is full; look at the log of the system"
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return "it is damaged, or no database; take another backup"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "another process keeps it locked; look which one has it open"
+        case _:
+            return "this process's user may not read it, or not write to its folder; look at their owners"
 
 
 async def _has_tables(address: DatabaseAddress) -> bool:
@@ -233,6 +295,8 @@ def _tool(name: str, url: str, *options: str) -> None:
     )
     if done.returncode != 0:
         said = " ".join(done.stderr.split())[:500]
+        if "server version mismatch" in said or "unsupported version" in said:
+            said += f". Put the {name} of the server's version, or of a newer one, first on the PATH"
         password = unquote(urlsplit(url).password or "")
         raise MoveRefused(f"{name} failed: {said.replace(password, '…') if password else said}")
 

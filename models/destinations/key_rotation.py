@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from tortoise.transactions import in_transaction
@@ -71,10 +71,14 @@ async def verify(vault: Vault) -> list[str]:
 
     Raises `KeyRefused` naming the key id.
     """
-    missing = sorted(await key_ids() - set(vault.key_ids))
+    return compare(vault, await key_ids(), {row.key_id: row.proof for row in await VaultKey.all()})
+
+
+def compare(vault: Vault, used: Collection[str], proofs: Mapping[str, str]) -> list[str]:
+    """As `verify`, for data that was sealed with the keys of the ids in `used`, and has these proofs by id."""
+    missing = sorted(set(used) - set(vault.key_ids))
     if missing:
         raise KeyRefused(f"MOORINGS_SECRET_KEYS lacks the key {', '.join(missing)}, which the stored credentials need.")
-    proofs = {row.key_id: row.proof for row in await VaultKey.all()}
     for each in vault.key_ids:
         if each in proofs and not vault.proves(each, proofs[each]):
             raise KeyRefused(f"The key {each} of MOORINGS_SECRET_KEYS does not open what it once sealed.")

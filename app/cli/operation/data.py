@@ -10,9 +10,11 @@ import click
 
 from app import database
 from app.cli.tables import print_json, with_json
-from app.database import parse_address
+from app.database import DatabaseAddress, parse_address
 from app.logs import configure_logs
-from app.moving.backup import MoveRefused, back_up, back_up_keys, keys_are_in, restore
+from app.moving.backup import back_up, back_up_keys, keys_are_in, require_known, restore
+from app.moving.in_use import require_unused_file, require_unused_server
+from app.moving.refused import MoveRefused
 from app.settings import Settings, load_settings
 from models.database.copying import CopyRefused, copy_to_postgresql
 from models.database.faults import explain
@@ -32,6 +34,8 @@ def backup(file: Path, with_keys: Path | None, *, as_json: bool) -> None:
     SQLite is copied as one state, PostgreSQL dumped by pg_dump. The keys are not in it: keep them elsewhere.
     """
     settings = _settings()
+    if with_keys is not None and with_keys.exists():
+        raise MoveRefused(f"{with_keys} exists; name another file.")
     back_up(settings.address, file.absolute())
     if with_keys is not None:
         back_up_keys(settings, with_keys.absolute())
@@ -72,6 +76,8 @@ def copy(to_file: Path, *, as_json: bool) -> None:
     settings = _settings()
     if settings.address.path is None:
         raise MoveRefused("MOORINGS_DATABASE_URL has to name the embedded database, which is copied from.")
+    if not settings.address.path.exists():
+        raise MoveRefused(f"There is no database {settings.address.path}.")
     target = _target(to_file)
     counts = asyncio.run(_copy(settings, settings.address.path, target))
     if as_json:
@@ -95,16 +101,26 @@ def _target(file: Path) -> str:
 
 
 async def _copy(settings: Settings, path: Path, url: str) -> dict[str, int]:
+    require_unused_file(path)
     await database.migrate(settings.address)
+    await _require_known(settings.address, "The source")
     target = parse_address(url)
     try:
+        await require_unused_server(url, "The target")
         await database.migrate(target)
+        await _require_known(target, "The target")
         return await copy_to_postgresql(path, url)
+    except MoveRefused:
+        raise
     except CopyRefused as refused:
         raise MoveRefused(str(refused)) from refused
     except Exception as error:
         sentence = explain(error, url=url)
         raise MoveRefused(sentence.replace("The database", "The target", 1)) from error
+
+
+async def _require_known(address: DatabaseAddress, what: str) -> None:
+    require_known(await database.applied_migrations(address), what)
 
 
 def _settings() -> Settings:

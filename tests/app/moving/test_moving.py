@@ -7,18 +7,23 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from app.moving.backup import libpq_variables
+from models.vault.vault import generate_key
 from tests.support.databases.databases import ENGINES, TIMESTAMP, database_url, unserved
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import EXAMPLES, Account, Gateway
+from tests.support.ports import free_port
 
+OWNER = (os.geteuid(), os.getegid()) if os.geteuid() else (65_534, 65_534)
+"""Of a file that root restores: another user's."""
 TABLES = ("users", "tokens", "backup_destinations", "events", "vault_keys", "audit")
 
 
@@ -60,13 +65,11 @@ async def test_a_backup_made_beside_a_running_gateway_is_restored(filled: Gatewa
     lost = await account.create("local", label="Lost")
     revision = f"SELECT revision FROM users WHERE id = {account.user_id}"  # noqa: S608 - our own
     before = await _one(filled, revision)
-    if filled.engine == "sqlite":
-        in_use = filled.command("db", "restore", str(file), "--replace")
-        assert (in_use.returncode, "is in use; stop the gateway first." in in_use.stderr) == (1, True)
+    async for refused, why in _refused_restores(filled, file, tmp_path):
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1), refused.stderr
+        assert why in refused.stderr
+    assert await _one(filled, "SELECT count(*) FROM backup_destinations") == 2, "none has changed anything"
 
-    filled.stop()
-    refused = filled.command("db", "restore", str(file))
-    assert (refused.returncode, "--replace" in refused.stderr) == (1, True)
     restored = filled.command("db", "restore", str(file), "--replace")
     assert restored.returncode == 0, restored.stderr
     filled.start()
@@ -80,6 +83,31 @@ async def test_a_backup_made_beside_a_running_gateway_is_restored(filled: Gatewa
     assert await _one(filled, revision) > before, "no revision is given twice"
     status = filled.command("keys", "status", "--json")
     assert json.loads(status.stdout)[0]["sealedValues"] == 2
+
+
+def _half_of(file: Path, folder: Path) -> Path:
+    half = folder / "half"
+    half.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    return half
+
+
+async def _refused_restores(
+    running: Gateway, file: Path, folder: Path
+) -> AsyncIterator[tuple[subprocess.CompletedProcess[str], str]]:
+    """Restores that would lose something, with a part of what is said; the gateway is stopped on the way."""
+    yield running.command("db", "restore", str(file), "--replace"), "stop the gateway first."
+    running.stop()
+    yield running.command("db", "restore", str(file)), "--replace"
+    other = running.settings["secret_keys"]
+    running.settings["secret_keys"] = generate_key()
+    yield running.command("db", "restore", str(file), "--replace"), "lacks the key"
+    running.settings["secret_keys"] = other
+    yield running.command("db", "restore", str(_half_of(file, folder)), "--replace"), "moorings: "
+    future = "VALUES ('models', '0999_future', CURRENT_TIMESTAMP)"
+    await running.rows(f"INSERT INTO tortoise_migrations (app, name, applied_at) {future}")
+    assert running.command("db", "backup", str(folder / "newer")).returncode == 0
+    await running.rows("DELETE FROM tortoise_migrations WHERE name = '0999_future'")
+    yield running.command("db", "restore", str(folder / "newer"), "--replace"), "0999_future is unknown here"
 
 
 async def test_a_restore_with_other_keys_or_of_another_file_changes_nothing(tmp_path: Path) -> None:
@@ -105,7 +133,12 @@ async def test_a_restore_with_other_keys_or_of_another_file_changes_nothing(tmp_
 
         shutil.copy(tmp_path / "moorings.key", key)
         path.unlink()
+        path.symlink_to(tmp_path / "elsewhere.db")
         assert gateway.command("db", "restore", str(tmp_path / "a")).returncode == 0
+        assert path.is_symlink()
+        os.chown(tmp_path / "elsewhere.db", *OWNER)
+        assert gateway.command("db", "restore", str(tmp_path / "a"), "--replace").returncode == 0
+        assert (path.is_symlink(), (path.stat().st_uid, path.stat().st_gid)) == (True, OWNER)
         gateway.start()
         async with account.client() as client:
             assert len((await client.get("/api/backup-destinations")).json()["data"]) == 1
@@ -131,12 +164,16 @@ async def test_an_embedded_database_is_copied_to_postgresql_row_by_row(
     target_url = database_url("postgresql", postgres)
     assert target_url is not None
     url_file = tmp_path / "url"
-    url_file.write_text(target_url + "\n")
+    # The first of two servers does not answer, which the gateway's own rules for several find out.
+    at = urlsplit(target_url).netloc.rpartition("@")[2]
+    url_file.write_text(target_url.replace(at, f"127.0.0.1:{free_port()},{at}") + "\n")
     try:
         account = await gateway.new_user()
         for kind in EXAMPLES:
             await account.create(kind, label=f"Ünïcode {kind}")
         gone = await _pruned_token(gateway, account)
+        running = gateway.command("db", "copy", "--to-file", str(url_file))
+        assert (running.returncode, "is in use; stop the gateway first." in running.stderr) == (1, True)
         gateway.stop()
         copied = gateway.command("db", "copy", "--to-file", str(url_file), "--json")
         assert copied.returncode == 0, copied.stderr
