@@ -68,7 +68,7 @@ class _Connection(asyncpg.Connection):
         Behind a pooler each statement is a transaction that brings its limits of time along.
         """
         self._top_xact = None
-        if self._protocol.is_in_transaction():
+        if self.is_in_transaction():
             await self.execute("ROLLBACK")
         await super()._reset()
 

@@ -18,6 +18,7 @@ from app.moving.refused import MoveRefused
 from app.settings import Settings, load_settings
 from models.database.copying import CopyRefused, copy_to_postgresql
 from models.database.faults import explain
+from models.errors import Refusal
 
 commands = click.Group("db", help="Backups of the gateway's own database, and its move to PostgreSQL.")
 
@@ -110,7 +111,7 @@ async def _copy(settings: Settings, path: Path, url: str) -> dict[str, int]:
         await database.migrate(target)
         await _require_known(target, "The target")
         return await copy_to_postgresql(path, url)
-    except MoveRefused:
+    except Refusal:
         raise
     except CopyRefused as refused:
         raise MoveRefused(str(refused)) from refused

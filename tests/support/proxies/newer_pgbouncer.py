@@ -16,8 +16,21 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 RELEASE = "trixie"
-PACKAGES = ("pgbouncer", "libc6", "libcap2", "libcares2", "libevent-2.1-7t64", "libpam0g", "libaudit1", "libcap-ng0")
-PACKAGES += ("libssl3t64", "libsystemd0", "libzstd1", "zlib1g")
+PACKAGES = (
+    "pgbouncer",
+    "libaudit1",
+    "libc6",
+    "libcap-ng0",
+    "libcap2",
+    "libcares2",
+    "libevent-2.1-7t64",
+    "libpam0g",
+    "libssl3t64",
+    "libsystemd0",
+    "libzstd1",
+    "zlib1g",
+)
+"""The program and the libraries that it is linked with."""
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PLACE = ROOT / ".cache" / "pgbouncer"
 START = """#!/bin/sh
