@@ -23,6 +23,8 @@ from benchmarks.servers import Server, running
 from benchmarks.subscribers import EVENTS_PER_S, SUBSCRIBERS, Live, measure_live
 
 PUBLISHED = packages.ROOT / "docs" / "performance"
+EMBEDDED_USERS = 20_000
+"""Of a whole run, on SQLite at most: it is filled by one connection, row by row."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,16 +48,28 @@ def stop_on_termination() -> None:
 
 
 def _compare(given: argparse.Namespace) -> None:
-    chosen, contenders = _chosen(given)
+    cores, folder = divide_cores(), given.output or (packages.CACHE / "results" if _is_partial(given) else PUBLISHED)
+    os.sched_setaffinity(0, cores.rest)
+    report = _measured(given, *_chosen(given), cores)
+    write(report, folder)
+    if not (given.embedded or given.only or given.with_):
+        given.embedded, given.users = True, min(given.users, EMBEDDED_USERS)
+        _, contenders = _chosen(given)
+        loads = embedded_scenarios(with_goals=True)
+        write(replace(report, embedded=_measured(given, loads, contenders, cores)), folder)
+
+
+def _measured(
+    given: argparse.Namespace, chosen: Sequence[Scenario], contenders: Sequence[Contender], cores: Cores
+) -> Report:
+    """What a run on one of the databases finds."""
     pace = Pace(rounds=given.rounds, seconds=given.seconds, warm_up_s=given.warm_up)
-    cores = divide_cores()
     needs = [contender.needs for contender in contenders]
     packages.install(needs)
     groups = [
         replace(group, users=given.users) if group is PEOPLE else group
         for group in dict.fromkeys(scenario.group for scenario in chosen)
     ]
-    os.sched_setaffinity(0, cores.rest)
     opened: AbstractContextManager[Stage] = embedded(groups) if given.embedded else staged(groups)
     with opened as stage, _running(contenders, stage, cores, chosen) as servers:
         versions = packages.versions(needs) | {"SQLite" if given.embedded else "PostgreSQL": stage.version()}
@@ -63,7 +77,7 @@ def _compare(given: argparse.Namespace) -> None:
         live = None if given.embedded or (given.only and not given.live) else _live(stage, groups, cores)
         started = {name: server.started_in_s for name, server in servers.items()}
         sizes = {name: server.started_with_mb for name, server in servers.items()}
-    report = Report(
+    return Report(
         facts=facts(versions) | {"users": f"{given.users:,}"},
         pace=pace,
         measured=measured,
@@ -72,8 +86,6 @@ def _compare(given: argparse.Namespace) -> None:
         is_embedded=given.embedded,
         live=live,
     )
-    folder = packages.CACHE / "results" if _is_partial(given) else PUBLISHED
-    write(report, given.output or folder)
 
 
 def _live(stage: Stage, groups: Sequence[Group], cores: Cores) -> Live:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -37,6 +37,8 @@ class Report:
     is_embedded: bool = False
     live: Live | None = None
     """None where subscribers were not measured."""
+    embedded: Report | None = None
+    """The same run on SQLite; None where it was left out."""
 
     @property
     def contenders(self) -> Mapping[str, Contender]:
@@ -70,10 +72,18 @@ def markdown(report: Report) -> str:
     parts = [title, f"{_NOTES}\n\n{pace}; {facts}.", *chart, *_goals(report)]
     if report.live is not None:
         parts.append(_about_live(report.live))
-    for one in report.measured:
-        title = f"## {PROTOCOLS[one.scenario.protocol]}: {one.scenario.title}"
-        parts += [title, _table(report, one.medians()), _about_the_load(report, one.medians())]
+    parts += _loads(report)
+    if report.embedded is not None:
+        parts.append(f"# On SQLite\n\n{', '.join(f'{name} {value}' for name, value in report.embedded.facts.items())}.")
+        parts += _loads(report.embedded)
     return "\n\n".join(parts) + "\n"
+
+
+def _loads(report: Report) -> Iterator[str]:
+    for one in report.measured:
+        yield f"## {PROTOCOLS[one.scenario.protocol]}{', SQLite' if report.is_embedded else ''}: {one.scenario.title}"
+        yield _table(report, one.medians())
+        yield _about_the_load(report, one.medians())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -93,7 +103,11 @@ def _about_live(live: Live) -> str:
 def _verdicts(report: Report) -> list[Verdict]:
     started = report.started_in_s, report.started_with_mb
     found = verdicts(report.results, *started, is_embedded=report.is_embedded)
-    return found if report.live is None else [*found, of_idle_subscribers(report.live.kb_of_idle)]
+    if report.live is not None:
+        found.append(of_idle_subscribers(report.live.kb_of_idle))
+    if report.embedded is not None:
+        found += [replace(one, goal=f"SQLite: {one.goal}") for one in _verdicts(report.embedded)]
+    return found
 
 
 def _goals(report: Report) -> Iterator[str]:
@@ -165,11 +179,16 @@ def _data(report: Report) -> dict[str, object]:
             {"goal": one.goal, "wanted": one.wanted, "found": one.found, "kept": one.is_kept}
             for one in _verdicts(report)
         ],
-        "scenarios": {
-            one.scenario.name: {
-                name: {"median": medians.rounded(), "rounds": [figures.rounded() for figures in one.rounds[name]]}
-                for name, medians in one.medians().items()
-            }
-            for one in report.measured
-        },
+        "scenarios": _scenarios(report),
+        "embedded": None if report.embedded is None else _scenarios(report.embedded),
+    }
+
+
+def _scenarios(report: Report) -> dict[str, object]:
+    return {
+        one.scenario.name: {
+            name: {"median": medians.rounded(), "rounds": [figures.rounded() for figures in one.rounds[name]]}
+            for name, medians in one.medians().items()
+        }
+        for one in report.measured
     }

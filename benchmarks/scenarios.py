@@ -67,10 +67,11 @@ def scenarios() -> list[Scenario]:
     return [scenario for protocol in ("graphql", "rest") for scenario in _of(protocol)]
 
 
-def embedded_scenarios() -> list[Scenario]:
-    """Those that are measured on SQLite, too."""
-    loads = ("hot", "zipf", "single", "create", "update", "create-1", "update-1")
-    return [one for one in scenarios() if one.name.partition("-")[2] in loads]
+def embedded_scenarios(*, with_goals: bool = False) -> list[Scenario]:
+    """Those that are measured on SQLite, too; of those the ones `with_goals`, which a whole run has."""
+    loads = ("hot", "zipf", "create", "update")
+    others = () if with_goals else ("single", "create-1", "update-1")
+    return [one for one in scenarios() if one.name.partition("-")[2] in (*loads, *others)]
 
 
 def _of(protocol: str) -> Iterator[Scenario]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.goals import of_idle_subscribers, verdicts
 from benchmarks.machine import all_on
-from benchmarks.report import shares_of_cores
+from benchmarks.report import Report, markdown, shares_of_cores
+from benchmarks.rounds import Measured, Pace
+from benchmarks.scenarios import embedded_scenarios
 from tests.benchmarks.test_benchmarks import FIGURES
 
 
@@ -39,6 +42,40 @@ def test_two_workers_are_judged_by_what_the_load_generator_leaves_them() -> None
     found = verdicts({"rest-hot": {"moorings": one, "moorings-two": two}}, {}, {})
 
     assert next(verdict.found for verdict in found if "two workers" in verdict.goal) == "1.56 ×"
+
+
+def test_a_whole_run_has_the_loads_and_goals_of_sqlite_too() -> None:
+    """In the same tables of goals, and with the tables of its own loads."""
+    loads = {one.name: one for one in embedded_scenarios(with_goals=True)}
+    rates = {"mercurius": 1_000, "moorings": 1_701}
+    rounds = {name: [replace(FIGURES, requests_per_s=rate)] for name, rate in rates.items()}
+    pace = Pace(rounds=1, seconds=1.0)
+
+    def report(names: Sequence[str], *, is_embedded: bool, embedded: Report | None = None) -> Report:
+        measured = [Measured(loads[name], rounds) for name in names]
+        return Report(
+            facts={"users": "1"},
+            pace=pace,
+            measured=measured,
+            started_in_s={},
+            started_with_mb={},
+            is_embedded=is_embedded,
+            embedded=embedded,
+        )
+
+    sqlite = report(["graphql-zipf", "graphql-update"], is_embedded=True)
+    text = markdown(report(["graphql-update"], is_embedded=False, embedded=sqlite))
+
+    assert sorted(loads) == sorted(f"{p}-{n}" for p in ("graphql", "rest") for n in ("hot", "zipf", "create", "update"))
+    assert "| GraphQL, update, cache off: requests/s beside mercurius | ≥ 2.5 × | 1.70 × | **no** |" in text
+    assert "| SQLite: GraphQL, zipf, cache off: requests/s beside mercurius | ≥ 1.2 × | 1.70 × | yes |" in text
+    update = (
+        "| SQLite: GraphQL, update, 32 writers: requests/s beside the 567 of an fsync each | ≥ 3 × | 3.00 × (1,701) |"
+    )
+    assert update in text
+    assert (
+        text.index("## GraphQL: new labels") < text.index("# On SQLite") < text.index("## GraphQL, SQLite: new labels")
+    )
 
 
 def test_an_idle_subscriber_may_take_15_kb() -> None:
