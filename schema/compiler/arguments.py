@@ -21,8 +21,9 @@ from graphql.utilities.coerce_input_value import coerce_input_literal
 from strawberry.types.arguments import StrawberryArgument, convert_argument
 
 from schema.compiler.input_objects import Inputs
+from schema.compiler.plain_inputs import ABSENT, Unfit
 from schema.compiler.selections import NotCompilable
-from schema.compiler.variables import ABSENT, Unfit, Variables
+from schema.compiler.variables import Variables
 
 
 class Arguments:

@@ -85,11 +85,11 @@ class MutationSource(OperationSource):
         assert mutation is not None  # noqa: S101 - ours has one
         type_ = mutation.fields[selected.name]
         response_name = (selected.node.alias or selected.node.name).value
-        self.constants |= {
-            "act": act,
-            "response_name": response_name,
-            "inputs": Inputs(self._schema, type_, selected.node).of,
-        }
+        inputs = Inputs(self._schema, type_, selected.node)
+        if inputs.are_whole_variables:
+            self.variables.without_sources()
+        make = inputs.of_whole_variables if inputs.are_whole_variables else inputs.of
+        self.constants |= {"act": act, "response_name": response_name, "inputs": make}
         return f"{self._result(selected, get_named_type(type_.type))}(x)"
 
     def _result(self, selected: Selected, union: Any) -> str:

@@ -6,7 +6,8 @@ variable `Unfit` is raised, and graphql-core executes the whole operation, with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,19 +20,8 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from schema.compiler.plain_inputs import ABSENT, PLAIN, Coerce, Unfit, coercer_of
 from schema.compiler.selections import NotCompilable
-
-ABSENT = object()
-_PLAIN: dict[str, Callable[[Any], bool]] = {
-    "String": lambda value: type(value) is str,
-    "ID": lambda value: type(value) is str,
-    "Boolean": lambda value: type(value) is bool,
-    "Int": lambda value: type(value) is int and -(2**31) <= value < 2**31,
-}
-
-
-class Unfit(Exception):
-    """A value is missing or not plain: graphql-core coerces it, or words what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +43,24 @@ class Variables:
         plain = [_plain(schema, definition) for definition in self._definitions]
         self._plain = [variable for variable in plain if variable is not None]
         self.are_plain = len(self._plain) == len(plain)
+        self._coercers: list[tuple[str, Coerce, bool]] | None = None
+
+    def without_sources(self) -> None:
+        """For an operation whose arguments are whole variables: input objects of plain values are coerced here too."""
+        coercers = []
+        for definition in self._definitions:
+            type_: Any = type_from_ast(self._schema, definition.type)
+            coerce = None if definition.default_value is not None else coercer_of(type_)
+            if coerce is None:
+                return
+            coercers.append((definition.variable.name.value, coerce, is_non_null_type(type_)))
+        self._coercers = coercers
 
     def of(self, variables: Mapping[str, Any]) -> VariableValues:
         """The coerced variables, plain ones without their sources; raises `Unfit`."""
+        if self._coercers is not None:
+            with suppress(Unfit):
+                return VariableValues({}, dict(_coerced(self._coercers, variables)))
         if not self.are_plain:
             values = get_variable_values(self._schema, self._definitions, dict(variables))
             if isinstance(values, list):
@@ -74,11 +79,20 @@ class Variables:
         return VariableValues({}, coerced)
 
 
+def _coerced(coercers: Iterable[tuple[str, Coerce, bool]], variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, coerce, is_required in coercers:
+        value = variables.get(name, ABSENT)
+        if value is not ABSENT:
+            yield name, coerce(value)
+        elif is_required:
+            raise Unfit
+
+
 def _plain(schema: GraphQLSchema, definition: VariableDefinitionNode) -> _Plain | None:
     type_ = type_from_ast(schema, definition.type)
     inner = type_.of_type if is_non_null_type(type_) else type_
     name = definition.variable.name.value
-    if getattr(inner, "name", None) not in _PLAIN:
+    if getattr(inner, "name", None) not in PLAIN:
         return None
     default = ABSENT
     if definition.default_value is not None:
@@ -86,4 +100,4 @@ def _plain(schema: GraphQLSchema, definition: VariableDefinitionNode) -> _Plain 
         if isinstance(values, list):
             raise NotCompilable("a default that does not fit")
         default = values.coerced[name]
-    return _Plain(name=name, fits=_PLAIN[inner.name], is_required=is_non_null_type(type_), default=default)  # type: ignore[union-attr] # it has one of these names
+    return _Plain(name=name, fits=PLAIN[inner.name], is_required=is_non_null_type(type_), default=default)  # type: ignore[union-attr] # it has one of these names

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import fields as fields_of
 from datetime import datetime
 
 import strawberry
@@ -96,8 +98,8 @@ class CreateBackupDestinationInput:
 
     def raw(self) -> Raw:
         """The raw attributes of the one kind that is set."""
-        for kind in Kind:
-            given = getattr(self, kind.value)
+        for kind, name in _KINDS:
+            given = getattr(self, name)
             if given is not None:
                 return {Attribute.KIND: kind, **_given(given.value)}
         return {}
@@ -126,8 +128,9 @@ class UpdateBackupDestinationInput:
 
     def raw(self) -> Raw:
         """The raw attributes of the fields that are present."""
-        some = {a: getattr(self, a.value) for a in ATTRIBUTES if hasattr(self, a.value)}
-        raw: dict[Attribute, object] = {a: given.value for a, given in some.items() if given is not None}
+        raw: dict[Attribute, object] = {
+            a: given.value for a, name in _FIELDS[type(self)] if (given := getattr(self, name)) is not None
+        }
         if self.credentials is not None:
             keys = self.credentials.value
             empty = dict.fromkeys((Attribute.ACCESS_KEY, Attribute.SECRET_KEY))
@@ -279,9 +282,25 @@ class BackupDestinationOrder:
         return DestinationOrder(field=OrderField[self.field.name], descending=self.direction is OrderDirection.DESC)
 
 
-def _given(fields: object) -> dict[Attribute, object]:
+def _given(
+    fields: AmazonS3DestinationInput | CustomS3DestinationInput | LocalDestinationInput | S3CredentialsInput,
+) -> dict[Attribute, object]:
     """The raw attributes of the fields that are present, those of nested inputs included."""
-    values = ((attribute, getattr(fields, attribute.value, strawberry.UNSET)) for attribute in ATTRIBUTES)
+    values = ((attribute, getattr(fields, name)) for attribute, name in _FIELDS[type(fields)])
     raw: dict[Attribute, object] = {attribute: value for attribute, value in values if value is not strawberry.UNSET}
     credentials = getattr(fields, "credentials", None)
     return raw if credentials is None else raw | _given(credentials)
+
+
+_KINDS = tuple((kind, kind.value) for kind in Kind)
+_FIELDS: Mapping[type, Sequence[tuple[Attribute, str]]] = {
+    class_: [(each, each.value) for each in ATTRIBUTES if each.value in {field.name for field in fields_of(class_)}]
+    for class_ in (
+        AmazonS3DestinationInput,
+        CustomS3DestinationInput,
+        LocalDestinationInput,
+        S3CredentialsInput,
+        UpdateBackupDestinationInput,
+    )
+}
+"""The fields of input classes that are attributes, each with its name in Python."""
