@@ -171,10 +171,13 @@ def _name(name: str | None, note: Note) -> str:
 
 
 def _abilities(stored: str | None, note: Note) -> str:
+    """The abilities of a token that are known here; PHP writes a list with holes as an object of its positions."""
     try:
         names = json.loads(stored or "[]")
     except ValueError as error:
         raise RowRefused("invalid", "has abilities that are no JSON.") from error
+    if isinstance(names, dict):
+        names = list(names.values())
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise RowRefused("invalid", "has abilities that are no list of names.")
     known = {ability.value for ability in _IMPORTED_ABILITIES}

@@ -263,6 +263,8 @@ async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here:
             token(6, 99, "f" * 40),
             token(2**31, 1, "g" * 40),
             token(8, 1, "h" * 40, name=" Phone "),
+            token(9, 1, "i" * 40, abilities='{"0": "view-backup-destinations", "2": "delete-backup-destinations"}'),
+            token(10, 1, "j" * 40, abilities='{"0": {}}'),
         ],
         "backup_destinations": [destination(1, 1), destination(2, 2)],
     }
@@ -276,6 +278,7 @@ async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here:
         ("personal_access_tokens", 4): {"not_of_a_user"},
         ("personal_access_tokens", 5): {"user_refused"},
         ("personal_access_tokens", 6): {"user_missing"},
+        ("personal_access_tokens", 10): {"invalid"},
         ("personal_access_tokens", 2**31): {"id_out_of_range"},
         ("backup_destinations", 2): {"user_refused"},
     }
@@ -299,6 +302,7 @@ async def test_every_edge_case_of_users_and_tokens_is_decided_and_reported(here:
         2: ("token 2", ""),
         3: ("token 3", ""),
         8: ("Phone", "*"),
+        9: ("token 9", "delete-backup-destinations view-backup-destinations"),
     }
 
 
