@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import cached_property
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from models.error_report import report_unexpected
 from web.access_log import AccessLog
 from web.admission.admission import Admission
 from web.admission.refusals import Refusals
@@ -19,6 +21,8 @@ from web.fast_path.fast_path import FastPath
 from web.request_state import request_state
 from web.stopping import Stopping
 from web.tracing import RequestTracing
+
+logger = logging.getLogger("moorings.failures")
 
 
 class Application(Starlette):
@@ -57,9 +61,23 @@ class Application(Starlette):
         if scope["type"] == "lifespan":
             await super().__call__(scope, receive, send)
         elif self.access_log is None:
-            await self._traced(scope, receive, send)
+            await self._whole(scope, receive, send)
         else:
-            await self.access_log.watch(self._traced, scope, receive, send)
+            await self.access_log.watch(self._whole, scope, receive, send)
+
+    async def _whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and then send the rest of a stream, during which none of the layers is held."""
+        await self._traced(scope, receive, send)
+        state = request_state(scope)
+        rest, state.rest = state.rest, None
+        if rest is None:
+            return
+        try:
+            await rest(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            report_unexpected(error, logger, state.request_id.decode("ascii"))
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.tracing is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
@@ -77,6 +77,7 @@ class RequestState:
         "request_id",
         "request_key",
         "response",
+        "rest",
         "span",
         "span_attributes",
         "viewer",
@@ -121,6 +122,10 @@ class RequestState:
         """The form of the answer that the client asks for; None where it does not say, or nothing is compressed."""
         self.is_confidential = False
         """Whether the answer may hold what is not compressed beside a client's text, such as a grant's signatures."""
+        self.rest: ASGIApp | None = None
+        """Sends what follows the head of a stream, or serves a WebSocket that is accepted, once the layers around the
+        endpoint have returned.
+        """
         self.waits_elsewhere = False
         """Whether it waits for a store: it takes neither the processor nor the database, and no place of others."""
 

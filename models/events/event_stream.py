@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,8 +90,8 @@ class _Feed:
         self.generation = 0
         self._user_id = user_id
         self._loop = asyncio.get_running_loop()
-        self._reads: dict[int, asyncio.Task[EventBatch]] = {}
-        self._begun: deque[CheckBegan] = deque(maxlen=MAX_BEGUN)
+        self._reads: dict[int, asyncio.Task[EventBatch] | EventBatch] = {}
+        self._begun: tuple[CheckBegan, ...] = ()
         self._begun_batches: dict[tuple[int, int], EventBatch] = {}
         self.begun = 0
         """How many checks have begun."""
@@ -108,7 +108,7 @@ class _Feed:
     def tell(self, began: CheckBegan) -> None:
         """Tell the streams that a check began; it may come a second time, from another process."""
         if all(began.number != known.number for known in self._begun):
-            self._begun.append(began)
+            self._begun = (*self._begun, began)[-MAX_BEGUN:]
             self.begun += 1
             self._begun_batches.clear()
             self.wake()
@@ -122,7 +122,7 @@ class _Feed:
         if batch is None:
             if len(self._begun_batches) >= MAX_POSITIONS:
                 del self._begun_batches[next(iter(self._begun_batches))]
-            begun = tuple(self._begun)[-(self.begun - stream.told) :]
+            begun = self._begun[-(self.begun - stream.told) :]
             batch = self._begun_batches[key] = EventBatch(begun=begun, position=position)
         stream.told = self.begun
         return batch
@@ -143,8 +143,8 @@ class _Feed:
             if len(self._reads) >= MAX_POSITIONS:
                 del self._reads[next(iter(self._reads))]
             read = self._reads[position] = asyncio.create_task(self._read(position), name="read of events")
-            read.add_done_callback(lambda done: self._let_go_of_failed(position, done))
-        return await asyncio.shield(read)
+            read.add_done_callback(lambda done: self._finish(position, done))
+        return read if isinstance(read, EventBatch) else await asyncio.shield(read)
 
     def close(self) -> None:
         """Wake nothing any more."""
@@ -154,10 +154,18 @@ class _Feed:
     async def _read(self, position: int) -> EventBatch:
         return EventBatch(events=await events_after(self._user_id, position, limit=BATCH))
 
-    def _let_go_of_failed(self, position: int, read: asyncio.Task[EventBatch]) -> None:
-        """A stream that begins after a failure reads anew. Retrieves the exception: its streams may be cancelled."""
-        if (read.cancelled() or read.exception() is not None) and self._reads.get(position) is read:
+    def _finish(self, position: int, read: asyncio.Task[EventBatch]) -> None:
+        """Keep what was read in place of its task. A stream that begins after a failure reads anew.
+
+        Retrieves the exception: its streams may be cancelled.
+        """
+        has_failed = read.cancelled() or read.exception() is not None
+        if self._reads.get(position) is not read:
+            return
+        if has_failed:
             del self._reads[position]
+        else:
+            self._reads[position] = read.result()
 
     def _wake_in_time(self) -> None:
         pace_s = min(MAX_PACE_S, PACE_S * len(self.streams))
@@ -219,7 +227,7 @@ class EventStreams:
         if feed is not None:
             feed.tell(began)
 
-    async def batches(self, viewer: Viewer, *, after: int | None) -> AsyncIterator[EventBatch]:
+    async def batches(self, viewer: Viewer, *, after: int | None) -> AsyncGenerator[EventBatch, None]:
         """The viewer's events after that position, then live ones, in commit order, without end.
 
         Positions are those of `events_after`; None is the end of the history. Raises `AbilityMissing` and

@@ -288,6 +288,16 @@ class Engine:
     ) -> AsyncGenerator[Responses, None]:
         """Execute a subscription; raises `NotExecuted` when it does not begin."""
         self._require_fit(prepared, variables)
+        source: Any = create_source_event_stream(self._executor(prepared, variables, context))
+        if not isinstance(source, ExecutionResult) and not hasattr(source, "__aiter__"):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            raise NotExecuted(*_answer(source, request_id=context.request_id)["errors"])
+        make = partial(self._responses, prepared, variables, context)
+        return self._subscribed(context.viewer.user_id, source, make, selection_key(prepared, variables))
+
+    def _executor(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Any:
+        """graphql-core's executor of an operation. A stream makes it anew for what it shows: it takes 4 kB."""
         values = self._values(prepared, variables, context)
         built: Any = Executor.build(
             self._schema,
@@ -298,13 +308,12 @@ class Engine:
         )
         if isinstance(built, list):
             raise NotExecuted(*map(formatted_failure, built))
-        source: Any = create_source_event_stream(built)
-        if not isinstance(source, ExecutionResult) and not hasattr(source, "__aiter__"):
-            source = await source
-        if isinstance(source, ExecutionResult):
-            raise NotExecuted(*_answer(source, request_id=context.request_id)["errors"])
-        make = partial(_responses, built, context.request_id)
-        return self._subscribed(context.viewer.user_id, source, make, selection_key(prepared, variables))
+        return built
+
+    async def _responses(
+        self, prepared: Prepared, variables: Mapping[str, Any], context: Context, batch: Batch
+    ) -> Responses:
+        return await _responses(self._executor(prepared, variables, context), context.request_id, batch)
 
     async def _subscribed(
         self,
@@ -317,13 +326,16 @@ class Engine:
 
         Raises `NotExecuted` if it is one too many, and before an event that cannot be shown while the database is away.
         """
-        async with aclosing(_batches(source)) as batches:
+        async with aclosing(source):
             if self._subscriptions[user_id] >= self.limits.user_subscriptions:
                 message = f"At most {self.limits.user_subscriptions} subscriptions of one user may be open."
                 raise NotExecuted(refusal(message, Code.LIMIT))
             self._subscriptions[user_id] += 1
             try:
-                async for batch in batches:
+                while True:
+                    batch = await _next_of(source)
+                    if batch is None:
+                        return
                     responses = await shared_responses(batch, selection, make)
                     if responses.texts:
                         yield responses
@@ -434,14 +446,17 @@ def _answer(result: ExecutionResult, *, request_id: str | None = None) -> Answer
     return answer
 
 
-async def _batches(source: Any) -> AsyncGenerator[Batch, None]:
-    """Each batch of a source; raises `NotExecuted` for whatever ends it, which is an error of this operation alone."""
+async def _next_of(source: Any) -> Batch | None:
+    """The next batch of a source, and None behind the last one; raises `NotExecuted` for whatever else ends it, which
+    is an error of this operation alone.
+    """
     try:
-        async with aclosing(source):
-            async for batch in source:
-                yield batch
+        batch: Batch = await anext(source)
+    except StopAsyncIteration:
+        return None
     except Exception as error:  # noqa: BLE001 - a source is a resolver too, and no other error of one reaches a caller
         raise NotExecuted(error_of(error)) from None
+    return batch
 
 
 async def _responses(executor: Executor, request_id: str | None, batch: Batch) -> Responses:

@@ -59,6 +59,8 @@ async def shared_responses(
 
 def selection_key(prepared: Prepared, variables: Mapping[str, Any]) -> SelectionKey:
     """What the responses of a stream depend on, besides the events: not on where the stream begins."""
+    if not prepared.operation.variable_definitions:
+        return prepared.key, b""
     begins = _position_variable(prepared.operation)
     uses = _Uses()
     visit(prepared.document, uses)

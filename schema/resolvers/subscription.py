@@ -24,7 +24,7 @@ class Subscription:
         graphql_type=BackupDestinationEvent,
         description="Events of the viewer's destinations, in order; `after` resumes after an event already seen.",
     )
-    async def backup_destination_events(
+    def backup_destination_events(
         self, info: Info[Context, None], after: AfterEvent = UNSET
     ) -> AsyncGenerator[EventBatch, None]:
         """Needs `view-backup-destinations`; ends with an error when the token stops being valid.
@@ -34,8 +34,7 @@ class Subscription:
         info.context.viewer.require(Ability.VIEW)
         given = info.context.last_event_id or after
         position = parse_event_position(given) if isinstance(given, str) else None
-        async for batch in info.context.streams.batches(info.context.viewer, after=position):
-            yield batch
+        return info.context.streams.batches(info.context.viewer, after=position)
 
     @strawberry.subscription(
         graphql_type=CheckJob,

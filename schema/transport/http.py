@@ -40,7 +40,7 @@ from schema.transport.requests import (
     read_body,
     read_params,
 )
-from schema.transport.sse import EventStream
+from schema.transport.sse import EventStream, OpenStreams
 from schema.trusted_documents import TrustMode
 from web.auth.authenticator import Authenticator
 from web.auth.middleware import authenticated
@@ -71,6 +71,7 @@ class GraphQLView:
         self._cache = cache
         self._page = page
         self._outcomes = outcomes
+        self._streams = OpenStreams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -126,7 +127,7 @@ class GraphQLView:
             if media_type is not MediaType.EVENTS:
                 raise
             self._outcomes.note(orjson.dumps(error.answer))
-            return EventStream(_only(error.answer))
+            return EventStream(_only(error.answer), self._streams)
         state.span_attributes = {OPERATION_TYPE: prepared.type.value}
         state.is_confidential = prepared.type is OperationType.MUTATION
         keyed = _keyed(scope, prepared, params)
@@ -139,7 +140,7 @@ class GraphQLView:
             wait_elsewhere=state.wait_elsewhere,
         )
         if media_type is MediaType.EVENTS:
-            return EventStream(self._streamed(prepared, params, context))
+            return EventStream(self._streamed(prepared, params, context), self._streams)
         if prepared.type is OperationType.SUBSCRIPTION:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))

@@ -77,14 +77,10 @@ class GraphQLSocket:
             return
         await socket.accept(SUBPROTOCOL)
         connection = _Connection(self, socket, bearer_token(scope))
-        try:
-            await connection.serve()
-        except _Close as close:
-            await connection.close(close)
-        except WebSocketDisconnect:
-            pass
-        finally:
-            await connection.end()
+        if "app" in scope:
+            request_state(scope).rest = connection
+        else:
+            await connection(scope, receive, send)
 
 
 class _Connection:
@@ -97,7 +93,18 @@ class _Connection:
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._sending = asyncio.Lock()
 
-    async def serve(self) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        """Serve the socket that was accepted, until it is closed."""
+        try:
+            await self._serve()
+        except _Close as close:
+            await self._close(close)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            await self._end()
+
+    async def _serve(self) -> None:
         """Read messages until the client leaves; raises `_Close`."""
         try:
             async with asyncio.timeout(INIT_S):
@@ -108,7 +115,7 @@ class _Connection:
         while True:
             await self._handle(await self._receive())
 
-    async def end(self) -> None:
+    async def _end(self) -> None:
         """Stop the operations that are still open."""
         if self._user_id is not None:
             self._api.open[self._user_id] -= 1
@@ -120,7 +127,7 @@ class _Connection:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def close(self, close: _Close) -> None:
+    async def _close(self, close: _Close) -> None:
         """Close the socket, unless it is closed already."""
         with suppress(RuntimeError, WebSocketDisconnect):
             if self._socket.application_state is WebSocketState.CONNECTED:
@@ -235,9 +242,9 @@ class _Connection:
             self._operations.pop(id_, None)
             await self._send(final)
         except _Close as close:
-            await self.close(close)
+            await self._close(close)
         except (TimeoutError, WebSocketDisconnect, RuntimeError):
-            await self.close(_Close(TRY_AGAIN_LATER, "Too slow"))
+            await self._close(_Close(TRY_AGAIN_LATER, "Too slow"))
 
     async def _responses(self, params: Params) -> AsyncGenerator[Responses, None]:
         engine = self._api.engine

@@ -13,7 +13,7 @@ from starlette.types import Message
 
 from schema.execution.shared_responses import Responses
 from schema.transport import sse
-from schema.transport.sse import EventStream
+from schema.transport.sse import EventStream, OpenStreams
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.gateway.in_process import DEADLINE_S
 from tests.support.graphql.graphql_client import PATH, http_client, over_sse
@@ -136,7 +136,7 @@ async def test_a_line_that_is_quiet_is_kept_alive_by_comments(monkeypatch: pytes
         await closed.wait()
         return {"type": "http.disconnect"}
 
-    stream = asyncio.ensure_future(EventStream(answers())({"type": "http"}, receive, send))
+    stream = asyncio.ensure_future(EventStream(answers(), OpenStreams())({"type": "http"}, receive, send))
     async with asyncio.timeout(DEADLINE_S):
         assert [await sent.get() for _ in range(3)] == [b"", b":\n\n", b":\n\n"]
         go_on.set()
