@@ -29,6 +29,8 @@ from models.reads.reads import Reads
 BATCH = 32
 """Events of one read, and so what a stream holds at most while its client does not read."""
 POLL_S = 1.0
+TOKENS_AT_ONCE = 64
+"""Looked up by one statement of the poll: a row takes 2 kB until it has been looked at."""
 WOKEN_AT_ONCE = 16
 """Streams that are woken in one turn of the event loop."""
 TURN_S = 0.001
@@ -57,6 +59,10 @@ class EventBatch:
     begun: Sequence[CheckBegan] = ()
     position: int = 0
     shared: dict[Hashable, Any] = field(default_factory=dict)
+
+
+_NOTHING = EventBatch()
+"""For all streams that are at their end: no stream makes anything of it."""
 
 
 class _Stream:
@@ -165,7 +171,7 @@ class _Feed:
         if has_failed:
             del self._reads[position]
         else:
-            self._reads[position] = read.result()
+            self._reads[position] = read.result() if read.result().events else _NOTHING
 
     def _wake_in_time(self) -> None:
         pace_s = min(MAX_PACE_S, PACE_S * len(self.streams))
@@ -282,14 +288,17 @@ class EventStreams:
         """One lookup for all streams: wake those whose revision changed, end those whose token is no longer valid."""
         streams = [stream for feed in self._feeds.values() for stream in feed.streams]
         token_ids = list({stream.token_id for stream in streams if stream.token_id is not None})
-        found = await asyncio.gather(*map(self._reads.token, token_ids))
-        tokens = dict(zip(token_ids, found, strict=True))
-        ends = {token_id: _why_ended(token) for token_id, token in tokens.items()}
+        ends: dict[int, Refusal | None] = {}
+        revisions: dict[int, int] = {}
+        for start in range(0, len(token_ids), TOKENS_AT_ONCE):
+            some = token_ids[start : start + TOKENS_AT_ONCE]
+            found = await asyncio.gather(*map(self._reads.token, some))
+            ends |= {token_id: _why_ended(token) for token_id, token in zip(some, found, strict=True)}
+            revisions |= {token.user_id: token.revision for token in found if token is not None}
         for stream in streams:
             stream.end = Unauthenticated() if stream.token_id is None else ends[stream.token_id]
             if stream.end is not None:
                 stream.wake()
-        revisions = {token.user_id: token.revision for token in found if token is not None}
         self.wake([user_id for user_id, revision in revisions.items() if self._revisions.get(user_id) != revision])
         self._revisions = revisions
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from schema.execution.shared_responses import Responses
@@ -21,11 +20,11 @@ COMMENTS_AT_ONCE = 64
 SEND_S = 30.0
 LAST_SEND_S = 1.0
 """How long the end of a stream may take when the process stops."""
-_HEADERS = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-store",
-    "x-accel-buffering": "no",
-}
+_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
 _COMMENT = b":\n\n"
 
 
@@ -66,7 +65,7 @@ class OpenStreams:
                 await asyncio.sleep(0)
 
 
-class EventStream(Response):
+class EventStream:
     """Sends every response as a `next` event, with the ID of what it tells of, and `complete` at the end.
 
     Ends if the client takes nothing for `SEND_S`. When the process stops, the response ends without `complete`: the
@@ -74,8 +73,9 @@ class EventStream(Response):
     when the layers around the endpoint have returned: each would hold memory for as long as the stream is open.
     """
 
+    __slots__ = ("_commenting", "_ends_with_process", "_responses", "_send", "_sending", "_streams", "sent_at")
+
     def __init__(self, responses: AsyncGenerator[Responses, None], streams: OpenStreams) -> None:
-        super().__init__(headers=_HEADERS)
         self._responses = responses
         self._streams = streams
         self.sent_at = 0.0
@@ -84,13 +84,14 @@ class EventStream(Response):
         self._commenting: asyncio.Task[None] | None = None
         self._send: Send | None = None
         self._ends_with_process = False
-        del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        self.raw_headers = []
+        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS]})
         if "app" in scope:
-            request_state(scope).rest = self._send_rest
+            state = request_state(scope)
+            state.rest, state.preparation_key = self._send_rest, None
+            scope["headers"].clear()
+            scope["state"] = {}  # of which, as of the headers, nothing is needed any more
         else:
             await self._send_rest(scope, receive, send)
 

@@ -1,0 +1,82 @@
+"""What an open stream of events takes of a worker's memory while nothing happens."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import orjson
+import pytest
+
+from models.accounts.bearer import digest_of, new_secret
+from tests.support.figures import FULL, amount
+from tests.support.gateway.gateway import Gateway
+from tests.support.gateway.unharmed import Figure, resident_bytes
+
+STREAMS = amount(300, 1_000)
+WARM = 60
+"""Opened before anything is measured."""
+MAX_BYTES = 22_000 if FULL else 27_000
+"""Of each; the fewer there are, the more of the collector's young generation is counted with each."""
+SETTLE_S = 2.0 if FULL else 0.5
+LISTEN = "subscription { backupDestinationEvents { id ... on BackupDestinationUpdated { changedFields } } }"
+SINCE = "2024-08-07 00:00:00+00:00"
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    """A gateway of its own, whose memory no other test has filled, with room for as many clients at one address."""
+    gateway = Gateway(max_address_connections="5000", max_connections="6000", graphql_max_user_subscriptions="5000")
+    gateway.start()
+    yield gateway
+    gateway.close()
+
+
+def new_tokens(gateway: Gateway, count: int, *, users: int) -> list[str]:
+    """Tokens of so many new users, in turn."""
+    tokens = []
+    with closing(sqlite3.connect(str(gateway.address.path), timeout=10)) as database, database:
+        statement = "INSERT INTO users (email, name, created_at) VALUES (?, 'Test', ?)"
+        ids = [database.execute(statement, (f"idle{n}-{users}@example.com", SINCE)).lastrowid for n in range(users)]
+        for n in range(count):
+            secret = new_secret()
+            row = (ids[n % users], digest_of(secret), SINCE)
+            token = database.execute(
+                "INSERT INTO tokens (user_id, name, digest, abilities, created_at) VALUES (?, 'idle', ?, '*', ?)", row
+            )
+            tokens.append(f"{token.lastrowid}|{secret}")
+    return tokens
+
+
+async def subscribe(gateway: Gateway, token: str) -> asyncio.StreamWriter:
+    """Open a stream, and wait until its response has begun."""
+    body = orjson.dumps({"query": LISTEN})
+    reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
+    head = (
+        f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nAccept: text/event-stream\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    return writer
+
+
+@pytest.mark.parametrize("users", [STREAMS, 1] if FULL else [STREAMS])
+async def test_an_idle_subscriber_takes_little_memory(gateway: Gateway, users: int, figure: Figure) -> None:
+    """A stream holds its connection and where it is in the events, and none of the layers its request came through."""
+    tokens = new_tokens(gateway, STREAMS + WARM, users=users)
+
+    with ExitStack() as streams:
+        for token in tokens[:WARM]:
+            streams.callback((await subscribe(gateway, token)).close)
+        before = resident_bytes(gateway)
+        for token in tokens[WARM:]:
+            streams.callback((await subscribe(gateway, token)).close)
+        await asyncio.sleep(SETTLE_S)
+        each = (resident_bytes(gateway) - before) / STREAMS
+
+    figure(f"{STREAMS} idle streams take {each / 1_000:.1f} kB each, {users} users")
+    assert each < MAX_BYTES
