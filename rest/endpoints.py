@@ -40,6 +40,7 @@ Read = Callable[[Scope], PreparedRead]
 Write = Callable[[Request, KeyedAct | None], Awaitable[Response]]
 
 DELETED = "Backup destination successfully deleted"
+EXCLUDED = "The backup destination is there, which If-None-Match excludes"
 
 
 def list_destinations(scope: Scope) -> PreparedRead:
@@ -209,21 +210,30 @@ async def _expected_version(request: Request, id_: int, ability: Ability) -> int
     A tag is that of a response at one revision of the user, in one content coding. The row is read before the revision:
     if the tag is still current then, nothing of the user has changed since the client got it, and the row is the one it
     saw.
-    Raises `VersionConflict` for a tag that is not current, and what `get` raises.
+    Raises `VersionConflict` for a tag that is not current, `HTTPException` (412) for an `If-None-Match` that is `*` or
+    names a current one (13.1.2), and what `get` raises.
     """
-    tags = [tag.strip() for value in request.headers.getlist("if-match") for tag in value.split(",")]
-    if not tags:
+    tags, excluded = _tags(request, "if-match"), _tags(request, "if-none-match")
+    if not tags and not excluded:
         return None
     service, viewer = _service(request.scope), viewer_of(request.scope)
     row = await service.get(viewer, id_, ability=ability)
-    if tags == ["*"]:
-        return None
-    current = await service.at_current_revision(viewer)
-    key = CacheKey(current, RequestKey.of({**request.scope, "method": "GET"}, current.protocol))
-    tag = request.scope["state"]["tags"].of(key, shows_checks=False)
-    if {form.decode() for form in forms_of(tag)}.isdisjoint(tags):
+    forms: set[str] = set()
+    if tags != ["*"] or excluded:
+        current = await service.at_current_revision(viewer)
+        key = CacheKey(current, RequestKey.of({**request.scope, "method": "GET"}, current.protocol))
+        tag = request.scope["state"]["tags"].of(key, shows_checks=False)
+        forms = {form.decode() for form in forms_of(tag)}
+    if tags and tags != ["*"] and forms.isdisjoint(tags):
         raise VersionConflict(row)
-    return row.version
+    if "*" in excluded or not forms.isdisjoint(tag.removeprefix("W/") for tag in excluded):
+        raise HTTPException(412, EXCLUDED)
+    return row.version if tags and tags != ["*"] else None
+
+
+def _tags(request: Request, name: str) -> list[str]:
+    """The entity tags in a header that is a list of them, or of `*`."""
+    return [tag.strip() for value in request.headers.getlist(name) for tag in value.split(",")]
 
 
 async def _keyed(request: Request) -> KeyedAct | None:

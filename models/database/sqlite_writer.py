@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import select
 import sqlite3
 import time
 from collections import deque
@@ -362,7 +363,14 @@ def _try_to_begin(connection: sqlite3.Connection, deadline: float) -> sqlite3.Op
                 return error
         else:
             return None
-        time.sleep(random.uniform(*POLL_S))  # noqa: S311 - no secret
+        _pause(random.uniform(*POLL_S))  # noqa: S311 - no secret
+
+
+def _pause(seconds: float) -> None:
+    """Wait in this thread. `time.sleep` waits until a point in time, which fails, or takes an hour, while libfaketime
+    sets the clock.
+    """
+    select.select((), (), (), seconds)
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

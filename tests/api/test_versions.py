@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.api.destinations import LIST, assert_refused, at, events_of
+from tests.support.api.destinations import LIST, MISSING, assert_refused, at, events_of
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import ask, code_of, data_of
 from tests.support.graphql.graphql_documents import destination_id
@@ -64,6 +64,21 @@ async def test_a_version_that_can_be_none_is_bad_input(gateway: Gateway, version
     variables = {"id": destination_id(number), "input": {"label": "x"}, "version": version}
 
     assert code_of(await ask(account, UPDATE, variables)) == "BAD_USER_INPUT"
+
+
+async def test_rest_changes_nothing_that_if_none_match_excludes(gateway: Gateway) -> None:
+    """RFC 9110, 13.1.2: compared weakly, behind `If-Match`."""
+    account = await gateway.new_user()
+    number = await account.create("local", label="first")
+    async with account.client() as client:
+        tag = (await client.get(at(number))).headers["etag"]
+        for excluded in ("*", tag, f'"x", W/{tag}'):
+            condition = {"If-None-Match": excluded}
+            assert_refused(await client.put(at(number), json={"label": "second"}, headers=condition), 412)
+            assert_refused(await client.delete(at(number), headers=condition | {"If-Match": tag}), 412)
+        other = {"If-None-Match": '"x"', "If-Match": tag}
+        assert (await client.put(at(number), json={"label": "third"}, headers=other)).status_code == 200
+        assert_refused(await client.put(at(MISSING), json={"label": "x"}, headers={"If-None-Match": "*"}), 404)
 
 
 async def test_rest_changes_only_what_the_client_has_seen_with_if_match(gateway: Gateway) -> None:

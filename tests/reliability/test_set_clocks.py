@@ -6,9 +6,13 @@ Timestamps follow the clock; durations do not. Nobody waits a day for what was t
 from __future__ import annotations
 
 import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +33,8 @@ from tests.support.stores.certificates import Authority
 from tests.support.stores.peers import MemoryStore, listening
 
 LIST = "/api/backup-destinations"
+SETTINGS = 60
+"""Of a clock while a writer waits."""
 FORWARD, BACK = timedelta(hours=1), timedelta(days=-1)
 SET_UPS = [(engine, workers) for engine in ("sqlite", "postgresql") for workers in (1, 2)]
 SHORT = [("sqlite", 1), ("postgresql", 2)]
@@ -241,6 +247,36 @@ async def test_a_clock_that_is_set_locks_nobody_out_and_holds_nothing(
 
     await _starts_with_another_clock(clock, gateway, account, made)
     assert "Traceback" not in gateway.log_text()
+
+
+BEGIN = """
+import sqlite3, sys
+from models.database.sqlite_writer import _begin_immediate
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+print("waits", flush=True)
+_begin_immediate(connection, 20.0)
+print("begun", flush=True)
+"""
+
+
+def test_a_writer_that_waits_for_a_lock_while_the_clock_is_set_gets_it(tmp_path: Path) -> None:
+    """It neither fails nor sleeps for an hour."""
+    path, clock = tmp_path / "locked.db", MovedClock(tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with subprocess.Popen(
+            [sys.executable, "-c", BEGIN, str(path)],
+            env={**os.environ, **clock.variables},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "waits\n"
+            for turn in range(SETTINGS):
+                clock.set((FORWARD, BACK, RIGHT)[turn % 3])
+                time.sleep(0.01)
+            holder.execute("ROLLBACK")
+            assert writer.stdout.readline() == "begun\n"
 
 
 async def _starts_with_another_clock(clock: MovedClock, gateway: Gateway, account: Account, made: int) -> None:
