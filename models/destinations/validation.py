@@ -5,7 +5,7 @@ Raw: a mapping of `Attribute` to what a client sent; left out means "not given",
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -55,6 +55,9 @@ class Attributes:
         value = self.values[attribute]
         return value if isinstance(value, Secret) else None
 
+
+Check = Callable[[object, object], Rule | None]
+"""The rule that a value breaks; takes the value, which is not None, and the stored one."""
 
 _ALWAYS = frozenset({Attribute.LABEL, Attribute.KIND})
 _REQUIRED: Mapping[DestinationKind | None, frozenset[Attribute]] = {
@@ -139,34 +142,55 @@ def _malformed(attribute: Attribute, value: object, stored: object) -> Violation
     """
     if value is None:
         return None
+    rule = _CHECKS[attribute](value, stored)
+    if rule is None:
+        return None
+    limit = MAX_LENGTHS[attribute] if rule is Rule.TOO_LONG else None
+    return Violation(attribute=attribute, rule=rule, limit=limit)
+
+
+def _check_kind(value: object, _stored: object) -> Rule | None:
+    return None if isinstance(value, DestinationKind) else Rule.UNKNOWN_KIND
+
+
+def _check_boolean(value: object, _stored: object) -> Rule | None:
+    return None if isinstance(value, bool) else Rule.NOT_A_BOOLEAN
+
+
+def _text_check(max_length: int, is_right: Callable[[str], bool] | None = None, rule: Rule | None = None) -> Check:
+    """The check of a text of so many characters that `is_right`, or breaks the rule."""
+
+    def check(value: object, stored: object) -> Rule | None:
+        if value == stored:
+            return None
+        if not isinstance(value, str):
+            return Rule.NOT_A_STRING
+        if not is_text(value):
+            return Rule.NOT_TEXT
+        if len(value) > max_length:
+            return Rule.TOO_LONG
+        return None if is_right is None or is_right(value) else rule
+
+    return check
+
+
+def _check_of(attribute: Attribute) -> Check:
     match attribute.rules.type:
         case ValueType.KIND:
-            rule = None if isinstance(value, DestinationKind) else Rule.UNKNOWN_KIND
+            return _check_kind
         case ValueType.BOOLEAN:
-            rule = None if isinstance(value, bool) else Rule.NOT_A_BOOLEAN
-        case ValueType.TEXT | ValueType.URL | ValueType.OBJECT_PREFIX | ValueType.CERTIFICATES:
-            rule = None if value == stored else _malformed_text(attribute, value)
-    limit = MAX_LENGTHS[attribute] if rule is Rule.TOO_LONG else None
-    return None if rule is None else Violation(attribute=attribute, rule=rule, limit=limit)
+            return _check_boolean
+        case ValueType.TEXT:
+            return _text_check(MAX_LENGTHS[attribute])
+        case ValueType.URL:
+            return _text_check(MAX_LENGTHS[attribute], is_endpoint_url, Rule.NOT_A_URL)
+        case ValueType.OBJECT_PREFIX:
+            return _text_check(MAX_LENGTHS[attribute], is_object_prefix, Rule.NOT_AN_OBJECT_PREFIX)
+        case ValueType.CERTIFICATES:
+            return _text_check(MAX_LENGTHS[attribute], are_certificates, Rule.NOT_CERTIFICATES)
 
 
-def _malformed_text(attribute: Attribute, value: object) -> Rule | None:
-    if not isinstance(value, str):
-        return Rule.NOT_A_STRING
-    if not is_text(value):
-        return Rule.NOT_TEXT
-    if len(value) > MAX_LENGTHS[attribute]:
-        return Rule.TOO_LONG
-    is_right, rule = _FORMS.get(attribute.rules.type, (is_text, Rule.NOT_TEXT))
-    return None if is_right(value) else rule
-
-
-_FORMS: Mapping[ValueType, tuple[Callable[[str], bool], Rule]] = {
-    ValueType.URL: (is_endpoint_url, Rule.NOT_A_URL),
-    ValueType.OBJECT_PREFIX: (is_object_prefix, Rule.NOT_AN_OBJECT_PREFIX),
-    ValueType.CERTIFICATES: (are_certificates, Rule.NOT_CERTIFICATES),
-}
-"""What a text of each type must be beyond text, and the rule that says so."""
+_CHECKS: Mapping[Attribute, Check] = {attribute: _check_of(attribute) for attribute in ATTRIBUTES}
 
 
 def _current_values(current: object) -> dict[Attribute, object]:
@@ -187,13 +211,23 @@ def _missing(attribute: Attribute, kind: DestinationKind | None) -> Violation:
 
 def _attributes(kind: DestinationKind, merged: Mapping[Attribute, object]) -> Attributes:
     """The merged values that the kind has, of the right types; everything else is None."""
-    values = dict.fromkeys(ATTRIBUTES) | {a: _typed(a, merged.get(a)) for a in KINDS[kind].applicable}
-    return Attributes(kind=kind, values=values | {Attribute.KIND: kind})
+    values: dict[Attribute, AttributeValue] = dict.fromkeys(ATTRIBUTES)
+    for attribute, is_boolean, is_secret in _HAS[kind]:
+        value = merged.get(attribute)
+        if is_boolean:
+            values[attribute] = value if isinstance(value, bool) else None
+        elif isinstance(value, str):
+            values[attribute] = Secret(value) if is_secret else value
+    values[Attribute.KIND] = kind
+    return Attributes(kind=kind, values=values)
 
 
-def _typed(attribute: Attribute, value: object) -> AttributeValue:
-    if attribute.rules.type is ValueType.BOOLEAN:
-        return value if isinstance(value, bool) else None
-    if not isinstance(value, str):
-        return None
-    return Secret(value) if attribute.rules.is_secret else value
+_HAS: Mapping[DestinationKind, Sequence[tuple[Attribute, bool, bool]]] = {
+    kind: [
+        (each, each.rules.type is ValueType.BOOLEAN, each.rules.is_secret)
+        for each in ATTRIBUTES
+        if each in rules.applicable
+    ]
+    for kind, rules in KINDS.items()
+}
+"""What a destination of each kind has: the attribute, whether it is a boolean, and whether it is secret."""
