@@ -259,10 +259,7 @@ class MooringsAsyncpgClient(AsyncpgDBClient):
             return await self._translated(func, *args, **kwargs)
 
     async def _translated(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return await super()._translate_exceptions(func, *args, **kwargs)
-        except UNAVAILABLE as error:
-            raise DatabaseUnavailable from error
+        return await super()._translate_exceptions(_before_the_orm(func), *args, **kwargs)
 
     def _in_transaction(self) -> TransactionContext:
         return _PooledContext(_Transaction(self), self._pool_init_lock)
@@ -326,13 +323,13 @@ class _Transaction(TransactionWrapper):
 
     async def _translated(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return await super()._translate_exceptions(func, *args, **kwargs)
-        except UNAVAILABLE as error:
-            if isinstance(error, TimeoutError):
-                self._give_up(error)
-            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            return await super()._translate_exceptions(_before_the_orm(func), *args, **kwargs)
+        except DatabaseUnavailable as error:
+            if isinstance(error.__cause__, TimeoutError):
+                self._give_up(error.__cause__)
+            if isinstance(error.__cause__, asyncpg.ReadOnlySQLTransactionError):
                 abandon(self._connection)
-            raise DatabaseUnavailable from error
+            raise
 
     def _give_up(self, error: TimeoutError) -> None:
         """End the connection: the statements behind one that has no answer would have none either."""
@@ -413,6 +410,18 @@ class _PooledContext(TransactionContextPooled):
         finally:
             get_connections().reset(self.token)
             await self._connections.release(self.client._connection, is_sound=is_sound)
+
+
+def _before_the_orm(func: Any) -> Any:
+    """The function, which raises `DatabaseUnavailable` itself: the ORM takes some of these errors for its own."""
+
+    async def translated(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await func(*args, **kwargs)
+        except UNAVAILABLE as error:
+            raise DatabaseUnavailable from error
+
+    return translated
 
 
 def _lost_at_commit(error: Exception) -> DatabaseUnavailable:

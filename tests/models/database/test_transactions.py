@@ -281,3 +281,19 @@ async def test_a_table_that_is_altered_beneath_prepared_statements_refuses_one_t
             await read()
     await read()
     await create(viewer)
+
+
+async def test_a_transaction_on_a_server_that_was_handed_over_is_refused_as_unavailable(
+    viewer: Viewer, database: Gateway
+) -> None:
+    """A standby takes no writes; the ORM would take its error for a mistake in the use of transactions."""
+
+    async def create_there() -> None:
+        async with in_transaction() as transaction:
+            await transaction.execute_query("SET TRANSACTION READ ONLY")
+            await create(viewer)
+
+    if database.engine == "postgresql":
+        with pytest.raises(DatabaseUnavailable):
+            await create_there()
+    await create(viewer)
