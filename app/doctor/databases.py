@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -140,6 +141,9 @@ async def _sqlite(address: DatabaseAddress, path: Path, has_own_keys: bool) -> l
 def _file(address: DatabaseAddress, path: Path, has_own_keys: bool) -> list[Finding]:
     if not path.exists():
         made = f"{path} does not exist; the first start makes it."
+        if path.parent.is_dir() and not os.access(path.parent, os.W_OK | os.X_OK):
+            said = f"{path} does not exist, and this process's user may not write to {path.parent}."
+            return [failure("database", said, "Change its owner, or name another in MOORINGS_DATABASE_URL.")]
         if path.parent.is_dir():
             return [warning("database", made, "Nothing, if a new, empty database is meant.")]
         return [failure("database", made, f"Make the folder {path.parent}, or name another in MOORINGS_DATABASE_URL.")]

@@ -94,7 +94,8 @@ def _host(url: str) -> str | None:
     """The host name of a URL; None for an address, a list, a socket, or what cannot be read."""
     with suppress(ValueError):
         parts = urlsplit(url)
-        if parts.hostname and "," not in parts.netloc and "@" not in parts.path and parts.scheme != "sqlite":
+        behind = parts.path + parts.query + parts.fragment  # an @ there is of a password, whose part the host then is
+        if parts.hostname and "," not in parts.netloc and "@" not in behind and parts.scheme != "sqlite":
             with suppress(ValueError):
                 ipaddress.ip_address(parts.hostname)
                 return None

@@ -43,7 +43,7 @@ def where(url: str) -> str:
     if not hosts or hosts.startswith("/"):
         return f"the socket in {hosts or 'the default folder'}"
     found = [_HOST.fullmatch(host) for host in hosts.split(",")]
-    if "@" in parts.path or "@" in parts.query or None in found:
+    if "@" in parts.path or "@" in parts.query or "@" in parts.fragment or None in found:
         return unreadable
     return ", ".join(f"{host[1]}:{host[2] or 5432}" for host in found if host is not None)
 

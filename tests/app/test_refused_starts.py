@@ -193,7 +193,14 @@ def test_a_wrong_password_or_database_is_refused(store: Gateway, postgres: Postg
 
 @pytest.mark.parametrize(
     "rest",
-    ["127.0.0.1:hunter22/x", "[::1/x", "127.0.0.1:99999/x", "user:hunter22/7@h/x", "127.0.0.1/x?sslmode=hunter22"],
+    [
+        "127.0.0.1:hunter22/x",
+        "[::1/x",
+        "127.0.0.1:99999/x",
+        "user:hunter22/7@h/x",
+        "user:a@hunter22/7?b#c@h/x",
+        "127.0.0.1/x?sslmode=hunter22",
+    ],
 )
 def test_a_postgresql_url_that_cannot_be_read_is_refused_without_being_shown(rest: str, store: Gateway) -> None:
     refused = serve(store, database_url=f"postgresql://{rest}")

@@ -111,7 +111,7 @@ async def _copy(settings: Settings, path: Path, url: str) -> dict[str, int]:
         await database.migrate(target)
         await _require_known(target, "The target")
         return await copy_to_postgresql(path, url)
-    except Refusal:
+    except (Refusal, database.EncodingRefused):
         raise
     except CopyRefused as refused:
         raise MoveRefused(str(refused)) from refused

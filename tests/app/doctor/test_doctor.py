@@ -77,6 +77,15 @@ def test_a_database_that_cannot_be_reached_is_a_failure_with_its_own_sentence(st
     assert found["database"]["remedy"].startswith("Look at host and port in the URL")
 
 
+def test_a_part_of_a_password_is_never_taken_for_a_host(store: Gateway) -> None:
+    """An @ and a / that are not percent-encoded."""
+    shown = store.command("doctor", database_url=f"postgresql://user:an@{PASSWORD}/7?b#c@127.0.0.1/x")
+
+    assert (shown.returncode, shown.stderr) == (1, "")
+    assert "written percent-encoded" in shown.stdout
+    assert PASSWORD not in shown.stdout
+
+
 def test_keys_that_do_not_fit_the_data_are_a_failure(store: Gateway) -> None:
     store.command("keys", "status")
     key_id, other = store.settings["secret_keys"].partition(":")[0], generate_key().partition(":")[2]
