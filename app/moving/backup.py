@@ -297,6 +297,10 @@ def _tool(name: str, url: str, *options: str) -> None:
         said = " ".join(done.stderr.split())[:500]
         if "server version mismatch" in said or "unsupported version" in said:
             said += f". Put the {name} of the server's version, or of a newer one, first on the PATH"
+        elif "does not appear to be" in said:
+            said += ". Name a file that `moorings db backup` made of PostgreSQL"
+        elif any(sign in said for sign in ("permission denied", "must be owner", "may lack SELECT")):
+            said += ". Use a URL of the user that migrates, who owns the tables"
         password = unquote(urlsplit(url).password or "")
         raise MoveRefused(f"{name} failed: {said.replace(password, '…') if password else said}")
 

@@ -208,26 +208,36 @@ async def _pruned_token(gateway: Gateway, account: Account) -> int:
     return int(made["id"])
 
 
-def test_the_password_of_a_url_is_in_no_argument(postgres: PostgresServer, tmp_path: Path) -> None:
-    """A program called pg_dump writes down how it was called."""
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_pg_dump_that_is_missing_or_of_another_version_is_said_and_no_argument_has_the_password(
+    postgres: PostgresServer, tmp_path: Path, *, is_there: bool
+) -> None:
+    """A program called pg_dump writes down how it was called, and says what one says that is older than the server."""
     program = tmp_path / "pg_dump"
-    program.write_text('#!/bin/sh\necho "$@" >"$(dirname "$0")/arguments"\nexit 1\n')
-    program.chmod(0o755)
+    if is_there:
+        said = "pg_dump: error: aborting because of server version mismatch"
+        program.write_text(f'#!/bin/sh\necho "$@" >"${{0%/*}}/arguments"\necho "{said}" >&2\nexit 1\n')
+        program.chmod(0o755)
     url = postgres.url("postgres")
     password = url.partition("://")[2].partition("@")[0].partition(":")[2]
     with unserved(url) as gateway:
-        env_path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             [gateway.program, "db", "backup", str(tmp_path / "x")],
-            env=os.environ
-            | {"PATH": env_path, "MOORINGS_DATABASE_URL": url, "MOORINGS_SECRET_KEYS": gateway.settings["secret_keys"]},
+            env={
+                "PATH": str(tmp_path),
+                "MOORINGS_DATABASE_URL": url,
+                "MOORINGS_SECRET_KEYS": gateway.settings["secret_keys"],
+            },
             capture_output=True,
             text=True,
             check=False,
         )
 
-    assert done.returncode == 1
-    assert password not in (tmp_path / "arguments").read_text() + done.stdout + done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert ("first on the PATH" if is_there else "pg_dump is not installed") in done.stderr
+    assert not (tmp_path / "x").exists()
+    if is_there:
+        assert password not in (tmp_path / "arguments").read_text() + done.stdout + done.stderr
 
 
 def test_a_url_becomes_the_variables_that_libpq_reads() -> None:
