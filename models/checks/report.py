@@ -72,6 +72,7 @@ class CheckCode(StrEnum):
 class CheckHint(StrEnum):
     """A cause that is narrower than the code of the step, and has a remedy of its own."""
 
+    CERTIFICATE_NOT_YET_VALID = "CERTIFICATE_NOT_YET_VALID"
     CERTIFICATE_SELF_SIGNED = "CERTIFICATE_SELF_SIGNED"
     INTERMEDIATE_MISSING = "INTERMEDIATE_MISSING"
     ISSUER_NOT_SENT = "ISSUER_NOT_SENT"
@@ -163,8 +164,8 @@ REMEDIES: Mapping[CheckCode, Remedy] = {
         field=CheckField.ENDPOINT,
     ),
     CheckCode.CERTIFICATE_EXPIRED: Remedy(
-        text="The store's certificate has expired, or is not valid yet. Renew it at the store, and see that the "
-        "clocks of the store and of this gateway are right.",
+        text="The store's certificate has expired by this gateway's clock. Renew it at the store; where it is newer "
+        "than that, the clock is wrong: set it by a time server.",
     ),
     CheckCode.CERTIFICATE_NAME_MISMATCH: Remedy(
         text="The store's certificate belongs to another host name. Give the endpoint with the name in the "
@@ -252,6 +253,10 @@ REMEDIES: Mapping[CheckCode, Remedy] = {
 """What to do about each code."""
 
 HINTS: Mapping[CheckHint, Remedy] = {
+    CheckHint.CERTIFICATE_NOT_YET_VALID: Remedy(
+        text="The store's certificate is not valid yet by this gateway's clock, which is most likely behind: set it by "
+        "a time server. Where it is right, the certificate was made with a clock that was ahead: make a new one.",
+    ),
     CheckHint.CERTIFICATE_SELF_SIGNED: Remedy(
         text="The store's certificate is signed by itself, or by an authority of your own. Set certificateAuthorities "
         "to that certificate, ask the operator to add it with MOORINGS_S3_CA_FILE or SSL_CERT_FILE, or give the store "

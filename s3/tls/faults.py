@@ -12,7 +12,7 @@ from s3.steps import StepFailed
 
 _FAULTS: Mapping[int, tuple[CheckCode, CheckHint | None]] = MappingProxyType(
     {
-        9: (CheckCode.CERTIFICATE_EXPIRED, None),  # X509_V_ERR_CERT_NOT_YET_VALID
+        9: (CheckCode.CERTIFICATE_EXPIRED, CheckHint.CERTIFICATE_NOT_YET_VALID),  # X509_V_ERR_CERT_NOT_YET_VALID
         10: (CheckCode.CERTIFICATE_EXPIRED, None),  # X509_V_ERR_CERT_HAS_EXPIRED
         62: (CheckCode.CERTIFICATE_NAME_MISMATCH, None),  # X509_V_ERR_HOSTNAME_MISMATCH
         64: (CheckCode.CERTIFICATE_NAME_MISMATCH, None),  # X509_V_ERR_IP_ADDRESS_MISMATCH

@@ -30,7 +30,7 @@ from tests.support.gateway.gateway import NO_TLS, Account, Gateway
 from tests.support.graphql.graphql_client import Listener, data_of, over_socket, over_sse
 from tests.support.graphql.graphql_documents import destination_id
 from tests.support.stores.certificates import Authority
-from tests.support.stores.peers import MemoryStore, listening
+from tests.support.stores.peers import MemoryStore, ReceivedRequest, error, listening
 
 LIST = "/api/backup-destinations"
 SETTINGS = 60
@@ -46,7 +46,7 @@ CHANGES = """subscription { backupDestinationEvents { id
   ... on BackupDestinationUpdated { backupDestination { label } } } }"""
 START_JOB = "mutation { checkBackupDestinations { __typename } }"
 CHECK = """mutation ($id: ID!) { checkBackupDestination(id: $id) {
-  ... on CheckBackupDestinationPayload { report { reachable } } } }"""
+  ... on CheckBackupDestinationPayload { report { reachable steps { name outcome code remedy } } } } }"""
 
 
 @pytest.fixture(params=SET_UPS if FULL else SHORT, ids=lambda set_up: f"{set_up[0]}-{set_up[1]}")
@@ -149,6 +149,21 @@ async def checked(account: Account, id_: int) -> bool:
     """Whether a check that is asked for finds the store reachable; the certificate is of two days ago to tomorrow."""
     result = (await data_of(account, CHECK, {"id": destination_id(id_)}))["checkBackupDestination"]
     return bool(result["report"]["reachable"])
+
+
+async def refusal(account: Account, id_: int) -> tuple[str, str]:
+    """The step at which a check that is asked for fails, with its code, and what to do about it."""
+    result = (await data_of(account, CHECK, {"id": destination_id(id_)}))["checkBackupDestination"]
+    (failed,) = (step for step in result["report"]["steps"] if step["outcome"] == "FAILED")
+    return f"{failed['name']} {failed['code']}", failed["remedy"]
+
+
+async def of_its_own_clock(request: ReceivedRequest) -> bytes | None:
+    """What a store says of a request that was signed by a clock that is more than 15 minutes away from its own."""
+    signed = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    if abs(datetime.now(UTC) - signed) < timedelta(minutes=15):
+        return None
+    return error("403 Forbidden", "RequestTimeTooSkewed")
 
 
 @pytest.fixture
@@ -277,6 +292,38 @@ def test_a_writer_that_waits_for_a_lock_while_the_clock_is_set_gets_it(tmp_path:
                 time.sleep(0.01)
             holder.execute("ROLLBACK")
             assert writer.stdout.readline() == "begun\n"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "days", "began_days"), [(FORWARD, 0.02, 2.0), (BACK, 2.0, 0.5)], ids=["an hour ahead", "a day behind"]
+)
+async def test_a_check_by_a_clock_that_is_wrong_names_it(
+    ahead: timedelta, days: float, began_days: float, tmp_path: Path
+) -> None:
+    """The store's clock is right: its certificate is valid for half an hour more, or since half a day."""
+    clock, authority = MovedClock(tmp_path), Authority(tmp_path)
+    (tmp_path / "authority.pem").write_text(authority.pem)
+    gateway = Gateway(s3_allow="127.0.0.1", s3_ca_file=str(tmp_path / "authority.pem"))
+    gateway.variables = clock.variables
+    gateway.start()
+    try:
+        async with AsyncExitStack() as stack:
+            account, ids = await gateway.new_user(), []
+            for store, certificate in (
+                (MemoryStore(), authority.serving("127.0.0.1", days=days, began_days=began_days)),
+                (MemoryStore(override=of_its_own_clock), authority.serving("127.0.0.1")),
+            ):
+                peer = await stack.enter_async_context(listening(store.script, tls=certificate))
+                ids.append(await account.create("custom_s3", custom_s3_endpoint=f"https://127.0.0.1:{peer.port}"))
+            right = [await checked(account, id_) for id_ in ids]
+            clock.set(ahead)
+            failures = [await refusal(account, id_) for id_ in ids]
+    finally:
+        gateway.close()
+
+    assert right == [True, True]
+    assert [code for code, _ in failures] == ["TLS CERTIFICATE_EXPIRED", "AUTHENTICATE CLOCK_SKEW"]
+    assert ["clock" in remedy for _, remedy in failures] == [True, True]
 
 
 async def _starts_with_another_clock(clock: MovedClock, gateway: Gateway, account: Account, made: int) -> None:

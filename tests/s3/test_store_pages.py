@@ -80,6 +80,7 @@ def test_every_remedy_is_a_few_plain_sentences_with_the_field_to_change() -> Non
         *(CheckCode.CERTIFICATE_EXPIRED, CheckCode.CLOCK_SKEW, CheckCode.ACCOUNT_DISABLED, CheckCode.STORAGE_FULL),
         *(CheckCode.RATE_LIMITED, CheckCode.STORE_UNAVAILABLE, CheckCode.UNEXPECTED_ANSWER),
         CheckCode.NOT_SUPPORTED,
-        *(CheckHint.INTERMEDIATE_MISSING, CheckHint.RETENTION, CheckHint.OBJECT_VANISHED),
-        *(CheckHint.MULTIPART_UNKNOWN, CheckHint.PROXY_LOGIN, CheckHint.REQUESTER_PAYS, CheckHint.BUCKET_REFUSES),
+        *(CheckHint.CERTIFICATE_NOT_YET_VALID, CheckHint.INTERMEDIATE_MISSING, CheckHint.RETENTION),
+        *(CheckHint.OBJECT_VANISHED, CheckHint.MULTIPART_UNKNOWN, CheckHint.PROXY_LOGIN, CheckHint.REQUESTER_PAYS),
+        CheckHint.BUCKET_REFUSES,
     }

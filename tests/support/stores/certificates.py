@@ -60,13 +60,20 @@ class Authority:
         return ssl.create_default_context(cadata=self.pem)
 
     def serving(
-        self, *hosts: str, days: int = 1, with_issuer: bool = False, tells_issuer: bool = False
+        self,
+        *hosts: str,
+        days: float = 1,
+        began_days: float = 2,
+        with_issuer: bool = False,
+        tells_issuer: bool = False,
     ) -> ssl.SSLContext:
         """The context of a server with these names or addresses; its certificate expires after so many days.
 
+        It has been valid for `began_days`.
+
         `with_issuer` sends the authority's certificate too, and `tells_issuer` says where it is, as public ones do.
         """
-        file = self.file(*hosts, days=days, tells_issuer=tells_issuer)
+        file = self.file(*hosts, days=days, began_days=began_days, tells_issuer=tells_issuer)
         if with_issuer:
             file.write_text(file.read_text() + self.pem)
         return _serving(file)
@@ -77,7 +84,14 @@ class Authority:
         _write(file, self._key, self._certificate, serialization.NoEncryption())
         return _serving(file)
 
-    def file(self, *hosts: str, password: bytes | None = None, days: int = 1, tells_issuer: bool = False) -> Path:
+    def file(
+        self,
+        *hosts: str,
+        password: bytes | None = None,
+        days: float = 1,
+        began_days: float = 2,
+        tells_issuer: bool = False,
+    ) -> Path:
         """A new key and certificate for these names or addresses in one PEM file, which is named for the first."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [
@@ -85,7 +99,8 @@ class Authority:
         ]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
         more = [_ISSUERS] if tells_issuer else []
-        certificate = self._sign(subject, key.public_key(), x509.SubjectAlternativeName(names), *more, days=days)
+        alternative = x509.SubjectAlternativeName(names)
+        certificate = self._sign(subject, key.public_key(), alternative, *more, days=days, began_days=began_days)
         file = self._directory / f"{hosts[0]}.pem"
         encryption = (
             serialization.NoEncryption() if password is None else serialization.BestAvailableEncryption(password)
@@ -94,7 +109,12 @@ class Authority:
         return file
 
     def _sign(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *extensions: x509.ExtensionType, days: int = 1
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        *extensions: x509.ExtensionType,
+        days: float = 1,
+        began_days: float = 2,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = (
@@ -103,7 +123,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=2))
+            .not_valid_before(now - timedelta(days=began_days))
             .not_valid_after(now + timedelta(days=days))
         )
         for extension in extensions:
