@@ -164,6 +164,7 @@ class ResponseCache:
             headers = _encoded_headers(response.headers, coding)
             form = CachedResponse(response.status, headers, body, tag, coding=coding)
             if self._entries.get(key) is response:
+                form.compact()
                 self.bytes -= _size(key, response)
                 response.forms = {**response.forms, coding: form}
                 self.bytes += _size(key, response)
@@ -186,6 +187,7 @@ class ResponseCache:
                 return  # a concurrent request was first
             self.bytes -= _size(key, self._entries.pop(key))
         entries.keys.add(key)
+        response.compact()
         self._entries[key] = response
         self.bytes += size
         self._evict_down()
