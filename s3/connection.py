@@ -10,13 +10,13 @@ from typing import Any
 
 import httpcore
 
-from models.checks.report import CheckCode
+from models.checks.report import CheckCode, CheckHint, CheckStepName
 from models.destinations.endpoint_url import EndpointUrl
 from s3.address_policy import Address
 from s3.dialer import Dialer
 from s3.signature_v4 import Request
 from s3.steps import StepFailed
-from s3.tls.faults import chain_sent, reading_the_chain
+from s3.tls.faults import chain_sent, reading_the_chain, wants_client_certificate
 
 MAX_HEAD_BYTES = 16_384
 """Of the head of a response."""
@@ -153,7 +153,10 @@ class StoreConnection:
             try:
                 response = await _exchange(connection, stream, self._http_request(request, headers))
                 self._idle = (connection, stream) if connection.is_available() else None
-            except _BROKEN:
+            except _BROKEN as error:
+                if wants_client_certificate(error):
+                    wanted = CheckHint.CLIENT_CERTIFICATE
+                    raise StepFailed(CheckCode.TLS_FAILED, step=CheckStepName.TLS, hint=wanted) from None
                 if is_new or stream.received:
                     raise ConnectionBroken(CheckCode.UNEXPECTED_ANSWER) from None
             else:

@@ -22,6 +22,7 @@ _BUCKET_NOT_IN_HOST = {
     (CheckStepName.RESOLVE, CheckCode.DNS_FAILURE),
     (CheckStepName.RESOLVE, CheckCode.ENDPOINT_NOT_ALLOWED),
     (CheckStepName.TLS, CheckCode.CERTIFICATE_NAME_MISMATCH),
+    (CheckStepName.TLS, CheckCode.TLS_FAILED),
     (CheckStepName.AUTHENTICATE, CheckCode.NOT_S3),
     (CheckStepName.BUCKET, CheckCode.NO_SUCH_BUCKET),
 }

@@ -76,6 +76,7 @@ class CheckHint(StrEnum):
     CERTIFICATE_SELF_SIGNED = "CERTIFICATE_SELF_SIGNED"
     INTERMEDIATE_MISSING = "INTERMEDIATE_MISSING"
     ISSUER_NOT_SENT = "ISSUER_NOT_SENT"
+    CLIENT_CERTIFICATE = "CLIENT_CERTIFICATE"
     HTTPS_NEEDED = "HTTPS_NEEDED"
     HOME_REGION = "HOME_REGION"
     ENCRYPTION_KEY = "ENCRYPTION_KEY"
@@ -273,6 +274,11 @@ HINTS: Mapping[CheckHint, Remedy] = {
         "it with MOORINGS_S3_CA_FILE; if it is an intermediate one, let the store send the whole chain, which is often "
         "a file named fullchain.",
         field=CheckField.CERTIFICATE_AUTHORITIES,
+    ),
+    CheckHint.CLIENT_CERTIFICATE: Remedy(
+        text="The store, or a proxy before it, asks for a client certificate, and this gateway has none. Let it take "
+        "requests without one, or give an endpoint that does.",
+        field=CheckField.ENDPOINT,
     ),
     CheckHint.HTTPS_NEEDED: Remedy(
         text="The store wants encrypted connections. Give the endpoint with https:// instead of http://.",

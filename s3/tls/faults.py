@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -28,8 +29,23 @@ _SEQUENCE, _INTEGER, _VERSION = 0x30, 0x02, 0xA0
 _LONG_FORM = 0x80
 
 
+_WANTS_CERTIFICATE = re.compile("ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE)$")
+"""In OpenSSL's reason: the other side's alert about the certificate of the client (RFC 8446, 6.2; RFC 5246, 7.2.2)."""
+
+
+def wants_client_certificate(cause: BaseException | None) -> bool:
+    """Whether the other side ended the connection for want of a client's certificate: in TLS 1.3 at the first read."""
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) and _WANTS_CERTIFICATE.search(cause.reason or ""):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 def certificate_fault(cause: BaseException | None) -> StepFailed:
     """The failure of a TLS handshake with this cause."""
+    if wants_client_certificate(cause):
+        return StepFailed(CheckCode.TLS_FAILED, hint=CheckHint.CLIENT_CERTIFICATE)
     if not isinstance(cause, ssl.SSLCertVerificationError):
         return StepFailed(CheckCode.TLS_FAILED)
     code, hint = _FAULTS.get(cause.verify_code, (CheckCode.CERTIFICATE_UNTRUSTED, None))

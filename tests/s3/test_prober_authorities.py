@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 
 import pytest
 
-from models.checks.report import CheckCode, CheckDepth, CheckField, CheckHint, CheckStep, CheckStepName
+from models.checks.report import CheckCode, CheckDepth, CheckField, CheckHint, CheckStep, CheckStepName, CheckSuggestion
 from tests.support.stores.certificates import Authority
 from tests.support.stores.peers import MemoryStore, listening
-from tests.support.stores.probing import failure, prober, target
+from tests.support.stores.probing import TableResolver, failure, prober, target
 
+MAX_READ = 65_536
 UNTRUSTED = (CheckStepName.TLS, CheckCode.CERTIFICATE_UNTRUSTED)
 
 
@@ -106,3 +108,52 @@ async def test_nothing_is_sent_to_a_store_whose_certificate_is_not_trusted(root:
         await prober().probe(target(f"https://127.0.0.1:{peer.port}"), CheckDepth.FULL)
 
     assert store.asked == []
+
+
+async def test_a_store_that_wants_a_client_certificate_is_told_apart_from_one_that_makes_no_sense(
+    root: Authority,
+) -> None:
+    """In TLS 1.3 the store says so only behind the handshake."""
+    serving = root.serving("127.0.0.1")
+    serving.verify_mode = ssl.CERT_REQUIRED
+    serving.load_verify_locations(cadata=root.pem)
+    serving.minimum_version = ssl.TLSVersion.TLSv1_3
+
+    async def shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As other servers do, and Python's does not: the connection is closed when the alert was read."""
+        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls, is_refused = serving.wrap_bio(received, sent, server_side=True), False
+        while not is_refused:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                writer.write(sent.read())
+                received.write(await reader.read(MAX_READ))
+            except ssl.SSLError:
+                is_refused = True
+        writer.write(sent.read())
+        await reader.read()
+
+    async with listening(shake_hands) as peer:
+        there = target(f"https://127.0.0.1:{peer.port}")
+        report = await prober(tls=root.trusting()).probe(there, CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
+    assert report.step(CheckStepName.TLS).hint is CheckHint.CLIENT_CERTIFICATE
+
+
+async def test_a_server_that_does_not_know_the_bucket_s_host_gets_it_in_the_path(root: Authority) -> None:
+    """It ends the handshake, as proxies do that have no certificate for a name, and sends none."""
+    serving = root.serving("s3.example.com")
+
+    def refuse(_: object, name: str | None, __: object) -> int | None:
+        return None if name == "s3.example.com" else ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
+
+    serving.sni_callback = refuse
+    table = TableResolver({"s3.example.com": ["127.0.0.1"], "nightly.s3.example.com": ["127.0.0.1"]})
+    async with listening(MemoryStore().script, tls=serving) as peer:
+        there = target(f"https://s3.example.com:{peer.port}", path_style=False)
+        report = await prober(tls=root.trusting(), resolver=table).probe(there, CheckDepth.FULL)
+
+    assert failure(report) == (CheckStepName.TLS, CheckCode.TLS_FAILED)
+    assert report.suggestion == CheckSuggestion(path_style_endpoint=True)
