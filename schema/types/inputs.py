@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields as fields_of
 from datetime import datetime
 
@@ -285,22 +285,20 @@ class BackupDestinationOrder:
 def _given(
     fields: AmazonS3DestinationInput | CustomS3DestinationInput | LocalDestinationInput | S3CredentialsInput,
 ) -> dict[Attribute, object]:
-    """The raw attributes of the fields that are present, those of nested inputs included."""
+    """The raw attributes of the fields of an input that are present, those of nested inputs included."""
     values = ((attribute, getattr(fields, name)) for attribute, name in _FIELDS[type(fields)])
     raw: dict[Attribute, object] = {attribute: value for attribute, value in values if value is not strawberry.UNSET}
     credentials = getattr(fields, "credentials", None)
     return raw if credentials is None else raw | _given(credentials)
 
 
+class _Fields(dict[type, Sequence[tuple[Attribute, str]]]):
+    """The fields of an input class that are attributes, each with its name in Python, found at the first use."""
+
+    def __missing__(self, class_: type) -> Sequence[tuple[Attribute, str]]:
+        names = {field.name for field in fields_of(class_)}
+        return self.setdefault(class_, tuple((each, each.value) for each in ATTRIBUTES if each.value in names))
+
+
+_FIELDS = _Fields()
 _KINDS = tuple((kind, kind.value) for kind in Kind)
-_FIELDS: Mapping[type, Sequence[tuple[Attribute, str]]] = {
-    class_: [(each, each.value) for each in ATTRIBUTES if each.value in {field.name for field in fields_of(class_)}]
-    for class_ in (
-        AmazonS3DestinationInput,
-        CustomS3DestinationInput,
-        LocalDestinationInput,
-        S3CredentialsInput,
-        UpdateBackupDestinationInput,
-    )
-}
-"""The fields of input classes that are attributes, each with its name in Python."""
