@@ -270,7 +270,7 @@ def _write(
     ]
     parts += [
         "## One worker",
-        "On one core, 32 connections that wait for their answers; CPU of a request.",
+        "On one core, cache off, 32 connections that wait for their answers; CPU of a request.",
         table(columns, cells),
         f"Of its connections to PostgreSQL {connections} were open after that.",
     ]
