@@ -100,12 +100,28 @@ class BackupDestination(Model):
     def new(cls, user_id: int, attributes: Attributes, vault: Vault, *, uid: UUID | None = None) -> BackupDestination:
         """A destination that is not stored yet, its credentials sealed; `uid` is that of the row it is to replace."""
         now = current_second()
-        row = cls.__new__(cls)
-        vars(row).update(_blank())
+        row = cls._copied({})
         row.uid, row.user_id, row.created_at, row.updated_at = uid or uuid4(), user_id, now, now
         row.reachability, row.version = Reachability.UNKNOWN, 0
-        row._await_when_save, row._saved_in_db = {}, False
+        row._saved_in_db = False
         row.assign(attributes, vault, now)
+        return row
+
+    @classmethod
+    def stored(cls, columns: Mapping[str, Any]) -> BackupDestination:
+        """A row as it is stored, of columns that have their types, names of kinds and the like as text.
+
+        Raises `ValueError` for a name that this version does not know, as the ORM does, which takes four times as long.
+        """
+        row = cls._copied(columns)
+        row.kind, row.reachability = DestinationKind(row.kind), Reachability(row.reachability)
+        return row
+
+    @classmethod
+    def _copied(cls, columns: Mapping[str, Any]) -> BackupDestination:
+        row = cls.__new__(cls)
+        vars(row).update(_blank(), **columns)
+        row._await_when_save = {}
         return row
 
     def assign(self, attributes: Attributes, vault: Vault, now: datetime) -> list[Attribute]:

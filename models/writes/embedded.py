@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any
+from uuid import UUID
+
+from tortoise.fields import BooleanField, DatetimeField
 
 from models.accounts.viewer import Viewer
 from models.destinations.attributes import Attribute
@@ -28,6 +32,9 @@ Change = Callable[[BackupDestination], Sequence[Attribute]]
 _TABLE, _EVENTS = BackupDestination._meta.db_table, Event._meta.db_table
 _ROW = ("id", *STORED)
 _EVENT = ("id", "user_id", "destination_id", "label", *EVENT_COLUMNS)
+_FIELDS = BackupDestination._meta.fields_map
+_TIMESTAMPS = tuple(name for name in _ROW if isinstance(_FIELDS.get(name), DatetimeField))
+_BOOLEANS = tuple(name for name in _ROW if isinstance(_FIELDS.get(name), BooleanField))
 _ROW_VALUES, _EVENT_VALUES = attrgetter(*STORED), itemgetter(*EVENT_COLUMNS)
 _NATIVE = frozenset({type(None), bool, int, str})
 
@@ -80,9 +87,19 @@ def remove(connection: sqlite3.Connection, viewer: Viewer, destination_id: int, 
 
 def _own(connection: sqlite3.Connection, viewer: Viewer, destination_id: int) -> BackupDestination:
     found = connection.execute(SELECT, (destination_id,)).fetchone() if 0 < destination_id <= MAX_ID else None
-    return own(
-        viewer, None if found is None else BackupDestination._init_from_db(**dict(zip(_ROW, found, strict=True)))
-    )
+    return own(viewer, None if found is None else _row_of(found))
+
+
+def _row_of(found: Sequence[Any]) -> BackupDestination:
+    columns = dict(zip(_ROW, found, strict=True))
+    columns["uid"] = UUID(columns["uid"])
+    for name in _BOOLEANS:
+        if columns[name] is not None:
+            columns[name] = bool(columns[name])
+    for name in _TIMESTAMPS:
+        if columns[name] is not None:
+            columns[name] = datetime.fromisoformat(columns[name])
+    return BackupDestination.stored(columns)
 
 
 def _record(

@@ -57,7 +57,7 @@ class RowSnapshot(asyncpg.Record):
 
     def row(self) -> BackupDestination:
         """A new row for each caller, to be changed."""
-        return BackupDestination._init_from_db(**dict(zip(statements.SNAPSHOT, self, strict=True)))
+        return BackupDestination.stored(dict(zip(statements.SNAPSHOT[1:], tuple(self)[1:], strict=True)))
 
 
 class Writes:

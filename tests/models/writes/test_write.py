@@ -28,7 +28,7 @@ AMAZON = {**RAW[DestinationKind.AMAZON_S3], Attribute.KIND: DestinationKind.AMAZ
 
 @pytest.fixture(scope="module")
 def database(postgres: PostgresServer) -> Iterator[Gateway]:
-    """A PostgreSQL of these tests alone: the embedded database writes by transactions only."""
+    """A PostgreSQL of these tests alone: the embedded database writes by jobs alone."""
     with migrated("postgresql", postgres) as gateway:
         yield gateway
 
