@@ -111,6 +111,15 @@ stores: $(SETUP_TEST) ## check against real stores: Debian's Ceph and Swift, ins
 	@MOORINGS_FULL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/s3/test_prober_ceph.py tests/s3/test_prober_rclone.py \
 		tests/s3/test_prober_store.py tests/s3/test_prober_swift.py tests/s3/presigning tests/app/backups $(ARGS)
 
+.PHONY: containers
+containers: $(SETUP_TEST) ## build the image on stand-ins for its bases and run docker-compose.yml, as root with Debian's podman, installed where missing
+	@command -v podman >/dev/null && command -v buildah >/dev/null && command -v runc >/dev/null && command -v mmdebstrap >/dev/null && \
+		command -v iptables >/dev/null && [ -x /usr/lib/podman/netavark ] && [ -x /usr/lib/podman/aardvark-dns ] || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends podman buildah runc mmdebstrap netavark aardvark-dns \
+			iptables iproute2; }
+	@$(BIN)/python -m tests.support.containers.provide
+	@MOORINGS_FULL=1 MOORINGS_CONTAINERS=1 unshare --net sh -c 'ip link set lo up && exec $(BIN)/python -m pytest tests/containers $(ARGS)'
+
 .PHONY: takeover
 takeover: $(SETUP_TEST) ## take a Vanguard database over, with Debian's MariaDB and encrypter of Laravel, installed as root where missing
 	@command -v php >/dev/null && [ -e /usr/share/php/Illuminate/Encryption/autoload.php ] || \

@@ -156,8 +156,10 @@ def test_the_health_check_follows_the_port(gateways: Mapping[str, Gateway]) -> N
     gateway = gateways["sqlite"]
 
     assert gateway.port in healthcheck.ports_of(gateway.pid)
-    assert healthcheck.is_healthy(gateway.port)
-    assert not healthcheck.is_healthy(free_port())
+    assert healthcheck.is_healthy(gateway.port, "/healthz")
+    assert healthcheck.is_healthy(gateway.port, "/readyz")
+    assert not healthcheck.is_healthy(gateway.port, "/nowhere")
+    assert not healthcheck.is_healthy(free_port(), "/healthz")
 
 
 def test_every_base_is_named_by_its_digest() -> None:
@@ -197,10 +199,19 @@ def test_the_script_makes_secrets_that_the_gateway_takes_and_keeps_those_that_ex
 def test_compose_waits_for_a_healthy_database_that_keeps_its_data(services: dict[str, Any]) -> None:
     for gateway in ("gateway-a", "gateway-b"):
         assert services[gateway]["depends_on"]["postgres"] == {"condition": "service_healthy"}
-        assert services["nginx"]["depends_on"][gateway] == {"condition": "service_healthy"}
     assert services["postgres"]["healthcheck"]["test"][:2] == ["CMD", "pg_isready"]
     assert services["postgres"]["volumes"] == ["postgres-data:/var/lib/postgresql"]
     assert "postgres-data" in yaml.safe_load(COMPOSE_TEXT)["volumes"]
+
+
+def test_a_gateway_is_replaced_without_the_proxy_that_knows_its_address(services: dict[str, Any]) -> None:
+    """Whatever depends on a container is replaced with it by podman-compose; a name is looked up once by nginx."""
+    upstream = re.findall(r"server ([0-9.]+):8000 ", (ROOT / "deploy" / "container" / "nginx.conf").read_text())
+    addresses = [services[gateway]["networks"]["default"]["ipv4_address"] for gateway in ("gateway-a", "gateway-b")]
+    assert upstream == addresses
+    depended_on = {name for service in services.values() for name in service.get("depends_on", ())}
+    assert depended_on == {"postgres", "valkey"}
+    assert services["gateway-a"]["healthcheck"]["test"] == ["CMD", "python", "/opt/moorings/healthcheck.py"]
 
 
 def test_compose_publishes_the_proxy_to_this_machine_alone(services: dict[str, Any]) -> None:

