@@ -62,7 +62,7 @@ MAX_SUGGESTED = 1
 """Errors with names that may have been meant: to find them takes up to 10 ms, longer than all the rest."""
 MAX_FRAGMENT_WORK = 1_500
 """The number of fragments and variables that all operations use, each time one of them uses it."""
-MAX_COMPARISONS = 1_000
+MAX_COMPARISONS = 2_000
 """The number of comparisons of two fields or fragments: all pairs of one response key are compared, at each level."""
 _TOO_ENTANGLED = "The document is too entangled: it repeats fields, or spreads fragments, more often than one may."
 

@@ -33,7 +33,7 @@ BODIES = {
     "a query that is a number": b'{"query": 1}',
     "a query that is a list": b'{"query": ["{ viewer { id } }"]}',
     "a query that is an object": b'{"query": {"kind": "Document"}}',
-    "a hash instead of a query": b'{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "00"}}}',
+    "an empty hash instead of a query": b'{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": ""}}}',
     "variables that are a list": b'{"query": "{ viewer { id } }", "variables": []}',
     "variables that are a string": b'{"query": "{ viewer { id } }", "variables": "{}"}',
     "variables that are a number": b'{"query": "{ viewer { id } }", "variables": 0}',

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
 import pytest
-from graphql import GraphQLError, Lexer, Source, Token, TokenKind, parse
+from graphql import DocumentNode, GraphQLError, Lexer, Node, Source, Token, TokenKind, parse
 
 from schema.documents.document_limits import LimitExceeded
 from schema.documents.tokens import _Lexer, parse_document, scan
@@ -87,6 +88,42 @@ def test_the_tokens_are_those_of_graphql_core() -> None:
     """Each with its line and column, and each error with its own."""
     for text in documents():
         assert tokens(_Lexer(Source(text))) == tokens(Lexer(Source(text))), text
+
+
+def parsed(text: str, parser: Callable[[str], DocumentNode]) -> object:
+    """The syntax tree with its places and tokens; the error's sentence and places if there is one."""
+    try:
+        document = parser(text)
+    except GraphQLError as error:
+        return f"{error.message.removesuffix(' Parsing aborted.')} {error.locations}"
+    token = document.loc.start_token if document.loc is not None else None
+    chain = []
+    while token is not None:
+        if token.kind is not TokenKind.COMMENT:
+            chain.append((token.kind, token.start, token.end, token.line, token.column, token.value))
+        token = token.next
+    return list(flat(document)), chain
+
+
+def flat(document: DocumentNode) -> Iterator[object]:
+    """What is in each node, the nodes themselves by their kind and place; without recursion, however deep they are."""
+    waiting: list[Any] = [document]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Node):
+            yield node.kind, str(node.loc)
+            waiting += [getattr(node, key) for key in node.keys if key != "loc"]
+        elif isinstance(node, tuple):
+            yield len(node)
+            waiting += node
+        else:
+            yield node
+
+
+def test_the_syntax_trees_are_those_of_graphql_core() -> None:
+    """With the same places, and the same errors."""
+    for text in documents():
+        assert parsed(text, parse_document) == parsed(text, parse), text
 
 
 def test_the_scan_counts_the_tokens_of_a_document() -> None:
