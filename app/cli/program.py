@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from io import TextIOWrapper
+from contextlib import suppress
+from io import RawIOBase, TextIOWrapper
+from typing import Any
 
 import click
 
@@ -82,6 +84,8 @@ def run() -> None:
     What cannot be written, to a full disk or to a reader that is gone, is a refusal too, and no traceback.
     """
     _open_what_is_closed()
+    if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, TextIOWrapper):
+        sys.stderr = TextIOWrapper(_Stderr(), encoding=sys.stderr.encoding, line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -102,6 +106,26 @@ def run() -> None:
         print(f"moorings: The output cannot be written: {error.strerror}.", file=sys.stderr)
         status = 1
     sys.exit(status)
+
+
+class _Stderr(RawIOBase):
+    """Standard error. What cannot be written to it, on a full disk, is lost, and changes no exit status."""
+
+    def fileno(self) -> int:
+        return 2
+
+    def isatty(self) -> bool:
+        return os.isatty(2)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        with suppress(OSError):
+            while rest:
+                rest = rest[os.write(2, rest) :]
+        return len(data)
 
 
 def _open_what_is_closed() -> None:

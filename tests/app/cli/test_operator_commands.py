@@ -294,3 +294,21 @@ def test_a_shell_completes_commands(store: Gateway) -> None:
     done = subprocess.run([store.program], env=env, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.stdout == "plain,destination\n"
+
+
+def test_a_message_that_cannot_be_written_changes_no_exit_status(store: Gateway) -> None:
+    def status(*arguments: str) -> int:
+        with Path("/dev/full").open("wb") as stderr:
+            return subprocess.run(
+                [store.program, *arguments],
+                cwd=store.directory,
+                env=environment(**store.settings),
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                timeout=60,
+                check=False,
+            ).returncode
+
+    assert status("migrate") == 0
+    assert status("no-such-command") == 2
+    assert status("token", "revoke", "999999") == 1
