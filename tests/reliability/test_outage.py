@@ -24,6 +24,7 @@ from tests.support.databases.postgres import PostgresServer
 from tests.support.databases.stoppable_postgres import StoppablePostgres, own_postgres
 from tests.support.gateway.behind_proxy import behind_proxy
 from tests.support.gateway.gateway import Account, Gateway
+from tests.support.gateway.unharmed import Figure
 from tests.support.stopwatch import Stopwatch
 
 LIST = "/api/backup-destinations"
@@ -161,7 +162,7 @@ async def test_a_stopped_postgresql_is_answered_503_until_it_is_back(
 
 
 async def test_a_postgresql_that_hangs_is_answered_as_unready_in_time(
-    server: StoppablePostgres, account: Account
+    server: StoppablePostgres, account: Account, figure: Figure
 ) -> None:
     """A stopped process keeps its connections and sends nothing: only a time limit notices."""
     id_ = await account.create("local", label="Before the outage")
@@ -178,6 +179,7 @@ async def test_a_postgresql_that_hangs_is_answered_as_unready_in_time(
         for pid in backends:
             os.kill(pid, signal.SIGCONT)
 
+    figure(f"`/readyz` is 503 after {wall_s:.1f} s")
     assert (ready.status_code, ready.json()) == (503, UNAVAILABLE)
     assert "Retry-After" in ready.headers
     assert alive.status_code == httpx.codes.OK

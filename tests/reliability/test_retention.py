@@ -16,6 +16,7 @@ from tests.support.databases.many_rows import plant_events
 from tests.support.databases.postgres import PostgresServer
 from tests.support.figures import amount
 from tests.support.gateway.gateway import Gateway
+from tests.support.gateway.unharmed import Figure
 from tests.support.graphql.graphql_client import LISTENS, data_of, over_socket
 
 PRUNE = ("events", "prune", "--older-than", "90d")
@@ -55,7 +56,7 @@ async def test_pruned_positions_are_errors_and_the_rest_goes_on(gateway: Gateway
         assert len(await listener.events(1)) == 1
 
 
-async def test_writers_and_readers_go_on_while_events_are_pruned(gateway: Gateway) -> None:
+async def test_writers_and_readers_go_on_while_events_are_pruned(gateway: Gateway, figure: Figure) -> None:
     """No request fails, and a stream hears every change."""
     account = await gateway.new_user()
     start = await position_of(account)
@@ -76,6 +77,7 @@ async def test_writers_and_readers_go_on_while_events_are_pruned(gateway: Gatewa
     assert len(await events_of(gateway, account.user_id)) == written
     assert len((await data_of(account, LOG, {"after": None}))["events"]["edges"]) == min(written, 15)
     assert start == BEGINNING
+    figure(f"{gateway.engine}: {MANY} events pruned beside {written} writes, each read and heard of")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

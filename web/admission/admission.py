@@ -43,6 +43,11 @@ SHARED_S = 1.0
 """How long after a request of another user."""
 AGED_S = 1.0
 """A request at work for so long counts no longer: it waits for something else, such as a store."""
+AGED_BUSY_S = 4.0
+"""The same while the process or its machine is busy: requests at work wait for the processor or the database then.
+
+If they counted no longer, others would begin behind them, and each would take as long as all of them together.
+"""
 LAG_S = 0.015
 """How late the event loop is when it is behind."""
 BUSY = 0.5
@@ -278,8 +283,9 @@ class Admission:
     def _let_go_of_aged(self, now: float) -> None:
         """Count no longer what waits for something else; a stream whose response has begun neither."""
         self._let_go_at = now
+        aged_s = AGED_BUSY_S if self._is_pressed else AGED_S
         for place in [*self._running]:
-            if now - place.since > AGED_S or place.cycle.response_started or place.state.waits_elsewhere:
+            if now - place.since > aged_s or place.cycle.response_started or place.state.waits_elsewhere:
                 self._uncount(place)
 
     def _start_waiting(self) -> None:

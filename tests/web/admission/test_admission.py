@@ -76,6 +76,7 @@ async def test_a_user_has_a_share_only_while_others_are_there_and_the_process_is
 ) -> None:
     """Alone it may have all places; beside others on a busy process it begins few at the same time."""
     monkeypatch.setattr(rules, "AGED_S", 1_000)
+    monkeypatch.setattr(rules, "AGED_BUSY_S", 1_000)
     admission = Admission(max_wait_s=10)
     alone = [enter(admission, 1) for _ in range(3 * rules.USER_FEWEST)]
     assert None not in alone
@@ -136,6 +137,7 @@ async def test_refusals_are_written_at_a_bounded_rate_and_none_is_held_back_long
 async def test_what_waits_for_something_else_counts_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A check of a store may take seconds, and a stream hours, in which the process is free."""
     monkeypatch.setattr(rules, "AGED_S", 0.05)
+    monkeypatch.setattr(rules, "AGED_BUSY_S", 0.05)
     admission, begun = Admission(max_wait_s=10), list[UserKey | Place]()
     taken(admission)
     assert enter(admission, "a") is None
@@ -148,6 +150,24 @@ async def test_what_waits_for_something_else_counts_no_longer(monkeypatch: pytes
         place.cycle.response_started = True
     await asyncio.sleep(rules.TICK_S)
     assert enter(streams, "a") is not None
+
+
+async def test_on_a_busy_machine_no_more_begin_behind_requests_that_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are slow because there are many of them; what would begin meanwhile is refused after its wait."""
+    monkeypatch.setattr(rules, "AGED_S", 0.0)
+    monkeypatch.setattr(rules, "BUSY", -1.0)
+    admission, begun = Admission(max_wait_s=0.1), list[UserKey | Place]()
+    taken(admission)
+    await asyncio.sleep(5 * rules.TICK_S)
+    assert enter(admission, "a") is None
+    wait(admission, "a", begun)
+
+    await until(lambda: bool(begun))
+
+    assert begun == ["a refused"]
+    assert admission.running == rules.FEWEST
 
 
 async def test_a_request_that_leaves_while_it_waits_leaves_nothing() -> None:
