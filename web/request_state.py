@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.types import ASGIApp, Scope
@@ -68,6 +69,7 @@ class RequestState:
         "cache_key",
         "error",
         "is_confidential",
+        "is_gone",
         "is_replayed",
         "is_traced",
         "preparation_key",
@@ -83,6 +85,7 @@ class RequestState:
         "viewer",
         "waits_elsewhere",
         "wanted",
+        "when_gone",
     )
 
     def __init__(
@@ -122,6 +125,10 @@ class RequestState:
         """The form of the answer that the client asks for; None where it does not say, or nothing is compressed."""
         self.is_confidential = False
         """Whether the answer may hold what is not compressed beside a client's text, such as a grant's signatures."""
+        self.is_gone: bool | None = None
+        """Whether the client has left; None where the server does not say so, but through `receive` alone."""
+        self.when_gone: Callable[[], None] | None = None
+        """Called by a server that says so, when the client leaves: a stream waits for that without a task."""
         self.rest: ASGIApp | None = None
         """Sends what follows the head of a stream, or serves a WebSocket that is accepted, once the layers around the
         endpoint have returned.

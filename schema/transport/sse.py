@@ -98,11 +98,17 @@ class EventStream:
     async def _send_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
         application = application_of(scope["app"]) if "app" in scope else None
         self._send, self._sending = send, asyncio.current_task()
-        gone = asyncio.create_task(_until_gone(receive), name="client of a stream")
-        gone.add_done_callback(self._end)
+        state, gone = request_state(scope), None
+        if state.is_gone is None:
+            gone = asyncio.create_task(_until_gone(receive), name="client of a stream")
+            gone.add_done_callback(self._end)
+        elif state.is_gone:
+            return
+        else:
+            state.when_gone = self._end
         self._note_sent()
         self._streams.add(self, asyncio.Event() if application is None else application.stopping.streams_end)
-        del scope, receive, application  # which the frame would hold
+        del scope, receive, application, state  # which the frame would hold
         try:
             async with aclosing(self._responses) as all_responses:
                 async for responses in all_responses:
@@ -121,7 +127,7 @@ class EventStream:
             self._sending = None
             self._streams.remove(self)
             await _cancelled(gone, self._commenting)
-        if not gone.cancelled():
+        if gone is not None and not gone.cancelled():
             gone.result()
         if self._ends_with_process:
             with suppress(TimeoutError):

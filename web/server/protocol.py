@@ -175,6 +175,8 @@ class HardenedProtocol(HttpToolsProtocol):
         self._leave()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
+            if not isinstance(self._running, ReplayCycle):
+                self._say_that_client_is_gone(self._running)
             self._running.message_event.set()
         self._running = None
         super().connection_lost(exc)
@@ -183,6 +185,14 @@ class HardenedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = None
         self.pipeline.clear()
         self._unparsed = b""
+
+    @staticmethod
+    def _say_that_client_is_gone(cycle: RequestResponseCycle) -> None:
+        scope: Any = cycle.scope
+        state = request_state(scope)
+        state.is_gone = True
+        if state.when_gone is not None:
+            state.when_gone()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came until requests have to wait for another; keep the rest unparsed.
@@ -574,6 +584,7 @@ class HardenedProtocol(HttpToolsProtocol):
             "state": self.app_state.copy(),
         }
         set_request_state(scope, request.state)
+        request.state.is_gone = False
         event: Any = LightEvent()
         cycle = RequestResponseCycle(
             scope=scope,
