@@ -81,6 +81,7 @@ _LENGTHS = {
     "keys": MAX_REQUESTS,
     "requests": MAX_REQUESTS,
     "operations": 10,
+    "abilities": 10,
     "headers": 3,
 }
 """Of lists that the cost does not count as such."""
