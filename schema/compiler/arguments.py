@@ -1,78 +1,158 @@
-"""The arguments of a compiled query's fields: literals are coerced once, plain variables taken as they are."""
+"""The arguments of a compiled operation's fields: literals are coerced once, variables taken as they were coerced.
+
+graphql-core looks at the types of all arguments for every request, and Strawberry at those of all fields of their input
+objects; here that is done once per operation.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import strawberry
 from graphql import (
-    ArgumentNode,
     FieldNode,
     GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
     ListValueNode,
     ObjectValueNode,
     Undefined,
     ValueNode,
     VariableNode,
+    is_input_object_type,
+    is_list_type,
     is_non_null_type,
 )
 from graphql.execution.values import VariableValues
 from graphql.utilities.coerce_input_value import coerce_input_literal
-from strawberry.types.arguments import StrawberryArgument, convert_argument
+from strawberry.types.arguments import StrawberryArgument
 
-from schema.compiler.input_objects import Inputs
-from schema.compiler.plain_inputs import ABSENT, Unfit
+from schema.compiler.input_objects import Make, maker_of
 from schema.compiler.selections import NotCompilable
-from schema.compiler.variables import Variables
+from schema.compiler.variables import ABSENT, Unfit, absence_of, finished
+
+Source = Callable[[Mapping[str, Any]], Any]
+"""The value of a literal with these coerced variables; `ABSENT` for a variable that was left out. Raises `Unfit`."""
 
 
 class Arguments:
-    """The keyword arguments that a field's loader takes, from the arguments of one node."""
+    """The keyword arguments that a field's function takes, from the arguments of one node."""
 
-    def __init__(self, schema: strawberry.Schema, type_: GraphQLField, node: FieldNode, variables: Variables) -> None:
-        self._schema = schema
-        self._type = type_
-        self._inputs = Inputs(schema, type_, node)
-        self._known: list[StrawberryArgument] = type_.extensions["strawberry-definition"].arguments
+    def __init__(self, schema: strawberry.Schema, type_: GraphQLField, node: FieldNode) -> None:
+        """Raises `NotCompilable` for what is not made here."""
+        naming = schema.config.name_converter.from_argument
+        known: list[StrawberryArgument] = type_.extensions["strawberry-definition"].arguments
+        literals = {argument.name.value: argument.value for argument in node.arguments or ()}
         self._fixed: dict[str, Any] = {}
-        self._from_variables: list[tuple[str, str, bool]] = []
-        self._is_plain = variables.are_plain and all(map(self._sort, node.arguments or ()))
-        if not self._is_plain:
-            variables.are_plain = False  # `get_argument_values` needs the variables with their sources
+        self._made: list[tuple[str, Source, Make]] = []
+        for each in known:
+            name, python_name, make = naming(each), each.python_name, maker_of(schema, each.type)
+            is_required, default = absence_of(type_.args[name])
+            if default is not Undefined:
+                self._fixed[python_name] = make(default)
+            literal = literals.get(name)
+            if literal is None:
+                if is_required:
+                    raise NotCompilable("an argument that is missing")
+            elif _has_variables(literal):
+                source = _source_of(literal, type_.args[name].type)
+                self._made.append((python_name, _required(source) if is_required else source, make))
+            else:
+                self._fixed[python_name] = make(_coerced(literal, type_.args[name].type))
 
     def of(self, values: VariableValues) -> dict[str, Any]:
-        """The arguments with these variables; raises `Unfit`, or what graphql-core raises."""
-        if not self._is_plain:
-            return self._inputs.of(values)
-        arguments = dict(self._fixed)
-        for name, variable, is_required in self._from_variables:
-            value = values.coerced.get(variable, ABSENT)
-            if value is None and is_required:
-                raise Unfit
+        """The arguments with these variables; raises `Unfit`."""
+        arguments, coerced = dict(self._fixed), values.coerced
+        for name, source, make in self._made:
+            value = source(coerced)
             if value is not ABSENT:
-                arguments[name] = value
-            elif is_required:
-                raise Unfit
+                arguments[name] = make(value)
         return arguments
 
-    def _sort(self, argument: ArgumentNode) -> bool:
-        """Store an argument that is a literal or a variable; False for one that contains variables inside."""
-        name, value = argument.name.value, argument.value
-        type_ = self._type.args[name].type
-        naming = self._schema.config.name_converter.from_argument
-        known = next(each for each in self._known if naming(each) == name)
-        python_name = known.python_name
-        if isinstance(value, VariableNode):
-            self._from_variables.append((python_name, value.name.value, is_non_null_type(type_)))
-            return True
-        if _has_variables(value):
-            return False
-        fixed = coerce_input_literal(value, type_)
-        if fixed is Undefined:
-            raise NotCompilable("a literal that does not fit")
-        registry = self._schema.schema_converter.scalar_registry
-        self._fixed[python_name] = convert_argument(fixed, known.type, registry, self._schema.config)
-        return True
+
+def _coerced(literal: ValueNode, type_: GraphQLInputType) -> Any:
+    coerced = coerce_input_literal(literal, type_)
+    if coerced is Undefined:
+        raise NotCompilable("a literal that does not fit")
+    return coerced
+
+
+def _source_of(literal: ValueNode, type_: GraphQLInputType) -> Source:
+    """The source of a literal's values."""
+    if isinstance(literal, VariableNode):
+        return _variable(literal.name.value, is_non_null=is_non_null_type(type_))
+    if not _has_variables(literal):
+        coerced = _coerced(literal, type_)
+        return lambda _: coerced
+    inner: Any = type_.of_type if is_non_null_type(type_) else type_
+    if is_list_type(inner):
+        items = literal.values if isinstance(literal, ListValueNode) else (literal,)
+        return _list([_source_of(item, inner.of_type) for item in items], is_non_null_type(inner.of_type))
+    if is_input_object_type(inner) and isinstance(literal, ObjectValueNode):
+        return _object(literal, inner)
+    raise NotCompilable("variables in the literal of a scalar")
+
+
+def _variable(name: str, *, is_non_null: bool) -> Source:
+    def value(coerced: Mapping[str, Any]) -> Any:
+        found = coerced.get(name, ABSENT)
+        if found is None and is_non_null:
+            raise Unfit
+        return found
+
+    return value
+
+
+def _required(source: Source) -> Source:
+    def value(coerced: Mapping[str, Any]) -> Any:
+        found = source(coerced)
+        if found is ABSENT:
+            raise Unfit
+        return found
+
+    return value
+
+
+def _list(items: list[Source], is_non_null: bool) -> Source:
+    """A variable that was left out is null in a list."""
+    if is_non_null:
+        items = [_required(item) for item in items]
+
+    def value(coerced: Mapping[str, Any]) -> list[Any]:
+        return [None if (found := item(coerced)) is ABSENT else found for item in items]
+
+    return value
+
+
+def _object(literal: ObjectValueNode, type_: GraphQLInputObjectType) -> Source:
+    given = {field.name.value: field.value for field in literal.fields}
+    if not given.keys() <= type_.fields.keys():
+        raise NotCompilable("an unknown field of an input object")
+    fields: list[tuple[str, Source, bool, Any]] = []
+    for name, field in type_.fields.items():
+        source = _source_of(given[name], field.type) if name in given else _absent
+        fields.append((field.out_name or name, source, *absence_of(field)))
+
+    def value(coerced: Mapping[str, Any]) -> Any:
+        made = {}
+        for out_name, source, is_required, default in fields:
+            found = source(coerced)
+            if found is not ABSENT:
+                made[out_name] = found
+            elif is_required:
+                raise Unfit
+            elif default is not Undefined:
+                made[out_name] = default
+        if type_.is_one_of and len(given) != 1:
+            raise Unfit
+        return finished(type_, made)
+
+    return value
+
+
+def _absent(_: Mapping[str, Any]) -> Any:
+    return ABSENT
 
 
 def _has_variables(value: ValueNode) -> bool:

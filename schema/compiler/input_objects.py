@@ -1,4 +1,4 @@
-"""Makes the input objects of a field from the values that graphql-core has coerced, as Strawberry does for a resolver.
+"""Makes the input objects of a field from coerced values, as Strawberry does for a resolver.
 
 Strawberry looks up names and types of fields for every request; here that is done once per operation. Both must make
 equal objects: `tests/schema/compiler/test_input_objects.py` compares them.
@@ -8,78 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
-from typing import Any, NamedTuple
+from typing import Any
 
 import strawberry
-from graphql import FieldNode, GraphQLField, Undefined, VariableNode, get_argument_values, is_non_null_type
-from graphql.execution.values import VariableValues
-from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.scalars import is_scalar
-from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryList, StrawberryMaybe, StrawberryOptional, has_object_definition
 from strawberry.types.enum import StrawberryEnumDefinition, has_enum_definition
 
-from schema.compiler.plain_inputs import ABSENT, Unfit
 from schema.compiler.selections import NotCompilable
+from schema.compiler.variables import Unfit
 
 Make = Callable[[Any], Any]
-
-
-class _Whole(NamedTuple):
-    """An argument whose value is a variable, or that is not given; `default` is ABSENT where it has none."""
-
-    python_name: str
-    variable: str | None
-    make: Make
-    is_required: bool
-    default: Any
-
-
-class Inputs:
-    """Makes the keyword arguments of one field's resolver."""
-
-    def __init__(self, schema: strawberry.Schema, type_: GraphQLField, node: FieldNode) -> None:
-        self._type = type_
-        self._node = node
-        naming = schema.config.name_converter.from_argument
-        known: list[StrawberryArgument] = type_.extensions["strawberry-definition"].arguments
-        self._makers = [(naming(each), each.python_name, maker_of(schema, each.type)) for each in known]
-        arguments = {each.name.value: each.value for each in node.arguments or ()}
-        self._whole: list[_Whole] = []
-        for name, python_name, make in self._makers:
-            argument, value = type_.args[name], arguments.get(name)
-            default = coerce_default_value(argument)
-            variable = value.name.value if isinstance(value, VariableNode) else None
-            if (value is None or variable is not None) and not isinstance(default, list | dict):
-                default = ABSENT if default is Undefined else make(default)
-                self._whole.append(_Whole(python_name, variable, make, is_non_null_type(argument.type), default))
-        self.are_whole_variables = len(self._whole) == len(type_.args)
-        """Whether each argument that is given is a variable."""
-
-    def of_whole_variables(self, values: VariableValues) -> dict[str, Any]:
-        """As `of`, where they `are_whole_variables`, which need no sources."""
-        given = {}
-        for python_name, variable, make, is_required, default in self._whole:
-            value = ABSENT if variable is None else values.coerced.get(variable, ABSENT)
-            if value is ABSENT:
-                if default is not ABSENT:
-                    given[python_name] = default
-                elif is_required:
-                    raise Unfit
-            elif value is None and is_required:
-                raise Unfit
-            else:
-                given[python_name] = make(value)
-        return given
-
-    def of(self, values: VariableValues) -> dict[str, Any]:
-        """The arguments with these variables; raises what graphql-core raises, or `Unfit`."""
-        values_by_name = get_argument_values(self._type, self._node, values)
-        return {
-            python_name: make(values_by_name[name])
-            for name, python_name, make in self._makers
-            if name in values_by_name
-        }
 
 
 def maker_of(schema: strawberry.Schema, type_: Any) -> Make:

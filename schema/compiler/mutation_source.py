@@ -22,7 +22,7 @@ from models.destinations.version_conflict import VersionConflict
 from models.errors import DestinationForbidden, DestinationNotFound, IdempotencyKeyReused, ValidationFailed
 from models.reads.listing import BY_ID
 from schema.act_once import run_only_act
-from schema.compiler.input_objects import Inputs
+from schema.compiler.arguments import Arguments
 from schema.compiler.query_source import OperationSource
 from schema.compiler.selections import ALWAYS, NotCompilable, Selected
 from schema.resolvers.act import create_destination, delete_destination, update_destination
@@ -55,7 +55,6 @@ class MutationSource(OperationSource):
         fragments: Mapping[str, FragmentDefinitionNode],
     ) -> None:
         super().__init__(schema, operation, fragments)
-        self.variables.are_plain = False  # `get_argument_values` needs the variables with their sources
         self._acts: list[str] = []
         self.constants |= {
             "run_only_act": run_only_act,
@@ -85,11 +84,11 @@ class MutationSource(OperationSource):
         assert mutation is not None  # noqa: S101 - ours has one
         type_ = mutation.fields[selected.name]
         response_name = (selected.node.alias or selected.node.name).value
-        inputs = Inputs(self._schema, type_, selected.node)
-        if inputs.are_whole_variables:
-            self.variables.without_sources()
-        make = inputs.of_whole_variables if inputs.are_whole_variables else inputs.of
-        self.constants |= {"act": act, "response_name": response_name, "inputs": make}
+        self.constants |= {
+            "act": act,
+            "response_name": response_name,
+            "inputs": Arguments(self._schema, type_, selected.node).of,
+        }
         return f"{self._result(selected, get_named_type(type_.type))}(x)"
 
     def _result(self, selected: Selected, union: Any) -> str:

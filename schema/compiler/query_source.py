@@ -95,7 +95,7 @@ class OperationSource(RowSource):
         number = len(self._loads)
         type_ = self._core.query_type.fields[selected.name]  # type: ignore[union-attr] # ours has one
         self.constants[f"load{number}"] = loader
-        self.constants[f"arguments{number}"] = Arguments(self._schema, type_, selected.node, self.variables).of
+        self.constants[f"arguments{number}"] = Arguments(self._schema, type_, selected.node).of
         bound, load = f"arguments{number}(values)", f"load{number}(context, **a{number})"
         self._loads.append(load)
         found = f"r{number}"

@@ -1,103 +1,198 @@
-"""The variables of a compiled operation: plain ones are checked here, all others by graphql-core.
+"""Coerces the variables of a compiled operation, as graphql-core does, with what depends on their types done once.
 
-Plain is a string, an ID, an integer or a boolean that has exactly that type in JSON. For any other value of a plain
-variable `Unfit` is raised, and graphql-core executes the whole operation, with its own coercion and error messages.
+Values are taken as they come in JSON: a string, an integer, a boolean, a list or an object where exactly that is
+wanted. For any other value `Unfit` is raised, and graphql-core executes the whole operation, with its own coercion (a
+value as a list of one, a number without a fraction as an integer) and its own sentences about what is wrong. What is
+coerced here is equal to what graphql-core makes: `tests/schema/compiler/test_variables.py` compares them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLScalarType,
     GraphQLSchema,
+    Undefined,
     VariableDefinitionNode,
     get_variable_values,
+    is_enum_type,
+    is_input_object_type,
+    is_input_type,
+    is_list_type,
     is_non_null_type,
+    is_required_input_field,
+    is_scalar_type,
     type_from_ast,
 )
 from graphql.execution.values import VariableValues
+from graphql.utilities.coerce_input_value import coerce_default_value
 
-from schema.compiler.plain_inputs import ABSENT, PLAIN, Coerce, Unfit, coercer_of
 from schema.compiler.selections import NotCompilable
 
+ABSENT = object()
+MAX_DEPTH = 8
+"""Of the input types inside each other."""
+Coerce = Callable[[Any], Any]
+"""The value that JSON has, as the operation gets it; raises `Unfit`, or what a scalar raises."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plain:
-    """A variable of a plain type."""
 
+class Unfit(Exception):
+    """A value is missing or not plain: graphql-core coerces it, or words what is wrong with it."""
+
+
+class _Variable(NamedTuple):
     name: str
-    fits: Callable[[Any], bool]
+    coerce: Coerce
     is_required: bool
     default: Any
+    """Coerced; `ABSENT` without one."""
 
 
 class Variables:
     """The variables of one operation."""
 
     def __init__(self, schema: GraphQLSchema, definitions: Iterable[VariableDefinitionNode]) -> None:
-        self._schema = schema
-        self._definitions = tuple(definitions)
-        plain = [_plain(schema, definition) for definition in self._definitions]
-        self._plain = [variable for variable in plain if variable is not None]
-        self.are_plain = len(self._plain) == len(plain)
-        self._coercers: list[tuple[str, Coerce, bool]] | None = None
-
-    def without_sources(self) -> None:
-        """For an operation whose arguments are whole variables: input objects of plain values are coerced here too."""
-        coercers = []
-        for definition in self._definitions:
-            type_: Any = type_from_ast(self._schema, definition.type)
-            coerce = None if definition.default_value is not None else coercer_of(type_)
-            if coerce is None:
-                return
-            coercers.append((definition.variable.name.value, coerce, is_non_null_type(type_)))
-        self._coercers = coercers
+        """Raises `NotCompilable` for a type that is not coerced here."""
+        self._variables = [_variable(schema, definition) for definition in definitions]
 
     def of(self, variables: Mapping[str, Any]) -> VariableValues:
-        """The coerced variables, plain ones without their sources; raises `Unfit`."""
-        if self._coercers is not None:
-            with suppress(Unfit):
-                return VariableValues({}, dict(_coerced(self._coercers, variables)))
-        if not self.are_plain:
-            values = get_variable_values(self._schema, self._definitions, dict(variables))
-            if isinstance(values, list):
-                raise Unfit
-            return values
+        """The coerced variables, without their sources; raises `Unfit`, or what a scalar raises."""
         coerced = {}
-        for variable in self._plain:
-            value = variables.get(variable.name, variable.default)
-            if value is ABSENT:
-                if variable.is_required:
-                    raise Unfit
-            elif variable.fits(value) or (value is None and not variable.is_required):
-                coerced[variable.name] = value
-            else:
+        for name, coerce, is_required, default in self._variables:
+            value = variables.get(name, ABSENT)
+            if value is not ABSENT:
+                coerced[name] = coerce(value)
+            elif default is not ABSENT:
+                coerced[name] = default
+            elif is_required:
                 raise Unfit
         return VariableValues({}, coerced)
 
 
-def _coerced(coercers: Iterable[tuple[str, Coerce, bool]], variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, coerce, is_required in coercers:
-        value = variables.get(name, ABSENT)
-        if value is not ABSENT:
-            yield name, coerce(value)
-        elif is_required:
-            raise Unfit
-
-
-def _plain(schema: GraphQLSchema, definition: VariableDefinitionNode) -> _Plain | None:
+def _variable(schema: GraphQLSchema, definition: VariableDefinitionNode) -> _Variable:
     type_ = type_from_ast(schema, definition.type)
-    inner = type_.of_type if is_non_null_type(type_) else type_
-    name = definition.variable.name.value
-    if getattr(inner, "name", None) not in PLAIN:
-        return None
-    default = ABSENT
+    if not is_input_type(type_):
+        raise NotCompilable("a variable of an unknown type")
+    name, default = definition.variable.name.value, ABSENT
     if definition.default_value is not None:
         values = get_variable_values(schema, [definition], {})
         if isinstance(values, list):
             raise NotCompilable("a default that does not fit")
         default = values.coerced[name]
-    return _Plain(name=name, fits=PLAIN[inner.name], is_required=is_non_null_type(type_), default=default)  # type: ignore[union-attr] # it has one of these names
+    return _Variable(name, coercer_of(type_), is_non_null_type(type_), default)
+
+
+def coercer_of(type_: GraphQLInputType, depth: int = 0) -> Coerce:
+    """The function that coerces values of a type; raises `NotCompilable` for types that are nested too deep."""
+    if depth > MAX_DEPTH:
+        raise NotCompilable("an input type inside itself")
+    if is_non_null_type(type_):
+        return _some(type_.of_type, depth)
+    some = _some(type_, depth)
+    return lambda value: None if value is None else some(value)
+
+
+def _some(type_: GraphQLInputType, depth: int) -> Coerce:
+    """Coerces values of a nullable type that are not null."""
+    if is_list_type(type_):
+        return _list(coercer_of(type_.of_type, depth + 1))
+    if is_input_object_type(type_):
+        return _object(type_, depth)
+    if is_enum_type(type_):
+        return _enum(type_)
+    if is_scalar_type(type_):
+        return _SCALARS.get(type_.name) or _custom(type_)
+    raise NotCompilable("a variable of an unknown type")
+
+
+def _list(coerce: Coerce) -> Coerce:
+    def coerce_all(values: Any) -> list[Any]:
+        if type(values) is not list:
+            raise Unfit
+        return [coerce(value) for value in values]
+
+    return coerce_all
+
+
+def _object(type_: GraphQLInputObjectType, depth: int) -> Coerce:
+    fields = [
+        (name, field.out_name or name, coercer_of(field.type, depth + 1), *absence_of(field))
+        for name, field in type_.fields.items()
+    ]
+    known = type_.fields.keys()
+
+    def coerce(value: Any) -> Any:
+        if type(value) is not dict or not value.keys() <= known:
+            raise Unfit
+        coerced = {}
+        for name, out_name, coerce_one, is_required, default in fields:
+            if name in value:
+                coerced[out_name] = coerce_one(value[name])
+            elif is_required:
+                raise Unfit
+            elif default is not Undefined:
+                coerced[out_name] = default
+        return finished(type_, coerced)
+
+    return coerce
+
+
+def absence_of(field: Any) -> tuple[bool, Any]:
+    """Whether a field of an input object, or an argument, has to be given, and its default or `Undefined`."""
+    return is_required_input_field(field), coerce_default_value(field)
+
+
+def finished(type_: GraphQLInputObjectType, coerced: dict[str, Any]) -> Any:
+    """An input object from its coerced fields; raises `Unfit` for one that has to have a single field and has not."""
+    if type_.is_one_of and (len(coerced) != 1 or None in coerced.values()):
+        raise Unfit
+    return type_.out_type(coerced)
+
+
+def _enum(type_: GraphQLEnumType) -> Coerce:
+    values = {name: _custom(type_)(name) for name in type_.values}
+
+    def coerce(value: Any) -> Any:
+        if type(value) is not str or value not in values:
+            raise Unfit
+        return values[value]
+
+    return coerce
+
+
+def _custom(type_: GraphQLEnumType | GraphQLScalarType) -> Coerce:
+    def coerce(value: Any) -> Any:
+        coerced = type_.coerce_input_value(value)
+        if coerced is Undefined:
+            raise Unfit
+        return coerced
+
+    return coerce
+
+
+def _exactly(class_: type) -> Coerce:
+    def coerce(value: Any) -> Any:
+        if type(value) is not class_:
+            raise Unfit
+        return value
+
+    return coerce
+
+
+def _int(value: Any) -> Any:
+    if type(value) is not int or not -(2**31) <= value < 2**31:
+        raise Unfit
+    return value
+
+
+_SCALARS: dict[str, Coerce] = {
+    "String": _exactly(str),
+    "ID": _exactly(str),
+    "Boolean": _exactly(bool),
+    "Int": _int,
+}

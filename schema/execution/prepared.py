@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import strawberry
 from graphql import DocumentNode, FieldNode, GraphQLSchema, OperationDefinitionNode, OperationType
@@ -12,6 +14,7 @@ from schema.compiler.selections import NotCompilable
 from schema.documents.document_limits import CHECKS, fragments_of, root_fields, selected_fields
 from schema.execution.answer_size import AnswerSize
 from schema.execution.cost import OperationCost
+from schema.execution.shown_checks import names_checks
 
 _COMPILERS = {OperationType.QUERY: compile_query, OperationType.MUTATION: compile_mutation}
 POSITION = "latestEventId"
@@ -26,6 +29,7 @@ class Prepared:
     __slots__ = (
         "_compiled",
         "_is_compiled",
+        "_names_checks",
         "_times_asked",
         "checks",
         "cost",
@@ -45,6 +49,7 @@ class Prepared:
         self.document = document
         self.operation = operation
         self.type: OperationType = operation.operation
+        self._names_checks = names_checks(key[0])
         self.cost = OperationCost(schema, document, operation)
         self.size = AnswerSize(schema, document, operation)
         # Such an operation needs no token, and its response depends on the document and the variables alone.
@@ -59,6 +64,10 @@ class Prepared:
         self._compiled: CompiledOperation | None = None
         self._is_compiled = False
         self._times_asked = 0
+
+    def shows_checks(self, variables: Mapping[str, Any]) -> bool:
+        """As `shown_checks.shows_checks`, without another look at the document."""
+        return self._names_checks or names_checks(repr(variables))
 
     def compiled(self, schema: strawberry.Schema, *, at_once: bool = False) -> CompiledOperation | None:
         """The operation compiled, from the second request on, or `at_once`: most documents are sent only once.

@@ -210,7 +210,7 @@ class GraphQLView:
         scope, state, (body, media_type) = request.scope, request_state(request.scope), form
         key, condition = self._cache.key_of(context.viewer, scope, body), condition_of(scope)
         headers = headers_of(media_type)
-        with_checks = shows_checks(prepared.key[0], params.variables)
+        with_checks = prepared.shows_checks(params.variables)
         if bound is not None and self.engine.persisted.is_for_all(prepared.key[0]):
             self._prepared(request, bound, headers, with_checks=with_checks)
         cached = None if state.is_replayed else state.response or self._cache.get(key, condition, state.wanted)

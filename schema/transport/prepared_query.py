@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from graphql import OperationType
@@ -80,6 +81,5 @@ class QueryShape:
             bound = None
         if bound is None:
             return None
-        return PreparedQuery(
-            bound, self._headers, self._state, shows_checks=shows_checks(params.query or "", params.variables)
-        )
+        shows = prepared.shows_checks if prepared is not None else partial(shows_checks, params.query)
+        return PreparedQuery(bound, self._headers, self._state, shows_checks=shows(params.variables))

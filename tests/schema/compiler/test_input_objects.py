@@ -11,8 +11,8 @@ from graphql.utilities import coerce_input_value
 from strawberry.types.arguments import convert_argument
 
 from schema.compiler.input_objects import maker_of
-from schema.compiler.plain_inputs import Unfit
 from schema.compiler.selections import NotCompilable
+from schema.compiler.variables import Unfit
 from schema.resolvers.definition import make_schema
 from schema.types.inputs import (
     BackupDestinationFilter,
