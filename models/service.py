@@ -44,10 +44,13 @@ from models.reads.listing import (
     count_of,
     slice_of,
 )
-from models.reads.reads import ID_LIMIT, KeyRange, NumberedPage, Reads
+from models.reads.reads import ID_LIMIT, KeyRange, NumberedPage, Reads, kinds_text
 from models.vault.vault import Vault
 from models.writes.idempotency import FirstResult, IdempotencyKeys, KeyedAct
 from models.writes.write import RowSnapshot, Writes
+
+MAX_SHARED_SEARCH = 1_000
+"""Destinations of a user whose rows are searched in a statement that other users' requests wait for."""
 
 
 class DestinationService:
@@ -106,14 +109,18 @@ class DestinationService:
         Without `all_columns` its rows may have the `LIST_COLUMNS` only.
         """
         viewer.require(Ability.VIEW)
-        is_whole_list = chosen is EVERYTHING or chosen.is_empty
-        if not is_whole_list or (order is not BY_ID and order != BY_ID):
+        kinds = ""
+        if chosen is not EVERYTHING and not chosen.is_empty:
+            if chosen.kinds is None or not chosen.is_of_kinds_alone or viewer.destination_count > MAX_SHARED_SEARCH:
+                return await slice_of(viewer.user_id, bounds, chosen, order)
+            kinds = kinds_text(chosen.kinds)
+        if order is not BY_ID and order != BY_ID:
             return await slice_of(viewer.user_id, bounds, chosen, order)
-        if bounds.after is None and bounds.before is None and not bounds.from_end and not all_columns:
+        if not kinds and bounds.after is None and bounds.before is None and not bounds.from_end and not all_columns:
             return Slice.of(await self._reads.first_page(viewer.user_id, bounds.size + 1) or (), bounds)
         after_id = 0 if bounds.after is None else bounds.after.id
         before_id = ID_LIMIT if bounds.before is None else bounds.before.id
-        key_range = KeyRange(viewer.user_id, after_id, before_id, bounds.size + 1, bounds.from_end, all_columns)
+        key_range = KeyRange(viewer.user_id, after_id, before_id, bounds.size + 1, bounds.from_end, all_columns, kinds)
         return Slice.of(await self._reads.key_range(key_range) or (), bounds)
 
     async def count(self, viewer: Viewer, chosen: DestinationFilter) -> int:

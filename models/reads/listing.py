@@ -78,6 +78,11 @@ class DestinationFilter:
         """Whether it lets every destination through."""
         return self == EVERYTHING
 
+    @property
+    def is_of_kinds_alone(self) -> bool:
+        """Whether nothing but the kind decides."""
+        return self == DestinationFilter(kinds=self.kinds)
+
 
 EVERYTHING = DestinationFilter()
 _CHECKABLE = sorted(kind for kind, rules in KINDS.items() if rules.is_checkable)

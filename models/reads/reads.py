@@ -22,6 +22,7 @@ from models.accounts.token_row import TokenRow
 from models.accounts.user import User
 from models.batcher import Batcher
 from models.database.sqlite import MooringsSqliteClient
+from models.destinations.attributes import DestinationKind
 from models.destinations.row import COLUMNS, LIST_COLUMNS, DestinationRow, ListRow, RecordRow, from_sqlite
 from models.errors import DatabaseUnavailable, Unauthenticated
 from models.reads import statements
@@ -43,7 +44,8 @@ _token_from_postgresql: Callable[[Iterable[Any]], TokenRow] = partial(tuple.__ne
 class KeyRange(NamedTuple):
     """One user's destinations between two ids, neither included: at most `size` from its start, or from its end.
 
-    Without `all_columns` its rows may have the `LIST_COLUMNS` only.
+    Only those of some kinds, if `kinds` says so: the rows of the other kinds are looked at too, and requests that share
+    the statement wait for that. Without `all_columns` its rows may have the `LIST_COLUMNS` only.
     """
 
     user_id: int
@@ -52,6 +54,13 @@ class KeyRange(NamedTuple):
     size: int
     from_end: bool
     all_columns: bool = True
+    kinds: str = ""
+    """All of them, or as `kinds_text` writes them."""
+
+
+def kinds_text(kinds: Iterable[DestinationKind]) -> str:
+    """The `kinds` of a `KeyRange`; never empty."""
+    return f",{','.join(sorted(kinds))},"
 
 
 FirstPage = tuple[int, int]
@@ -86,6 +95,7 @@ class Reads:
         self._destinations = Batcher[int, DestinationRow](_fetch_destinations)
         self._first_pages = Batcher[FirstPage, Sequence[DestinationRow]](_fetch_first_pages)
         self._key_ranges = Batcher[KeyRange, Sequence[DestinationRow]](_fetch_key_ranges)
+        self._kind_ranges = Batcher[KeyRange, Sequence[DestinationRow]](_fetch_key_ranges)
         self._pages = Batcher[NumberedPage, CountedRows](_fetch_numbered_pages)
         self.has_imported_tokens = False
         """Whether tokens of another application are looked up; without any, what looks like one is junk."""
@@ -151,7 +161,7 @@ class Reads:
 
     def key_range(self, key_range: KeyRange) -> Awaitable[Sequence[DestinationRow] | None]:
         """A key range; read from its end, the last row comes first. None when it is empty."""
-        return self._key_ranges.load(key_range)
+        return (self._kind_ranges if key_range.kinds else self._key_ranges).load(key_range)
 
     def numbered_page(self, page: NumberedPage) -> Awaitable[CountedRows | None]:
         """A numbered page; None when there is nothing on it."""
@@ -162,7 +172,7 @@ class Reads:
         named: dict[str, tuple[Batcher[Any, Any], ...]] = {
             "token": (self._tokens,),
             "destination": (self._destinations,),
-            "slice": (self._first_pages, self._key_ranges),
+            "slice": (self._first_pages, self._key_ranges, self._kind_ranges),
             "page": (self._pages,),
         }
         return {
@@ -218,16 +228,20 @@ async def _fetch_first_pages(keys: Collection[FirstPage]) -> dict[FirstPage, Seq
 
 
 async def _fetch_key_ranges(ranges: Collection[KeyRange]) -> dict[KeyRange, list[DestinationRow]]:
-    """All columns of all ranges when one of them wants all."""
+    """All columns of all ranges when one of them wants all. Either all of them are of some kinds, or none is."""
     database = _database()
     is_sqlite = isinstance(database, MooringsSqliteClient)
     all_columns = is_sqlite or any(key_range.all_columns for key_range in ranges)
+    of_kinds = any(key_range.kinds for key_range in ranges)
     found: dict[KeyRange, list[DestinationRow]] = {}
     for from_end in (False, True):
         wanted = [key_range for key_range in ranges if key_range.from_end is from_end]
         if wanted:
-            sql = statements.key_range(from_end=from_end, all_columns=all_columns, is_sqlite=is_sqlite)
-            by_range = await _rows_of(database, sql, [key_range[:4] for key_range in wanted], all_columns=all_columns)
+            sql = statements.key_range(
+                from_end=from_end, all_columns=all_columns, of_kinds=of_kinds, is_sqlite=is_sqlite
+            )
+            keys = [(*each[:4], each.kinds) if of_kinds else each[:4] for each in wanted]
+            by_range = await _rows_of(database, sql, keys, all_columns=all_columns)
             for key_range, rows in zip(wanted, by_range, strict=True):
                 found[key_range] = _in_order(_made(database, rows), from_end=from_end)
     return found
@@ -268,7 +282,9 @@ async def _rows_by(database: Any, sql: str, keys: Sequence[Any], class_: type[Re
     return list(await database.fetch(sql, keys, record_class=class_))
 
 
-async def _rows_of(database: Any, sql: str, keys: list[tuple[int, ...]], *, all_columns: bool) -> list[list[Any]]:
+async def _rows_of(
+    database: Any, sql: str, keys: Sequence[tuple[int | str, ...]], *, all_columns: bool
+) -> list[list[Any]]:
     """The rows of each key; on PostgreSQL the number of the key follows their columns."""
     if isinstance(database, MooringsSqliteClient):
         return await database.fetch_each(sql, keys)

@@ -42,19 +42,25 @@ def destinations(*, is_sqlite: bool) -> str:
 
 
 @cache
-def key_range(*, from_end: bool, all_columns: bool, is_sqlite: bool) -> str:
-    """Key ranges: user, after, before, size. Rows have the `LIST_COLUMNS`; all with `all_columns`, and on SQLite."""
+def key_range(*, from_end: bool, all_columns: bool, of_kinds: bool, is_sqlite: bool) -> str:
+    """Key ranges: user, after, before, size, and `of_kinds` as a text such as `,local,custom_s3,`.
+
+    Rows have the `LIST_COLUMNS`; all with `all_columns`, and on SQLite.
+    """
     order, columns = _ORDERS[from_end], COLUMNS if all_columns else LIST_COLUMNS
     if is_sqlite:
+        among = "AND instr(?5, ',' || kind || ',') > 0 " if of_kinds else ""
         return (
-            f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE user_id = ? AND id > ? AND id < ? "  # noqa: S608
-            f"ORDER BY {order} LIMIT ?"
+            f"SELECT {_ROW} FROM {_DESTINATIONS} WHERE user_id = ?1 AND id > ?2 AND id < ?3 {among}"  # noqa: S608
+            f"ORDER BY {order} LIMIT ?4"
         )
+    among = "AND strpos(q.kinds, ',' || kind || ',') > 0 " if of_kinds else ""
+    arrays, names = (", $5::text[]", ", kinds") if of_kinds else ("", "")
     return (
-        f"SELECT {_of_d(columns)}, q.n FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) "  # noqa: S608
-        "WITH ORDINALITY AS q(user_id, after_id, before_id, size, n) CROSS JOIN LATERAL ("
+        f"SELECT {_of_d(columns)}, q.n FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]{arrays}) "  # noqa: S608
+        f"WITH ORDINALITY AS q(user_id, after_id, before_id, size{names}, n) CROSS JOIN LATERAL ("
         f"SELECT {', '.join(columns)} FROM {_DESTINATIONS} WHERE {_between('q.user_id', 'q.after_id', 'q.before_id')} "
-        f"ORDER BY {order} LIMIT q.size) AS d"
+        f"{among}ORDER BY {order} LIMIT q.size) AS d"
     )
 
 

@@ -44,12 +44,18 @@ PAGES: Mapping[str, tuple[tuple[int, ...], bool]] = {
 }
 
 
-def questions(*, is_sqlite: bool) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+def questions(*, is_sqlite: bool) -> Iterator[tuple[str, str, tuple[int | str, ...]]]:
     """What is asked for, the statement and its parameters."""
     for name, (values, from_end) in SPANS.items():
         for all_columns in (False, True):
-            sql = statements.key_range(from_end=from_end, all_columns=all_columns or is_sqlite, is_sqlite=is_sqlite)
-            yield name, sql, values
+            for kinds in ((), (",local,",)):
+                sql = statements.key_range(
+                    from_end=from_end,
+                    all_columns=all_columns or is_sqlite,
+                    of_kinds=bool(kinds),
+                    is_sqlite=is_sqlite,
+                )
+                yield f"{name}{', of a kind' if kinds else ''}", sql, (*values, *kinds)
     if not is_sqlite:
         yield "the first_page", statements.first_pages(), (1, SIZE)
     for name, (values, from_end) in PAGES.items():
@@ -105,7 +111,7 @@ def rows_read(plan: dict[str, Any]) -> int:
     return own + sum(rows_read(below) for below in plan.get("Plans", ()))
 
 
-def steps_of(database: sqlite3.Connection, sql: str, values: tuple[int, ...]) -> int:
+def steps_of(database: sqlite3.Connection, sql: str, values: tuple[int | str, ...]) -> int:
     """How many steps SQLite's machine needs, in hundreds."""
     hundreds = 0
 

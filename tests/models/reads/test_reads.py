@@ -17,10 +17,13 @@ from models.accounts.bearer import parse_bearer
 from models.accounts.token import Token
 from models.accounts.user import User
 from models.accounts.viewer import Protocol, Viewer
+from models.destinations.attributes import DestinationKind
 from models.destinations.row import DestinationRow
 from models.errors import DestinationForbidden, DestinationNotFound, Unauthenticated
-from models.reads.reads import ID_LIMIT, CountedRows, KeyRange, NumberedPage, Reads
-from models.service import DestinationService
+from models.pagination import Bounds
+from models.reads.listing import BY_ID, DestinationFilter, DestinationPosition
+from models.reads.reads import ID_LIMIT, CountedRows, KeyRange, NumberedPage, Reads, kinds_text
+from models.service import MAX_SHARED_SEARCH, DestinationService
 from models.vault.vault import Vault, generate_key
 from tests.support.databases import databases
 from tests.support.databases.databases import ENGINES, TIMESTAMP, migrated
@@ -123,16 +126,24 @@ async def test_every_numbered_page_is_that_part_of_the_list(database: Gateway, r
             assert _shown(found) == ((wanted, count) if wanted else None), key_range
 
 
-async def test_every_span_is_the_part_of_the_list_between_two_ids(database: Gateway, reads: Reads) -> None:
+async def test_every_span_is_what_lies_between_two_ids(database: Gateway, reads: Reads) -> None:
     """From its start, or from its end and then backwards; also where nothing is between them."""
     random = Random(SEED)  # noqa: S311 - to be repeated
     users = await interleaved(database, random, 60)
     ids = {user_id: await ids_of(database, user_id) for user_id in users}
     every = sorted(id_ for of_user in ids.values() for id_ in of_user)
     edges = [0, ID_LIMIT, ID_LIMIT - 1, *every, every[0] - 1, every[-1] + 1]
+    kinds = {row["id"]: row["kind"] for row in await database.rows("SELECT id, kind FROM backup_destinations")}
+    some = ["", *(kinds_text(kind for kind in DestinationKind if random.random() < 0.5) for _ in range(4))]
     ranges = [
         KeyRange(
-            random.choice(users), random.choice(edges), random.choice(edges), random.choice((0, *SIZES, 16)), end, full
+            user_id=random.choice(users),
+            after_id=random.choice(edges),
+            before_id=random.choice(edges),
+            size=random.choice((0, *SIZES, 16)),
+            from_end=end,
+            all_columns=full,
+            kinds=random.choice(some),
         )
         for _ in range(200)
         for end in (False, True)
@@ -140,10 +151,36 @@ async def test_every_span_is_the_part_of_the_list_between_two_ids(database: Gate
     ]
 
     for key_range, rows in zip(ranges, await in_groups(map(reads.key_range, ranges)), strict=True):
-        between = [id_ for id_ in ids[key_range.user_id] if key_range.after_id < id_ < key_range.before_id]
+        between = [
+            id_
+            for id_ in ids[key_range.user_id]
+            if key_range.after_id < id_ < key_range.before_id
+            and (not key_range.kinds or f",{kinds[id_]}," in key_range.kinds)
+        ]
         assert [row.id for row in rows or ()] == (between[::-1] if key_range.from_end else between)[: key_range.size], (
             key_range
         )
+
+
+async def test_only_a_short_list_is_searched_for_kinds_beside_others(database: Gateway, reads: Reads) -> None:
+    """To search a long one may take long, and everybody whose request shares the statement would wait."""
+    user_id = (await new_users(database, 1))[0]
+    await plant_odd(database, user_id, 8)
+    service, short = service_with(reads), await viewer(user_id)
+    long = short._replace(destination_count=MAX_SHARED_SEARCH + 1)
+    bounds: Bounds[DestinationPosition] = Bounds(size=5)
+    chosen = DestinationFilter(kinds=frozenset({DestinationKind.LOCAL, DestinationKind.CUSTOM_S3}))
+
+    found = []
+    for each, shared in ((short, 1), (long, 0)):
+        before = reads.counts()["slice"][0]
+        found.append(await service.slice(each, bounds, chosen=chosen, order=BY_ID))
+        assert reads.counts()["slice"][0] - before == shared
+
+    assert [row.id for row in found[0].rows] == [row.id for row in found[1].rows] != []
+    assert found[0].has_next == found[1].has_next
+    nothing = await service.slice(short, bounds, chosen=DestinationFilter(kinds=frozenset()), order=BY_ID)
+    assert not nothing.rows
 
 
 async def test_a_destination_is_found_by_its_id_and_refused_to_anybody_else(database: Gateway, reads: Reads) -> None:

@@ -20,8 +20,8 @@ def all_statements(*, is_sqlite: bool) -> list[str]:
         *(statements.numbered_page(from_end=end, is_sqlite=is_sqlite) for end in BOTH),
         *([] if is_sqlite else [statements.first_pages()]),
         *(
-            statements.key_range(from_end=end, all_columns=full, is_sqlite=is_sqlite)
-            for end, full in product(BOTH, BOTH)
+            statements.key_range(from_end=end, all_columns=full, of_kinds=kinds, is_sqlite=is_sqlite)
+            for end, full, kinds in product(BOTH, BOTH, BOTH)
         ),
     ]
 
@@ -44,7 +44,10 @@ def test_a_list_leaves_out_what_it_does_not_show() -> None:
     """A stored report is longer than the rest of a row; on SQLite a row is read as one piece anyway."""
     for sql in (
         *(statements.numbered_page(from_end=end, is_sqlite=False) for end in BOTH),
-        *(statements.key_range(from_end=end, all_columns=False, is_sqlite=False) for end in BOTH),
+        *(
+            statements.key_range(from_end=end, all_columns=False, of_kinds=kinds, is_sqlite=False)
+            for end, kinds in product(BOTH, BOTH)
+        ),
         statements.first_pages(),
     ):
         assert not (set(COLUMNS) - set(LIST_COLUMNS)) & words_of(sql), sql

@@ -131,13 +131,13 @@ def test_arguments_are_those_that_graphql_core_and_strawberry_make(arguments: st
 
     sets: list[dict[str, Any]] = [{}]
     for name, (_, values) in used.items():
-        sets = [*sets, *({**one, name: value} for one in sets for value in values)]
+        sets += [{**one, name: value} for one in sets for value in values]
     compared = 0
-    for values in sets:
-        coerced = get_variable_values(CORE, definitions, dict(values))
+    for given in sets:
+        coerced = get_variable_values(CORE, definitions, dict(given))
         if isinstance(coerced, list):
             with pytest.raises(Unfit):
-                ours.of(values)
+                ours.of(given)
             continue
         wanted = {
             one.python_name: convert_argument(value, one.type, registry, SCHEMA.config)
@@ -145,7 +145,7 @@ def test_arguments_are_those_that_graphql_core_and_strawberry_make(arguments: st
             for name, value in get_argument_values(field, node, coerced).items()
             if naming(one) == name
         }
-        assert made.of(ours.of(values)) == wanted
+        assert made.of(ours.of(given)) == wanted
         compared += 1
     assert compared
 
