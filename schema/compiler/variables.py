@@ -1,9 +1,8 @@
 """Coerces the variables of a compiled operation, as graphql-core does, with what depends on their types done once.
 
-Values are taken as they come in JSON: a string, an integer, a boolean, a list or an object where exactly that is
-wanted. For any other value `Unfit` is raised, and graphql-core executes the whole operation, with its own coercion (a
-value as a list of one, a number without a fraction as an integer) and its own sentences about what is wrong. What is
-coerced here is equal to what graphql-core makes: `tests/schema/compiler/test_variables.py` compares them.
+For a value that does not fit `Unfit` is raised: graphql-core then executes the whole operation, with its own sentences
+about what is wrong. What is coerced here is equal to what graphql-core makes: `tests/schema/compiler/test_variables.py`
+compares them.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ ABSENT = object()
 MAX_DEPTH = 8
 """Of the input types inside each other."""
 Coerce = Callable[[Any], Any]
-"""The value that JSON has, as the operation gets it; raises `Unfit`, or what a scalar raises."""
+"""The value that JSON has, as the operation gets it; raises `Unfit`."""
 
 
 class Unfit(Exception):
-    """A value is missing or not plain: graphql-core coerces it, or words what is wrong with it."""
+    """A value is missing or does not fit: graphql-core words what is wrong with it."""
 
 
 class _Variable(NamedTuple):
@@ -61,7 +60,7 @@ class Variables:
         self._variables = [_variable(schema, definition) for definition in definitions]
 
     def of(self, variables: Mapping[str, Any]) -> VariableValues:
-        """The coerced variables, without their sources; raises `Unfit`, or what a scalar raises."""
+        """The coerced variables, without their sources; raises `Unfit`."""
         coerced = {}
         for name, coerce, is_required, default in self._variables:
             value = variables.get(name, ABSENT)
@@ -106,15 +105,15 @@ def _some(type_: GraphQLInputType, depth: int) -> Coerce:
     if is_enum_type(type_):
         return _enum(type_)
     if is_scalar_type(type_):
-        return _SCALARS.get(type_.name) or _custom(type_)
+        return _scalar(type_)
     raise NotCompilable("a variable of an unknown type")
 
 
 def _list(coerce: Coerce) -> Coerce:
+    """A value that is no list stands for a list of one."""
+
     def coerce_all(values: Any) -> list[Any]:
-        if type(values) is not list:
-            raise Unfit
-        return [coerce(value) for value in values]
+        return [coerce(value) for value in values] if type(values) is list else [coerce(values)]
 
     return coerce_all
 
@@ -167,7 +166,10 @@ def _enum(type_: GraphQLEnumType) -> Coerce:
 
 def _custom(type_: GraphQLEnumType | GraphQLScalarType) -> Coerce:
     def coerce(value: Any) -> Any:
-        coerced = type_.coerce_input_value(value)
+        try:
+            coerced = type_.coerce_input_value(value)
+        except Exception:  # noqa: BLE001 - a scalar raises what it wants
+            raise Unfit from None
         if coerced is Undefined:
             raise Unfit
         return coerced
@@ -175,24 +177,13 @@ def _custom(type_: GraphQLEnumType | GraphQLScalarType) -> Coerce:
     return coerce
 
 
-def _exactly(class_: type) -> Coerce:
-    def coerce(value: Any) -> Any:
-        if type(value) is not class_:
-            raise Unfit
-        return value
-
-    return coerce
-
-
-def _int(value: Any) -> Any:
-    if type(value) is not int or not -(2**31) <= value < 2**31:
-        raise Unfit
-    return value
+def _scalar(type_: GraphQLScalarType) -> Coerce:
+    """Takes a value of the very type that JSON should have for it as it is; graphql-core looks at any other."""
+    coerce_other, wanted = _custom(type_), _JSON_TYPES.get(type_.name)
+    if wanted is None:
+        return coerce_other
+    return lambda value: value if type(value) is wanted else coerce_other(value)
 
 
-_SCALARS: dict[str, Coerce] = {
-    "String": _exactly(str),
-    "ID": _exactly(str),
-    "Boolean": _exactly(bool),
-    "Int": _int,
-}
+_JSON_TYPES: dict[str, type] = {"String": str, "ID": str, "Boolean": bool}
+"""Of an integer the range counts too, so that graphql-core looks at each."""
