@@ -6,9 +6,10 @@ Written as SQL because a keyset comparison is a row comparison, which the ORM ca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from models.destinations.attributes import KINDS, MAX_LENGTHS, Attribute, DestinationKind, Reachability
@@ -76,15 +77,17 @@ class DestinationFilter:
     @property
     def is_empty(self) -> bool:
         """Whether it lets every destination through."""
-        return self == EVERYTHING
+        return self.kinds is None and self.is_of_kinds_alone
 
     @property
     def is_of_kinds_alone(self) -> bool:
         """Whether nothing but the kind decides."""
-        return self == DestinationFilter(kinds=self.kinds)
+        return _BESIDES_KINDS(self) == _NOTHING_BESIDES
 
 
 EVERYTHING = DestinationFilter()
+_BESIDES_KINDS = attrgetter(*(field.name for field in fields(DestinationFilter) if field.name != "kinds"))
+_NOTHING_BESIDES = _BESIDES_KINDS(EVERYTHING)
 _CHECKABLE = sorted(kind for kind, rules in KINDS.items() if rules.is_checkable)
 _NEVER = "1 = 0"
 _TURNS = "SELECT destination_id, user_id AS turn_user_id, checked_at AS turn_checked_at FROM check_turns"

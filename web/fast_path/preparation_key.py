@@ -47,7 +47,7 @@ class PreparationKey(NamedTuple):
 
     def shape(self) -> PreparationKey:
         """The key of all requests that differ in nothing but the query of their URL and their body."""
-        return self._replace(target=self.target.partition(b"?")[0], body=b"")
+        return PreparationKey(self.method, self.target.partition(b"?")[0], self.headers, self.is_proxied, b"")
 
 
 class PlainHead(NamedTuple):
