@@ -81,6 +81,7 @@ COMPILED: tuple[tuple[str, dict[str, Any]], ...] = (
     ('{ node(id: "User:1") { ... on LocalDestination { label } ... on BackupDestinationDeleted { label } } }', {}),
     ("query ($first: Int = 2) { backupDestinations(first: $first, last: null) { edges { cursor } } }", {"first": None}),
     (CHECKED, {}),
+    ("query ($n: Int) { backupDestinations(first: $n) { totalCount } }", {"n": 1.0}),
     ('query ($ids: [ID!]! = "User:1") { nodes(ids: $ids) { __typename } }', {}),
 )
 BAILED: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -92,7 +93,6 @@ BAILED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("query ($x: Boolean!) { viewer { id ... @skip(if: $x) { id } } }", {"x": False}),
     ('{ node(id: "BackupDestinationEvent:1") { id } }', {}),
     ("query ($id: ID!) { node(id: $id) { id } }", {"id": 1}),
-    ("query ($n: Int) { backupDestinations(first: $n) { totalCount } }", {"n": 1.0}),
     ("query ($x: Boolean = true) { viewer { id @include(if: $x) } }", {"x": None}),
     ("query ($x: Boolean = true) { viewer { id name @include(if: false) @skip(if: $x) } }", {"x": None}),
     ("query ($x: Boolean = true) { viewer { id name @skip(if: true) @include(if: $x) } }", {"x": None}),

@@ -141,7 +141,7 @@ class Fuzz:
         self.tally = Tally()
         self._stage = stage
         self._random = Random(seed)  # noqa: S311 - to be repeated
-        self._engine = Engine(Limits(aliases=100))
+        self._engine = Engine(Limits(aliases=100, answer_bytes=2**30))
 
     async def run(self, cases: int) -> Tally:
         """Compare at least so many more; raises AssertionError when two answers differ."""
