@@ -40,6 +40,8 @@ SHORTEST_BOUNDED = timedelta(minutes=1)
 MAX_HOST = 255
 LOOK_S = 10.0
 """How often a process looks for expired leases and for destinations that are due."""
+FILL_PAUSE_S = 0.05
+"""Between two steps of looking for destinations without a turn."""
 
 
 class LazyProber:
@@ -142,20 +144,34 @@ async def run_scheduled_checks(checks: Checks, every: timedelta | None, *, per_h
     checks may begin at one host in a minute, all processes together.
     """
     pause_s = LOOK_S if every is None else min(LOOK_S, max(0.2, every.total_seconds() / 20))
-    is_filled = False
+    filling = asyncio.create_task(_fill_missing(pause_s), name="missing turns")
+    try:
+        while True:
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the processes, hides nothing
+            with suppress(DatabaseUnavailable), _logged_mistakes():
+                await _look(checks, every, per_host)
+    finally:
+        filling.cancel()
+
+
+async def _fill_missing(pause_s: float) -> None:
+    """Once in each process: a destination that came in while triggers were off would never be checked.
+
+    In small steps, each tried again until it is done.
+    """
+    added, last = 0, 0
     while True:
-        await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the processes, hides nothing
+        await asyncio.sleep(pause_s)
         with suppress(DatabaseUnavailable), _logged_mistakes():
-            if not is_filled:
-                await _fill_missing()
-                is_filled = True
-            await _look(checks, every, per_host)
-
-
-async def _fill_missing() -> None:
-    """Once in each process: a destination that came in while triggers were off would never be checked."""
-    if filled := await fill_missing():
-        logger.warning("%d turns of checks were missing: destinations came in while triggers were off.", filled)
+            while True:
+                step = await fill_missing(last)
+                if step.last is None:
+                    break
+                added, last = added + step.added, step.last
+                await asyncio.sleep(FILL_PAUSE_S)
+            break
+    if added:
+        logger.warning("%d turns of checks were missing: destinations came in while triggers were off.", added)
 
 
 async def _look(checks: Checks, every: timedelta | None, per_host: int | None) -> None:

@@ -247,6 +247,8 @@ async def _keyed(request: Request) -> KeyedAct | None:
     try:
         fields = await _fields(request)
     except HTTPException:
+        if request.method == "DELETE":  # whose body nothing else reads
+            raise
         return None
     path = request.scope["path"].removeprefix("/api").rstrip("/")
     return KeyedRequest.of(key, "REST", request.method, path, fields).act()

@@ -22,8 +22,8 @@ from s3.endpoint import DEFAULT_REGION, is_region
 from s3.error_codes import AWS, CODES, HOST_STYLE_ONLY, KEYS_OF_ENCRYPTION, LISTING_UNKNOWN, PHRASES, Meaning
 from s3.steps import StepFailed
 
-_TAG_END = rb"(?:\s[^<>]{0,256})?>\s*"
-"""Of a start tag, behind its name: attributes, and spaces before the text."""
+_TAG_END = rb"(?:\s[^<>]{0,256})?>\s*+"
+"""Of a start tag, behind its name: attributes, and spaces before the text, which are not tried as a part of it."""
 _CODE = re.compile(rb"<(?:[A-Za-z0-9]{1,16}:)?Code" + _TAG_END + rb"([A-Za-z0-9.]{1,64})\s*</")
 _JSON_CODE = re.compile(rb'"(?:Code|code|errorCode|__type)"\s*:\s*"(?:[A-Za-z0-9._]{1,64}#)?([A-Za-z0-9.]{1,64})"')
 _ERROR = re.compile(

@@ -5,6 +5,7 @@ The keys are never in it. Without them no credentials in it can be read, and wit
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sqlite3
@@ -14,9 +15,18 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from app.database import DatabaseAddress, has_tables, migrate, migration_names, open_database, revise_users
+from app.database import (
+    DatabaseAddress,
+    applied_migrations,
+    has_tables,
+    migrate,
+    migration_names,
+    open_database,
+    revise_users,
+)
 from app.embedded_file import KEY_FILE_NAME
 from app.moving.dump import TABLES, DumpContents, contents_of
 from app.moving.in_use import require_unused_file, require_unused_server
@@ -67,8 +77,9 @@ async def restore(settings: Settings, file: Path, *, replaces: bool) -> None:
     await _require_fitting(settings, _contents_of(file))
     try:
         await require_unused_server(url, "The database")
-    except UNAVAILABLE as error:
+    except (*UNAVAILABLE, ValueError, OverflowError) as error:  # the last two: a URL that asyncpg cannot read
         raise DatabaseUnavailable from error
+    await applied_migrations(address)  # raises `EncodingRefused`, before anything is replaced
     if not replaces and await _has_tables(address):
         raise MoveRefused("The database has tables already; --replace removes them first.")
     cleaning = ("--clean", "--if-exists") if replaces else ()
@@ -79,12 +90,11 @@ async def restore(settings: Settings, file: Path, *, replaces: bool) -> None:
 
 def _contents_of(file: Path) -> DumpContents:
     """What a dump has, without a server; raises `MoveRefused` for a file that is none."""
-    with tempfile.TemporaryDirectory(prefix="moorings-") as folder:
-        printed = Path(folder) / "rows"
-        tables = (f"--table={table}" for table in TABLES)
-        _tool("pg_restore", "", "--data-only", *tables, f"--file={printed}", str(file))
-        with printed.open(encoding="utf-8") as lines:
-            return contents_of(lines)
+    tables = (f"--table={table}" for table in TABLES)
+    # Read as it is printed: the rows may be more than a disk for temporary files has room for. A dump may be in another
+    # encoding, of which nothing is looked at but ASCII.
+    with _running("pg_restore", "", "--data-only", *tables, "--file=-", str(file)) as printed:
+        return contents_of(io.TextIOWrapper(printed, encoding="utf-8", errors="replace", newline="\n"))
 
 
 async def _require_fitting(settings: Settings, contents: DumpContents) -> None:
@@ -280,21 +290,41 @@ async def _has_tables(address: DatabaseAddress) -> bool:
 
 
 def _tool(name: str, url: str, *options: str) -> None:
-    """Run a program of PostgreSQL; the URL goes by the environment, for every user can read a process's arguments."""
+    """Run a program of PostgreSQL that prints nothing; raises `MoveRefused` when it fails."""
+    with _running(name, url, *options) as printed:
+        printed.read()
+
+
+@contextmanager
+def _running(name: str, url: str, *options: str) -> Iterator[IO[bytes]]:
+    """What a program of PostgreSQL prints, read to its end within the block; raises `MoveRefused` when it fails.
+
+    The URL goes by the environment, for every user can read a process's arguments.
+    """
     program = shutil.which(name)
     if program is None:
         raise MoveRefused(f"{name} is not installed; it comes with PostgreSQL's client (postgresql-client on Debian).")
-    done = subprocess.run(  # noqa: S603 - found above
-        [program, *options],
-        env=child_environment(libpq_variables(url)),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_TOOL_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = " ".join(done.stderr.split())[:500]
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(  # noqa: S603 - found above
+            [program, *options],
+            env=child_environment(libpq_variables(url)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+        ) as process,
+    ):
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            yield process.stdout
+            process.wait(_TOOL_S)
+        except BaseException:
+            process.kill()
+            raise
+        complaints.seek(0)
+        said = complaints.read(64_000).decode(errors="replace")
+    if process.returncode != 0:
+        said = " ".join(said.split())[:500]
         if "server version mismatch" in said or "unsupported version" in said:
             said += f". Put the {name} of the server's version, or of a newer one, first on the PATH"
         elif "does not appear to be" in said:
@@ -315,6 +345,8 @@ def libpq_variables(url: str) -> dict[str, str]:
     if hosts:
         found["PGHOST"] = ",".join(_split(host)[0] for host in hosts)
         found["PGPORT"] = ",".join(_split(host)[1] for host in hosts)
+    if len(hosts) > 1:  # the primary among them, as the gateway has it
+        found.setdefault("PGTARGETSESSIONATTRS", "read-write")
     for variable, value in (("PGUSER", parts.username), ("PGPASSWORD", parts.password)):
         if value:
             found[variable] = unquote(value)

@@ -45,7 +45,10 @@ async def require_unused_server(url: str, what: str) -> None:
         while count := await connection.fetchval(_OTHERS):
             if time.monotonic() > deadline:
                 ours = "a connection" if count == 1 else f"{count} connections"
-                raise MoveRefused(f"{what} is in use: a gateway has {ours} to it; stop the gateway first.")
+                raise MoveRefused(
+                    f"{what} is in use: a gateway has {ours} to it; stop the gateway first. "
+                    "Where none runs, a pooler kept what one left: let it RECONNECT."
+                )
             await asyncio.sleep(0.1)
     finally:
         connection.terminate()

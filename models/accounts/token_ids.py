@@ -10,8 +10,8 @@ from typing import Any
 
 _NAMED = (
     "SELECT token_id FROM audit WHERE token_id IS NOT NULL AND actor <> 'stranger' "
-    "UNION SELECT token_id FROM events WHERE token_id IS NOT NULL "
-    "UNION SELECT token_id FROM access_grants WHERE token_id IS NOT NULL"
+    "UNION ALL SELECT token_id FROM events WHERE token_id IS NOT NULL "
+    "UNION ALL SELECT token_id FROM access_grants WHERE token_id IS NOT NULL"
 )
 """What a stranger claims of a token is no id that was given."""
 
@@ -23,7 +23,8 @@ async def named_token_ids(client: Any) -> set[int]:
 
 async def raise_token_ids(_apps: object, editor: Any) -> None:
     """Let the next token have an id that nothing names; for migrations."""
-    highest = max(await named_token_ids(editor.client), default=0)
+    (named,) = await editor.client.execute_query_dict(f"SELECT max(token_id) AS highest FROM ({_NAMED}) AS named")  # noqa: S608
+    highest = named["highest"] or 0
     if editor.DIALECT == "sqlite":
         await editor.client.execute_query(
             "INSERT INTO sqlite_sequence (name, seq) SELECT 'tokens', 0 "
@@ -36,5 +37,5 @@ async def raise_token_ids(_apps: object, editor: Any) -> None:
     (row,) = await editor.client.execute_query_dict("SELECT pg_get_serial_sequence('tokens', 'id') AS name")
     sequence = row["name"]
     await editor.client.execute_query(
-        f"SELECT setval('{sequence}', {highest:d}) FROM {sequence} WHERE {highest:d} > last_value"  # noqa: S608 - quoted by PostgreSQL
+        f"SELECT setval('{sequence}', {highest:d}) FROM {sequence} WHERE {highest:d} >= last_value"  # noqa: S608 - quoted by PostgreSQL
     )

@@ -6,8 +6,7 @@ their indexes anew, and the row to another place. There are no foreign keys, for
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 from tortoise import fields
 from tortoise.models import Model
@@ -16,8 +15,6 @@ from models.destinations.guards import fill_missing_turns
 
 STEP = 10_000
 """Destinations that one statement looks at."""
-PAUSE_S = 0.05
-"""Between two of them."""
 
 
 class CheckTurn(Model):
@@ -44,26 +41,39 @@ class CheckLease(Model):
         table_description = "Backup destinations that are being checked"
 
 
-async def fill_missing() -> int:
-    """Give destinations that came in while triggers were off their rows, in small steps; returns how many got one."""
-    return await _fill_missing(CheckTurn._meta.db, pause_s=PAUSE_S)
+class Filled(NamedTuple):
+    """What one step has done."""
+
+    added: int
+    """Rows that were missing."""
+    last: int | None
+    """The id that the next step begins behind; None where there is no destination any more."""
+
+
+async def fill_missing(after: int) -> Filled:
+    """Give the next destinations behind an id the rows that they lack, having come in while triggers were off."""
+    return await _fill_missing(CheckTurn._meta.db, after)
 
 
 async def fill_all_missing(_apps: object, editor: Any) -> None:
-    """The same for migrations."""
-    await _fill_missing(editor.client, pause_s=0)
+    """All steps; for migrations."""
+    last: int | None = 0
+    while last is not None:
+        _, last = await _fill_missing(editor.client, last)
 
 
-async def _fill_missing(client: Any, *, pause_s: float) -> int:
+async def _fill_missing(client: Any, after: int) -> Filled:
     marks = ("?1", "?2") if client.capabilities.dialect == "sqlite" else ("$1", "$2")
     find = (
         "SELECT max(id) AS last FROM (SELECT id FROM backup_destinations "  # noqa: S608 - our own
         f"WHERE id > {marks[0]} ORDER BY id LIMIT {STEP:d}) AS step"
     )
-    filled = last = 0
-    while (end := (await client.execute_query_dict(find, [last]))[0]["last"]) is not None:
-        for statement in fill_missing_turns():
-            filled += len(await client.execute_query_dict(statement.format(*marks), [last, end]))
-        last = end
-        await asyncio.sleep(pause_s)
-    return filled
+    end = (await client.execute_query_dict(find, [after]))[0]["last"]
+    if end is None:
+        return Filled(0, None)
+    added = 0
+    for are_missing, fill in fill_missing_turns():
+        # A write would make others wait, and nearly always there is nothing to do.
+        if await client.execute_query_dict(are_missing.format(*marks), [after, end]):
+            added += len(await client.execute_query_dict(fill.format(*marks), [after, end]))
+    return Filled(added, end)

@@ -218,12 +218,6 @@ class _ImmediateContext(TransactionContext):
             await (self._transaction.commit() if exc_type is None else self._transaction.rollback())
 
 
-def sqlite_behind(model: type[Model]) -> MooringsSqliteClient | None:
-    """The embedded database behind a model; None on PostgreSQL, and inside a transaction, which a statement joins."""
-    database: Any = model._meta.db
-    return database if isinstance(database, MooringsSqliteClient) else None
-
-
 def sqlite_of(model: type[Model]) -> MooringsSqliteClient | SqliteTransaction | None:
     """Where jobs of the embedded database go: the writer, or the transaction that is under way; None on PostgreSQL."""
     database: Any = model._meta.db

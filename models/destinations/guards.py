@@ -271,19 +271,26 @@ def fill_turns() -> Sequence[str]:
     )
 
 
-def fill_missing_turns() -> Sequence[str]:
-    """The statements that fill both for destinations that came in while triggers were off; each returns what it added.
+def fill_missing_turns() -> Sequence[tuple[str, str]]:
+    """For turns and for leases: a statement that finds whether destinations came in while triggers were off, and one
+    that fills what is missing and returns what it added.
 
     Ids are greater than `{0}` and at most `{1}`, for which the marks of two parameters are to be put.
     """
     between = f"FROM {TABLE} AS d WHERE id > {{0}} AND id <= {{1}}"
+    lacking = "NOT EXISTS (SELECT 1 FROM {} WHERE destination_id = d.id)"
+    turns = " AND ".join((between, lacking.format("check_turns")))
+    leases = " AND ".join((between, "claimed_until IS NOT NULL", lacking.format("check_leases")))
+    end = "ON CONFLICT DO NOTHING RETURNING destination_id"
     return (
-        f"INSERT INTO check_turns (destination_id, user_id, since, checked_at) SELECT {_TURN} {between} "  # noqa: S608
-        "AND NOT EXISTS (SELECT 1 FROM check_turns WHERE destination_id = d.id) ON CONFLICT DO NOTHING "
-        "RETURNING destination_id",
-        f"INSERT INTO check_leases (destination_id, claimed_until) SELECT id, claimed_until {between} "  # noqa: S608
-        "AND claimed_until IS NOT NULL AND NOT EXISTS (SELECT 1 FROM check_leases WHERE destination_id = d.id) "
-        "ON CONFLICT DO NOTHING RETURNING destination_id",
+        (
+            f"SELECT id {turns} LIMIT 1",
+            f"INSERT INTO check_turns (destination_id, user_id, since, checked_at) SELECT {_TURN} {turns} {end}",
+        ),
+        (
+            f"SELECT id {leases} LIMIT 1",
+            f"INSERT INTO check_leases (destination_id, claimed_until) SELECT id, claimed_until {leases} {end}",
+        ),
     )
 
 

@@ -122,9 +122,10 @@ class Vault:
         return Secret(text)
 
     def _held(self) -> dict[str, AESGCM]:
-        if not self._ciphers:
+        ciphers = self._ciphers  # read once: another thread may let them go
+        if not ciphers:
             raise KeysUnavailable
-        return self._ciphers
+        return ciphers
 
     def prove(self, key_id: str) -> str:
         """A proof that this key was here once, to be stored."""

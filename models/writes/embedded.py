@@ -28,6 +28,10 @@ from models.events.history import event_values, next_event_id
 from models.writes.statements import BESIDE_ATTRIBUTES, EVENT_COLUMNS, STORED
 
 Change = Callable[[BackupDestination], Sequence[Attribute]]
+"""Changes a row and returns what it changed; raises a refusal.
+
+On SQLite it is called in the writer's thread, on PostgreSQL perhaps again, with a fresher row.
+"""
 
 _TABLE, _EVENTS = BackupDestination._meta.db_table, Event._meta.db_table
 _ROW = ("id", *STORED)

@@ -50,7 +50,7 @@ class Arguments:
             name, python_name, make = naming(each), each.python_name, maker_of(schema, each.type)
             is_required, default = absence_of(type_.args[name])
             if default is not Undefined:
-                self._fixed[python_name] = make(default)
+                self._fixed[python_name] = _made(make, default)
             literal = literals.get(name)
             if literal is None:
                 if is_required:
@@ -59,7 +59,7 @@ class Arguments:
                 source = _source_of(literal, type_.args[name].type)
                 self._made.append((python_name, _required(source) if is_required else source, make))
             else:
-                self._fixed[python_name] = make(_coerced(literal, type_.args[name].type))
+                self._fixed[python_name] = _made(make, _coerced(literal, type_.args[name].type))
 
     def of(self, values: VariableValues) -> dict[str, Any]:
         """The arguments with these variables; raises `Unfit`."""
@@ -69,6 +69,14 @@ class Arguments:
             if value is not ABSENT:
                 arguments[name] = make(value)
         return arguments
+
+
+def _made(make: Make, value: Any) -> Any:
+    """What is made of a value that no variable decides."""
+    try:
+        return make(value)
+    except Unfit:
+        raise NotCompilable("a literal that does not fit") from None
 
 
 def _coerced(literal: ValueNode, type_: GraphQLInputType) -> Any:

@@ -113,6 +113,8 @@ def _list(coerce: Coerce) -> Coerce:
     """A value that is no list stands for a list of one."""
 
     def coerce_all(values: Any) -> list[Any]:
+        if values is None:
+            raise Unfit
         return [coerce(value) for value in values] if type(values) is list else [coerce(values)]
 
     return coerce_all

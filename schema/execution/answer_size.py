@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -112,36 +113,62 @@ class _Shown(NamedTuple):
     name: str
     arguments: str
     """The same text for the same values."""
-    size: float
-    """In bytes."""
-    is_leaf: bool
-
-
-class _Object(NamedTuple):
-    """What one selection set adds to an object, by response key."""
-
-    shown: Mapping[str, _Shown]
+    fixed: float
+    """Its bytes but for those of the objects in it."""
+    length: float = 1
+    """How many objects there are in it."""
+    objects: Mapping[str, _Object] = MappingProxyType({})
+    """What is selected of them, by their type; empty for a leaf."""
 
     @property
     def size(self) -> float:
-        """All of it; the second and every further copy of a field counts more."""
-        found = 2.0
-        seen: set[tuple[str, str]] = set()
-        pages: Counter[str] = Counter()
-        for name, arguments, size, _ in self.shown.values():
-            pages[name] += name in CONNECTIONS
-            is_copy = (name, arguments) in seen or pages[name] > MOST_PAGES
-            found += size * (COPY_WEIGHT if is_copy else 1)
-            seen.add((name, arguments))
-        return found
+        """In bytes; of objects that may be of several types, those of the largest."""
+        return self.fixed + self.length * (1 + max((each.size for each in self.objects.values()), default=-1.0))
+
+    def joined(self, other: _Shown) -> _Shown:
+        """With what is selected of it once more: an object shows both."""
+        if not self.objects:
+            return other
+        return self._replace(objects={name: each.joined(other.objects[name]) for name, each in self.objects.items()})
+
+
+class _Object:
+    """What is selected of an object, by response key."""
+
+    __slots__ = ("_size", "shown")
+
+    def __init__(self, shown: Mapping[str, _Shown]) -> None:
+        self.shown = shown
+        self._size: float | None = None
+
+    def joined(self, other: _Object) -> _Object:
+        """An object with what is selected of either."""
+        shown = dict(self.shown)
+        for key, each in other.shown.items():
+            _add(shown, key, each)
+        return _Object(shown)
+
+    @property
+    def size(self) -> float:
+        """All of it, in bytes; the second and every further copy of a field counts more."""
+        if self._size is None:
+            found = 2.0
+            seen: set[tuple[str, str]] = set()
+            pages: Counter[str] = Counter()
+            for each in self.shown.values():
+                name, arguments = each.name, each.arguments
+                pages[name] += name in CONNECTIONS
+                is_copy = (name, arguments) in seen or pages[name] > MOST_PAGES
+                found += each.size * (COPY_WEIGHT if is_copy else 1)
+                seen.add((name, arguments))
+            self._size = found
+        return self._size
 
 
 def _add(shown: dict[str, _Shown], key: str, other: _Shown) -> None:
-    """Add what a key shows; selected once more, an object has what is selected of it there and here."""
+    """Add what a key shows."""
     known = shown.get(key)
-    if known is not None and not other.is_leaf:
-        other = other._replace(size=known.size + other.size)
-    shown[key] = other
+    shown[key] = other if known is None else known.joined(other)
 
 
 def _text(value: ValueNode) -> str:
@@ -166,10 +193,14 @@ class _Sizes(Costs):
 
     def bytes_of(self, selections: SelectionSetNode | None, type_: GraphQLNamedType | None) -> float:
         """The most bytes that an object of `type_` takes with these selections."""
+        return max((each.size for each in self._objects_of(selections, type_).values()), default=0.0)
+
+    def _objects_of(self, selections: SelectionSetNode | None, type_: GraphQLNamedType | None) -> Mapping[str, _Object]:
+        """What is selected of an object of each type that `type_` may stand for."""
         if selections is None or type_ is None:
-            return 0.0
+            return {}
         concrete = self.schema.get_possible_types(type_) if is_abstract_type(type_) else (type_,)
-        return max((self._object(selections, each).size for each in concrete), default=0.0)
+        return {each.name: self._object(selections, each) for each in concrete}
 
     def _object(self, selections: SelectionSetNode, type_: GraphQLNamedType) -> _Object:
         key = (id(selections), type_.name)
@@ -191,9 +222,9 @@ class _Sizes(Costs):
         arguments = " ".join(sorted(f"{each.name.value}:{_text(each.value)}" for each in node.arguments or ()))
         key = len((node.alias or node.name).value)
         if node.selection_set is None:
-            return _Shown(node.name.value, arguments, key + 4 + self._leaf(node, type_), True)
-        inner = 1 + self.bytes_of(node.selection_set, self.type_of(node, type_))
-        return _Shown(node.name.value, arguments, key + 6 + self._length(node) * inner + self._cursors(node), False)
+            return _Shown(node.name.value, arguments, key + 4 + self._leaf(node, type_))
+        objects = self._objects_of(node.selection_set, self.type_of(node, type_))
+        return _Shown(node.name.value, arguments, key + 6 + self._cursors(node), self._length(node), objects)
 
     def _spread(self, node: object, type_: GraphQLNamedType) -> SelectionSetNode | None:
         """The selections of a fragment; None where it is not for that type."""

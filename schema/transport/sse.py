@@ -127,6 +127,7 @@ class EventStream:
             self._sending = None
             self._streams.remove(self)
             await _cancelled(gone, self._commenting)
+            self._send = None  # it leads to the request's state, which leads here
         if gone is not None and not gone.cancelled():
             gone.result()
         if self._ends_with_process:
@@ -141,7 +142,7 @@ class EventStream:
 
     def send_comment(self) -> None:
         """Send something that is no event, beside what else is sent."""
-        if self._commenting is None:
+        if self._commenting is None and self._sending is not None:
             self._commenting = asyncio.create_task(self._comment(), name="comment in a stream")
 
     async def _comment(self) -> None:

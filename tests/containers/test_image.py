@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from models import migrations as models_migrations
 from models.vault.vault import generate_key
 from tests.support.containers import engine
 from tests.support.containers.engine import IMAGE, Failed, podman
@@ -20,8 +21,8 @@ from tests.support.gateway.gateway import EXAMPLES
 STOPS_WITHIN_S = 15.0
 """It takes 1 s on a machine with nothing else to do."""
 TOKEN = "/data/moorings.token"
-LATEST = "0016", "0017"
-"""The migrations that the image of the version before does not have."""
+LATEST = sorted(path.name for path in Path(models_migrations.__path__[0]).glob("0*.py"))[15:]
+"""The migrations that the image of the version before does not have: from the sixteenth on."""
 ADDING = """
 import sqlite3
 with sqlite3.connect("/data/moorings.db") as database:
@@ -140,7 +141,7 @@ def test_an_older_volume_is_migrated_at_the_first_start_of_the_new_image(volume:
     """The older image is this one without its latest migrations."""
     older = "localhost/moorings:older"
     migrations = "/opt/moorings/lib/python3*/site-packages/moorings/models/migrations"
-    removing = " ".join(f"{migrations}/{number}_*" for number in LATEST)
+    removing = " ".join(f"{migrations}/{name}" for name in LATEST)
     (tmp_path / "Containerfile").write_text(f"FROM {IMAGE}\nUSER 0\nRUN rm {removing}\nUSER 10001\n")
     podman("build", "--format", "docker", "--tag", older, tmp_path)
     on_the_volume = ("run", "--rm", "--network", "host", "--volume", f"{volume}:/data")

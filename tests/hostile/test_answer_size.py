@@ -41,6 +41,9 @@ HONEST = {
         for n, (field, direction) in enumerate(product(("LABEL", "CREATED_AT"), ("ASC", "DESC")))
     )
     + " }",
+    "a list selected by each of its components": "{ backupDestinations(first: 100) { "
+    + " ".join("nodes { id label kindName createdAt }" for _ in range(9))
+    + " } }",
     "a small list twice": "{ a: backupDestinations { nodes { id label } } b: backupDestinations { nodes { id } } }",
     "twenty nodes": "{ "
     + " ".join(f'a{n}: node(id: "BackupDestination:{n + 900_000}") {{ id {_NODE} }}' for n in range(20))
@@ -55,6 +58,16 @@ COPIES = {
     "IDs in thirty long keys": _PAGE % ("", " ".join(f"{'a' * 70}{n}: id" for n in range(30))),
     "copies in fragments": _PAGE % ("", "...A ...B")
     + " fragment A on BackupDestination { a: label b: label } fragment B on BackupDestination { c: label d: label }",
+    "labels in nine selections of a list": "{ backupDestinations(first: 100) { "
+    + " ".join(f"nodes {{ a{n}: label }}" for n in range(9))
+    + " } }",
+    "IDs in long keys in selections of a list": "{ backupDestinations(first: 100) { "
+    + " ".join(f"edges {{ node {{ {'a' * 70}{n}: id }} }}" for n in range(30))
+    + " } }",
+    "labels in fragments of an edge": "{ backupDestinations(first: 100) { "
+    + " ".join(f"...F{n}" for n in range(9))
+    + " } }"
+    + "".join(f" fragment F{n} on BackupDestinationConnection {{ nodes {{ a{n}: label }} }}" for n in range(9)),
     "names of a user two hundred times": "{ "
     + " ".join(f"u{n}: viewer {{ a{n}: name b{n}: name }}" for n in range(10))
     + " }",

@@ -7,12 +7,13 @@ import os
 import sqlite3
 import time
 from contextlib import closing
+from typing import Any
 
 import httpx
 
 from app.database import migrate
 from models.accounts.user import User
-from models.database.sqlite import sqlite_behind
+from models.database.sqlite import MooringsSqliteClient
 from tests.support.databases.databases import unserved
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.unharmed import Figure
@@ -68,8 +69,8 @@ async def test_a_read_does_not_wait_for_a_write_that_takes_its_time() -> None:
         await migrate(embedded.address)
         await embedded.new_user()
         async with embedded.models():
-            database = sqlite_behind(User)
-            assert database is not None
+            database: Any = User._meta.db
+            assert isinstance(database, MooringsSqliteClient)
             slow = asyncio.create_task(database.write(lambda _: time.sleep(1), "SELECT 1"))
             await asyncio.sleep(0)
 

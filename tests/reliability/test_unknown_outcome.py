@@ -21,7 +21,7 @@ import pytest
 from app.database import migrate
 from models.accounts.user import User
 from models.database.postgresql import COMMAND_S, POOL_DEFAULTS
-from models.database.sqlite import sqlite_behind
+from models.database.sqlite import MooringsSqliteClient
 from models.database.sqlite_thread import in_thread
 from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
@@ -271,8 +271,8 @@ async def test_a_disk_that_fails_to_synchronise_leaves_an_unknown_outcome_to_all
         user_id = (await embedded.new_user()).user_id
         async with embedded.models():
             viewer = viewer_of(await User.get(id=user_id))
-            database = sqlite_behind(User)
-            assert database is not None
+            database: Any = User._meta.db
+            assert isinstance(database, MooringsSqliteClient)
             writer = await database.storage.writer()
             await in_thread(writer.connection, fail_fsyncs)
             keyed = [KeyedRequest.of(f"{number}").act() for number in range(3)]

@@ -405,6 +405,8 @@ class HardenedProtocol(HttpToolsProtocol):
         head, body = self._plain_head, self._plain_body
         if head is None:
             super().on_message_complete()
+            if len(self._unparsed) <= MAX_UNPARSED_BYTES:
+                self.flow.resume_reading()  # a large piece pauses it, and a client that leaves would not be noticed
             if self.cycle.response_complete:
                 self._be_idle()  # it was answered before it was whole
             elif self.cycle is self._running and self._place is None:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import httpx
@@ -21,7 +21,7 @@ from models.accounts.user import User
 from models.accounts.viewer import Viewer
 from models.clock import current_second
 from models.database import sqlite_writer
-from models.database.sqlite import sqlite_behind
+from models.database.sqlite import MooringsSqliteClient
 from models.database.sqlite_thread import in_thread
 from models.database.sqlite_writer import Writer
 from models.destinations.attributes import Attribute, DestinationKind
@@ -76,8 +76,8 @@ async def embedded(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     async with gateway.models():
         await User.all().delete()
         user = await User.create(email="ada@example.com", name="Ada", created_at=datetime(2024, 8, 7, tzinfo=UTC))
-        database = sqlite_behind(User)
-        assert database is not None
+        database: Any = User._meta.db
+        assert isinstance(database, MooringsSqliteClient)
         yield Embedded(gateway, viewer_of(user), await database.storage.writer())
         stored = await BackupDestination.all().count()
         assert (await Event.filter(kind="created").count(), (await User.get()).destination_count) == (stored, stored)

@@ -34,7 +34,8 @@ from tests.support.fuzz.random_values import Facts
 SCHEMA = make_schema()
 CORE = SCHEMA._schema
 TYPES = (
-    *("Int", "Int!", "String", "ID!", "Boolean", "[ID!]!", "[DestinationKind!]", "[[Int]]", "DateTime"),
+    *("Int", "Int!", "String", "ID!", "Boolean", "DateTime"),
+    *("[ID!]!", "[DestinationKind!]", "[[Int]]", "[Int]!", "[[Int]!]"),
     *("BackupDestinationFilter", "BackupDestinationOrder!", "[BackupDestinationOrder!]"),
     *("CreateBackupDestinationInput!", "UpdateBackupDestinationInput"),
 )
