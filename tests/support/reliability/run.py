@@ -33,7 +33,9 @@ NOTHING_RAN = 5
 
 def started(name: str, *arguments: str, log: Path | None = None) -> subprocess.Popen[bytes]:
     """Pytest in full, with its report under that name, and its output in a file or for all to see."""
-    command = [sys.executable, "-m", "pytest", f"--junitxml={REPORTS / name}.xml", *arguments]
+    # Only this form of report has room for a test's figures.
+    report = ("-o", "junit_family=xunit1", f"--junitxml={REPORTS / name}.xml")
+    command = [sys.executable, "-m", "pytest", *report, *arguments]
     environment = {**os.environ, "MOORINGS_FULL": "1"}
     if log is None:
         return subprocess.Popen(command, cwd=ROOT, env=environment)
