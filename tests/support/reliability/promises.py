@@ -89,7 +89,7 @@ def cell_of(ran: Sequence[Ran]) -> str:
         return NOT_RUN
     failed = dict.fromkeys(each.test.rpartition("::")[2] for each in ran if not each.has_passed)
     parts = [f"**failed: {', '.join(f'`{name}`' for name in failed)}**"] if failed else []
-    parts += [figure for each in ran if each.has_passed for figure in each.figures]
+    parts += [figure for each in ran for figure in each.figures]
     tests = "1 test" if len(ran) == 1 else f"{len(ran)} tests"
     return "; ".join([*parts, f"{tests} in {sum(each.seconds for each in ran):.0f} s"]).replace("|", "/")
 

@@ -1,7 +1,7 @@
 """`make reliability`: every test that docs/reliability.md names runs in full, and their figures are written there.
 
-First those that measure what two cores carry, alone; then the soak, and beside it all others. With arguments for pytest
-(`make reliability ARGS='-k kill'`) the page stays as it is.
+First those that measure what two cores carry, alone; then the soak, and beside it all others, two at a time, for most
+of them wait for something. With arguments for pytest (`make reliability ARGS='-k kill'`) the page stays as it is.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def run(arguments: Sequence[str]) -> tuple[bool, list[promises.Ran]]:
     log = REPORTS / "soak.log"
     soaking = started("soak", SOAK, *arguments, log=log)
     apart = [f"--ignore={each}" for each in (*ALONE, SOAK)]
-    others = started("others", *files(promises.promises(promises.PAGE.read_text())), *apart, *arguments).wait()
+    at_once = ("-n", "2", "--dist", "loadfile")
+    named = files(promises.promises(promises.PAGE.read_text()))
+    others = started("others", *at_once, *named, *apart, *arguments).wait()
     soak = soaking.wait()
     sys.stdout.write(log.read_text())
     ran = [each for name in ("alone", "others", "soak") for each in promises.of_report(REPORTS / f"{name}.xml")]
