@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from models.accounts import token_retention
+from models.accounts import accounts, token_retention
 from models.accounts.token import Token
+from models.accounts.user import User
 from models.clock import current_second
 from models.database import postgresql
 from tests.support.databases.databases import ENGINES, TIMESTAMP, database_url, migrated
@@ -39,9 +40,11 @@ def database(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterat
 async def plant(gateway: Gateway) -> dict[str, int]:
     """A user with a token of each end; their ids by name."""
     account = await gateway.new_user()
+    async with gateway.models():
+        user = await User.get(id=account.user_id)
+        issued = {name: await accounts.issue_token(user, name=name) for name in ENDS}
     for name, ends in ENDS.items():
-        done = await asyncio.to_thread(gateway.command, "token", "create", "--email", account.email, "--name", name)
-        id_ = done.stdout.strip().partition("|")[0]
+        id_ = issued[name].partition("|")[0]
         values = ", ".join(f"{column} = {value}" for column, value in ends.items()) or "last_used_at = NULL"
         await gateway.rows(f"UPDATE tokens SET {values} WHERE id = {id_}")  # noqa: S608 - our own
     rows = await gateway.rows(f"SELECT id, name FROM tokens WHERE user_id = {account.user_id}")  # noqa: S608
