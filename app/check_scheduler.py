@@ -159,17 +159,14 @@ async def _fill_missing(pause_s: float) -> None:
 
     In small steps, each tried again until it is done.
     """
-    added, last = 0, 0
-    while True:
-        await asyncio.sleep(pause_s)
+    last: int | None = 0
+    added, wait_s = 0, pause_s
+    while last is not None:
+        await asyncio.sleep(wait_s)
+        wait_s = pause_s
         with suppress(DatabaseUnavailable), _logged_mistakes():
-            while True:
-                step = await fill_missing(last)
-                if step.last is None:
-                    break
-                added, last = added + step.added, step.last
-                await asyncio.sleep(FILL_PAUSE_S)
-            break
+            step = await fill_missing(last)
+            added, last, wait_s = added + step.added, step.last, FILL_PAUSE_S
     if added:
         logger.warning("%d turns of checks were missing: destinations came in while triggers were off.", added)
 

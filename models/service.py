@@ -110,11 +110,11 @@ class DestinationService:
         """
         viewer.require(Ability.VIEW)
         kinds = ""
-        if chosen is not EVERYTHING and not chosen.is_empty:
-            if chosen.kinds is None or not chosen.is_of_kinds_alone or viewer.destination_count > MAX_SHARED_SEARCH:
-                return await slice_of(viewer.user_id, bounds, chosen, order)
-            kinds = kinds_text(chosen.kinds)
-        if order is not BY_ID and order != BY_ID:
+        is_shared = order is BY_ID or order == BY_ID
+        if is_shared and chosen is not EVERYTHING and not chosen.is_empty:
+            is_shared = chosen.is_of_kinds_alone and viewer.destination_count <= MAX_SHARED_SEARCH
+            kinds = kinds_text(chosen.kinds or ())
+        if not is_shared:
             return await slice_of(viewer.user_id, bounds, chosen, order)
         if not kinds and bounds.after is None and bounds.before is None and not bounds.from_end and not all_columns:
             return Slice.of(await self._reads.first_page(viewer.user_id, bounds.size + 1) or (), bounds)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ssl
 import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpcore
@@ -47,6 +48,15 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     is_whole: bool
+    text: bytes = field(init=False, repr=False, compare=False)
+    """The body as it is searched: in UTF-8 without its mark, and without the marks of CDATA sections."""
+
+    def __post_init__(self) -> None:
+        text = self.body
+        if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            text = text.decode("utf-16", "replace").encode("utf-8", "replace")
+        text = text.removeprefix(BOM_UTF8).replace(b"<![CDATA[", b"").replace(b"]]>", b"")
+        object.__setattr__(self, "text", text)
 
 
 class ConnectionBroken(StepFailed):

@@ -7,7 +7,6 @@ known ones. Nothing of a response is shown, except an error code of the table an
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,17 +103,9 @@ class Entry:
     modified_at: datetime
 
 
-def _text(response: Response) -> bytes:
-    """The body as it is searched: in UTF-8 without its mark, and without the marks of CDATA sections."""
-    body = response.body
-    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        body = body.decode("utf-16", "replace").encode("utf-8", "replace")
-    return body.removeprefix(BOM_UTF8).replace(b"<![CDATA[", b"").replace(b"]]>", b"")
-
-
 def is_success(response: Response) -> bool:
     """Whether the status is 2xx, and the body is no error: stores that began to respond too early say it there."""
-    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES and not _ERROR.match(_text(response))
+    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES and not _ERROR.match(response.text)
 
 
 def is_transient(response: Response) -> bool:
@@ -135,12 +126,12 @@ def listed(response: Response, region: str, *, is_last: bool = True) -> list[Ent
     """
     if not is_success(response):
         raise _listing_refused(response, region, is_last=is_last)
-    if _LISTING.search(_text(response)):
+    if _LISTING.search(response.text):
         if not response.is_whole:
             raise StepFailed(CheckCode.UNEXPECTED_ANSWER, step=CheckStepName.LIST)
-        return list(_entries(_text(response)))
+        return list(_entries(response.text))
     # A store that expects the bucket in the path answers a request to `bucket.host/` with the list of all buckets.
-    if _ALL_BUCKETS.search(_text(response)):
+    if _ALL_BUCKETS.search(response.text):
         raise StepFailed(CheckCode.NO_SUCH_BUCKET, step=CheckStepName.BUCKET)
     raise StepFailed(CheckCode.NOT_S3)
 
@@ -211,7 +202,7 @@ def _without_meaning(response: Response) -> CheckCode:
             HTTPStatus.FORBIDDEN: CheckCode.ACCESS_DENIED,
             HTTPStatus.NOT_FOUND: CheckCode.NO_SUCH_BUCKET,
         }.get(HTTPStatus(response.status), otherwise)
-    return CheckCode.UNEXPECTED_ANSWER if _ERROR.match(_text(response)) and _store_code(response) else CheckCode.NOT_S3
+    return CheckCode.UNEXPECTED_ANSWER if _ERROR.match(response.text) and _store_code(response) else CheckCode.NOT_S3
 
 
 def _step_without_meaning(response: Response) -> CheckStepName | None:
@@ -225,7 +216,7 @@ def _step_without_meaning(response: Response) -> CheckStepName | None:
 def _is_of_a_store(response: Response) -> bool:
     """Whether a response without a known error code is in the form of S3's errors, or has its headers as HEAD does."""
     known = any(status == response.status for status in HTTPStatus)
-    is_error = _ERROR.match(_text(response)) is not None and bool(_store_code(response))
+    is_error = _ERROR.match(response.text) is not None and bool(_store_code(response))
     return known and (is_error or any(name in response.headers for name in _REQUEST_ID_HEADERS))
 
 
@@ -236,7 +227,7 @@ def _wants_login(response: Response) -> bool:
 
 def _is_page(response: Response) -> bool:
     """Whether the body is a page of HTML, which a proxy before the store has written."""
-    return _text(response)[:1024].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    return response.text[:1024].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _is_skewed(response: Response) -> bool:
@@ -278,8 +269,8 @@ def _meaning(response: Response, region: str) -> Meaning | None:
 
 
 def _phrase_meaning(response: Response) -> Meaning | None:
-    found = _MESSAGE.search(_text(response))
-    text = (found[1] or found[2] if found is not None else _text(response)[:1024]).lower()
+    found = _MESSAGE.search(response.text)
+    text = (found[1] or found[2] if found is not None else response.text[:1024]).lower()
     return next((phrase.meaning for phrase in PHRASES if phrase.text in text), None)
 
 
@@ -289,7 +280,7 @@ def _redirect_hint(response: Response) -> CheckHint | None:
 
 def _store_code(response: Response) -> str:
     """The error code as the store spells it; empty when there is none."""
-    found = _CODE.search(_text(response)) or _JSON_CODE.search(_text(response))
+    found = _CODE.search(response.text) or _JSON_CODE.search(response.text)
     return response.headers.get(_CODE_HEADER, "") if found is None else found[1].decode()
 
 
@@ -303,7 +294,7 @@ def named_region(response: Response) -> str | None:
     named = response.headers.get(_REGION_HEADER, "")
     if is_region(named):
         return named
-    found = _REGION.search(_text(response)) or _EXPECTED.search(_text(response))
+    found = _REGION.search(response.text) or _EXPECTED.search(response.text)
     if found is not None and is_region(found[1].decode()):
         return found[1].decode()
     amazon = _AMAZON_ENDPOINT.fullmatch(_named_host(response) or "")
@@ -312,5 +303,5 @@ def named_region(response: Response) -> str | None:
 
 def _named_host(response: Response) -> str | None:
     """The host of the bucket's endpoint that the store names."""
-    found = _ENDPOINT.search(_text(response))
+    found = _ENDPOINT.search(response.text)
     return None if found is None else found[1].decode().lower()

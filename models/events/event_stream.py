@@ -44,7 +44,7 @@ LAGS = 256
 """Live reads whose lag is kept."""
 LAG_WINDOW_S = 60.0
 MAX_BEGUN = 64
-"""Checks that began, of one user, until the streams are told: of more than that the oldest are left out."""
+"""Checks that began, of one user, until the streams have them: of more than that the oldest are left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ class EventBatch:
     """Events that follow one another, of one read. Streams at the same position get the same batch.
 
     `shared` is what they have made of it: the first puts it there, and it goes with the batch. A batch may be of checks
-    that began, too, which are no stored events; `position` is where the stream is that is told of them.
+    that began, too, which are no stored events; `position` is where the stream is that has them next.
     """
 
     events: Sequence[Event] = ()
@@ -68,11 +68,11 @@ _NOTHING = EventBatch()
 class _Stream:
     """One open stream: its user and token, the future that it waits for, and the refusal that ends it."""
 
-    __slots__ = ("end", "news", "token_id", "told", "user_id")
+    __slots__ = ("begun", "end", "news", "token_id", "user_id")
 
-    def __init__(self, viewer: Viewer, *, told: int) -> None:
-        """`told` is how many checks had begun in its feed."""
-        self.told = told
+    def __init__(self, viewer: Viewer, *, begun: int) -> None:
+        """`begun` is how many checks had begun in its feed."""
+        self.begun = begun
         self.user_id = viewer.user_id
         self.token_id = viewer.token_id
         self.news: asyncio.Future[None] | None = None
@@ -120,17 +120,17 @@ class _Feed:
             self.wake()
 
     def begun_since(self, stream: _Stream, position: int) -> EventBatch | None:
-        """The checks that began since the stream was told of any, which is at this position; None if there are none."""
-        if stream.told == self.begun:
+        """The checks that began since the stream had any, at this position of it; None if there are none."""
+        if stream.begun == self.begun:
             return None
-        key = (position, stream.told)
+        key = (position, stream.begun)
         batch = self._begun_batches.get(key)
         if batch is None:
             if len(self._begun_batches) >= MAX_POSITIONS:
                 del self._begun_batches[next(iter(self._begun_batches))]
-            begun = self._begun[-(self.begun - stream.told) :]
+            begun = self._begun[-(self.begun - stream.begun) :]
             batch = self._begun_batches[key] = EventBatch(begun=begun, position=position)
-        stream.told = self.begun
+        stream.begun = self.begun
         return batch
 
     async def wait(self, stream: _Stream, generation: int) -> None:
@@ -244,7 +244,7 @@ class EventStreams:
         feed = self._feeds.get(viewer.user_id)
         if feed is None:
             feed = self._feeds[viewer.user_id] = _Feed(viewer.user_id)
-        stream = _Stream(viewer, told=feed.begun)
+        stream = _Stream(viewer, begun=feed.begun)
         feed.streams.add(stream)
         try:
             position = await newest_position(viewer.user_id) if after is None else after

@@ -24,7 +24,6 @@ from graphql import (
     is_list_type,
     is_non_null_type,
 )
-from graphql.execution.values import VariableValues
 from graphql.utilities.coerce_input_value import coerce_input_literal
 from strawberry.types.arguments import StrawberryArgument
 
@@ -61,9 +60,9 @@ class Arguments:
             else:
                 self._fixed[python_name] = _made(make, _coerced(literal, type_.args[name].type))
 
-    def of(self, values: VariableValues) -> dict[str, Any]:
-        """The arguments with these variables; raises `Unfit`."""
-        arguments, coerced = dict(self._fixed), values.coerced
+    def of(self, coerced: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments with these coerced variables; raises `Unfit`."""
+        arguments = dict(self._fixed)
         for name, source, make in self._made:
             value = source(coerced)
             if value is not ABSENT:

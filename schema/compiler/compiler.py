@@ -50,7 +50,7 @@ class CompiledOperation:
     """A compiled operation without variables."""
 
     def __init__(self, variables: Variables, namespace: Mapping[str, Any]) -> None:
-        """`namespace` has the functions of the source: `run(context, *arguments)`, and `bind(values)` for queries.
+        """`namespace` has the functions of the source: `run(context, *arguments)`, and `bind(v)` for queries.
 
         `bind` returns the arguments of `run`; without it the coerced variables are its one argument.
         """

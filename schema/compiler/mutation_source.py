@@ -65,15 +65,18 @@ class MutationSource(OperationSource):
         }
 
     def source(self, selection_set: SelectionSetNode) -> str:
-        """The source of the coroutine `run(context, values)`, which returns the data; raises `NotCompilable`."""
+        """The source of the coroutine `run(context, v)`, which returns the data; `v` are the coerced variables.
+
+        Raises `NotCompilable`.
+        """
         data = self._object("Mutation", [selection_set], self._act)
         if len(self._acts) != 1:
             raise NotCompilable("a mutation with several acts, or with none")
         tested = [f"v[{name!r}]" for name in sorted(self._selections.tested)]
         check = [f"if None in ({', '.join(tested)},): raise Fallback"] if tested else []
-        act = ["arguments = inputs(values)", "x = await run_only_act(context, act, response_name, **arguments)"]
-        body = ["v = values.coerced", *check, *act, *self._lines, f"return {data}"]
-        return "\n".join(["async def run(context, values):", *(f"    {line}" for line in body), ""])
+        act = ["arguments = inputs(v)", "x = await run_only_act(context, act, response_name, **arguments)"]
+        body = [*check, *act, *self._lines, f"return {data}"]
+        return "\n".join(["async def run(context, v):", *(f"    {line}" for line in body), ""])
 
     def _act(self, selected: Selected) -> str:
         act = _ACTS.get(selected.name)

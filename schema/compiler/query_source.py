@@ -63,18 +63,21 @@ class OperationSource(RowSource):
         self._shown: set[int] = set()
 
     def source(self, selection_set: SelectionSetNode) -> str:
-        """The source of `bind(values)` and of the coroutine `run(context, *arguments)`, which returns the data."""
+        """The source of `bind(v)` and of the coroutine `run(context, *arguments)`, which returns the data.
+
+        `v` are the coerced variables.
+        """
         data = self._object("Query", [selection_set], self._root)
         tested = [f"v[{name!r}]" for name in sorted(self._selections.tested)]
         check = [f"if None in ({', '.join(tested)},): raise Fallback"] if tested else []
         # All arguments are made before the first load, so that a refused one leaves no coroutine that is never awaited.
         names = ", ".join(["v", *(f"a{number}" for number in range(len(self._loads)))])
-        binding = ["v = values.coerced", *check, *self._binding, f"return ({names},)"]
+        binding = [*check, *self._binding, f"return ({names},)"]
         # Functions that depend on no variable are defined once, outside of `run`.
         outside, inside = ([], self._lines) if tested else (self._lines, [])
         body = [*self._load_lines(), *inside, *self._checks, f"return {data}"]
         return "\n".join(
-            [*outside, *function("def bind(values)", binding), *function(f"async def run(context, {names})", body), ""]
+            [*outside, *function("def bind(v)", binding), *function(f"async def run(context, {names})", body), ""]
         )
 
     def _load_lines(self) -> list[str]:
@@ -96,7 +99,7 @@ class OperationSource(RowSource):
         type_ = self._core.query_type.fields[selected.name]  # type: ignore[union-attr] # ours has one
         self.constants[f"load{number}"] = loader
         self.constants[f"arguments{number}"] = Arguments(self._schema, type_, selected.node).of
-        bound, load = f"arguments{number}(values)", f"load{number}(context, **a{number})"
+        bound, load = f"arguments{number}(v)", f"load{number}(context, **a{number})"
         self._loads.append(load)
         found = f"r{number}"
         match selected.name:

@@ -28,7 +28,6 @@ from graphql import (
     is_scalar_type,
     type_from_ast,
 )
-from graphql.execution.values import VariableValues
 from graphql.utilities.coerce_input_value import coerce_default_value
 
 from schema.compiler.selections import NotCompilable
@@ -59,8 +58,8 @@ class Variables:
         """Raises `NotCompilable` for a type that is not coerced here."""
         self._variables = [_variable(schema, definition) for definition in definitions]
 
-    def of(self, variables: Mapping[str, Any]) -> VariableValues:
-        """The coerced variables, without their sources; raises `Unfit`."""
+    def of(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The coerced variables; raises `Unfit`."""
         coerced = {}
         for name, coerce, is_required, default in self._variables:
             value = variables.get(name, ABSENT)
@@ -70,7 +69,7 @@ class Variables:
                 coerced[name] = default
             elif is_required:
                 raise Unfit
-        return VariableValues({}, coerced)
+        return coerced
 
 
 def _variable(schema: GraphQLSchema, definition: VariableDefinitionNode) -> _Variable:
