@@ -12,15 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import packages
-from benchmarks.contenders import CONTENDERS, EMBEDDED, Contender
-from benchmarks.data import PEOPLE, Group, Stage, staged
+from benchmarks.contenders import CONTENDERS, EMBEDDED, LIVE, Contender
+from benchmarks.data import PEOPLE, PostgresStage, Stage, staged
 from benchmarks.embedded import embedded
 from benchmarks.machine import BenchmarkRefused, Cores, divide_cores, facts
 from benchmarks.report import Report, write
 from benchmarks.rounds import Pace, measure
 from benchmarks.scenarios import Scenario, embedded_scenarios, scenarios
 from benchmarks.servers import Server, running
-from benchmarks.subscribers import EVENTS_PER_S, SUBSCRIBERS, Live, measure_live
+from benchmarks.subscribers import ROUNDS, measure_live
 
 PUBLISHED = packages.ROOT / "docs" / "performance"
 EMBEDDED_USERS = 20_000
@@ -52,7 +52,7 @@ def _compare(given: argparse.Namespace) -> None:
     os.sched_setaffinity(0, cores.rest)
     report = _measured(given, *_chosen(given), cores)
     write(report, folder)
-    if not (given.embedded or given.only or given.with_):
+    if not (given.embedded or given.only or given.live or given.with_):
         given.embedded, given.users = True, min(given.users, EMBEDDED_USERS)
         _, contenders = _chosen(given)
         loads = embedded_scenarios(with_goals=True)
@@ -64,19 +64,23 @@ def _measured(
 ) -> Report:
     """What a run on one of the databases finds."""
     pace = Pace(rounds=given.rounds, seconds=given.seconds, warm_up_s=given.warm_up)
-    needs = [contender.needs for contender in contenders]
+    live_ones = [one.contender for one in LIVE] if _is_live(given) and not given.embedded else []
+    needs = [contender.needs for contender in (*contenders, *live_ones)]
     packages.install(needs)
     groups = [
         replace(group, users=given.users) if group is PEOPLE else group
-        for group in dict.fromkeys(scenario.group for scenario in chosen)
+        for group in dict.fromkeys([scenario.group for scenario in chosen] or [PEOPLE])
     ]
     opened: AbstractContextManager[Stage] = embedded(groups) if given.embedded else staged(groups)
-    with opened as stage, _running(contenders, stage, cores, chosen) as servers:
+    with opened as stage:
         versions = packages.versions(needs) | {"SQLite" if given.embedded else "PostgreSQL": stage.version()}
-        measured = [measure(stage, servers, scenario, pace) for scenario in chosen]
-        live = None if given.embedded or (given.only and not given.live) else _live(stage, groups, cores)
-        started = {name: server.started_in_s for name, server in servers.items()}
-        sizes = {name: server.started_with_mb for name, server in servers.items()}
+        with _running(contenders, stage, cores, chosen) as servers:
+            measured = [measure(stage, servers, scenario, pace) for scenario in chosen]
+            started = {name: server.started_in_s for name, server in servers.items()}
+            sizes = {name: server.started_with_mb for name, server in servers.items()}
+        live = None
+        if isinstance(stage, PostgresStage) and _is_live(given):
+            live = measure_live(stage, stage.callers[groups[0].name], cores, min(ROUNDS, given.rounds))
     return Report(
         facts=facts(versions) | {"users": f"{given.users:,}"},
         pace=pace,
@@ -88,9 +92,9 @@ def _measured(
     )
 
 
-def _live(stage: Stage, groups: Sequence[Group], cores: Cores) -> Live:
-    print(f"{SUBSCRIBERS} subscribers, {EVENTS_PER_S} events a second", file=sys.stderr, flush=True)
-    return measure_live(stage, stage.callers[groups[0].name], cores)
+def _is_live(given: argparse.Namespace) -> bool:
+    """Whether subscribers are measured, too."""
+    return given.live or not given.only
 
 
 def _running(
@@ -101,6 +105,8 @@ def _running(
 
 def _chosen(given: argparse.Namespace) -> tuple[list[Scenario], list[Contender]]:
     """The scenarios and the contenders that are asked in any of them."""
+    if given.live and not given.only:
+        return [], []
     known = {scenario.name: scenario for scenario in (embedded_scenarios() if given.embedded else scenarios())}
     unknown = [name for name in given.only if name not in known]
     if unknown:
@@ -116,7 +122,7 @@ def _chosen(given: argparse.Namespace) -> tuple[list[Scenario], list[Contender]]
 
 def _is_partial(given: argparse.Namespace) -> bool:
     """Whether it leaves out so much that it should not replace what is published."""
-    return bool(given.only or given.without or given.with_ or given.users < PEOPLE.users)
+    return bool(given.only or given.live or given.without or given.with_ or given.users < PEOPLE.users)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--without", type=_among(names), default=[], help=f"contenders, of {', '.join(names)}")
     parser.add_argument("--with", dest="with_", type=_among(names), default=[], help="only these contenders")
     parser.add_argument("--embedded", action="store_true", help="on SQLite, beside the Node peers on node:sqlite")
-    parser.add_argument("--live", action="store_true", help="subscribers too, which --only leaves out")
+    parser.add_argument("--live", action="store_true", help="subscribers alone, or beside what --only names")
     parser.add_argument("--users", type=int, default=PEOPLE.users, help="of the loads that have many")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of measuring, per contender and round")

@@ -42,6 +42,13 @@ _UNCACHED = {"MOORINGS_RESPONSE_CACHE_BYTES": "0"}
 _FOR_BROWSERS = {"MOORINGS_TRUSTED_PROXIES": "127.0.0.1", "MOORINGS_CORS_ORIGINS": ORIGIN}
 
 
+class Transport(StrEnum):
+    """What carries the events of a subscription."""
+
+    SSE = "server-sent events"
+    WEBSOCKET = "WebSocket"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contender:
     """One server. `command` and nothing else starts it; `{port}`, `{python}` and `{node}` in it are filled in."""
@@ -60,6 +67,19 @@ class Contender:
     def is_ours(self) -> bool:
         """Whether it is the gateway itself."""
         return self.command[0] == MOORINGS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Listened:
+    """A contender whose events are listened to over one of its transports."""
+
+    contender: Contender
+    transport: Transport
+
+    @property
+    def title(self) -> str:
+        """The contender and the transport."""
+        return f"{self.contender.title}, {self.transport}"
 
 
 def _gateway(
@@ -119,10 +139,19 @@ CONTENDERS = (
     _python("fastapi-graphql", "FastAPI, Strawberry, SQLAlchemy", {"graphql": FLAT}),
 )
 
-LIVE = _gateway(
+_LIVE = _gateway(
     "moorings-live", "Moorings", {"MOORINGS_MAX_ADDRESS_CONNECTIONS": "5000", "MOORINGS_MAX_CONNECTIONS": "6000"}
 )
-"""With room for a thousand streams of one address."""
+_MERCURIUS_LIVE = _node("mercurius-live", "Mercurius with JIT, pg", {"graphql": FLAT})
+_YOGA_LIVE = _node("yoga-live", "GraphQL Yoga, pg", {"graphql": FLAT})
+LIVE = (
+    Listened(contender=_LIVE, transport=Transport.SSE),
+    Listened(contender=_LIVE, transport=Transport.WEBSOCKET),
+    Listened(contender=_MERCURIUS_LIVE, transport=Transport.WEBSOCKET),
+    Listened(contender=_YOGA_LIVE, transport=Transport.SSE),
+    Listened(contender=_YOGA_LIVE, transport=Transport.WEBSOCKET),
+)
+"""Those with subscriptions, over what they offer; the gateway with room for a thousand streams of one address."""
 EMBEDDED = tuple(
     replace(one, title=one.title.replace("pg", "node:sqlite"))
     for one in CONTENDERS

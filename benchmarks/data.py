@@ -31,6 +31,8 @@ POSTGRES_SETTINGS = {
     "effective_cache_size": "2GB",
     "max_wal_size": "4GB",
     "max_connections": "300",
+    # Of which the lateness of live events is counted.
+    "track_commit_timestamp": "on",
     # Between the rounds instead, so that no contender has it in its turn.
     "autovacuum": "off",
 }
@@ -63,6 +65,18 @@ _CALLERS = """SELECT users.id, destination_count,
     (SELECT array_agg(first.id) FROM (SELECT id FROM backup_destinations WHERE user_id = users.id ORDER BY id LIMIT $2)
      AS first) AS ids
 FROM users WHERE users.id = ANY($1::int[]) ORDER BY users.id"""
+
+
+_COMMITTED = "SELECT id, user_id, extract(epoch FROM pg_xact_commit_timestamp(xmin)) AS at_s FROM events ORDER BY id"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Committed:
+    """A stored event, and the time of its commit, in seconds since 1970, on the clock of the machine."""
+
+    id: int
+    user_id: int
+    at_s: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +154,18 @@ class PostgresStage(Stage):
 
     def version(self) -> str:
         return str(asyncio.run(self._value("SHOW server_version"))).split()[0]
+
+    def committed(self) -> Sequence[Committed]:
+        """The events that are stored, of each user in the order of their commits."""
+        return asyncio.run(self._committed())
+
+    async def _committed(self) -> Sequence[Committed]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            rows = await connection.fetch(_COMMITTED)
+        finally:
+            await connection.close()
+        return [Committed(id=row["id"], user_id=row["user_id"], at_s=float(row["at_s"])) for row in rows]
 
     async def _add(self, group: Group) -> Sequence[Caller]:
         connection = await asyncpg.connect(self.url)

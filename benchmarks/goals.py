@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from benchmarks.figures import Figures, ratio
+from benchmarks.subscribers import Live
 
 _Times = Mapping[str, Mapping[str, tuple[float, float | None]]]
 Results = Mapping[str, Mapping[str, Figures]]
@@ -17,6 +18,8 @@ CACHE_MB = 64.0
 """What MOORINGS_RESPONSE_CACHE_BYTES is by default; the loads of many users fill it."""
 
 MAX_SUBSCRIBER_KB = 15.0
+LIVE_TIMES = 0.5
+"""Of the p99 of the peer whose events are least late, over any transport."""
 MAX_START_S = 1.5
 TWO_WORKERS = 1.6
 
@@ -120,14 +123,26 @@ def verdicts(
     ]
 
 
-def of_idle_subscribers(kb: float) -> Verdict:
-    """What a stream takes in which nothing happens."""
-    return Verdict(
-        goal="memory of an idle subscriber",
-        wanted=f"≤ {MAX_SUBSCRIBER_KB:g} kB",
-        found=f"{kb:.1f} kB",
-        is_kept=kb <= MAX_SUBSCRIBER_KB,
-    )
+def of_live_events(live: Live) -> Iterator[Verdict]:
+    """How late events are beside the peer where they are least late, and what an idle subscriber takes."""
+    peers = {one: found for one, found in live.found.items() if not one.contender.is_ours}
+    best = min(peers, key=lambda one: peers[one].p99_ms)
+    ours = {one: found for one, found in live.found.items() if one.contender.is_ours}
+    for one, found in ours.items():
+        times = ratio(found.p99_ms, peers[best].p99_ms)
+        yield Verdict(
+            goal=f"live events, {one.transport}: p99 from commit to arrival beside {best.title}",
+            wanted=f"≤ {LIVE_TIMES:g} ×",
+            found=f"{times:.2f} × ({found.p99_ms:.1f} ms)",
+            is_kept=times <= LIVE_TIMES,
+        )
+    for one, found in ours.items():
+        yield Verdict(
+            goal=f"memory of an idle subscriber, {one.transport}",
+            wanted=f"≤ {MAX_SUBSCRIBER_KB:g} kB",
+            found=f"{found.kb_of_idle:.1f} kB",
+            is_kept=found.kb_of_idle <= MAX_SUBSCRIBER_KB,
+        )
 
 
 def _beside_peers(results: Results, times: _Times) -> Iterator[Verdict]:

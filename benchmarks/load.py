@@ -85,7 +85,7 @@ async def load(port: int, requests: Iterable[Request], *, seconds: float, connec
     talkers = [_Talker(course) for _ in range(connections)]
     for talker in talkers:
         await loop.create_connection(lambda talker=talker: talker, "127.0.0.1", port)  # type: ignore[misc]  # mypy does not infer a lambda's default
-    with _without_garbage_collection():
+    with without_garbage_collection():
         cpu, started = time.process_time(), time.perf_counter()
         course.deadline = started + seconds
         for talker in talkers:
@@ -109,7 +109,7 @@ def uvloop_runner() -> Iterator[asyncio.Runner]:
 
 
 @contextmanager
-def _without_garbage_collection() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """The generator makes no cycles; a collection would only look like a slow answer."""
     gc.collect()
     gc.disable()

@@ -11,12 +11,13 @@ import orjson
 from benchmarks.chart import Bar, Panel, draw
 from benchmarks.contenders import CONTENDERS, EMBEDDED, Contender
 from benchmarks.figures import Figures
-from benchmarks.goals import Results, Verdict, of_idle_subscribers, verdicts
+from benchmarks.goals import Results, Verdict, of_live_events, verdicts
 from benchmarks.rounds import Measured, Pace
 from benchmarks.subscribers import EVENTS_PER_S, SUBSCRIBERS, Live
 
 PROTOCOLS = {"graphql": "GraphQL", "rest": "REST"}
 _COLUMNS = ("contender", "requests/s", "p50 ms", "p99 ms", "server CPU µs", "PostgreSQL CPU µs", "RSS MB")
+_LIVE_COLUMNS = ("contender, transport", "p50 ms", "p99 ms", "server CPU µs a change", "kB an idle subscriber")
 _CHARTED = ("graphql-hot", "graphql-zipf", "graphql-many", "rest-hot", "rest-zipf", "rest-many")
 _NOTES = """One server process on one core; the database, if it is a process, and the load generator on another; 32
 connections, each waiting for its answer, or one where that is said; every row with timestamps, a label and a bucket of
@@ -93,10 +94,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _about_live(live: Live) -> str:
+    rows = []
+    for one, found in sorted(live.found.items(), key=lambda item: item[1].p99_ms):
+        title = f"**{one.title}**" if one.contender.is_ours else one.title
+        times = (f"{found.p50_ms:.1f}", f"{found.p99_ms:.1f}")
+        rows.append([title, *times, f"{found.server_us:,.0f}", f"{found.kb_of_idle:.1f}"])
+    count = min(found.events for found in live.found.values())
     return (
-        f"## Live events\n\n{SUBSCRIBERS:,} streams of server-sent events of one user each, and {EVENTS_PER_S} changes "
-        f"a second over all users: from the commit to the arrival p50 {live.p50_ms:.1f} ms, p99 {live.p99_ms:.1f} ms "
-        f"({live.events:,} events). An idle stream takes {live.kb_of_idle:.1f} kB of the worker."
+        f"## Live events\n\n{SUBSCRIBERS:,} subscriptions of one user each, and {EVENTS_PER_S} changes a second over "
+        f"all users, through each contender's own GraphQL API; p50 and p99 from the commit, by PostgreSQL's clock, to "
+        f"the arrival ({count:,} events each). The peers listen to PostgreSQL's NOTIFY, which carries the event.\n\n"
+        + table(_LIVE_COLUMNS, rows)
     )
 
 
@@ -104,7 +112,7 @@ def _verdicts(report: Report) -> list[Verdict]:
     started = report.started_in_s, report.started_with_mb
     found = verdicts(report.results, *started, is_embedded=report.is_embedded)
     if report.live is not None:
-        found.append(of_idle_subscribers(report.live.kb_of_idle))
+        found += of_live_events(report.live)
     if report.embedded is not None:
         found += [replace(one, goal=f"SQLite: {one.goal}") for one in _verdicts(report.embedded)]
     return found
@@ -174,7 +182,7 @@ def _data(report: Report) -> dict[str, object]:
         "facts": report.facts,
         "pace": {"rounds": report.pace.rounds, "seconds": report.pace.seconds, "warm_up_s": report.pace.warm_up_s},
         "started_in_s": {name: round(seconds, 3) for name, seconds in report.started_in_s.items()},
-        "live": None if report.live is None else asdict(report.live),
+        "live": None if report.live is None else {one.title: asdict(found) for one, found in report.live.found.items()},
         "goals": [
             {"goal": one.goal, "wanted": one.wanted, "found": one.found, "kept": one.is_kept}
             for one in _verdicts(report)

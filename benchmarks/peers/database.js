@@ -45,14 +45,25 @@ const EVENT = {
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, date_trunc('second', now()))`,
 };
 
+export const CHANNEL = "peer_events";
+const TOLD_EVENT = {
+  name: "told event",
+  text: `WITH added AS (${EVENT.text}
+      RETURNING id::text, user_id, kind, destination_id, changed_fields, token_name, occurred_at)
+    SELECT pg_notify('${CHANNEL}', row_to_json(added)::text) FROM added`,
+};
+
 export class Unauthenticated extends Error {
   statusCode = 401;
 }
 
-/** The database at `DATABASE_URL` and the requests on it; `protocol` is what events call the API. */
-export function openDatabase(protocol) {
+/**
+ * The database at `DATABASE_URL` and the requests on it; `protocol` is what events call the API. With `tells`, the
+ * transaction of a change sends its event, in JSON, to those that listen.
+ */
+export function openDatabase(protocol, { tells = false } = {}) {
   const path = process.env.DATABASE_URL.match(/^sqlite:\/\/(.*)/)?.[1];
-  return path === undefined ? openPostgres(protocol) : openEmbedded(path, protocol);
+  return path === undefined ? openPostgres(protocol, tells ? TOLD_EVENT : EVENT) : openEmbedded(path, protocol);
 }
 
 /** The viewer behind an Authorization header, whose token `find` looks up; throws Unauthenticated. */
@@ -84,7 +95,7 @@ function openEmbedded(path, protocol) {
   };
 }
 
-function openPostgres(protocol) {
+function openPostgres(protocol, event) {
   const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: POOL_SIZE });
   const [keyId, key] = process.env.SECRET_KEYS.split(":");
   const seal = sealer(keyId, Buffer.from(key, "base64"));
@@ -96,7 +107,7 @@ function openPostgres(protocol) {
       const row = (await client.query({ ...statement, values })).rows[0];
       if (row !== undefined) {
         const who = [protocol, viewer.token_id, viewer.token_name];
-        await client.query({ ...EVENT, values: [viewer.user_id, kind, row.id, row.label, changedFields, ...who] });
+        await client.query({ ...event, values: [viewer.user_id, kind, row.id, row.label, changedFields, ...who] });
       }
       await client.query("COMMIT");
       return row;

@@ -7,11 +7,13 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.goals import of_idle_subscribers, verdicts
+from benchmarks.contenders import LIVE
+from benchmarks.goals import of_live_events, verdicts
 from benchmarks.machine import all_on
 from benchmarks.report import Report, markdown, shares_of_cores
 from benchmarks.rounds import Measured, Pace
 from benchmarks.scenarios import embedded_scenarios
+from benchmarks.subscribers import Lateness, Live
 from tests.benchmarks.test_benchmarks import FIGURES
 
 
@@ -78,8 +80,36 @@ def test_a_whole_run_has_the_loads_and_goals_of_sqlite_too() -> None:
     )
 
 
-def test_an_idle_subscriber_may_take_15_kb() -> None:
-    assert [of_idle_subscribers(kb).is_kept for kb in (15.0, 15.1)] == [True, False]
+LATENESS = Lateness(p50_ms=5.0, p99_ms=20.0, events=1_000, kb_of_idle=15.0, server_us=1_000.0)
+
+
+def test_live_events_are_held_against_half_of_the_p99_of_the_best_peer_over_any_transport() -> None:
+    """The gateway over server-sent events and a WebSocket, then Mercurius, Yoga and Yoga again."""
+    p99s_ms, sizes_kb = (10.0, 10.2, 40.0, 20.0, 30.0), (15.0, 15.1, 90.0, 90.0, 30.0)
+    each = zip(LIVE, p99s_ms, sizes_kb, strict=True)
+    live = Live(found={one: replace(LATENESS, p99_ms=p99, kb_of_idle=kb) for one, p99, kb in each})
+
+    found = list(of_live_events(live))
+
+    assert [(verdict.found, verdict.is_kept) for verdict in found] == [
+        ("0.50 × (10.0 ms)", True),
+        ("0.51 × (10.2 ms)", False),
+        ("15.0 kB", True),
+        ("15.1 kB", False),
+    ]
+    assert found[0].goal == (
+        "live events, server-sent events: p99 from commit to arrival beside GraphQL Yoga, pg, server-sent events"
+    )
+
+
+def test_a_run_of_subscribers_alone_has_their_goals_and_table() -> None:
+    live = Live(found=dict.fromkeys(LIVE, LATENESS))
+    pace = Pace(rounds=1, seconds=1.0)
+
+    text = markdown(Report(facts={}, pace=pace, measured=[], started_in_s={}, started_with_mb={}, live=live))
+
+    assert text.count("1.00 × (20.0 ms) | **no** |") == 2
+    assert "| **Moorings, WebSocket** | 5.0 | 20.0 | 1,000 | 15.0 |" in text
 
 
 def test_two_workers_are_told_apart_from_the_database_and_the_load_generator() -> None:
