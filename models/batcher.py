@@ -19,7 +19,17 @@ Found = TypeVar("Found")
 MAX_KEYS = 128
 """Keys of one statement."""
 SLOW_S = 0.01
-"""After this many seconds a running statement no longer holds the next one back."""
+"""After this many seconds a running statement no longer holds the next one back, unless most take about as long."""
+SLOW_FACTOR = 3
+"""How many times the usual duration a statement may then take first."""
+MAX_SLOW_S = 0.05
+"""The most that a statement holds the next one back.
+
+When all statements take longer because the process is busy, more of them at the same time take longer still: on SQLite
+their threads wait for the same interpreter lock, and batches that share less cost more for each lookup.
+"""
+USUAL_PART = 0.2
+"""How much the last statement counts in the usual duration."""
 
 
 class Batcher(Generic[Key, Found]):
@@ -34,6 +44,7 @@ class Batcher(Generic[Key, Found]):
         self._fetch = fetch
         self._waiting: dict[Key, list[asyncio.Future[Found | None]]] = {}
         self._blocking = 0  # running statements that hold the next one back
+        self._usual_s = 0.0  # how long statements took lately
         self._is_scheduled = False
         self._running: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,7 +109,9 @@ class Batcher(Generic[Key, Found]):
                 if self._waiting and not self._is_scheduled:
                     self._send()
 
-        timer = asyncio.get_running_loop().call_later(SLOW_S, unblock)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        timer = loop.call_later(max(SLOW_S, min(self._usual_s * SLOW_FACTOR, MAX_SLOW_S)), unblock)
         try:
             await self._resolve(batch)
         except asyncio.CancelledError:  # the loop ends: no statement will be sent for those that wait
@@ -107,6 +120,7 @@ class Batcher(Generic[Key, Found]):
             raise
         finally:
             timer.cancel()
+            self._usual_s += (loop.time() - began - self._usual_s) * USUAL_PART
             unblock()
 
     async def _resolve(self, batch: dict[Key, list[asyncio.Future[Found | None]]]) -> None:

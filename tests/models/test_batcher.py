@@ -138,6 +138,29 @@ async def test_a_slow_statement_does_not_keep_the_next_one_back(monkeypatch: pyt
     assert await database.let_all_go(slow) == ["SLOW"]
 
 
+async def test_a_statement_that_takes_no_longer_than_most_keeps_the_next_one_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a busy process all take longer, and more of them at the same time would take longer still."""
+    monkeypatch.setattr(batching, "SLOW_S", 0.001)
+    monkeypatch.setattr(batching, "SLOW_FACTOR", 1e12)
+    monkeypatch.setattr(batching, "MAX_SLOW_S", HELD_BACK_S)
+    database = Database()
+    first = database.batcher.load("first")
+    await database.has_sent(1)
+    await asyncio.sleep(0.002)
+    assert await database.let_all_go(first) == ["FIRST"]
+
+    usual = database.batcher.load("usual")
+    await database.has_sent(2)
+    others = [database.batcher.load(key) for key in "ab"]
+    await asyncio.sleep(0.01)
+    assert database.sent[1:] == [["usual"]]
+
+    assert await database.let_all_go(usual, *others) == ["USUAL", "A", "B"]
+    assert database.sent[1:] == [["usual"], ["a", "b"]]
+
+
 async def test_a_key_that_spoils_its_statement_fails_alone() -> None:
     """Each key is tried once more by itself, and only those who asked for the bad one are told."""
     database = Database(_unless_bad)
