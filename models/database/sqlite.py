@@ -34,6 +34,10 @@ from models.tracing.statements import statement_span
 
 LOCK_WAIT_MS = 2_000
 """How long a lock on the file, or a turn to write, is waited for while nobody gets on."""
+WRITER_CACHE_KIB = 16 * 1024
+"""Pages that the connection that writes keeps: those of a full group, so that none is written before its commit."""
+CHECKPOINT_PAGES = 4_000
+"""Pages of the log after which a commit copies them into the file: one that was written often is copied once."""
 
 ATTRIBUTES: Attributes = {"db.system.name": "sqlite"}
 """What spans of statements have of the connection."""
@@ -48,7 +52,14 @@ class MooringsSqliteClient(SqliteClient):
     """
 
     def __init__(self, file_path: str, **kwargs: Any) -> None:
-        pragmas = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": LOCK_WAIT_MS}
+        pragmas = {
+            "journal_mode": "WAL",
+            "synchronous": "FULL",
+            "foreign_keys": "ON",
+            "busy_timeout": LOCK_WAIT_MS,
+            "cache_size": -WRITER_CACHE_KIB,
+            "wal_autocheckpoint": CHECKPOINT_PAGES,
+        }
         super().__init__(file_path, **{**pragmas, **kwargs})
         self.storage = Storage(file_path, self.pragmas, lock_wait_s=int(self.pragmas["busy_timeout"]) / 1000)
 

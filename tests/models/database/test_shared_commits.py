@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -125,6 +126,21 @@ async def test_no_transaction_of_a_group_is_seen_before_its_commit(embedded: Emb
     may_end.set()
     await asyncio.gather(last, *waiting)
     assert embedded.committed() == {"0", "1", "2"}
+
+
+def _bytes_written() -> int:
+    """By this process, to files of any kind."""
+    return int(Path("/proc/self/io").read_text().split("wchar:")[1].split()[0])
+
+
+async def test_writes_go_to_the_disk_once_for_their_commit_and_to_no_temporary_file(embedded: Embedded) -> None:
+    """A full group of creations writes its pages to the log, some 25 kB each; savepoints in a file were 100 kB more."""
+    await create(embedded, "first")
+    before = _bytes_written()
+
+    await asyncio.gather(*(create(embedded, f"{number}") for number in range(sqlite_writer.MAX_MEMBERS)))
+
+    assert _bytes_written() - before < 45_000 * sqlite_writer.MAX_MEMBERS
 
 
 class _Stumbled(Exception):
