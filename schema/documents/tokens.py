@@ -50,8 +50,8 @@ _NEXT = re.compile(
     r"([_A-Za-z][_0-9A-Za-z]*+)|(\.\.\.|[!$&()\[\]{}:=|@])"
     r'|"([^"\\\x00-\x08\x0a-\x1f\ud800-\udfff]*+)"(?!")|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+)(?![0-9._A-Za-z])'
 )
-_PLAIN_NEXT = re.compile(r"[ \t,]*+(?:([_A-Za-z][_0-9A-Za-z]*+)|(\.\.\.|[!$&()\[\]{}:=|@]))")
-"""A name or punctuation on the same line."""
+_PLAIN_NEXT = re.compile(r"[ \t,\n]*+(?:([_A-Za-z][_0-9A-Za-z]*+)|(\.\.\.|[!$&()\[\]{}:=|@]))")
+"""A name or punctuation behind what is ignored most often."""
 _SIMPLE = re.compile(r'"[^"\\\x00-\x08\x0a-\x1f\ud800-\udfff]*+"')
 """A string without escapes."""
 _PLAIN = re.compile(
@@ -229,6 +229,9 @@ class _Parser(Parser):
             return
         group: int = found.lastindex  # type: ignore[assignment]  # one of them matched
         text, start = found[group], found.start(group)
+        if start > before.end and (last := body.rfind("\n", before.end, start)) >= 0:
+            lexer.line += body.count("\n", before.end, start)
+            lexer.line_start = last + 1
         kind, value = (_NAME, text) if group == 1 else (_KINDS[text], None)
         token = Token(kind, start, found.end(), lexer.line, 1 + start - lexer.line_start, value)
         token.prev, before.next = before, token

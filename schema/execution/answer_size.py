@@ -1,8 +1,9 @@
 """The size of an answer, known before it is made: the most bytes that the fields of an operation may take in JSON.
 
-Text counts by the length that its column may have, lists by their pages. A field that an object shows under several
-keys with the same arguments makes an answer of copies: each copy counts ten times, which keeps such answers below a
-tenth of the limit. So does every page of one list beyond `MOST_PAGES`, whatever its arguments.
+Text counts by the length that its column may have, lists by their pages, and introspection by what the schema says. A
+field that an object shows under several keys with the same arguments makes an answer of copies: each copy counts ten
+times, which keeps such answers below a tenth of the limit. So does every page of one list beyond `MOST_PAGES`, whatever
+its arguments.
 """
 
 from __future__ import annotations
@@ -33,16 +34,19 @@ from models.destinations.attributes import MAX_LENGTHS, Attribute
 from models.grants.access import MAX_BYTES_OF_KEYS, MAX_KEY_BYTES, MAX_REQUESTS
 from schema.documents.document_limits import LimitExceeded, fragments_of
 from schema.execution.cost import CONNECTIONS, Costs, OperationCost, values_of
+from schema.execution.introspection import ROOT_FIELDS, Introspection
+from schema.execution.introspection_size import IntrospectionSizes, Selected
 from schema.types.names import PATHS
 
 COPY_WEIGHT = 10
 MOST_PAGES = 4
 """Of one list, by different arguments, that a screen may show at once."""
+_ENVELOPE = '{"data":}'
 BYTES_PER_CHARACTER = 4
 """Of UTF-8, at most."""
 _SCALARS = {"ID": 45, "Int": 11, "Float": 24, "Boolean": 5, "DateTime": 22}
 _OTHER_TEXT = 100
-"""Sentences of the gateway, and what describes the schema."""
+"""Sentences of the gateway."""
 _TEXT = 255 * BYTES_PER_CHARACTER
 _LABEL_CURSOR = 1_400
 """A cursor in the order of labels has the label in it, encoded."""
@@ -104,7 +108,8 @@ class AnswerSize(OperationCost):
         """The size, computed anew."""
         values = values_of(self.operation, variables)
         sizes = _Sizes(self.schema, fragments_of(self.document), values)
-        return round(sizes.bytes_of(self.operation.selection_set, self.schema.get_root_type(self.operation.operation)))
+        root = self.schema.get_root_type(self.operation.operation)
+        return len(_ENVELOPE) + round(sizes.bytes_of(self.operation.selection_set, root))
 
 
 class _Shown(NamedTuple):
@@ -165,6 +170,30 @@ class _Object:
         return self._size
 
 
+class _Introspected(_Object):
+    """What is selected of the schema by one field at the root."""
+
+    __slots__ = ("_node", "_selected", "_sizes")
+
+    def __init__(self, sizes: IntrospectionSizes, node: FieldNode, selected: Selected) -> None:
+        super().__init__({})
+        self._sizes = sizes
+        self._node = node
+        self._selected = selected
+
+    def joined(self, other: _Object) -> _Object:
+        """With what is selected by the same field once more."""
+        more = other._selected if isinstance(other, _Introspected) else ()
+        return _Introspected(self._sizes, self._node, (*self._selected, *more))
+
+    @property
+    def size(self) -> float:
+        """In bytes."""
+        if self._size is None:
+            self._size = float(self._sizes.of(self._node, self._selected))
+        return self._size
+
+
 def _add(shown: dict[str, _Shown], key: str, other: _Shown) -> None:
     """Add what a key shows."""
     known = shown.get(key)
@@ -186,10 +215,16 @@ def _text(value: ValueNode) -> str:
             return str(getattr(value, "value", None))
 
 
+def _arguments(node: FieldNode) -> str:
+    """The same text for the same arguments."""
+    return " ".join(sorted(f"{each.name.value}:{_text(each.value)}" for each in node.arguments or ()))
+
+
 class _Sizes(Costs):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._objects: dict[tuple[int, str], _Object] = {}
+        self._introspection: IntrospectionSizes | None = None
 
     def bytes_of(self, selections: SelectionSetNode | None, type_: GraphQLNamedType | None) -> float:
         """The most bytes that an object of `type_` takes with these selections."""
@@ -219,12 +254,23 @@ class _Sizes(Costs):
         return found
 
     def _field(self, node: FieldNode, type_: GraphQLNamedType) -> _Shown:
-        arguments = " ".join(sorted(f"{each.name.value}:{_text(each.value)}" for each in node.arguments or ()))
+        arguments = _arguments(node)
         key = len((node.alias or node.name).value)
         if node.selection_set is None:
             return _Shown(node.name.value, arguments, key + 4 + self._leaf(node, type_))
+        if node.name.value in ROOT_FIELDS:
+            objects: Mapping[str, _Object] = {"": _Introspected(self._of_schema(), node, (node.selection_set,))}
+            return _Shown(node.name.value, arguments, key + 6, 1, objects)
         objects = self._objects_of(node.selection_set, self.type_of(node, type_))
         return _Shown(node.name.value, arguments, key + 6 + self._cursors(node), self._length(node), objects)
+
+    def _of_schema(self) -> IntrospectionSizes:
+        if self._introspection is None:
+            introspection = Introspection.of(self.schema)
+            self._introspection = IntrospectionSizes(
+                introspection, self.fragments, _arguments, self.value, copy_weight=COPY_WEIGHT
+            )
+        return self._introspection
 
     def _spread(self, node: object, type_: GraphQLNamedType) -> SelectionSetNode | None:
         """The selections of a fragment; None where it is not for that type."""
@@ -242,7 +288,7 @@ class _Sizes(Costs):
             return _OTHER_TEXT
         named = get_named_type(field.type)
         size = _TEXTS.get((type_.name, name))
-        if size is None and named.name == "String" and not type_.name.startswith("__"):
+        if size is None and named.name == "String":
             size = _NAMES.get(name)
         if size is None:
             size = _SCALARS.get(named.name, _OTHER_TEXT)

@@ -86,13 +86,13 @@ class OperationCost:
 
 
 def _size_variables(document: DocumentNode) -> set[str]:
-    """The variables that set the length of a list."""
+    """The variables that set the length of a list, or name the type that is shown."""
     sizing = {"first", "last", *LISTS_BY_ID.values()}
     return {
         argument.value.name.value
         for field in selected_fields(document)
         for argument in field.arguments or ()
-        if argument.name.value in sizing and isinstance(argument.value, VariableNode)
+        if (argument.name.value in sizing or field.name.value == "__type") and isinstance(argument.value, VariableNode)
     }
 
 

@@ -38,7 +38,7 @@ MAX_FAILURES = 10
 _SCHEMA: Any = introspection_types["__Schema"]
 _TYPE: Any = introspection_types["__Type"]
 _EXTENSION = "moorings-introspection"
-_CURRENT = "current "
+CURRENT = "current "
 """Before the name of a list that is asked for without what is deprecated."""
 
 
@@ -78,10 +78,10 @@ class Introspection:
         return None if type_ is None else self._described(_TYPE, type_)
 
     def read(self, described: Described, slot: str) -> Any:
-        """What a field shows, by its name, or its name behind `_CURRENT`."""
+        """What a field shows, by its name, or its name behind `CURRENT`."""
         shown = described.shown
         if slot not in shown:
-            name = slot.removeprefix(_CURRENT)
+            name = slot.removeprefix(CURRENT)
             if name not in shown:
                 shown[name] = self._resolve(described, name)
             if slot != name:
@@ -233,7 +233,7 @@ class Projection:
         """The list with what is deprecated, or without it."""
         name = field.details[0].node.name.value
         arguments = self._arguments(field.definition, field.details[0])
-        field.slot = name if arguments["includeDeprecated"] else _CURRENT + name
+        field.slot = name if arguments["includeDeprecated"] else CURRENT + name
         return field.slot
 
     def _arguments(self, definition: GraphQLField, details: FieldDetails) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from inspect import signature
 from random import Random
 from typing import Any
@@ -24,7 +25,9 @@ from graphql import (
 from graphql.type.introspection import introspection_types
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from schema.execution.engine import Engine, NotExecuted
 from schema.execution.executor import Executor
+from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 from tests.hostile.operations import OPERATIONS
 from tests.hostile.test_event_loop import ACCEPTED
@@ -87,7 +90,7 @@ def answered(executor: type[Any], text: str, variables: dict[str, Any]) -> tuple
     """The data in JSON, and the errors."""
     result = execute(SCHEMA, parse(text), executor_class=executor, variable_values=variables)
     assert isinstance(result, ExecutionResult)
-    return orjson.dumps(result.data), [error.formatted for error in result.errors or ()]
+    return orjson.dumps({"data": result.data}), [error.formatted for error in result.errors or ()]
 
 
 def difference(text: str, variables: dict[str, Any]) -> str | None:
@@ -131,7 +134,7 @@ def test_what_fails_in_more_places_than_is_told_is_null_as_a_whole() -> None:
 
     data, errors = answered(Executor, text, {"x": None})
 
-    assert data == b"null"
+    assert data == b'{"data":null}'
     assert len(errors) == 11
 
 
@@ -152,7 +155,12 @@ class Writer:
             name = "__Schema" if root == "__schema" else "__Type"
             roots.append(f"r{number}: {root}{self._condition()} {self._selections(name, 0)}")
         uses = " @include(if: $yes) @skip(if: $no)"
-        return " ".join([f"{_ARGUED}{{ __typename{uses} {' '.join(roots)} }}", *self._fragments.values()])
+        return " ".join(
+            [
+                f"{_ARGUED}{{ __typename{uses} t: __type(name: $name) {{ name }} {' '.join(roots)} }}",
+                *self._fragments.values(),
+            ]
+        )
 
     def _condition(self) -> str:
         return self._random.choice(("",) * 9 + (" @include(if: $yes)", " @skip(if: $no)", " @include(if: $no)"))
@@ -208,7 +216,44 @@ def _documents() -> Iterator[str]:
 
 
 def test_random_documents() -> None:
-    texts = list(_documents())
+    """Those that the limits allow are no larger than foreseen, either."""
+    engine = Engine(Limits(depth=50))
+    texts, margins = list(_documents()), []
+    for text in texts:
+        assert difference(text, {}) is None
+        with suppress(NotExecuted):
+            margins.append(engine.prepare(text, None).size.of({}) - len(answered(Executor, text, {})[0]))
 
-    assert len(texts) > RANDOM_DOCUMENTS / 5
-    assert [found for text in texts if (found := difference(text, {})) is not None] == []
+    assert len(margins) > RANDOM_DOCUMENTS / 5
+    assert min(margins) >= 0
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_the_size_of_what_the_usual_tools_ask_is_known(name: str) -> None:
+    """But for a comma in each object."""
+    actual = len(answered(Executor, TOOLS[name], {})[0])
+
+    foreseen = Engine(Limits()).prepare(TOOLS[name], "IntrospectionQuery").size.of({})
+
+    assert actual <= foreseen <= actual * 1.1
+
+
+def test_the_size_of_a_type_by_its_name() -> None:
+    text = "query($name: String!) { __type(name: $name) { name fields { name type { name } } } }"
+    size = Engine(Limits()).prepare(text, None).size
+
+    sizes = [size.of({"name": name}) for name in ("S3CompatibleDestination", "User", "Nothing")]
+
+    answers = [answered(Executor, text, {"name": name})[0] for name in ("S3CompatibleDestination", "User", "Nothing")]
+    assert [len(answer) <= foreseen <= 1.4 * len(answer) for answer, foreseen in zip(answers, sizes, strict=True)] == [
+        True
+    ] * 3
+    assert size.of({"name": ["none"]}) == size.of({}) == sizes[2]
+
+
+def test_copies_of_the_schema_are_refused_before_they_are_made() -> None:
+    copies = " ".join(f"a{n}: enumValues {{ name description }}" for n in range(30))
+    text = f"{{ __schema {{ types {{ {copies} }} }} }}"
+    engine = Engine(Limits(cost=10_000))
+
+    assert engine.prepare(text, None).size.of({}) > Limits().answer_bytes
