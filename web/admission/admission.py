@@ -3,11 +3,12 @@
 A process works on only so many requests at the same time that each is done soon. Further ones wait, in a queue for each
 user, and the users take turns: one at full speed makes others wait for a few requests, not for a queue. How long a
 request would have to wait is known when it comes, from what is ahead of it and what began lately; beyond a limit it is
-refused, before its token is looked up. So the work that is done is never for a client that has given up.
+refused, before its token is looked up; so are the last of a queue, as soon as it turns out that their turn would come
+too late. So the work that is done is never for a client that has given up, and hardly a refusal comes after a wait.
 
 The limit is generous for a burst and strict once requests have been waiting all the time for a while, as CoDel's is
-(RFC 8289); the queues and turns are those of FQ-CoDel (RFC 8290). What is on its way out costs time too: refusals are
-written at a bounded rate, each within `REFUSED_WITHIN_S`, since clients that try again at once would take the process.
+(RFC 8289); the queues and turns are those of FQ-CoDel (RFC 8290). What is on its way out costs time too: many refusals
+are held back, each for at most `REFUSED_WITHIN_S`, since clients that try again at once would take the process.
 """
 
 from __future__ import annotations
@@ -29,14 +30,24 @@ TICK_S = 0.01
 STANDING = 0.5
 """The part of the longest wait that is left once requests have been waiting all the time for `BURST_S`."""
 BURST_S = 0.3
-REFUSED_WITHIN_S = 0.07
-"""How long a refusal may be held back."""
-REFUSALS_PER_S = 4_000
+PROMISED = 0.5
+"""The part of the time that a request may wait in which its turn has to be expected, when it comes.
+
+What is expected is not exact, and what had to be refused after a wait would be refused late.
+"""
+REFUSED_WITHIN_S = 0.06
+"""How long a refusal may be held back; less by what the event loop is late."""
+REFUSALS_PER_S = 500
 """How many refusals are written without being held back."""
 WORK_S = 0.2
 """How long requests may be at work, on average: there are no more of them than end in that time."""
-FEWEST_BEHIND, FEWEST, MOST = 32, 64, 512
-"""Requests at work at the same time; the first is for an event loop that is behind."""
+FEWEST, MOST = 64, 512
+"""Requests at work at the same time."""
+BEHIND = 0.5
+"""The part of them that is left for an event loop that is behind.
+
+Fewer would not make it faster: it does the same work, and requests that are at work together share statements.
+"""
 USER_FEWEST = 8
 """Requests of one user at work at the same time while other users have some too."""
 SHARED_S = 1.0
@@ -52,9 +63,9 @@ LAG_S = 0.015
 """How late the event loop is when it is behind."""
 BUSY = 0.5
 """The part of a processor that the loop's thread has used when it is the loop that is behind, and not the machine."""
-MEASURED_S = 0.25
-"""Over what time the rate of requests that end is measured."""
-FIRST_RATE = 2_000.0
+MEASURED_S = 0.1
+"""Over what time the rate of requests that end is measured; two measurements count alike."""
+FIRST_RATE = 4_000.0
 """What it is taken for before it was measured."""
 CALM_S = 1.0
 """An overload is over when nothing was refused for so long."""
@@ -241,7 +252,7 @@ class Admission:
         """Whether another request of a user would have to wait for longer, by what is ahead of it."""
         queue = self._queues.get(key)
         ahead = ((0 if queue is None else len(queue)) + 1) * max(1, len(self._turns))
-        return min(ahead, self._waiting + 1) > self._rate * may_wait_s
+        return min(ahead, self._waiting + 1) > self._rate * may_wait_s * PROMISED
 
     # At work
 
@@ -336,6 +347,17 @@ class Admission:
         for queue in self._queues.values():
             self._drop_expired(queue, now)
 
+    def _drop_hopeless(self, now: float) -> None:
+        """Refuse the last of each queue whose turn would come too late, by what begins lately."""
+        turns = len(self._turns)
+        for queue in self._queues.values():
+            while queue and now + min(len(queue) * turns, self._waiting) / self._rate > queue[-1].deadline:
+                place = queue.pop()
+                if place.is_waiting:
+                    place.is_waiting = False
+                    self._waiting -= 1
+                    self._refuse(now, place.refuse)
+
     def _drop_expired(self, queue: deque[Place], now: float) -> None:
         """Refuse what has waited too long at the head of a queue, and forget what has left."""
         while queue and (queue[0].deadline < now or not queue[0].is_waiting):
@@ -347,7 +369,8 @@ class Admission:
 
     def _write_refusals(self, now: float, took_s: float) -> None:
         free = int(took_s * REFUSALS_PER_S)
-        while self._refusals and (free > 0 or now - self._refusals[0][0] > REFUSED_WITHIN_S):
+        due = now + took_s - REFUSED_WITHIN_S  # the next time may be as late
+        while self._refusals and (free > 0 or self._refusals[0][0] < due):
             free -= 1
             self._refusals.popleft()[1]()
 
@@ -373,6 +396,8 @@ class Admission:
             self._let_go_of_aged(now)
             self._expire(now)
             self._start_waiting()
+            if self._is_measured:
+                self._drop_hopeless(now)
             self._write_refusals(now, took_s)
             self._note_end(now)
         finally:  # whatever a request that begins may raise, the others get their turn
@@ -389,14 +414,15 @@ class Admission:
     def _set_limit(self, now: float) -> None:
         most = min(max(self._rate * WORK_S, FEWEST), MOST) if self._is_measured else FEWEST
         if self._is_behind:
-            self._limit = max(self._limit * 0.8, FEWEST_BEHIND)
+            self._limit = max(self._limit * 0.8, most * BEHIND)
         elif self._waiting and len(self._running) >= self._limit:
             self._limit *= 1.25
         self._limit = min(self._limit, most)
         took_s = now - self._measured_at
         if took_s >= MEASURED_S:
             rate = self._ended / took_s
-            if rate > self._rate or (self._waiting and now - self._waiting_since >= took_s):
+            is_full = self._is_pressed and len(self._running) >= FEWEST * BEHIND
+            if rate > self._rate or is_full or (self._waiting and now - self._waiting_since >= took_s):
                 self._rate = max(1.0, (self._rate + rate) / 2 if self._is_measured else rate)
                 self._is_measured = True
             self._measured_at, self._ended = now, 0

@@ -105,7 +105,7 @@ async def test_what_would_wait_too_long_is_refused_and_what_waited_too_long_too(
     while wait(admission, "a", begun) is not None:
         pass
     waiting = admission.waiting
-    assert waiting == rules.FIRST_RATE * 0.05
+    assert waiting == rules.FIRST_RATE * 0.05 * rules.PROMISED
     await until(lambda: begun.count("a refused") > waiting)
     assert (admission.refused, admission.waiting, admission.is_overloaded) == (waiting + 1, 0, True)
 
