@@ -22,7 +22,7 @@ SLOW_S = 0.01
 """After this many seconds a running statement no longer holds the next one back, unless most take about as long."""
 SLOW_FACTOR = 3
 """How many times the usual duration a statement may then take first."""
-MAX_SLOW_S = 0.05
+MAX_SLOW_S = 0.2
 """The most that a statement holds the next one back.
 
 When all statements take longer because the process is busy, more of them at the same time take longer still: on SQLite

@@ -43,10 +43,11 @@ WORK_S = 0.2
 """How long requests may be at work, on average: there are no more of them than end in that time."""
 FEWEST, MOST = 64, 512
 """Requests at work at the same time."""
-BEHIND = 0.5
-"""The part of them that is left for an event loop that is behind.
+BEHIND = 0.25
+"""The part of the most that is left for an event loop that is behind, `FEWEST` at least.
 
-Fewer would not make it faster: it does the same work, and requests that are at work together share statements.
+Even fewer would not make it faster: requests that are at work together share statements. More would be complete at the
+same time, and what comes then would wait for all of that.
 """
 USER_FEWEST = 8
 """Requests of one user at work at the same time while other users have some too."""
@@ -67,6 +68,8 @@ MEASURED_S = 0.1
 """Over what time the rate of requests that end is measured; two measurements count alike."""
 FIRST_RATE = 4_000.0
 """What it is taken for before it was measured."""
+LEAST_RATE = 320.0
+"""The least that it is taken for: a machine that stood still for a while is no overload."""
 CALM_S = 1.0
 """An overload is over when nothing was refused for so long."""
 MAX_KNOWN = 8_192
@@ -414,16 +417,16 @@ class Admission:
     def _set_limit(self, now: float) -> None:
         most = min(max(self._rate * WORK_S, FEWEST), MOST) if self._is_measured else FEWEST
         if self._is_behind:
-            self._limit = max(self._limit * 0.8, most * BEHIND)
+            self._limit = max(self._limit * 0.8, most * BEHIND, FEWEST)
         elif self._waiting and len(self._running) >= self._limit:
             self._limit *= 1.25
         self._limit = min(self._limit, most)
         took_s = now - self._measured_at
         if took_s >= MEASURED_S:
             rate = self._ended / took_s
-            is_full = self._is_pressed and len(self._running) >= FEWEST * BEHIND
+            is_full = self._is_pressed and len(self._running) >= FEWEST / 2
             if rate > self._rate or is_full or (self._waiting and now - self._waiting_since >= took_s):
-                self._rate = max(1.0, (self._rate + rate) / 2 if self._is_measured else rate)
+                self._rate = max(LEAST_RATE, (self._rate + rate) / 2 if self._is_measured else rate)
                 self._is_measured = True
             self._measured_at, self._ended = now, 0
 

@@ -118,6 +118,29 @@ async def test_what_would_wait_too_long_is_refused_and_what_waited_too_long_too(
     assert f"{waiting + 1} requests were refused" in last
 
 
+async def test_the_last_of_a_queue_are_refused_once_it_turns_out_that_their_turn_would_come_too_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Long before their wait is over; those before them go on waiting."""
+    monkeypatch.setattr(rules, "MEASURED_S", 0.02)
+    monkeypatch.setattr(rules, "LEAST_RATE", 1.0)
+    monkeypatch.setattr(rules, "AGED_S", 1_000)
+    monkeypatch.setattr(rules, "AGED_BUSY_S", 1_000)
+    admission, begun = Admission(max_wait_s=100), list[UserKey | Place]()
+    places = taken(admission)
+    assert enter(admission, "a") is None
+    waiting = [wait(admission, "a", begun) for _ in range(200)]
+
+    await until(lambda: len(begun) >= 100)
+
+    assert {*begun} == {"a refused"}
+    assert (admission.waiting, admission.running) == (200 - admission.refused, rules.FEWEST)
+    assert admission.refused < 110
+    for place in places[:3]:
+        admission.leave(place)
+    assert begun[-3:] == waiting[:3]
+
+
 async def test_refusals_are_written_at_a_bounded_rate_and_none_is_held_back_long() -> None:
     """Clients that ask again at once do not take the process."""
     admission, begun = Admission(max_wait_s=1e-9), list[UserKey | Place]()
