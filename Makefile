@@ -92,6 +92,10 @@ bench-quick: $(SETUP_TEST) ## check in half a minute that the gateway has not be
 bench-growth: $(SETUP_TEST) ## measure how the cost grows with a user's destinations
 	@exec $(BIN)/python -m benchmarks.growth $(ARGS)
 
+.PHONY: bench-before
+bench-before: $(SETUP_TEST) ## measure writes on SQLite beside an earlier commit: ARGS=COMMIT
+	@exec $(BIN)/python -m benchmarks.before $(ARGS)
+
 .PHONY: bench-sizing
 bench-sizing: $(SETUP_TEST) ## measure what rows take on disk and a worker of the machine; writes docs/performance/sizing.md
 	@exec $(BIN)/python -m benchmarks.sizing $(ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -39,9 +39,16 @@ FROM chosen ORDER BY n"""  # noqa: S608 - constants
 class EmbeddedStage(Stage):
     """A database file in a directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, sources: Path | None = None) -> None:
+        """`sources` are those of another version of the gateway, which migrates the file and serves it then."""
         self._path = directory / "moorings.db"
+        self._sources = sources
         super().__init__(f"sqlite:///{self._path}")
+
+    @property
+    def gateway_environment(self) -> Mapping[str, str]:
+        other = {} if self._sources is None else {"PYTHONPATH": str(self._sources)}
+        return {**super().gateway_environment, **other}
 
     @property
     def database_pid(self) -> None:

@@ -12,16 +12,20 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import count, islice
+from pathlib import Path
 from xml.etree import ElementTree
 
 import orjson
 import pytest
 
+from benchmarks.before import extract
 from benchmarks.chart import Bar, Panel, draw
 from benchmarks.contenders import CONTENDERS
 from benchmarks.dialects import Caller
+from benchmarks.embedded import EmbeddedStage
 from benchmarks.figures import Figures, median, medians, percentile
 from benchmarks.load import Expected, Request, Run, load
+from benchmarks.machine import BenchmarkRefused
 from benchmarks.processes import cpu_seconds, resident_bytes
 from benchmarks.quick import RECORDED, fallen
 from benchmarks.scenarios import Scenario, scenarios
@@ -282,3 +286,20 @@ def test_every_ratio_has_a_recorded_value() -> None:
 
     assert len(recorded) == 16
     assert fallen(recorded, recorded) == []
+
+
+def test_an_earlier_version_makes_its_own_file(tmp_path: Path) -> None:
+    """Its sources come before those that are installed."""
+    (tmp_path / "moorings").mkdir()
+    (tmp_path / "moorings" / "__init__.py").write_text("def main():\n    raise SystemExit(93)\n")
+
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        EmbeddedStage(tmp_path, tmp_path).migrate()
+
+    assert caught.value.returncode == 93
+
+
+def test_a_commit_that_is_not_there_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    """Nothing is measured then."""
+    with pytest.raises(BenchmarkRefused, match=r"The sources of no-such-commit are not here: .+"):
+        extract("no-such-commit", tmp_path)
