@@ -53,6 +53,12 @@ USER_FEWEST = 8
 """Requests of one user at work at the same time while other users have some too."""
 SHARED_S = 1.0
 """How long after a request of another user."""
+PRESSED_S = 1.0
+"""How long users have no more than their share at work after the process or its machine was busy.
+
+A user at full speed would otherwise begin with all that waits in any hundredth of a second in which the loop has less
+to do, and the others' requests would wait for all of that.
+"""
 AGED_S = 1.0
 """A request at work for so long counts no longer: it waits for something else, such as a store."""
 AGED_BUSY_S = 4.0
@@ -117,7 +123,7 @@ class Admission:
         self._limit = float(FEWEST)
         self._let_go_at = 0.0
         self._last_key: UserKey | None = None
-        self._shared_until = 0.0
+        self._shared_until = self._pressed_until = 0.0
         # Waiting
         self._queues: dict[UserKey, deque[Place]] = {}
         self._turns: deque[UserKey] = deque()  # of those with a queue
@@ -268,11 +274,11 @@ class Admission:
         return key not in self._queues and not self._has_its_share(key, now)
 
     def _has_its_share(self, key: UserKey, now: float) -> bool:
-        """Whether a user has enough at work beside others, while the process is pressed.
+        """Whether a user has enough at work beside others, while the process is pressed or was so lately.
 
         An address may stand for many users, whose tokens have not been seen yet.
         """
-        if now > self._shared_until or not self._is_pressed:
+        if now > min(self._shared_until, self._pressed_until):
             return False
         share = USER_FEWEST if type(key) is int else max(USER_FEWEST, self._limit / 2)
         return self._running_of.get(key, 0) >= share
@@ -393,6 +399,8 @@ class Admission:
         took_s = max(now - self._ticked_at, TICK_S)
         is_late, is_busy = took_s > TICK_S + LAG_S, used_s - self._used_s > took_s * BUSY
         self._is_behind, self._is_pressed = is_late and is_busy, is_late or is_busy
+        if self._is_pressed:
+            self._pressed_until = now + PRESSED_S
         self._ticked_at, self._used_s = now, used_s
         try:
             self._set_limit(now)
