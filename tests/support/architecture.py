@@ -60,7 +60,7 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     },
     "web": {
         "access_log": "http request_state",
-        "admission": "cross_origin fast_path middleware request_id request_state",
+        "admission": "cross_origin middleware request_id request_state",
         "application": "access_log admission buffered_bytes connections cross_origin fast_path request_state stopping "
         "tracing",
         "auth": "rate_limit request_state",

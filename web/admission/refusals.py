@@ -7,12 +7,11 @@ are given different seconds to wait, so that they do not come again together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from random import choice
+from random import random
 
 import orjson
 
 from web.cross_origin import CrossOrigin
-from web.fast_path.incoming_request import IncomingRequest
 from web.middleware.default_headers import Header, completed
 from web.request_id import HEADER as REQUEST_ID
 
@@ -41,19 +40,30 @@ class Refusals:
         self._hsts_s = hsts_s
         self._made: dict[tuple[Form, str | None, int], tuple[bytes, bytes]] = {}
 
-    def response(self, request: IncomingRequest, server_lines: bytes, *, keep_alive: bool, is_https: bool) -> bytes:
-        """All bytes of a response; `server_lines` are the server's own headers."""
-        form = self._forms.get(request.target.partition(b"?")[0].rstrip(b"/"), _rest)
-        accept = None if form is _rest else _accept(request.headers)
-        lines, body = self._made_once(form, accept, choice(RETRY_AFTER_S))  # noqa: S311 - no secret
-        more = [b"%s: %s\r\n" % (REQUEST_ID, request.state.request_id)]
+    def response(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: Sequence[Header],
+        request_id: bytes,
+        server_lines: bytes,
+        *,
+        keep_alive: bool,
+        is_https: bool,
+    ) -> bytes:
+        """All bytes of a response to a request; `server_lines` are the server's own headers."""
+        form = self._forms.get(target.partition(b"?")[0].rstrip(b"/"), _rest)
+        accept = None if form is _rest else _accept(headers)
+        retry_after_s = RETRY_AFTER_S[int(random() * len(RETRY_AFTER_S))]  # noqa: S311 - no secret
+        lines, body = self._made_once(form, accept, retry_after_s)
+        more = [b"x-request-id: %s\r\n" % request_id]
         if not keep_alive:
             more.append(b"connection: close\r\n")
         if self._cross_origin is not None:
-            more.append(self._cross_origin.lines(request.headers))
+            more.append(self._cross_origin.lines(headers))
         if is_https and self._hsts_s:
             more.append(b"strict-transport-security: max-age=%d\r\n" % self._hsts_s)
-        content = b"" if request.method == b"HEAD" else body
+        content = b"" if method == b"HEAD" else body
         return b"".join((_STATUS_LINE, server_lines, lines, *more, b"\r\n", content))
 
     def _made_once(self, form: Form, accept: str | None, retry_after_s: int) -> tuple[bytes, bytes]:

@@ -512,14 +512,29 @@ class HardenedProtocol(HttpToolsProtocol):
             return
         cycle.response_complete = True
         keep_alive = cycle.keep_alive
-        if isinstance(cycle, ReplayCycle | RefusedCycle):
+        if isinstance(cycle, RefusedCycle):
+            method, target, headers, _ = cycle.request
+            request_id = cycle.request_id
+        elif isinstance(cycle, ReplayCycle):
             request = cycle.request
+            method, target, headers, request_id = (
+                request.method,
+                request.target,
+                request.headers,
+                request.state.request_id,
+            )
         else:
             keep_alive = keep_alive and not (cycle.waiting_for_100_continue and cycle.more_body)
-            request = _request_of(cycle)
+            scope: Any = cycle.scope
+            method, target, headers = scope["method"].encode(), scope["raw_path"], scope["headers"]
+            request_id = request_state(scope).request_id
         is_https = self.scheme == "https"
         lines = _SERVER_LINES.of(self.default_headers)
-        self.transport.write(self._refusals.response(request, lines, keep_alive=keep_alive, is_https=is_https))
+        self.transport.write(
+            self._refusals.response(
+                method, target, headers, request_id, lines, keep_alive=keep_alive, is_https=is_https
+            )
+        )
         if not keep_alive:
             self.transport.close()
         self.on_response_complete()
@@ -533,11 +548,13 @@ class HardenedProtocol(HttpToolsProtocol):
             return False
         assert self._admission is not None  # noqa: S101 - the caller asks it
         self.headers = whole.headers
-        state = self._state()
-        authorization = next((value for name, value in whole.headers if name == b"authorization"), None)
-        key, _ = self._admission.user_of(authorization, state.address)
-        request = IncomingRequest(whole.method, whole.target, "1.1", whole.headers, state, True, False, b"")
-        cycle = RefusedCycle(request)
+        if self._is_proxied:
+            state = self._state()
+            address, request_id = state.address, state.request_id
+        else:
+            address, request_id = self._peer_address, new_request_id()
+        key, _ = self._admission.user_of(whole.authorization, address)
+        cycle = RefusedCycle(whole, request_id)
         if not self._admission.refuses(key, partial(self._refuse_overload, cycle)):
             return False
         self._head_open, self._idle_since = False, None
@@ -553,9 +570,11 @@ class HardenedProtocol(HttpToolsProtocol):
         if admission.has_room(admission.user_of(None, state.address)[0]):
             return False
         admission.note_refused()
-        request = IncomingRequest(self._method, self.url, self._version, self.headers, state, False, False, b"")
         lines, is_https = _SERVER_LINES.of(self.default_headers), self.scheme == "https"
-        self._write_refusal(self._refusals.response(request, lines, keep_alive=False, is_https=is_https))
+        refusal = self._refusals.response(
+            self._method, self.url, self.headers, state.request_id, lines, keep_alive=False, is_https=is_https
+        )
+        self._write_refusal(refusal)
         return True
 
     def _is_between_requests(self) -> bool:
@@ -818,10 +837,3 @@ class HardenedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-
-def _request_of(cycle: RequestResponseCycle) -> IncomingRequest:
-    """The head of a request of the standard path, without its body."""
-    scope: Any = cycle.scope
-    method, target, state = scope["method"].encode(), scope["raw_path"], request_state(scope)
-    return IncomingRequest(method, target, scope["http_version"], scope["headers"], state, False, False, None)

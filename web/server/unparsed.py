@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from web.fast_path.incoming_request import IncomingRequest
 from web.http.no_event import NoEvent
 
 _HEAD = re.compile(
@@ -19,6 +18,7 @@ _FIELD = re.compile(rb"([A-Za-z0-9-]+): ([ -~]*)\r\n")
 _MOST_HEAD_BYTES = 4_096
 _REFUSED_BY_THE_PARSER = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"connection"})
 _ONCE = frozenset({b"host", b"content-length", b"authorization"})
+_LOOKED_AT = _ONCE | _REFUSED_BY_THE_PARSER
 
 
 class WholeRequest(NamedTuple):
@@ -28,18 +28,22 @@ class WholeRequest(NamedTuple):
     target: bytes
     headers: list[tuple[bytes, bytes]]
     """With names in lower case."""
+    authorization: bytes | None
 
 
 class RefusedCycle:
     """A request that is going to be refused, in the place of a cycle, with what uvicorn's protocol reads of one."""
 
-    __slots__ = ("disconnected", "keep_alive", "message_event", "request", "response_complete", "response_started")
+    __slots__ = ("disconnected", "request", "request_id", "response_complete")
 
-    def __init__(self, request: IncomingRequest) -> None:
+    keep_alive = True
+    response_started = False
+    message_event = NoEvent()
+
+    def __init__(self, request: WholeRequest, request_id: bytes) -> None:
         self.request = request
-        self.keep_alive = request.keep_alive
-        self.disconnected = self.response_started = self.response_complete = False
-        self.message_event = NoEvent()
+        self.request_id = request_id
+        self.disconnected = self.response_complete = False
 
 
 def whole_request(data: bytes) -> WholeRequest | None:
@@ -47,20 +51,20 @@ def whole_request(data: bytes) -> WholeRequest | None:
     head = _HEAD.match(data, 0, _MOST_HEAD_BYTES)
     if head is None:
         return None
-    headers, length, once = [], 0, set()
-    for spelled, value in _FIELD.findall(head[3]):
+    method, target, lines = head.groups()
+    headers: list[tuple[bytes, bytes]] = []
+    once: dict[bytes, bytes] = {}
+    for spelled, value in _FIELD.findall(lines):
         name = spelled.lower()
-        if name in _ONCE:
-            if name in once:
-                return None
-            once.add(name)
-            if name == b"content-length":
-                if not (value.isdigit() and len(value) < 8):
+        if name in _LOOKED_AT:
+            if name in _ONCE:
+                if name in once:
                     return None
-                length = int(value)
-        elif name in _REFUSED_BY_THE_PARSER and value.lower() != b"keep-alive":
-            return None
+                once[name] = value
+            elif value.lower() != b"keep-alive":
+                return None
         headers.append((name, value))
-    if b"host" not in once or len(data) != head.end() + length:
+    length = once.get(b"content-length", b"0")
+    if b"host" not in once or not (length.isdigit() and len(length) < 8) or len(data) != head.end() + int(length):
         return None
-    return WholeRequest(head[1], head[2], headers)
+    return WholeRequest(method, target, headers, once.get(b"authorization"))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import http.client
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 import orjson
 import pytest
@@ -21,6 +24,8 @@ from web.server.unparsed import whole_request
 REST = {"error": "Service Unavailable", "message": OVERLOADED}
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable"
 ORIGIN = "https://front.example.com"
+ROUNDS, AT_ONE_TIME = 5, 40
+LARGEST_PART = 0.4
 AT_ONCE = 1e-9
 """No request may wait for so long: what does not begin is refused."""
 
@@ -122,6 +127,47 @@ async def test_an_answer_is_the_same_from_the_parser_and_before_it(
             kept = [line for line in answer.headers if not line.startswith(b"retry-after: ")]
             assert (answer.status, orjson.loads(answer.body)) == (UNAVAILABLE, REST)
             assert kept == [line for line in answers[0].headers if not line.startswith(b"retry-after: ")]
+
+
+def exchanged(connections: Sequence[socket.socket], request: bytes) -> set[bytes]:
+    """Send a request over each connection at the same time, and return the status lines of the responses."""
+    for connection in connections:
+        connection.sendall(request)
+    statuses = set()
+    for connection in connections:
+        reader = http.client.HTTPResponse(connection)
+        reader.begin()
+        reader.read()
+        statuses.add(b"%d" % reader.status)
+        reader.close()
+    return statuses
+
+
+async def cost_of(connections: Sequence[socket.socket], request: bytes, status: bytes) -> float:
+    """The least processor time that the event loop used for the requests; the client has a thread of its own."""
+    costs = []
+    for _ in range(ROUNDS):
+        started = time.thread_time()
+        statuses = await asyncio.to_thread(exchanged, connections, request)
+        costs.append(time.thread_time() - started)
+        assert statuses == {status}
+    return min(costs)
+
+
+async def test_a_refusal_costs_a_small_part_of_what_an_answer_costs(
+    gateway: Gateway, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same request, while a process refuses many: else what it refuses would take it from what it serves."""
+    request = wire("POST", LIST, account.token, *JSON, body=DRAFT)
+    with ExitStack() as stack:
+        async with serving(gateway, overload_wait=1) as served:
+            connections = [stack.enter_context(socket.create_connection(served.address)) for _ in range(AT_ONE_TIME)]
+            answers = await cost_of(connections, request, b"201")
+            with full(served, monkeypatch) as admission:
+                monkeypatch.setattr(admission, "_max_wait_s", AT_ONCE)
+                refusals = await cost_of(connections, request, b"503")
+                assert admission.refused == ROUNDS * AT_ONE_TIME
+    assert refusals <= LARGEST_PART * answers
 
 
 async def test_a_body_that_is_not_whole_is_refused_and_the_rest_of_it_dropped(
