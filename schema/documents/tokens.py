@@ -13,7 +13,9 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed le
 from graphql import (
     DocumentNode,
     FieldNode,
+    FragmentSpreadNode,
     GraphQLSyntaxError,
+    InlineFragmentNode,
     Lexer,
     Location,
     NameNode,
@@ -76,7 +78,9 @@ def scan(text: str, limits: Limits) -> Counter[str]:
         raise GraphQLSyntaxError(_Source(text), matches[-1].start(1), message)
     _check_strings(text, [match for match in matches if match[1][0] == '"'])
     tokens = [match[1] for match in matches]
-    counts = Counter(name for name in tokens if name[0] not in '"#-0123456789')
+    counts = Counter(tokens)
+    for token in [token for token in counts if token[0] in '"#-0123456789']:
+        del counts[token]
     require_at_most(counts["@"], limits.directives, "directives")
     _check_fewest(tokens)
     return counts
@@ -263,6 +267,28 @@ class _Parser(Parser):
             arguments=self.parse_arguments(False) if kind is TokenKind.PAREN_L else None,
             directives=self.parse_directives(False),
             selection_set=self.parse_selection_set() if lexer.token.kind is TokenKind.BRACE_L else None,
+            loc=Location(start, lexer.last_token, lexer.source),
+        )
+
+    def parse_fragment(self) -> FragmentSpreadNode | InlineFragmentNode:
+        """Three dots with what follows them."""
+        lexer = self._lexer
+        start = lexer.token
+        self.advance_lexer()
+        token = lexer.token
+        condition = None
+        if token.kind is _NAME:
+            if token.value != "on":
+                name = self.parse_name()
+                directives = self.parse_directives(False) if lexer.token.kind is TokenKind.AT else None
+                loc = Location(start, lexer.last_token, lexer.source)
+                return FragmentSpreadNode(name=name, directives=directives, loc=loc)
+            self.advance_lexer()
+            condition = self.parse_named_type()
+        return InlineFragmentNode(
+            type_condition=condition,
+            directives=self.parse_directives(False) if lexer.token.kind is TokenKind.AT else None,
+            selection_set=self.parse_selection_set(),
             loc=Location(start, lexer.last_token, lexer.source),
         )
 

@@ -28,7 +28,6 @@ from graphql import (
     create_source_event_stream,
     execute,
     execute_subscription_event,
-    validate,
 )
 
 from models.accounts.viewer import Viewer
@@ -43,7 +42,7 @@ from schema.execution.coercion import variable_errors
 from schema.execution.executor import Executor
 from schema.execution.not_executed import Answer, NotExecuted
 from schema.execution.persisted.queries import PersistedQueries
-from schema.execution.prepared import DocumentKey, Prepared
+from schema.execution.prepared import DocumentKey, Prepared, only_introspects
 from schema.execution.shared_responses import Batch, Responses, SelectionKey, selection_key, shared_responses
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
@@ -69,6 +68,8 @@ MAX_INTROSPECTION_BYTES = 4 * 2**20
 """Some fifty responses to the introspection query of the usual tools."""
 EXPENSIVE = 500
 """The cost from which an operation is compiled for its first request: compiling takes less time than it saves."""
+_CHANGED_BY_AN_OUTLINE = Counter({"(": 1, "$": 1})
+"""Tokens of the rules that a valid document may break with variables in the place of its literals."""
 CHECK_S = 4.0
 """Added to the time limit of an operation with a check, which has ten seconds of its own and may wait in a queue."""
 __all__ = ["Answer", "Engine", "NotExecuted", "ResponseText"]
@@ -184,7 +185,8 @@ class Engine:
     def _learn_outline(self, prepared: Prepared) -> None:
         """Prepare a valid query without its literals, once two differ in nothing else."""
         text, operation_name = prepared.key
-        outline = None if prepared.type is not OperationType.QUERY else outline_of(text)
+        is_compiled = prepared.type is OperationType.QUERY and not prepared.only_introspects
+        outline = outline_of(text) if is_compiled else None
         if outline is None:
             return
         key = (outline.text, operation_name)
@@ -200,7 +202,7 @@ class Engine:
             parsed = parse_outline(self._schema, key[0])
         except GraphQLError:
             return None
-        if parsed is None or validate(self._schema, parsed[0]):
+        if parsed is None or errors_in(self._schema, parsed[0], _CHANGED_BY_AN_OUTLINE):
             return None
         return Prepared(self._schema, key, *parsed)
 
@@ -362,8 +364,7 @@ class Engine:
         except (RecursionError, UnicodeError):
             raise NotExecuted(refusal("The document is not readable.", Code.PARSE_FAILED)) from None
         operation = _operation(document, operation_name)
-        prepared = Prepared(self._schema, key, document, operation)
-        if is_anonymous and not prepared.only_introspects:
+        if is_anonymous and not only_introspects(operation):
             raise Unauthenticated
         try:
             check_size(document, operation, self.limits)
@@ -374,7 +375,7 @@ class Engine:
             raise NotExecuted(*errors)
         if not self._introspection and _asks_for_schema(document):
             raise NotExecuted(refusal("This gateway does not show its schema.", Code.VALIDATION_FAILED))
-        return prepared
+        return Prepared(self._schema, key, document, operation)
 
     def _digest(self, key: DocumentKey, *, is_anonymous: bool) -> bytes:
         """Apart for anonymous requests, which are not to learn what is said of a document to a viewer."""

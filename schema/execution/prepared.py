@@ -23,6 +23,13 @@ DocumentKey = tuple[str, str | None]
 logger = logging.getLogger("moorings.graphql")
 
 
+def only_introspects(operation: OperationDefinitionNode) -> bool:
+    """Whether it needs no token, and its response depends on the document and the variables alone."""
+    return all(
+        isinstance(node, FieldNode) and node.name.value.startswith("__") for node in operation.selection_set.selections
+    )
+
+
 class Prepared:
     """An operation ready to be executed. Shared by all requests that send the same document."""
 
@@ -52,11 +59,7 @@ class Prepared:
         self._names_checks = names_checks(key[0])
         self.cost = OperationCost(schema, document, operation)
         self.size = AnswerSize(schema, document, operation)
-        # Such an operation needs no token, and its response depends on the document and the variables alone.
-        self.only_introspects = all(
-            isinstance(node, FieldNode) and node.name.value.startswith("__")
-            for node in operation.selection_set.selections
-        )
+        self.only_introspects = only_introspects(operation)
         # A check waits for a store, and has a longer deadline.
         self.checks = any(field.name.value in CHECKS for field in root_fields(operation, fragments_of(document)))
         # The position in the events is read before what is shown beside it, so that a stream from there misses nothing.

@@ -46,6 +46,9 @@ BROKEN = (
     '"described" query A { viewer { id } }',
     "type A { a: Int }",
     "mutation { nothing }",
+    "query ($v: ID!) { nodes(ids: [" + "$v " * 200 + "]) { id } viewer { a: id a: name nothing b: id b: name } }",
+    "query ($v: ID!) { nodes(ids: [" + "$v " * 200 + "]) { ...F ...G } } fragment F on User { a: id b: id nothing } "
+    "fragment G on User { a: name ... on User { b: name } }",
 )
 
 
