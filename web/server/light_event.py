@@ -6,7 +6,7 @@ A `deque` takes 0.7 kB even if it is empty, and so does an `asyncio.Event`, whic
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 
@@ -62,3 +62,33 @@ class ShortQueue(list[Item]):
     def popleft(self) -> Item:
         """Take the item in front."""
         return self.pop(0)
+
+
+class LightQueue:
+    """Does what uvicorn's protocol of WebSockets asks of an `asyncio.Queue`; one task takes from it."""
+
+    __slots__ = ("_getting", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._getting: asyncio.Future[None] | None = None
+
+    def empty(self) -> bool:
+        """Whether `get` would wait."""
+        return not self._messages
+
+    def put_nowait(self, message: Any) -> None:
+        """Put a message behind the others."""
+        self._messages.append(message)
+        if self._getting is not None and not self._getting.done():
+            self._getting.set_result(None)
+
+    async def get(self) -> Any:
+        """Take the first message, as soon as there is one."""
+        while not self._messages:
+            self._getting = asyncio.get_running_loop().create_future()
+            try:
+                await self._getting
+            finally:
+                self._getting = None
+        return self._messages.pop(0)

@@ -15,10 +15,13 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request, Response
+from websockets.protocol import Protocol
+from websockets.server import ServerProtocol
 
 from web.application import application_of
 from web.connections import ConnectionLease
 from web.http.websocket_texts import TEXTS, text_frames
+from web.server.light_event import LightEvent, LightQueue
 
 MAX_FRAMES_PER_S = 100
 """The rate of frames that a client may keep up."""
@@ -36,12 +39,107 @@ _SLICE_BYTES = 1_024
 """Parsed at a time: at most some 170 frames."""
 
 
+class _Conversation(Protocol):
+    """What `websockets` knows of an open WebSocket, without its handshake. Slots spare a kilobyte."""
+
+    __slots__ = (
+        "_state",
+        "close_rcvd",
+        "close_rcvd_then_sent",
+        "close_sent",
+        "current_size",
+        "debug",
+        "eof_sent",
+        "events",
+        "expect_continuation_frame",
+        "extensions",
+        "handshake_exc",
+        "id",
+        "logger",
+        "max_fragment_size",
+        "max_message_size",
+        "origin",
+        "parser",
+        "parser_exc",
+        "reader",
+        "side",
+        "subprotocol",
+        "writes",
+    )
+
+    def __init__(self, handshake: ServerProtocol) -> None:
+        """Behind a handshake whose response was sent, and nothing was received since."""
+        super().__init__(
+            handshake.side, state=handshake.state, max_size=handshake.max_message_size, logger=handshake.logger
+        )
+        self.debug = False
+        self.extensions = handshake.extensions
+        self.id = handshake.id
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """One WebSocket. A client beyond the limits is cut off with `abort()`: it would not read a reason."""
+    """One WebSocket. A client beyond the limits is cut off with `abort()`: it would not read a reason.
+
+    Slots spare a kilobyte, those of uvicorn's attributes among them: a dictionary of so many is never shared.
+    """
+
+    __slots__ = (
+        "_buffered",
+        "_counted_at",
+        "_fragments",
+        "_frames_left",
+        "_has_spoken",
+        "_is_restarted",
+        "_unsent_pong",
+        "_write_deadline",
+        "app",
+        "app_state",
+        "asgi_version",
+        "client",
+        "close_sent",
+        "close_timeout",
+        "close_timer",
+        "config",
+        "conn",
+        "connections",
+        "curr_msg_data_type",
+        "default_headers",
+        "disconnected",
+        "frames",
+        "handshake_complete",
+        "handshake_initiated",
+        "initial_response",
+        "last_ping_rtt",
+        "lease",
+        "logger",
+        "loop",
+        "pending_ping_payload",
+        "ping_interval",
+        "ping_sent_at",
+        "ping_timeout",
+        "ping_timer",
+        "pong_timer",
+        "queue",
+        "read_paused",
+        "request",
+        "response",
+        "root_path",
+        "scheme",
+        "scope",
+        "server",
+        "tasks",
+        "transport",
+        "writable",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        queue: Any = LightQueue()
+        self.queue = queue
+        writable: Any = LightEvent(is_set=True)
+        self.writable = writable
         self.conn.debug = False  # frames may hold tokens, and are not logged
+        self._has_spoken = False  # before it was accepted
         self._frames_left = float(MAX_FRAMES_AT_ONCE)
         self._counted_at = self.loop.time()
         self._fragments = 0
@@ -54,6 +152,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse slice by slice, and stop when the client has sent too many frames."""
+        self._has_spoken = self.handshake_initiated
         for start in range(0, len(data), _SLICE_BYTES):
             if self.transport.is_closing():
                 return
@@ -95,7 +194,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             raise ClientDisconnected
         texts = message.get(TEXTS)
         if texts is None:
+            was_open = self.handshake_complete
             await super().send(message)
+            if not was_open and self.handshake_complete and not self.close_sent:
+                self._forget_handshake()
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent or self.transport.is_closing():
@@ -171,6 +273,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.lease is not None:
             self.lease.close()
         super().connection_lost(exc)
+
+    def _forget_handshake(self) -> None:
+        """Keep nothing of the handshake: its request and response take 5 kB, and the WebSocket may be open for days."""
+        del self.request, self.response
+        if not self._has_spoken:  # otherwise the parser may be within a frame
+            conversation: Any = _Conversation(self.conn)
+            self.conn = conversation
 
     def _answer_with(self, request_id: str) -> None:
         """Let every response to the handshake carry an id, whoever makes it."""
