@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,23 +65,92 @@ _NOTHING = EventBatch()
 """For all streams that are at their end: no stream makes anything of it."""
 
 
-class _Stream:
-    """One open stream: its user and token, the future that it waits for, and the refusal that ends it."""
+class EventBatches(AsyncIterator[EventBatch]):
+    """One open stream: the batches of one user's events, from a position on, without end.
 
-    __slots__ = ("begun", "end", "news", "token_id", "user_id")
+    No generator, which would take half a kilobyte more while it waits. It has to be closed, as a generator has. `news`
+    is the future that it waits for, and `end` the refusal that ends it.
+    """
 
-    def __init__(self, viewer: Viewer, *, begun: int) -> None:
-        """`begun` is how many checks had begun in its feed."""
-        self.begun = begun
+    __slots__ = (
+        "_feed",
+        "_is_live",
+        "_position",
+        "_seen",
+        "_streams",
+        "_told",
+        "begun",
+        "end",
+        "news",
+        "token_id",
+        "user_id",
+    )
+
+    def __init__(self, viewer: Viewer, streams: EventStreams, *, after: int | None) -> None:
         self.user_id = viewer.user_id
         self.token_id = viewer.token_id
         self.news: asyncio.Future[None] | None = None
         self.end: Refusal | None = None
+        self.begun = 0
+        """How many checks had begun when it had any the last time, of those its feed knows."""
+        self._streams = streams
+        self._position = after
+        self._is_live = after is None
+        self._seen = -1  # the generation of the read that found the end
+        self._feed: _Feed | None = None
+        self._told: EventBatch | None = None  # which follows the checks that began
+
+    async def __anext__(self) -> EventBatch:
+        feed = self._feed or self._begin()
+        if self._told is not None:
+            batch, self._told = self._told, None
+            return batch
+        if self._position is None:
+            self._position = await newest_position(self.user_id)
+        while True:
+            if feed.generation == self._seen and self.end is None:
+                await self._wait()
+            if self.end is not None:
+                raise self.end
+            generation = feed.generation
+            batch = await feed.after(self._position)
+            begun = feed.begun_since(self, self._position)
+            was_live, self._is_live = self._is_live, len(batch.events) < BATCH
+            self._seen = generation if self._is_live else -1
+            if batch.events:
+                self._position = batch.events[-1].id
+                if was_live:
+                    self._streams.note_lag(batch.events[0])
+            if begun is not None:
+                self._told = batch if batch.events else None
+                return begun
+            if batch.events:
+                return batch
+            del batch
+
+    async def aclose(self) -> None:
+        """Be no longer one of the open streams; it has no batches any more."""
+        if self._feed is not None:
+            self._streams.leave(self, self._feed)
+            self._feed = None
 
     def wake(self) -> None:
         """Let the stream read on, if it waits."""
         if self.news is not None and not self.news.done():
             self.news.set_result(None)
+
+    def _begin(self) -> _Feed:
+        self._feed = self._streams.join(self)
+        self.begun = self._feed.begun
+        return self._feed
+
+    async def _wait(self) -> None:
+        """Wait until there may be more, or the stream has to end."""
+        self.news = asyncio.get_running_loop().create_future()
+        try:
+            await self.news
+        finally:
+            self.news = None
 
 
 class _Feed:
@@ -91,8 +160,22 @@ class _Feed:
     none is older than the signal that woke its streams.
     """
 
+    __slots__ = (
+        "_begun",
+        "_begun_batches",
+        "_has_news",
+        "_loop",
+        "_reads",
+        "_turn",
+        "_user_id",
+        "_woken_at",
+        "begun",
+        "generation",
+        "streams",
+    )
+
     def __init__(self, user_id: int) -> None:
-        self.streams: set[_Stream] = set()
+        self.streams: set[EventBatches] = set()
         self.generation = 0
         self._user_id = user_id
         self._loop = asyncio.get_running_loop()
@@ -119,7 +202,7 @@ class _Feed:
             self._begun_batches.clear()
             self.wake()
 
-    def begun_since(self, stream: _Stream, position: int) -> EventBatch | None:
+    def begun_since(self, stream: EventBatches, position: int) -> EventBatch | None:
         """The checks that began since the stream had any, at this position of it; None if there are none."""
         if stream.begun == self.begun:
             return None
@@ -132,15 +215,6 @@ class _Feed:
             batch = self._begun_batches[key] = EventBatch(begun=begun, position=position)
         stream.begun = self.begun
         return batch
-
-    async def wait(self, stream: _Stream, generation: int) -> None:
-        """Wait until there is a later generation, or the stream has to end."""
-        if self.generation == generation and stream.end is None:
-            stream.news = self._loop.create_future()
-            try:
-                await stream.news
-            finally:
-                stream.news = None
 
     async def after(self, position: int) -> EventBatch:
         """The events after a position, from a read of this generation; raises `EventUnknown`."""
@@ -158,7 +232,8 @@ class _Feed:
             self._turn.cancel()
 
     async def _read(self, position: int) -> EventBatch:
-        return EventBatch(events=await events_after(self._user_id, position, limit=BATCH))
+        events = await events_after(self._user_id, position, limit=BATCH)
+        return EventBatch(events=events) if events else _NOTHING
 
     def _finish(self, position: int, read: asyncio.Task[EventBatch]) -> None:
         """Keep what was read in place of its task. A stream that begins after a failure reads anew.
@@ -171,7 +246,7 @@ class _Feed:
         if has_failed:
             del self._reads[position]
         else:
-            self._reads[position] = read.result() if read.result().events else _NOTHING
+            self._reads[position] = read.result()
 
     def _wake_in_time(self) -> None:
         pace_s = min(MAX_PACE_S, PACE_S * len(self.streams))
@@ -188,7 +263,7 @@ class _Feed:
         self._reads.clear()
         self._wake_some([stream for stream in self.streams if stream.news is not None])
 
-    def _wake_some(self, waiting: list[_Stream]) -> None:
+    def _wake_some(self, waiting: list[EventBatches]) -> None:
         for stream in waiting[-WOKEN_AT_ONCE:]:
             stream.wake()
         del waiting[-WOKEN_AT_ONCE:]
@@ -233,43 +308,34 @@ class EventStreams:
         if feed is not None:
             feed.tell(began)
 
-    async def batches(self, viewer: Viewer, *, after: int | None) -> AsyncGenerator[EventBatch, None]:
+    def batches(self, viewer: Viewer, *, after: int | None) -> EventBatches:
         """The viewer's events after that position, then live ones, in commit order, without end.
 
-        Positions are those of `events_after`; None is the end of the history. Raises `AbilityMissing` and
-        `EventUnknown` at once, `EventUnknown` when the history is another than the stream has read, and
+        Positions are those of `events_after`; None is the end of the history. Raises `AbilityMissing` at once; the
+        first batch `EventUnknown`, as a later one when the history is another than the stream has read, and
         `AbilityMissing` or `Unauthenticated` when the token stops allowing it.
         """
         viewer.require(Ability.VIEW)
-        feed = self._feeds.get(viewer.user_id)
+        return EventBatches(viewer, self, after=after)
+
+    def join(self, stream: EventBatches) -> _Feed:
+        """The feed of a stream's user, of whose streams it is one from now on."""
+        feed = self._feeds.get(stream.user_id)
         if feed is None:
-            feed = self._feeds[viewer.user_id] = _Feed(viewer.user_id)
-        stream = _Stream(viewer, begun=feed.begun)
+            feed = self._feeds[stream.user_id] = _Feed(stream.user_id)
         feed.streams.add(stream)
-        try:
-            position = await newest_position(viewer.user_id) if after is None else after
-            is_live = after is None
-            while True:
-                generation = feed.generation
-                batch = await feed.after(position)
-                begun = feed.begun_since(stream, position)
-                if begun is not None:
-                    yield begun
-                if batch.events:
-                    position = batch.events[-1].id
-                    if is_live:
-                        self._lags.append((time.monotonic(), time.time() - batch.events[0].occurred_at.timestamp()))
-                    yield batch
-                is_live = len(batch.events) < BATCH
-                if stream.end is None and len(batch.events) < BATCH:
-                    await feed.wait(stream, generation)
-                if stream.end is not None:
-                    raise stream.end
-        finally:
-            feed.streams.discard(stream)
-            if not feed.streams and self._feeds.get(viewer.user_id) is feed:
-                feed.close()
-                del self._feeds[viewer.user_id]
+        return feed
+
+    def leave(self, stream: EventBatches, feed: _Feed) -> None:
+        """Let a stream be none of its feed's any more."""
+        feed.streams.discard(stream)
+        if not feed.streams and self._feeds.get(stream.user_id) is feed:
+            feed.close()
+            del self._feeds[stream.user_id]
+
+    def note_lag(self, event: Event) -> None:
+        """A live event has come to a stream."""
+        self._lags.append((time.monotonic(), time.time() - event.occurred_at.timestamp()))
 
     async def is_valid(self, viewer: Viewer) -> bool:
         """Whether the token of a viewer may still be used."""

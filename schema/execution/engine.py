@@ -7,9 +7,8 @@ between parsing and validation, where the limits of a document must be checked.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
 from hashlib import blake2b
@@ -43,7 +42,8 @@ from schema.execution.executor import Executor
 from schema.execution.not_executed import Answer, NotExecuted
 from schema.execution.persisted.queries import PersistedQueries
 from schema.execution.prepared import DocumentKey, Prepared, only_introspects
-from schema.execution.shared_responses import Batch, Responses, SelectionKey, selection_key, shared_responses
+from schema.execution.shared_responses import Batch, Responses, selection_key
+from schema.execution.subscribed import Subscribed, Subscriptions
 from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
@@ -106,7 +106,7 @@ class Engine:
         self._strawberry = make_schema()
         self._schema: GraphQLSchema = self._strawberry._schema
         self.persisted = PersistedQueries(enabled=True) if persisted is None else persisted
-        self._subscriptions: Counter[int] = Counter()  # open ones of each user, in this process
+        self._subscriptions = Subscriptions(limits.user_subscriptions)
         self._documents: BoundedMemo[DocumentKey, Prepared] = BoundedMemo(MAX_DOCUMENT_BYTES)
         self._outlines: BoundedMemo[DocumentKey, Prepared | _Untaken] = BoundedMemo(MAX_OUTLINES_BYTES)
         self._refused: BoundedMemo[bytes, list[dict[str, Any]]] = BoundedMemo(MAX_REFUSED_BYTES)
@@ -285,9 +285,7 @@ class Engine:
         """What the operation costs, and what it may cost: `extensions.cost` of a response."""
         return {"requested": prepared.cost.of(variables), "limit": self.limits.cost}
 
-    async def listen(
-        self, prepared: Prepared, variables: Mapping[str, Any], context: Context
-    ) -> AsyncGenerator[Responses, None]:
+    async def listen(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Subscribed:
         """Execute a subscription; raises `NotExecuted` when it does not begin."""
         self._require_fit(prepared, variables)
         source: Any = create_source_event_stream(self._executor(prepared, variables, context))
@@ -296,7 +294,13 @@ class Engine:
         if isinstance(source, ExecutionResult):
             raise NotExecuted(*_answer(source, request_id=context.request_id)["errors"])
         make = partial(self._responses, prepared, variables, context)
-        return self._subscribed(context.viewer.user_id, source, make, selection_key(prepared, variables))
+        return Subscribed(
+            source,
+            make,
+            selection_key(prepared, variables),
+            user_id=context.viewer.user_id,
+            subscriptions=self._subscriptions,
+        )
 
     def _executor(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Any:
         """graphql-core's executor of an operation. A stream makes it anew for what it shows: it takes 4 kB."""
@@ -316,37 +320,6 @@ class Engine:
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context, batch: Batch
     ) -> Responses:
         return await _responses(self._executor(prepared, variables, context), context.request_id, batch)
-
-    async def _subscribed(
-        self,
-        user_id: int,
-        source: Any,
-        make: Callable[[Batch], Coroutine[Any, Any, Responses]],
-        selection: SelectionKey,
-    ) -> AsyncGenerator[Responses, None]:
-        """The responses of a stream, which counts as one of its user's.
-
-        Raises `NotExecuted` if it is one too many, and before an event that cannot be shown while the database is away.
-        """
-        async with aclosing(source):
-            if self._subscriptions[user_id] >= self.limits.user_subscriptions:
-                message = f"At most {self.limits.user_subscriptions} subscriptions of one user may be open."
-                raise NotExecuted(refusal(message, Code.LIMIT))
-            self._subscriptions[user_id] += 1
-            try:
-                while True:
-                    batch = await _next_of(source)
-                    if batch is None:
-                        return
-                    responses = await shared_responses(batch, selection, make)
-                    if responses.texts:
-                        yield responses
-                    if responses.errors:  # before the event, so that the client resumes with it: null would mean "gone"
-                        raise NotExecuted(*responses.errors)
-            finally:
-                self._subscriptions[user_id] -= 1
-                if not self._subscriptions[user_id]:
-                    del self._subscriptions[user_id]
 
     def _prepare(self, key: DocumentKey, *, is_anonymous: bool) -> Prepared:
         text, operation_name = key
@@ -445,19 +418,6 @@ def _answer(result: ExecutionResult, *, request_id: str | None = None) -> Answer
     if result.errors:
         answer["errors"] = [formatted_failure(error, request_id) for error in result.errors]
     return answer
-
-
-async def _next_of(source: Any) -> Batch | None:
-    """The next batch of a source, and None behind the last one; raises `NotExecuted` for whatever else ends it, which
-    is an error of this operation alone.
-    """
-    try:
-        batch: Batch = await anext(source)
-    except StopAsyncIteration:
-        return None
-    except Exception as error:  # noqa: BLE001 - a source is a resolver too, and no other error of one reaches a caller
-        raise NotExecuted(error_of(error)) from None
-    return batch
 
 
 async def _responses(executor: Executor, request_id: str | None, batch: Batch) -> Responses:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import strawberry
 from strawberry import UNSET
@@ -26,7 +26,7 @@ class Subscription:
     )
     def backup_destination_events(
         self, info: Info[Context, None], after: AfterEvent = UNSET
-    ) -> AsyncGenerator[EventBatch, None]:
+    ) -> AsyncIterator[EventBatch]:
         """Needs `view-backup-destinations`; ends with an error when the token stops being valid.
 
         Yields batches, which `Engine.listen` takes apart: the streams of one user share what is made of a batch.

@@ -6,8 +6,8 @@ In place of Strawberry's view, which fails 8 of the public GraphQL-over-HTTP aud
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -28,6 +28,7 @@ from schema.execution.persisted.queries import NOT_TRUSTED
 from schema.execution.prepared import Prepared
 from schema.execution.shared_responses import Responses
 from schema.execution.shown_checks import shows_checks
+from schema.execution.subscribed import Subscribed
 from schema.transport.negotiation import MediaType, negotiate, prefers_page
 from schema.transport.outcomes import Outcomes
 from schema.transport.prepared_query import PreparedQuery, QueryShape, headers_of
@@ -40,7 +41,7 @@ from schema.transport.requests import (
     read_body,
     read_params,
 )
-from schema.transport.sse import EventStream, OpenStreams
+from schema.transport.sse import Closable, EventStream, OpenStreams
 from schema.trusted_documents import TrustMode
 from web.auth.authenticator import Authenticator
 from web.auth.middleware import authenticated
@@ -140,7 +141,7 @@ class GraphQLView:
             wait_elsewhere=state.wait_elsewhere,
         )
         if media_type is MediaType.EVENTS:
-            return EventStream(self._streamed(prepared, params, context), self._streams)
+            return EventStream(self._responses(prepared, params, context), self._streams)
         if prepared.type is OperationType.SUBSCRIPTION:
             message = "A subscription is answered as text/event-stream, or over a WebSocket."
             raise NotExecuted(refusal(message, Code.BAD_REQUEST))
@@ -246,26 +247,66 @@ class GraphQLView:
             extensions["warnings"] = [NOT_TRUSTED]
         return extensions
 
-    async def _streamed(self, prepared: Prepared, params: Params, context: Context) -> AsyncGenerator[Responses, None]:
-        """Every response of an operation; one that does not begin is an error in the stream, where clients look."""
+    def _responses(self, prepared: Prepared, params: Params, context: Context) -> Closable:
+        """What a stream sends."""
+        if prepared.type is not OperationType.SUBSCRIPTION:
+            return self._once(prepared, params, context)
+        return _Streamed(partial(self.engine.listen, prepared, params.variables, context), self._outcomes)
+
+    async def _once(self, prepared: Prepared, params: Params, context: Context) -> AsyncGenerator[Responses, None]:
+        """The one response of an operation that is no subscription."""
         try:
-            if prepared.type is not OperationType.SUBSCRIPTION:
-                only = Responses.of(await self.engine.run(prepared, params.variables, context))
-                self._outcomes.note(*only.texts)
-                yield only
-                return
-            async with aclosing(await self.engine.listen(prepared, params.variables, context)) as source:
-                self._outcomes.note_ok()
-                async for responses in source:
-                    self._outcomes.note_events(responses.texts)
-                    yield responses
+            only = Responses.of(await self.engine.run(prepared, params.variables, context))
         except NotExecuted as error:
-            refused = Responses.of(error.answer)
-            self._outcomes.note(*refused.texts)
-            yield refused
+            only = Responses.of(error.answer)
         except Refusal as error:
             self._outcomes.note_code(code_of(error))
             yield Responses.of({"errors": [error_of(error)]})
+            return
+        self._outcomes.note(*only.texts)
+        yield only
+
+
+class _Streamed(AsyncIterator[Responses]):
+    """Every response of a subscription; one that does not begin is an error in the stream, where clients look.
+
+    No generator: see `EventBatches`.
+    """
+
+    __slots__ = ("_begin", "_is_over", "_outcomes", "_source")
+
+    def __init__(self, begin: Callable[[], Awaitable[Subscribed]], outcomes: Outcomes) -> None:
+        self._begin: Callable[[], Awaitable[Subscribed]] | None = begin
+        self._outcomes = outcomes
+        self._source: Subscribed | None = None
+        self._is_over = False
+
+    async def __anext__(self) -> Responses:
+        if self._is_over:
+            raise StopAsyncIteration
+        try:
+            if self._begin is not None:
+                self._source = await self._begin()
+                self._begin = None
+                self._outcomes.note_ok()
+            assert self._source is not None  # noqa: S101 - it has begun
+            responses = await anext(self._source)
+        except NotExecuted as error:
+            self._is_over = True
+            refused = Responses.of(error.answer)
+            self._outcomes.note(*refused.texts)
+            return refused
+        except Refusal as error:
+            self._is_over = True
+            self._outcomes.note_code(code_of(error))
+            return Responses.of({"errors": [error_of(error)]})
+        self._outcomes.note_events(responses.texts)
+        return responses
+
+    async def aclose(self) -> None:
+        """End the subscription, if it has begun."""
+        if self._source is not None:
+            await self._source.aclose()
 
 
 def _keyed(scope: Scope, prepared: Prepared, params: Params) -> KeyedRequest | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
+from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
@@ -65,6 +66,14 @@ class OpenStreams:
                 await asyncio.sleep(0)
 
 
+class Closable(Protocol):
+    """Responses that have to be closed: a generator, or something lighter."""
+
+    def __aiter__(self) -> AsyncIterator[Responses]: ...
+
+    def aclose(self) -> Awaitable[None]: ...
+
+
 class EventStream:
     """Sends every response as a `next` event, with the ID of what it tells of, and `complete` at the end.
 
@@ -75,7 +84,7 @@ class EventStream:
 
     __slots__ = ("_commenting", "_ends_with_process", "_responses", "_send", "_sending", "_streams", "sent_at")
 
-    def __init__(self, responses: AsyncGenerator[Responses, None], streams: OpenStreams) -> None:
+    def __init__(self, responses: Closable, streams: OpenStreams) -> None:
         self._responses = responses
         self._streams = streams
         self.sent_at = 0.0
@@ -110,9 +119,12 @@ class EventStream:
         self._streams.add(self, asyncio.Event() if application is None else application.stopping.streams_end)
         del scope, receive, application, state  # which the frame would hold
         try:
-            async with aclosing(self._responses) as all_responses:
-                async for responses in all_responses:
+            try:
+                async for responses in self._responses:
                     await self._send_in_time(_text(responses))
+                    del responses
+            finally:
+                await self._responses.aclose()
             await self._send_in_time(b"event: complete\ndata: \n\n")
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:

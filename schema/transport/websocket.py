@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -20,11 +20,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from models.accounts.viewer import Viewer
 from models.errors import DatabaseUnavailable, Refusal, TooManyAttempts, Unauthenticated
-from models.tracing.spans import NO_ATTRIBUTES, current_span, ending
+from models.tracing.spans import NO_ATTRIBUTES, Span, ending
 from schema.context import context_of
 from schema.errors import Code, code_of, error_of, refusal
 from schema.execution.engine import Engine, NotExecuted
 from schema.execution.shared_responses import Responses
+from schema.execution.subscribed import Subscribed
 from schema.transport.outcomes import Outcomes
 from schema.transport.requests import OPERATION_TYPE, BadRequest, Params, keyed_request, load_json, parse_params
 from web.auth.authenticator import Authenticator, bearer_text, bearer_token
@@ -209,7 +210,9 @@ class _Connection:
             self._api.outcomes.note_code(Code.LIMIT)
             await self._send({"id": id_, "type": "error", "payload": [refusal(text, Code.LIMIT)]})
             return
-        self._operations[id_] = asyncio.create_task(self._run(id_, params), name="graphql operation")
+        span = operation_span(request_state(self._socket.scope), "graphql", NO_ATTRIBUTES)
+        run = self._execute(id_, params) if span is None else self._run(id_, params, span)
+        self._operations[id_] = asyncio.create_task(run, name="graphql operation")
 
     def _stop(self, message: dict[str, Any]) -> None:
         id_ = message.get("id")
@@ -219,20 +222,29 @@ class _Connection:
         if task is not None:
             task.cancel()
 
-    async def _run(self, id_: str, params: Params) -> None:
-        """Execute one operation, in a span of its own where the socket's handshake is traced."""
-        with ending(operation_span(request_state(self._socket.scope), "graphql", NO_ATTRIBUTES)):
-            await self._execute(id_, params)
+    async def _run(self, id_: str, params: Params, span: Span) -> None:
+        """Execute one operation in a span of its own."""
+        with ending(span):
+            await self._execute(id_, params, span)
 
-    async def _execute(self, id_: str, params: Params) -> None:
+    async def _execute(self, id_: str, params: Params, span: Span | None = None) -> None:
         """Execute one operation until its `complete` or `error`; its errors do not end the socket."""
         try:
-            final: dict[str, Any] = {"id": id_, "type": "complete"}
+            final: dict[str, Any] | None = None
             try:
                 before = b'{"id":%s,"type":"next","payload":' % orjson.dumps(id_)
-                async with aclosing(self._responses(params)) as all_responses:
-                    async for responses in all_responses:
-                        await self._send_texts([b"%s%s}" % (before, text) for text in responses.texts])
+                begun = await self._begin(params, span)
+                del params, span  # the text of the document among them
+                if isinstance(begun, Responses):
+                    await self._send_texts([b"%s%s}" % (before, text) for text in begun.texts])
+                else:
+                    try:
+                        async for responses in begun:
+                            self._api.outcomes.note_events(responses.texts)
+                            await self._send_texts([b"%s%s}" % (before, text) for text in responses.texts])
+                            del responses
+                    finally:
+                        await begun.aclose()
             except NotExecuted as error:
                 self._api.outcomes.note(orjson.dumps(error.answer))
                 final = {"id": id_, "type": "error", "payload": error.answer["errors"]}
@@ -240,13 +252,14 @@ class _Connection:
                 self._api.outcomes.note_code(code_of(error))
                 final = {"id": id_, "type": "error", "payload": [error_of(error)]}
             self._operations.pop(id_, None)
-            await self._send(final)
+            await self._send(final or {"id": id_, "type": "complete"})
         except _Close as close:
             await self._close(close)
         except (TimeoutError, WebSocketDisconnect, RuntimeError):
             await self._close(_Close(TRY_AGAIN_LATER, "Too slow"))
 
-    async def _responses(self, params: Params) -> AsyncGenerator[Responses, None]:
+    async def _begin(self, params: Params, span: Span | None) -> Responses | Subscribed:
+        """The response of an operation, or a subscription that has begun and has to be closed."""
         engine = self._api.engine
         scope = self._socket.scope
         viewer = await self._authenticate(self._token or "")
@@ -257,7 +270,6 @@ class _Connection:
             document_id=params.document_id,
             viewer=viewer,
         )
-        span = current_span()
         if span is not None:
             span.rename(prepared.type.value)
             span.set({OPERATION_TYPE: prepared.type.value})
@@ -267,15 +279,12 @@ class _Connection:
         if prepared.type is not OperationType.SUBSCRIPTION:
             only = Responses.of(await engine.run(prepared, params.variables, context))
             self._api.outcomes.note(*only.texts)
-            yield only
-            return
-        async with aclosing(await engine.listen(prepared, params.variables, context)) as source:
-            self._api.outcomes.note_ok()
-            if span is not None:
-                span.end()
-            async for responses in source:
-                self._api.outcomes.note_events(responses.texts)
-                yield responses
+            return only
+        begun = await engine.listen(prepared, params.variables, context)
+        self._api.outcomes.note_ok()
+        if span is not None:
+            span.end()
+        return begun
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._send_texts([orjson.dumps(message)])
