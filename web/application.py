@@ -19,6 +19,7 @@ from web.connections import Connections
 from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
 from web.request_state import request_state
+from web.server.pings import Pings
 from web.stopping import Stopping
 from web.tracing import RequestTracing
 
@@ -48,6 +49,11 @@ class Application(Starlette):
     def stopping(self) -> Stopping:
         """Whether the process that serves the application is about to stop."""
         return Stopping()
+
+    @cached_property
+    def pings(self) -> Pings:
+        """What keeps the WebSockets of the process that serves the application alive."""
+        return Pings()
 
     def build_middleware_stack(self) -> ASGIApp:
         """The middleware, outermost first, around the routes; `Errors` does the work of Starlette's own two layers."""

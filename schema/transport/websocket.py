@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 from graphql import OperationType
-from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from models.accounts.viewer import Viewer
 from models.errors import DatabaseUnavailable, Refusal, TooManyAttempts, Unauthenticated
@@ -46,6 +46,7 @@ INIT_TIMEOUT = 4408
 SUBSCRIBER_EXISTS = 4409
 TOO_MANY_INITS = 4429
 TRY_AGAIN_LATER = 1013
+CLOSED = 1006
 _WANTED = 'Unauthorized: connection_init needs {"authorization": "Bearer <token>"}'
 logger = logging.getLogger("moorings.graphql")
 
@@ -77,7 +78,7 @@ class GraphQLSocket:
             await socket.close(SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
             return
         await socket.accept(SUBPROTOCOL)
-        connection = _Connection(self, socket, bearer_token(scope))
+        connection = _Connection(self, scope)
         if "app" in scope:
             request_state(scope).rest = connection
         else:
@@ -85,36 +86,39 @@ class GraphQLSocket:
 
 
 class _Connection:
-    def __init__(self, api: GraphQLSocket, socket: WebSocket, token: str | None) -> None:
+    """A WebSocket that is accepted; it is served without the layers that its handshake came through."""
+
+    __slots__ = ("_acknowledged", "_api", "_operations", "_scope", "_sending", "_token", "_user_id", "_write")
+
+    def __init__(self, api: GraphQLSocket, scope: Scope) -> None:
         self._api = api
-        self._socket = socket
-        self._token = token
+        self._scope = scope
+        self._write: Send | None = None  # while it is open
+        self._token = bearer_token(scope)
         self._acknowledged = False
         self._user_id: int | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._sending = asyncio.Lock()
 
-    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
-        """Serve the socket that was accepted, until it is closed."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve it until it is closed."""
+        self._write = send
+        scope["headers"] = ()  # of which nothing is needed any more
         try:
-            await self._serve()
+            try:
+                async with asyncio.timeout(INIT_S):
+                    while not self._acknowledged:
+                        await self._handle(self._parsed(await receive()))
+            except TimeoutError:
+                raise _Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
+            while True:
+                await self._handle(self._parsed(await receive()))
         except _Close as close:
             await self._close(close)
         except WebSocketDisconnect:
             pass
         finally:
             await self._end()
-
-    async def _serve(self) -> None:
-        """Read messages until the client leaves; raises `_Close`."""
-        try:
-            async with asyncio.timeout(INIT_S):
-                while not self._acknowledged:
-                    await self._handle(await self._receive())
-        except TimeoutError:
-            raise _Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
-        while True:
-            await self._handle(await self._receive())
 
     async def _end(self) -> None:
         """Stop the operations that are still open."""
@@ -130,13 +134,15 @@ class _Connection:
 
     async def _close(self, close: _Close) -> None:
         """Close the socket, unless it is closed already."""
-        with suppress(RuntimeError, WebSocketDisconnect):
-            if self._socket.application_state is WebSocketState.CONNECTED:
-                await self._socket.close(close.code, close.reason)
+        write, self._write = self._write, None
+        if write is not None:
+            with suppress(RuntimeError, OSError):
+                await write({"type": "websocket.close", "code": close.code, "reason": close.reason})
 
-    async def _receive(self) -> dict[str, Any]:
-        received = await self._socket.receive()
+    def _parsed(self, received: Message) -> dict[str, Any]:
+        """A message of the client; raises `_Close` for what is none, and `WebSocketDisconnect` at the end."""
         if received["type"] == "websocket.disconnect":
+            self._write = None
             raise WebSocketDisconnect(received.get("code") or 1005)
         text = received.get("text")
         try:
@@ -187,7 +193,7 @@ class _Connection:
     async def _authenticate(self, token: str) -> Viewer:
         """Look the token up, for each operation anew; raises `_Close`, `TooManyAttempts`, `DatabaseUnavailable`."""
         try:
-            return await self._api.authenticator.authenticate(token, self._socket.scope)
+            return await self._api.authenticator.authenticate(token, self._scope)
         except Unauthenticated:
             self._api.outcomes.note_code(Code.UNAUTHENTICATED)
             raise _Close(FORBIDDEN, "Forbidden") from None
@@ -210,7 +216,7 @@ class _Connection:
             self._api.outcomes.note_code(Code.LIMIT)
             await self._send({"id": id_, "type": "error", "payload": [refusal(text, Code.LIMIT)]})
             return
-        span = operation_span(request_state(self._socket.scope), "graphql", NO_ATTRIBUTES)
+        span = operation_span(request_state(self._scope), "graphql", NO_ATTRIBUTES)
         run = self._execute(id_, params) if span is None else self._run(id_, params, span)
         self._operations[id_] = asyncio.create_task(run, name="graphql operation")
 
@@ -261,7 +267,7 @@ class _Connection:
     async def _begin(self, params: Params, span: Span | None) -> Responses | Subscribed:
         """The response of an operation, or a subscription that has begun and has to be closed."""
         engine = self._api.engine
-        scope = self._socket.scope
+        scope = self._scope
         viewer = await self._authenticate(self._token or "")
         prepared = engine.prepare(
             params.query,
@@ -292,11 +298,16 @@ class _Connection:
     async def _send_texts(self, texts: Sequence[bytes]) -> None:
         """Send messages, together where the server can: each alone costs a system call."""
         async with asyncio.timeout(SEND_S), self._sending:
-            if TEXTS in self._socket.scope.get("extensions", ()):
-                await self._socket.send({"type": "websocket.send", TEXTS: texts})
-                return
-            for text in texts:
-                await self._socket.send_text(text.decode())
+            if self._write is None:
+                raise WebSocketDisconnect(CLOSED)
+            try:
+                if TEXTS in self._scope.get("extensions", ()):
+                    await self._write({"type": "websocket.send", TEXTS: texts})
+                    return
+                for text in texts:
+                    await self._write({"type": "websocket.send", "text": text.decode()})
+            except OSError:  # as servers say that the client has left
+                raise WebSocketDisconnect(CLOSED) from None
 
 
 def _payload_of(message: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ without end for a client that takes nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
+from secrets import token_bytes
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -22,6 +24,7 @@ from web.application import application_of
 from web.connections import ConnectionLease
 from web.http.websocket_texts import TEXTS, text_frames
 from web.server.light_event import LightEvent, LightQueue
+from web.server.pings import Pings
 
 MAX_FRAMES_PER_S = 100
 """The rate of frames that a client may keep up."""
@@ -35,6 +38,8 @@ CLOSE_S = 0.3
 UNREAD_S = 30.0
 """How long a client may take nothing of what was written for it."""
 REQUEST_ID = "X-Request-Id"
+_EXTENSIONS: Mapping[str, Mapping[str, object]] = {"websocket.http.response": {}, TEXTS: {}}
+"""What the server can do besides, of all WebSockets."""
 _SLICE_BYTES = 1_024
 """Parsed at a time: at most some 170 frames."""
 
@@ -90,6 +95,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         "_frames_left",
         "_has_spoken",
         "_is_restarted",
+        "_pings",
         "_unsent_pong",
         "_write_deadline",
         "app",
@@ -149,6 +155,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.lease: ConnectionLease | None = None
         application = application_of(self.app)
         self._buffered = None if application is None else application.buffered
+        self._pings = Pings() if application is None else application.pings
 
     def data_received(self, data: bytes) -> None:
         """Parse slice by slice, and stop when the client has sent too many frames."""
@@ -186,7 +193,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             and not self.conn.extensions
             and self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
         ):
-            self.scope["extensions"][TEXTS] = {}
+            extensions: Any = _EXTENSIONS
+            self.scope["extensions"] = extensions
+            self.scope["state"] = self.app_state  # of which others have copies that nothing writes to either
 
     async def send(self, message: Any) -> None:
         """Send as uvicorn does, and several text messages with one write."""
@@ -246,6 +255,35 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._unsent_pong and not self.transport.is_closing():
             pong, self._unsent_pong = self._unsent_pong, b""
             self.transport.write(pong)
+
+    def start_keepalive(self) -> None:
+        """Be pinged from now on, with all others, without a timer of its own."""
+        if self.ping_interval is not None and self.ping_interval > 0:
+            self.ping_sent_at = self.loop.time()
+            self._pings.add(self)
+
+    def stop_keepalive(self) -> None:
+        """Be pinged no more."""
+        self._pings.remove(self)
+        self.pending_ping_payload = None
+
+    def keep_alive(self, now: float) -> None:
+        """Ping the client when it is time, or cut it off if it has not answered; `now` is on the loop's clock."""
+        if self.ping_interval is None or self.close_sent or self.transport.is_closing():
+            return
+        waited_s = now - self.ping_sent_at
+        if self.pending_ping_payload is None:
+            if waited_s >= self.ping_interval:
+                self.send_keepalive_ping()
+        elif self.ping_timeout is not None and waited_s >= self.ping_timeout:
+            self.keepalive_timeout()
+
+    def send_keepalive_ping(self) -> None:
+        """Ping the client, with bytes by which its answer is known."""
+        self.pending_ping_payload = token_bytes(4)
+        self.ping_sent_at = self.loop.time()
+        self.conn.send_ping(self.pending_ping_payload)
+        self.transport.write(b"".join(self.conn.data_to_send()))
 
     def keepalive_timeout(self) -> None:
         """Cut off a client that does not answer pings: what is still unsent, it will not read."""

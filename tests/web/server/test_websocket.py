@@ -7,15 +7,16 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from tests.support.gateway.gateway import Account, Gateway
-from web.server import websocket
+from web.server import pings, websocket
 from web.server.websocket import MAX_FRAGMENTS, MAX_FRAMES_AT_ONCE, WebSocketProtocol
 
 TEXT, CONTINUATION, PING, PONG = 1, 0, 9, 10
@@ -63,6 +64,14 @@ class RawSocket:
 @asynccontextmanager
 async def raw_socket_at(host: str, port: int) -> AsyncIterator[RawSocket]:
     """A socket after its handshake."""
+    async with opening_socket(host, port) as socket:
+        assert (await socket.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        yield socket
+
+
+@asynccontextmanager
+async def opening_socket(host: str, port: int) -> AsyncIterator[RawSocket]:
+    """A socket whose handshake was sent."""
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(
         f"GET /graphql HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -70,7 +79,6 @@ async def raw_socket_at(host: str, port: int) -> AsyncIterator[RawSocket]:
         "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
     )
     try:
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
         yield RawSocket(reader, writer)
     finally:
         writer.transport.abort()
@@ -171,3 +179,71 @@ async def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.Monkey
         async with asyncio.timeout(10):
             await ended.wait()
             await lost.wait()
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, protocol: type[WebSocketProtocol], **options: Any) -> AsyncIterator[int]:
+    """A server of WebSockets alone; yields its port."""
+    config = uvicorn.Config(app, lifespan="off", log_config=None, **options)
+    config.load()
+    state, loop = ServerState(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_client_that_answers_pings_stays_and_one_that_does_not_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pings, "TICK_S", 0.02)
+    left = asyncio.Event()
+
+    async def wait_for_the_end(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        left.set()
+
+    options = {"ws_ping_interval": 0.05, "ws_ping_timeout": 0.5}
+    async with serving(wait_for_the_end, WebSocketProtocol, **options) as port, raw_socket_at("127.0.0.1", port) as it:
+        seen = set()
+        for _ in range(3):
+            ((opcode, payload),) = await it.frames(1)
+            assert (opcode, len(payload)) == (PING, 4)
+            seen.add(payload)
+            await it.send(frame(PONG, payload))
+        assert len(seen) == 3
+        await it.frames(1)
+        await it.send(frame(PONG, b"none"))
+        async with asyncio.timeout(10):
+            await left.wait()
+
+
+async def test_a_frame_that_began_before_the_handshake_was_answered_is_read_whole() -> None:
+    has_shaken_hands, has_spoken = asyncio.Event(), asyncio.Event()
+    heard: asyncio.Queue[Message] = asyncio.Queue()
+
+    class Watched(WebSocketProtocol):
+        def data_received(self, data: bytes) -> None:
+            is_frame = self.handshake_initiated
+            super().data_received(data)
+            if is_frame:
+                has_spoken.set()
+
+    async def accept_late(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        has_shaken_hands.set()
+        await has_spoken.wait()
+        await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
+        heard.put_nowait(await receive())
+
+    message = frame(TEXT, b"in two halves")
+    async with serving(accept_late, Watched) as port, opening_socket("127.0.0.1", port) as it:
+        async with asyncio.timeout(10):
+            await has_shaken_hands.wait()  # or both would come in one piece
+            await it.send(message[:9])
+        assert (await it.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        await it.send(message[9:])
+        async with asyncio.timeout(10):
+            assert await heard.get() == {"type": "websocket.receive", "text": "in two halves"}
