@@ -18,8 +18,8 @@ from web.buffered_bytes import BufferedBytes
 from web.connections import Connections
 from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
+from web.pings import Pings
 from web.request_state import request_state
-from web.server.pings import Pings
 from web.stopping import Stopping
 from web.tracing import RequestTracing
 
@@ -78,6 +78,10 @@ class Application(Starlette):
         rest, state.rest = state.rest, None
         if rest is None:
             return
+        when_resting, state.when_resting = state.when_resting, None
+        if when_resting is not None:
+            when_resting()
+        del when_resting  # which leads to the connection
         try:
             await rest(scope, receive, send)
         except Exception as error:

@@ -86,6 +86,7 @@ class RequestState:
         "waits_elsewhere",
         "wanted",
         "when_gone",
+        "when_resting",
     )
 
     def __init__(
@@ -133,6 +134,8 @@ class RequestState:
         """Sends what follows the head of a stream, or serves a WebSocket that is accepted, once the layers around the
         endpoint have returned.
         """
+        self.when_resting: Callable[[], None] | None = None
+        """Called when `rest` begins: the server then lets go of what a long response does not need."""
         self.waits_elsewhere = False
         """Whether it waits for a store: it takes neither the processor nor the database, and no place of others."""
 

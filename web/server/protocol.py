@@ -257,6 +257,10 @@ class HardenedProtocol(HttpToolsProtocol):
         return MAX_UNKNOWN_ORIGIN_BYTES
 
     def _feed(self, data: bytes) -> None:
+        parser: Any = self.parser
+        if parser is None:
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -577,6 +581,12 @@ class HardenedProtocol(HttpToolsProtocol):
         self._write_refusal(refusal)
         return True
 
+    def _rest(self) -> None:
+        """Keep no parser while a stream is open: it takes a kilobyte, and the next request can have a new one."""
+        if self._keep_alive and not (self._head_open or self._body_open or self._unparsed or self.pipeline):
+            parser: Any = None
+            self.parser = parser
+
     def _is_between_requests(self) -> bool:
         """Whether nothing of a request was received that is not whole."""
         return not (self._has_parsed if self._head_open else self._plain_head)
@@ -606,6 +616,7 @@ class HardenedProtocol(HttpToolsProtocol):
         }
         set_request_state(scope, request.state)
         request.state.is_gone = False
+        request.state.when_resting = self._rest
         event: Any = LightEvent()
         cycle = RequestResponseCycle(
             scope=scope,

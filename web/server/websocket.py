@@ -23,8 +23,8 @@ from websockets.server import ServerProtocol
 from web.application import application_of
 from web.connections import ConnectionLease
 from web.http.websocket_texts import TEXTS, text_frames
+from web.pings import Pings
 from web.server.light_event import LightEvent, LightQueue
-from web.server.pings import Pings
 
 MAX_FRAMES_PER_S = 100
 """The rate of frames that a client may keep up."""

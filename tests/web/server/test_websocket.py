@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from tests.support.gateway.gateway import Account, Gateway
-from web.server import pings, websocket
+from web import pings
+from web.server import websocket
 from web.server.websocket import MAX_FRAGMENTS, MAX_FRAMES_AT_ONCE, WebSocketProtocol
 
 TEXT, CONTINUATION, PING, PONG = 1, 0, 9, 10
