@@ -7,6 +7,7 @@ between parsing and validation, where the limits of a document must be checked.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum, auto
