@@ -61,8 +61,8 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
     "web": {
         "access_log": "http request_state",
         "admission": "cross_origin middleware request_id request_state",
-        "application": "access_log admission buffered_bytes connections cross_origin fast_path request_state stopping "
-        "tracing",
+        "application": "access_log admission buffered_bytes connections cross_origin fast_path pings request_state "
+        "stopping tracing",
         "auth": "rate_limit request_state",
         "buffered_bytes": "",
         "connections": "",
@@ -74,11 +74,13 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "http": "",
         "metrics": "",
         "middleware": "cache compression health_paths problem request_id request_state",
+        "pings": "",
         "problem": "",
         "rate_limit": "",
         "request_id": "",
         "request_state": "request_id",
-        "server": "access_log admission application connections fast_path health_paths http request_id request_state",
+        "server": "access_log admission application connections fast_path health_paths http pings request_id "
+        "request_state",
         "stopping": "",
         "tracing": "access_log health_paths request_state",
     },
