@@ -144,7 +144,8 @@ deploy-tools: ## install promtool, Caddy and systemd-analyze with apt as root, f
 .PHONY: hostile
 hostile: $(SETUP_TEST) ## run the attacks of docs/threat-model.md in full, slowhttptest among them, and print their figures
 	@$(BIN)/python -m tests.support.proxies.provide slowhttptest || true
-	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile tests/api/test_secrets_canary.py $(ARGS)
+	@MOORINGS_FULL=1 $(BIN)/python -m pytest tests/hostile tests/api/test_secrets_canary.py tests/rest/openapi/test_document.py \
+		tests/s3/test_prober_rebinding.py $(ARGS)
 
 .PHONY: reliability
 reliability: $(SETUP_TEST) browser nginx faketime ## run the promises of docs/reliability.md in full, in half an hour, and write their figures there

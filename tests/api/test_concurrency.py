@@ -10,13 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import figures
 from tests.support.api.destinations import LIST, at, draft, events_of, stored
 from tests.support.databases.databases import ENGINES, database_url
 from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Account, Gateway
 
 WORKERS = 4
-AT_ONCE = 200
+AT_ONCE = figures.amount(50, 200)
 DEADLINE_S = 60.0
 COLUMNS = {
     "label": "label",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -28,7 +29,7 @@ def slow(request: pytest.FixtureRequest) -> Iterator[tuple[Gateway, SlowFsync]]:
     """A gateway, and the disk of its database."""
     with slow_fsyncs() as disk, ExitStack() as stack:
         if request.param == "sqlite":
-            gateway = disk.start(Gateway(log_level="WARNING").start)
+            gateway = disk.start(partial(Gateway(log_level="WARNING").start, inherits=True))
         else:
             server = disk.start(lambda: stack.enter_context(own_postgres(fsync="on")))
             server.create_database("slow")

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from models.checks.report import CheckCode, CheckDepth, CheckStepName, CheckSuggestion, ProbeTarget
+from tests.support import figures
 from tests.support.stores.moto_store import Keys
 from tests.support.stores.probing import TableResolver, failure, outcomes, prober, target
 from tests.support.stores.real.ceph_store import CephStore
@@ -110,12 +111,12 @@ async def test_the_endpoint_without_the_bucket_is_suggested(ceph: CephStore, key
     assert report.suggestion == CheckSuggestion(endpoint=ceph.url)
 
 
-async def test_fifty_checks_without_the_right_to_delete_leave_one_object(
+async def test_many_checks_without_the_right_to_delete_leave_one_object(
     ceph: CephStore, keys: Keys, bucket: str
 ) -> None:
     denying("s3:DeleteObject")(ceph, keys, bucket)
 
-    for _ in range(50):
+    for _ in range(figures.amount(10, 50)):
         report = await prober(deadline_s=AMPLE_S).probe(at(ceph, bucket, keys), CheckDepth.FULL)
 
     assert (report.takes_backups, report.facts.can_delete) == (True, False)

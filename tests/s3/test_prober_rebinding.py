@@ -21,7 +21,7 @@ CONNECTIONS = 4
 
 @PLACES
 async def test_a_name_that_changes_its_address_never_leads_to_a_private_one(alone: bool) -> None:
-    """A thousand checks, half of which get a public address, of a store that closes after every response."""
+    """Many checks, half of which get a public address, of a store that closes after every response."""
     seen = await played("turning", alone=alone)
 
     ended = Counter(end for _, end in seen.ended)

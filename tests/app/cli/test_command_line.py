@@ -17,6 +17,7 @@ import pytest
 
 from app.cli.program import program
 from models.vault.vault import Vault
+from tests.support.gateway import forked
 from tests.support.gateway.gateway import MOORINGS, Gateway, environment
 
 
@@ -70,9 +71,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 def moorings(directory: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command away from any gateway."""
-    command = [MOORINGS, *arguments]
-    env = environment(**settings)
-    return subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=20, check=False)
+    return forked.run([MOORINGS, *arguments], env=environment(**settings), cwd=directory, timeout=20)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command or "moorings")

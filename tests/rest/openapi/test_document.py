@@ -18,6 +18,7 @@ from models.text import cleaned
 from rest.openapi.document import ability_of, describe
 from tests.api.document import reading
 from tests.app.cli.test_command_line import moorings
+from tests.support import figures
 from tests.support.api.destinations import TYPES, draft
 from tests.support.gateway.gateway import Gateway
 
@@ -33,7 +34,8 @@ DOCUMENTED = [each for each in OPERATIONS if each[2]["operationId"] != "grant_ac
 SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("fresh_keys.py")
-DEADLINE_S = 120
+EXAMPLES = figures.amount(5, 50)
+DEADLINE_S = figures.amount(120, 600)
 
 
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
@@ -149,7 +151,7 @@ async def test_schemathesis_finds_no_answer_that_is_not_as_described(gateway: Ga
     """All its phases and checks, with one seed: what the document calls valid is taken, and what is not is refused."""
     account = await gateway.new_user(["*", "use-backup-destinations"])
     command = [SCHEMATHESIS, "--config-file", str(CONFIGURATION), "run", f"{gateway.url}/api/openapi.json"]
-    options = ["--header", f"Authorization: Bearer {account.token}", "--seed", "1", "--max-examples", "10"]
+    options = ["--header", f"Authorization: Bearer {account.token}", "--seed", "1", "--max-examples", f"{EXAMPLES}"]
 
     run = await asyncio.create_subprocess_exec(
         *(*command, *options, "--no-shrink"),

@@ -96,19 +96,25 @@ async def test_a_list_names_its_prefix_also_where_it_is_the_whole_bucket() -> No
         assert (said["list-type"], said["prefix"], request.key) == ("2", prefix, None)
 
 
-@pytest.mark.parametrize("key", ["a+b", " ä/漢 ", "a?b", "/a//b", "%2e", "~-_.!*'()", "k" * 1_024])
-async def test_the_urls_are_those_of_botocores_client(key: str) -> None:
+@pytest.fixture(scope="module")
+def botocores_client() -> Any:
     """A client that is used everywhere, and that its stores were made to agree with."""
-    client = get_session().create_client(
+    return get_session().create_client(
         "s3",
         region_name="eu-central-1",
         aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key=SECRET_KEY,
         config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}),
     )
+
+
+@pytest.mark.parametrize("key", ["a+b", " ä/漢 ", "a?b", "/a//b", "%2e", "~-_.!*'()", "k" * 1_024])
+async def test_the_urls_are_those_of_botocores_client(key: str, botocores_client: Any) -> None:
     while True:
         before = datetime.now(UTC).second
-        expected = client.generate_presigned_url("get_object", {"Bucket": "nightly", "Key": key}, ExpiresIn=900)
+        expected = botocores_client.generate_presigned_url(
+            "get_object", {"Bucket": "nightly", "Key": key}, ExpiresIn=900
+        )
         (request,) = await presigned(amazon(), Access(operations=(Op.GET,), keys=(key,)))
         if datetime.now(UTC).second == before:
             break

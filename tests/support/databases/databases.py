@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
-from app.database import migrate
 from models.accounts.abilities import Ability
 from models.accounts.user import User
 from models.accounts.viewer import Protocol, Viewer
 from tests.support.databases.postgres import PostgresServer
+from tests.support.databases.templates import plant, planted
 from tests.support.gateway.gateway import Gateway
 
 ENGINES = ("sqlite", "postgresql")
@@ -43,9 +42,10 @@ def unserved(url: str | None) -> Iterator[Gateway]:
 
 @contextmanager
 def migrated(engine: str, postgres: PostgresServer) -> Iterator[Gateway]:
-    """A gateway that does not serve, on a migrated database of its own; for use outside a running loop."""
-    with unserved(database_url(engine, postgres)) as gateway:
-        asyncio.run(migrate(gateway.address))
+    """A gateway that does not serve, on a migrated database of its own."""
+    with unserved(planted(postgres) if engine == "postgresql" else None) as gateway:
+        if gateway.address.path is not None:
+            plant(gateway.address.path)
         yield gateway
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
-from uuid import uuid4
 
 from tests.support.databases.postgres import PostgresServer
 from tests.support.databases.tcp_proxy import TcpProxy, proxied
+from tests.support.databases.templates import planted
 from tests.support.gateway.gateway import Gateway
 
 
@@ -23,9 +23,7 @@ class BehindProxy(NamedTuple):
 @contextmanager
 def behind_proxy(postgres: PostgresServer) -> Iterator[BehindProxy]:
     """A gateway that serves, on a database of its own."""
-    name = f"proxied_{uuid4().hex}"
-    postgres.create_database(name)
-    url = postgres.url(name)
+    url = planted(postgres)
     with proxied(postgres.url("postgres")) as proxy:
         gateway = Gateway(proxy.url(url)).start()
         try:

@@ -26,6 +26,8 @@ import httpx
 from app.database import DatabaseAddress, open_database, parse_address
 from models.accounts import accounts
 from models.vault.vault import generate_key
+from tests.support.databases.templates import plant
+from tests.support.gateway import forked
 from tests.support.gateway.processes import children
 from tests.support.ports import free_port
 
@@ -67,7 +69,8 @@ class Gateway:
     ) -> None:
         """On PostgreSQL at `database_url`, or on an embedded database; `settings` are MOORINGS_ names in lower case.
 
-        `program` is the command `moorings` of another environment.
+        `program` is the command `moorings` of another environment. An embedded database without users is there before
+        the first start, unless the gateway has no keys, which are made with the database.
         """
         self.directory = Path(tempfile.mkdtemp(prefix="moorings-test-"))
         self.database_url = database_url or f"sqlite:///{self.directory}/moorings.db"
@@ -77,8 +80,10 @@ class Gateway:
         """Of its environment when it serves, besides the settings."""
         defaults = {"database_url": self.database_url, "rate_limit": "off", "secret_keys": generate_key()}
         self.settings = defaults | settings
+        has_keys = bool(self.settings["secret_keys"])
+        self._is_planted = database_url is None and program == MOORINGS and has_keys
         self.url = ""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | forked.Forked | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -121,19 +126,25 @@ class Gateway:
         """Everything the process wrote so far."""
         return self.log_path.read_text(errors="replace")
 
-    def start(self) -> Gateway:
-        """Start the process and wait until it is ready."""
+    def start(self, *, inherits: bool = False) -> Gateway:
+        """Start the process and wait until it is ready; it `inherits` what a filter or limit of this thread says."""
         port = int(self.url.rpartition(":")[2]) if self.url else free_port()
         self.url = f"http://127.0.0.1:{port}"
+        if self._is_planted:
+            self._is_planted = False
+            path = self.address.path
+            if path is not None and path.parent.is_dir() and not path.exists():
+                plant(path)
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [self.program, "serve", "--port", str(port), "--workers", str(self.workers)],
-                env={**environment(**self.settings), **self.variables},
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            command = [self.program, "serve", "--port", str(port), "--workers", str(self.workers)]
+            env = {**environment(**self.settings), **self.variables}
+            if self.program == MOORINGS and not self.variables and not inherits:
+                with forked.NOTHING.open("rb") as nothing:
+                    self._process = forked.Forked(command, env, self.directory, (nothing, log, log))
+            else:
+                self._process = subprocess.Popen(
+                    command, env=env, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
         deadline = time.monotonic() + START_DEADLINE_S
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -178,14 +189,11 @@ class Gateway:
 
     def command(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a `moorings` command beside the gateway, on the same database."""
+        command, env = [self.program, *arguments], environment(**(self.settings | settings))
+        if self.program == MOORINGS:
+            return forked.run(command, env=env, cwd=self.directory, timeout=STOP_DEADLINE_S)
         return subprocess.run(
-            [self.program, *arguments],
-            env=environment(**(self.settings | settings)),
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            timeout=STOP_DEADLINE_S,
-            check=False,
+            command, env=env, cwd=self.directory, capture_output=True, text=True, timeout=STOP_DEADLINE_S, check=False
         )
 
     @asynccontextmanager

@@ -23,6 +23,7 @@ from models.checks.report import CheckDepth
 from s3.address_policy import read_address
 from s3.prober import S3Prober
 from s3.resolver import Resolver, SystemResolver
+from tests.support import figures
 from tests.support.paths import ROOT
 from tests.support.stores.address_table import VERDICTS, Verdict
 from tests.support.stores.lonely_machine import connections_begun, leave_all_networks, packets_sent
@@ -32,7 +33,7 @@ from tests.support.stores.probing import PUBLIC, Recorder, failure, prober, targ
 
 PASSED, REFUSED, UNKNOWN = "passed", "RESOLVE ENDPOINT_NOT_ALLOWED", "RESOLVE DNS_FAILURE"
 """How checks end; REFUSED of denied addresses as they stand, UNKNOWN of names of such."""
-TURNS = 1_000
+TURNS = figures.amount(200, 1_000)
 PRIVATE = ("10.11.12.13", "127.0.0.1", "169.254.169.254", "192.168.1.1", "100.100.100.200")
 PORT = 9_000
 READABLE = {text: verdict for text, verdict in VERDICTS.items() if verdict is not Verdict.UNREADABLE}

@@ -70,6 +70,8 @@ class CephStore:
         self._directory = directory
         self._memory_bytes = memory_bytes
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._session = get_session()
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @property
     def url(self) -> str:
@@ -139,14 +141,17 @@ class CephStore:
         return self._run("radosgw-admin", *arguments)
 
     def client(self, keys: Keys) -> Any:
-        """botocore's client of S3."""
-        return get_session().create_client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=self.url,
-            aws_access_key_id=keys.access_key.reveal(),
-            aws_secret_access_key=keys.secret_key.reveal(),
-        )
+        """botocore's client of S3, one for each pair of keys: making one takes longer than most tests."""
+        access_key, secret_key = keys.access_key.reveal(), keys.secret_key.reveal()
+        if (access_key, secret_key) not in self._clients:
+            self._clients[access_key, secret_key] = self._session.create_client(
+                "s3",
+                region_name="us-east-1",
+                endpoint_url=self.url,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+            )
+        return self._clients[access_key, secret_key]
 
     def versions_in(self, keys: Keys, bucket: str) -> list[str]:
         """The keys of all objects in a bucket, of every version and delete marker."""

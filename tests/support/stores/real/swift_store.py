@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -138,6 +139,7 @@ class SwiftStore:
             self._process.kill()
             self._process.wait(STOP_DEADLINE_S)
 
+    @cache  # noqa: B019 - a store lives as long as the process of its tests
     def client(self) -> Any:
         """botocore's client of S3 with the keys of the owner."""
         return get_session().create_client(
