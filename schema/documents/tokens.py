@@ -18,6 +18,7 @@ from graphql import (
     InlineFragmentNode,
     Lexer,
     Location,
+    NamedTypeNode,
     NameNode,
     SelectionNode,
     SelectionSetNode,
@@ -284,7 +285,8 @@ class _Parser(Parser):
                 loc = Location(start, lexer.last_token, lexer.source)
                 return FragmentSpreadNode(name=name, directives=directives, loc=loc)
             self.advance_lexer()
-            condition = self.parse_named_type()
+            name = self.parse_name()
+            condition = NamedTypeNode(name=name, loc=name.loc)
         return InlineFragmentNode(
             type_condition=condition,
             directives=self.parse_directives(False) if lexer.token.kind is TokenKind.AT else None,
@@ -297,7 +299,9 @@ class _Parser(Parser):
         self._enter_nesting()
         lexer = self._lexer
         start = lexer.token
-        self.expect_token(TokenKind.BRACE_L)
+        if start.kind is not TokenKind.BRACE_L:
+            self.expect_token(TokenKind.BRACE_L)
+        self.advance_lexer()
         selections: list[SelectionNode] = []
         while (kind := lexer.token.kind) is not TokenKind.BRACE_R:
             selections.append(self.parse_fragment() if kind is TokenKind.SPREAD else self.parse_field())

@@ -20,6 +20,7 @@ import pytest
 from graphql import GraphQLNamedType, GraphQLObjectType, get_named_type, is_composite_type, is_leaf_type
 
 from models.checks.report import CheckCode, CheckOutcome, CheckReport, CheckStep, CheckStepName, CheckSuggestion
+from schema.execution.engine import Engine, NotExecuted
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 from tests.hostile.operations import OPERATIONS
@@ -30,6 +31,8 @@ from tests.support.gateway.served import Served, serving
 from tests.web.fast_path.test_fast_path import JSON, wire
 
 MAX_CALLBACK_S = 0.050
+MAX_REFUSAL_S = 0.015
+"""More than twice what the worst take on a busy machine whose Python is built without optimization."""
 IS_FULL = os.environ.get("MOORINGS_FULL") == "1"
 SEARCHED = 1_000 if IS_FULL else 25
 EVERY = 1 if IS_FULL else 10
@@ -242,17 +245,49 @@ async def times_of(documents: dict[str, tuple[str, str | None]], crowded: Accoun
     return found
 
 
-async def test_no_document_of_the_corpus_holds_the_loop(crowded: Account) -> None:
+def corpus() -> dict[str, tuple[str, str | None]]:
+    """The documents that attack, and their operations, by their names."""
     documents = {
         f"{theme}, {case.name}": (case.query, case.operation_name)
         for theme, cases in OPERATIONS.items()
         for case in cases
     }
-    documents |= {name: (text, "Q0" if "query Q0" in text else None) for name, text in DOCUMENTS.items()}
+    return documents | {name: (text, "Q0" if "query Q0" in text else None) for name, text in DOCUMENTS.items()}
 
+
+async def test_no_document_of_the_corpus_holds_the_loop(crowded: Account) -> None:
+    documents = corpus()
     names = [*ACCEPTED, *list(documents)[::EVERY]]
 
     assert worst_of(await times_of({name: (documents | ACCEPTED)[name] for name in names}, crowded)) == {}
+
+
+def refusal_s(engine: Engine, text: str, operation_name: str | None) -> float | None:
+    """The processor time of the first refusal of a document, in seconds; None if it is not refused."""
+    best = None
+    for attempt in range(ATTEMPTS):
+        began = time.thread_time()
+        try:
+            engine.prepare(text + "\n" * attempt, operation_name)
+        except NotExecuted:
+            took_s = time.thread_time() - began
+            best = took_s if best is None else min(best, took_s)
+    return best
+
+
+def test_a_document_of_the_corpus_is_refused_soon() -> None:
+    """The next refusals are from memory."""
+    engine, documents = Engine(Limits()), corpus()
+    names = {*list(documents)[::EVERY], *DOCUMENTS}
+    refusal_s(engine, "{ nothing }", None)  # what is made once
+
+    gc.disable()
+    times = {name: refusal_s(engine, *documents[name]) for name in names}
+    gc.enable()
+
+    refused = {name: took_s for name, took_s in times.items() if took_s is not None}
+    assert len(refused) >= 20
+    assert {name: took_s for name, took_s in refused.items() if took_s > MAX_REFUSAL_S} == {}
 
 
 @pytest.mark.parametrize("seed", range(10 if IS_FULL else 1))
