@@ -8,12 +8,16 @@ three ways, all with the rules of `BackupDestination`:
 2. a statement of its own, which waits for locks. Like the shared one it changes only a row that is still as in the
    snapshot.
 3. the transaction, when the row has changed since the snapshot.
+
+Changes of one row that begin in one process at the same time follow each other, so that each finds the row as the one
+before left it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -38,6 +42,9 @@ from models.writes.shared_writes import SharedWrites
 
 _STORED, _CHANGED = attrgetter(*statements.STORED), attrgetter(*statements.CHANGED)
 _EVENT_VALUES = itemgetter(*statements.EVENT_COLUMNS)
+
+TURN_S = 0.5
+"""How long a change waits for those of the same row that began before in its process; they may wait for a lock."""
 
 
 class _StaleRow(Exception):
@@ -68,6 +75,8 @@ class Writes:
         self._added = SharedWrites(shared_statements.INSERT)
         self._changed = SharedWrites(shared_statements.UPDATE)
         self._being_changed: set[int] = set()
+        self._last_changes: dict[int, asyncio.Future[None]] = {}
+        """Of each row that is being changed, the end of the change that began last."""
 
     async def add(self, viewer: Viewer, row: BackupDestination) -> None:
         """Store a new destination, and set the row's id."""
@@ -107,15 +116,42 @@ class Writes:
                 lambda connection: embedded.change(connection, viewer, destination_id, change), embedded.SELECT
             )
             return done
+        if postgresql_behind(BackupDestination) is None:
+            return await self._change(viewer, destination_id, change, snapshot)
+        async with self._after_others(destination_id) as were_others:
+            return await self._change(viewer, destination_id, change, None if were_others else snapshot)
+
+    @asynccontextmanager
+    async def _after_others(self, destination_id: int) -> AsyncIterator[bool]:
+        """Wait for the changes of the row that began before in this process; yields whether there were any.
+
+        One after the other they share the statements of other writes. All at once they would wait for each other's
+        locks, with a connection each, and find the row changed.
+        """
+        before, end = self._last_changes.get(destination_id), asyncio.get_running_loop().create_future()
+        self._last_changes[destination_id] = end
+        try:
+            if before is not None:
+                await asyncio.wait((before,), timeout=TURN_S)
+            yield before is not None
+        finally:
+            end.set_result(None)
+            if self._last_changes.get(destination_id) is end:
+                del self._last_changes[destination_id]
+
+    async def _change(
+        self, viewer: Viewer, destination_id: int, change: Change, snapshot: RowSnapshot | None
+    ) -> tuple[BackupDestination, Sequence[Attribute]]:
+        """As `change`, on PostgreSQL."""
+        if snapshot is not None:
+            with suppress(_StaleRow, ValidationFailed, VersionConflict):
+                row, changed = await self._rewrite(viewer, snapshot, change, waits=False)
+                if changed:
+                    return row, changed
         with suppress(_StaleRow):
-            if snapshot is not None:
-                with suppress(ValidationFailed, VersionConflict):
-                    row, changed = await self._rewrite(viewer, snapshot, change)
-                    if changed:
-                        return row, changed
             fresh = await self.snapshot(viewer, destination_id)
             if fresh is not None:
-                return await self._rewrite(viewer, fresh, change)
+                return await self._rewrite(viewer, fresh, change, waits=True)
         async with in_share(BackupDestination, viewer.user_id), in_transaction():
             row = await locked(viewer, destination_id)
             changed = change(row)
@@ -125,9 +161,12 @@ class Writes:
         return row, changed
 
     async def _rewrite(
-        self, viewer: Viewer, snapshot: RowSnapshot, change: Change
+        self, viewer: Viewer, snapshot: RowSnapshot, change: Change, *, waits: bool
     ) -> tuple[BackupDestination, Sequence[Attribute]]:
-        """The row after a change of the snapshot, and the attributes that changed; raises `_StaleRow`."""
+        """The row after a change of the snapshot, and the attributes that changed.
+
+        Raises `_StaleRow`, also for a row that is locked unless it `waits` for the lock, in a statement of its own.
+        """
         row = snapshot.row()
         changed = change(row)
         if not changed:
@@ -143,7 +182,7 @@ class Writes:
             finally:
                 self._being_changed.discard(row.id)
         database = postgresql_behind(BackupDestination)
-        if database is not None:
+        if waits and database is not None:
             given = (row.id, written_by, *values, *_EVENT_VALUES(event))
             async with in_share(BackupDestination, viewer.user_id):
                 if await database.fetch(statements.UPDATE, *given, is_write=True):

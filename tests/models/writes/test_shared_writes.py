@@ -140,6 +140,21 @@ async def test_changes_of_one_row_at_one_moment_are_all_kept(viewer: Viewer) -> 
     assert sorted(fields for _, _, fields in await events_of(viewer)) == ["", "bucket_name", "label", "region"]
 
 
+async def test_changes_of_few_rows_share_statements(viewer: Viewer, database: Gateway) -> None:
+    """Those of one row follow each other, each beside those of other rows: none waits for the lock of another."""
+    rows = await asyncio.gather(*(SERVICE.create(viewer, AMAZON) for _ in range(8)))
+
+    await asyncio.gather(
+        *(SERVICE.update(viewer, row.id, {Attribute.LABEL: f"{number}"}) for number in range(6) for row in rows)
+    )
+
+    assert len(await events_of(viewer)) == 8 + 48
+    counted = "SELECT count(DISTINCT xmin::text) AS n FROM events"
+    (found,) = await database.rows(f"{counted} WHERE user_id = {viewer.user_id} AND kind = 'updated'")
+    assert int(found["n"]) <= 16
+    assert {row.label for row in await BackupDestination.filter(user_id=viewer.user_id)} == {"5"}
+
+
 async def test_no_change_is_lost_among_those_of_others(viewer: Viewer, database: Gateway) -> None:
     """Somebody writes past the service the whole time; whatever each has written is there."""
     rows = await asyncio.gather(*(SERVICE.create(viewer, AMAZON) for _ in range(4)))
