@@ -33,6 +33,8 @@ from models.pagination import DEFAULT_SIZE, MAX_SIZE
 from schema.documents.document_limits import LimitExceeded, fragments_of, selected_fields
 
 MAX_KNOWN = 100
+MAX_NAME_LENGTH = 80
+"""Of a type, by whose name a size is known."""
 _ABSENT = object()
 CONNECTIONS = frozenset({"backupDestinations", "checks", "events"})
 LISTS_BY_ID = {"nodes": "ids"}
@@ -71,7 +73,7 @@ class OperationCost:
     def of(self, variables: Mapping[str, Any]) -> int:
         """The cost with these variables."""
         sizes = tuple(variables.get(name, _ABSENT) for name in self._sizes)
-        if not all(isinstance(size, int | None) or size is _ABSENT for size in sizes):
+        if not all(map(_is_known_by, sizes)):
             return self.compute(variables)
         cost = self._known.get(sizes)
         if cost is None:
@@ -83,6 +85,13 @@ class OperationCost:
     def compute(self, variables: Mapping[str, Any]) -> int:
         """The cost, computed anew."""
         return cost_of(self.schema, self.document, self.operation, variables)
+
+
+def _is_known_by(value: Any) -> bool:
+    """Whether a value takes little memory in a key."""
+    if isinstance(value, str):
+        return len(value) <= MAX_NAME_LENGTH
+    return value is _ABSENT or isinstance(value, int | None)
 
 
 def _size_variables(document: DocumentNode) -> set[str]:
