@@ -16,7 +16,7 @@ from time import perf_counter, time
 from typing import Any
 
 import orjson
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Scope, Send
 
 from web.http.websocket_texts import TEXTS
 from web.request_state import RequestState, request_state
@@ -85,40 +85,51 @@ class AccessLog:
         if piece:
             self._write(b"".join(piece))
 
-    async def watch(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let an application answer a request or serve a WebSocket, and add its line when that has ended."""
-        state, started = request_state(scope), perf_counter()
-        status: int | None = None
-        sent = 0
+    def begin(self, scope: Scope, send: Send) -> LoggedAnswer:
+        """The answer to a request, or to what a WebSocket is sent; its line is added when it has ended."""
+        return LoggedAnswer(self, scope, send)
 
-        async def send_and_count(message: Message) -> None:
-            nonlocal status, sent
-            match message["type"]:
-                case "http.response.start" | "websocket.http.response.start":
-                    status = message["status"]
-                case "http.response.body" | "websocket.http.response.body":
-                    sent += len(message.get("body", b""))
-                case "websocket.accept":
-                    status = 101
-                case "websocket.close" if status is None:
-                    status = 403
-                case "websocket.send":
-                    texts = message.get(TEXTS) or (message.get("bytes") or message.get("text") or b"",)
-                    sent += sum(map(len, texts))
-            await send(message)
 
-        try:
-            await app(scope, receive, send_and_count)
-        finally:
-            method = scope.get("method", "GET")  # which a WebSocket begins with
-            self.add(
-                state,
-                method,
-                shown_path(scope["path"], _route_of(scope)),
-                status=status,
-                took_s=perf_counter() - started,
-                sent=0 if method == "HEAD" else sent,
-            )
+class LoggedAnswer:
+    """Sends an answer, and notes what the log says of it; an ASGI application has it in the place of `send`."""
+
+    __slots__ = ("_log", "_scope", "_send", "_sent", "_started", "_status")
+
+    def __init__(self, log: AccessLog, scope: Scope, send: Send) -> None:
+        self._log = log
+        self._scope = scope
+        self._send = send
+        self._started = perf_counter()
+        self._status: int | None = None
+        self._sent = 0
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message."""
+        match message["type"]:
+            case "http.response.start" | "websocket.http.response.start":
+                self._status = message["status"]
+            case "http.response.body" | "websocket.http.response.body":
+                self._sent += len(message.get("body", b""))
+            case "websocket.accept":
+                self._status = 101
+            case "websocket.close" if self._status is None:
+                self._status = 403
+            case "websocket.send":
+                texts = message.get(TEXTS) or (message.get("bytes") or message.get("text") or b"",)
+                self._sent += sum(map(len, texts))
+        await self._send(message)
+
+    def end(self) -> None:
+        """Add the line."""
+        method = self._scope.get("method", "GET")  # which a WebSocket begins with
+        self._log.add(
+            request_state(self._scope),
+            method,
+            shown_path(self._scope["path"], _route_of(self._scope)),
+            status=self._status,
+            took_s=perf_counter() - self._started,
+            sent=0 if method == "HEAD" else self._sent,
+        )
 
 
 def _route_of(scope: Scope) -> str:

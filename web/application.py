@@ -19,11 +19,14 @@ from web.connections import Connections
 from web.cross_origin import CrossOrigin
 from web.fast_path.fast_path import FastPath
 from web.pings import Pings
+from web.request_state import KEY as STATE
 from web.request_state import request_state
 from web.stopping import Stopping
 from web.tracing import RequestTracing
 
 logger = logging.getLogger("moorings.failures")
+_KEPT = ("type", "app", "method", "path", "route", "client", "state", "extensions", STATE)
+"""Of the scope, while a stream or a WebSocket is open."""
 
 
 class Application(Starlette):
@@ -63,31 +66,35 @@ class Application(Starlette):
         return app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An ASGI application."""
+        """An ASGI application.
+
+        What follows the head of a stream is sent once the layers around the endpoint have returned: each would hold
+        memory for as long as the stream is open, as would one more coroutine here.
+        """
         if scope["type"] == "lifespan":
             await super().__call__(scope, receive, send)
-        elif self.access_log is None:
-            await self._whole(scope, receive, send)
-        else:
-            await self.access_log.watch(self._whole, scope, receive, send)
-
-    async def _whole(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, and then send the rest of a stream, during which none of the layers is held."""
-        await self._traced(scope, receive, send)
-        state = request_state(scope)
-        rest, state.rest = state.rest, None
-        if rest is None:
             return
-        when_resting, state.when_resting = state.when_resting, None
-        if when_resting is not None:
-            when_resting()
-        del when_resting  # which leads to the connection
+        answer = None if self.access_log is None else self.access_log.begin(scope, send)
         try:
-            await rest(scope, receive, send)
-        except Exception as error:
-            if scope["type"] != "http":
-                raise
-            report_unexpected(error, logger, state.request_id.decode("ascii"))
+            await self._traced(scope, receive, answer or send)
+            state = request_state(scope)
+            rest, state.rest = state.rest, None
+            if rest is None:
+                return
+            when_resting, state.when_resting = state.when_resting, None
+            if when_resting is not None:
+                when_resting()
+            del state, when_resting  # which lead to the connection
+            _shrink(scope)
+            try:
+                await rest(scope, receive, answer or send)
+            except Exception as error:
+                if scope["type"] != "http":
+                    raise
+                report_unexpected(error, logger, request_state(scope).request_id.decode("ascii"))
+        finally:
+            if answer is not None:
+                answer.end()
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.tracing is None:
@@ -100,6 +107,13 @@ class Application(Starlette):
         if scope["type"] == "http" and self.fast_path is not None:
             send = self.fast_path.recording(scope, state, send)
         await super().__call__(scope, receive, send)
+
+
+def _shrink(scope: Scope) -> None:
+    """Leave in a scope what a stream or an open WebSocket and the line of the log need; its table shrinks with it."""
+    kept = {name: scope[name] for name in _KEPT if name in scope}
+    scope.clear()
+    scope.update(kept)
 
 
 def application_of(app: object) -> Application | None:

@@ -109,7 +109,11 @@ class EventBatches(AsyncIterator[EventBatch]):
             self._position = await newest_position(self.user_id)
         while True:
             if feed.generation == self._seen and self.end is None:
-                await self._wait()
+                self.news = asyncio.get_running_loop().create_future()
+                try:
+                    await self.news
+                finally:
+                    self.news = None
             if self.end is not None:
                 raise self.end
             generation = feed.generation
@@ -143,14 +147,6 @@ class EventBatches(AsyncIterator[EventBatch]):
         self._feed = self._streams.join(self)
         self.begun = self._feed.begun
         return self._feed
-
-    async def _wait(self) -> None:
-        """Wait until there may be more, or the stream has to end."""
-        self.news = asyncio.get_running_loop().create_future()
-        try:
-            await self.news
-        finally:
-            self.news = None
 
 
 class _Feed:

@@ -138,7 +138,7 @@ class GraphQLView:
             rate_limit=state.rate_limit,
             last_event_id=request.headers.get("last-event-id"),
             keyed_request=keyed,
-            wait_elsewhere=state.wait_elsewhere,
+            wait_elsewhere=None if prepared.type is OperationType.SUBSCRIPTION else state.wait_elsewhere,
         )
         if media_type is MediaType.EVENTS:
             return EventStream(self._responses(prepared, params, context), self._streams)

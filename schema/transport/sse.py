@@ -99,8 +99,8 @@ class EventStream:
         if "app" in scope:
             state = request_state(scope)
             state.rest, state.preparation_key = self._send_rest, None
-            scope["headers"].clear()
-            scope["state"] = {}  # of which, as of the headers, nothing is needed any more
+            scope["headers"].clear()  # which the connection holds, too
+            scope["state"] = {}
         else:
             await self._send_rest(scope, receive, send)
 

@@ -103,7 +103,6 @@ class _Connection:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve it until it is closed."""
         self._write = send
-        scope["headers"] = ()  # of which nothing is needed any more
         try:
             try:
                 async with asyncio.timeout(INIT_S):
