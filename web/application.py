@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection, MutableMapping
 from functools import cached_property
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -85,7 +87,7 @@ class Application(Starlette):
             if when_resting is not None:
                 when_resting()
             del state, when_resting  # which lead to the connection
-            _shrink(scope)
+            _shrink(scope, _KEPT)
             try:
                 await rest(scope, receive, answer or send)
             except Exception as error:
@@ -109,11 +111,11 @@ class Application(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def _shrink(scope: Scope) -> None:
-    """Leave in a scope what a stream or an open WebSocket and the line of the log need; its table shrinks with it."""
-    kept = {name: scope[name] for name in _KEPT if name in scope}
-    scope.clear()
-    scope.update(kept)
+def _shrink(table: MutableMapping[str, Any], names: Collection[str]) -> None:
+    """Leave in a dictionary what has these names, without the room that the others took."""
+    kept = {name: value for name, value in table.items() if name in names}
+    table.clear()
+    table.update(kept)
 
 
 def application_of(app: object) -> Application | None:

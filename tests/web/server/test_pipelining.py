@@ -7,11 +7,14 @@ import json
 from typing import Any
 
 import pytest
+from starlette.routing import Mount
 
 from tests.support.gateway.driven import Driven, answers_to
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.served import serving
 from tests.web.fast_path.test_fast_path import DRAFT, JSON, LIST, wire
+from web.application import Application
+from web.request_state import request_state
 from web.server import protocol as server
 from web.server.protocol import HardenedProtocol
 
@@ -206,3 +209,36 @@ async def test_a_replay_beyond_the_limit_reads_nothing(gateway: Gateway) -> None
 
     assert {answer.status for answer in refused} == {b"HTTP/1.1 429 Too Many Requests"}
     assert [name for name in after if after[name] != before[name]] == ["token"]
+
+
+@pytest.mark.parametrize("comes_later", [False, True])
+async def test_a_request_behind_a_stream_is_answered_when_that_has_ended(comes_later: bool) -> None:
+    """An open stream keeps no parser, and what comes meanwhile, or afterwards, is parsed all the same."""
+    go_on = asyncio.Event()
+
+    async def end(_scope: Any, _receive: Any, send: Any) -> None:
+        await go_on.wait()
+        await send({"type": "http.response.body", "body": b"end"})
+
+    async def answer(scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+        if scope["path"] == "/a":
+            request_state(scope).rest = end
+        else:
+            await send({"type": "http.response.body", "body": b"all"})
+
+    driven = Driven(Application(routes=[Mount("/", app=answer)]))
+    await driven.send(GET)
+    assert driven.statuses == ["200"]
+    parser: Any = driven.protocol.parser
+    assert parser is None
+
+    if comes_later:
+        go_on.set()
+        await driven.settle()
+    await driven.send(wire("GET", "/b", "")[:10], wire("GET", "/b", "")[10:])
+    go_on.set()
+    await driven.settle()
+
+    assert driven.statuses == ["200", "200"]
+    driven.close()
