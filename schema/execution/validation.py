@@ -302,30 +302,15 @@ def errors_in(
     rules = [_OURS.get(rule, rule)(context) for rule in specified_rules if _can_break(rule, tokens)]
     try:
         if sum(tokens.values()) > MANY_TOKENS:
-            _refuse_entangled(document, context, rules, types, uses_variables="$" in tokens)
+            for rule in rules:
+                if isinstance(rule, _BoundedOverlap):
+                    rule.compare(document, types)
         _Walk(types, rules).walk(document, None, None)
     except _Enough:
         pass
     except (ValidationAbortedError, RecursionError):
         return [refusal(_TOO_ENTANGLED, Code.LIMIT)]
     return [formatted(error, Code.VALIDATION_FAILED) for error in errors]
-
-
-def _refuse_entangled(
-    document: DocumentNode,
-    context: _Context,
-    rules: Sequence[ASTValidationRule],
-    types: TypeInfo,
-    *,
-    uses_variables: bool,
-) -> None:
-    """Raise `ValidationAbortedError` before the rules visit what they cannot finish; they reuse what is found here."""
-    for rule in rules:
-        if isinstance(rule, _BoundedOverlap):
-            rule.compare(document, types)
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    for operation in operations if len(operations) > 1 and uses_variables else ():
-        context.get_recursive_variable_usages(operation)
 
 
 def _can_break(rule: type[ASTValidationRule], tokens: Mapping[str, int]) -> bool:
