@@ -53,8 +53,8 @@ USER_FEWEST = 8
 """Requests of one user at work at the same time while other users have some too."""
 SHARED_S = 1.0
 """How long after a request of another user."""
-PRESSED_S = 1.0
-"""How long users have no more than their share at work after the process or its machine was busy.
+SHARE_GROWTH = 4
+"""How many more of a user are at work after each tick in which neither the process nor its machine was busy.
 
 A user at full speed would otherwise begin with all that waits in any hundredth of a second in which the loop has less
 to do, and the others' requests would wait for all of that.
@@ -123,7 +123,8 @@ class Admission:
         self._limit = float(FEWEST)
         self._let_go_at = 0.0
         self._last_key: UserKey | None = None
-        self._shared_until = self._pressed_until = 0.0
+        self._shared_until = 0.0
+        self._share = MOST  # of a user beside others
         # Waiting
         self._queues: dict[UserKey, deque[Place]] = {}
         self._turns: deque[UserKey] = deque()  # of those with a queue
@@ -274,13 +275,13 @@ class Admission:
         return key not in self._queues and not self._has_its_share(key, now)
 
     def _has_its_share(self, key: UserKey, now: float) -> bool:
-        """Whether a user has enough at work beside others, while the process is pressed or was so lately.
+        """Whether a user has enough at work beside others, while the process is pressed or was so just now.
 
         An address may stand for many users, whose tokens have not been seen yet.
         """
-        if now > min(self._shared_until, self._pressed_until):
+        if now > self._shared_until:
             return False
-        share = USER_FEWEST if type(key) is int else max(USER_FEWEST, self._limit / 2)
+        share = self._share if type(key) is int else max(self._share, self._limit / 2)
         return self._running_of.get(key, 0) >= share
 
     def _begin(self, place: Place) -> None:
@@ -391,6 +392,7 @@ class Admission:
             self._used_s = time.thread_time()
             self._ended = 0
             self._is_behind = self._is_pressed = False
+            self._share = MOST
             self._timer = self._loop.call_later(TICK_S, self._tick)
 
     def _tick(self) -> None:
@@ -399,8 +401,7 @@ class Admission:
         took_s = max(now - self._ticked_at, TICK_S)
         is_late, is_busy = took_s > TICK_S + LAG_S, used_s - self._used_s > took_s * BUSY
         self._is_behind, self._is_pressed = is_late and is_busy, is_late or is_busy
-        if self._is_pressed:
-            self._pressed_until = now + PRESSED_S
+        self._share = USER_FEWEST if self._is_pressed else min(self._share + SHARE_GROWTH, MOST)
         self._ticked_at, self._used_s = now, used_s
         try:
             self._set_limit(now)

@@ -74,12 +74,11 @@ async def test_users_take_turns() -> None:
 async def test_a_user_has_a_share_only_while_others_are_there_and_the_process_is_busy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Alone it may have all places; beside others on a busy process it begins few at the same time, and for a while
-    after it was busy.
+    """Alone it may have all places; beside others on a busy process it begins few at the same time, and more
+    by and by once it is no longer busy.
     """
     monkeypatch.setattr(rules, "AGED_S", 1_000)
     monkeypatch.setattr(rules, "AGED_BUSY_S", 1_000)
-    monkeypatch.setattr(rules, "PRESSED_S", 1_000)
     monkeypatch.setattr(rules, "SHARED_S", 1_000)
     admission = Admission(max_wait_s=10)
     alone = [enter(admission, 1) for _ in range(3 * rules.USER_FEWEST)]
@@ -93,11 +92,9 @@ async def test_a_user_has_a_share_only_while_others_are_there_and_the_process_is
     assert sum(place is not None for place in beside) == rules.USER_FEWEST - 1
     monkeypatch.setattr(rules, "BUSY", 1_000.0)
     monkeypatch.setattr(rules, "LAG_S", 1_000.0)
-    await asyncio.sleep(2 * rules.TICK_S)
-    assert enter(admission, 1) is None
-    admission._pressed_until = asyncio.get_running_loop().time()
-    await asyncio.sleep(2 * rules.TICK_S)
-    assert enter(admission, 1) is not None
+    await until(lambda: enter(admission, 1) is not None)
+    begun = [enter(admission, 1) for _ in range(3 * rules.USER_FEWEST)]
+    assert begun[-1] is None
 
 
 async def test_what_would_wait_too_long_is_refused_and_what_waited_too_long_too(
