@@ -47,6 +47,8 @@ class LightEvent:
             await future
         finally:
             self._waiting.remove(future)
+            if not self._waiting:
+                self._waiting = None
         return True
 
 

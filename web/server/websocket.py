@@ -79,7 +79,7 @@ class _Conversation(Protocol):
         )
         self.debug = False
         self.extensions = handshake.extensions
-        self.id = handshake.id
+        del self.id  # which nothing names
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
