@@ -159,7 +159,8 @@ class _Writing:
     def __init__(self, server: Server, one: Listened, callers: Sequence[Caller]) -> None:
         self._server = server
         dialect = one.contender.dialects["graphql"]
-        self._requests = (dialect.update(caller, f"Live {number}") for number, caller in enumerate(cycle(callers)))
+        began = time.time_ns()  # in each label, for one that is there already is no change, and so no event
+        self._requests = (dialect.update(caller, f"Live {began} {n}") for n, caller in enumerate(cycle(callers)))
 
     async def at_once(self, count: int) -> None:
         """Change so many, one after another."""
