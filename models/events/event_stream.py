@@ -13,7 +13,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +28,8 @@ from models.reads.reads import Reads
 BATCH = 32
 """Events of one read, and so what a stream holds at most while its client does not read."""
 POLL_S = 1.0
-TOKENS_AT_ONCE = 64
-"""Looked up by one statement of the poll: a row takes 2 kB until it has been looked at."""
+TOKENS_AT_ONCE = 32
+"""Looked up by one statement of the poll: a row takes 2 kB until it has been looked at, and all hold up the loop."""
 WOKEN_AT_ONCE = 16
 """Streams that are woken in one turn of the event loop."""
 TURN_S = 0.001
@@ -341,28 +340,47 @@ class EventStreams:
     async def watch(self) -> None:
         """Poll for new events and for tokens that ended, while there are streams; never returns."""
         while True:
-            await asyncio.sleep(POLL_S)
-            if self._feeds:
-                with suppress(DatabaseUnavailable):
-                    await self.poll()
+            try:
+                if self._feeds:
+                    await self._poll()
+                else:
+                    await asyncio.sleep(POLL_S)
+            except DatabaseUnavailable:
+                await asyncio.sleep(POLL_S)
 
-    async def poll(self) -> None:
-        """One lookup for all streams: wake those whose revision changed, end those whose token is no longer valid."""
-        streams = [stream for feed in self._feeds.values() for stream in feed.streams]
-        token_ids = list({stream.token_id for stream in streams if stream.token_id is not None})
-        ends: dict[int, Refusal | None] = {}
-        revisions: dict[int, int] = {}
-        for start in range(0, len(token_ids), TOKENS_AT_ONCE):
-            some = token_ids[start : start + TOKENS_AT_ONCE]
-            found = await asyncio.gather(*map(self._reads.token, some))
-            ends |= {token_id: _why_ended(token) for token_id, token in zip(some, found, strict=True)}
-            revisions |= {token.user_id: token.revision for token in found if token is not None}
-        for stream in streams:
-            stream.end = Unauthenticated() if stream.token_id is None else ends[stream.token_id]
-            if stream.end is not None:
+    async def _poll(self) -> None:
+        """Look up the tokens of all streams, some at a time: all at once would hold up events and requests.
+
+        Wakes the streams of users whose revision changed, and ends those whose token is no longer valid, in `POLL_S`.
+        """
+        streams: dict[int, list[EventBatches]] = {}
+        for feed in self._feeds.values():
+            for stream in feed.streams:
+                if stream.token_id is None:
+                    stream.end = Unauthenticated()
+                    stream.wake()
+                else:
+                    streams.setdefault(stream.token_id, []).append(stream)
+        token_ids = list(streams)
+        parts = [token_ids[start : start + TOKENS_AT_ONCE] for start in range(0, len(token_ids), TOKENS_AT_ONCE)]
+        self._revisions = {user_id: revision for user_id, revision in self._revisions.items() if user_id in self._feeds}
+        for part in parts:
+            for token_id, token in zip(part, await asyncio.gather(*map(self._reads.token, part)), strict=True):
+                self._look_at(token, streams[token_id])
+            await asyncio.sleep(POLL_S / len(parts))
+        if not parts:
+            await asyncio.sleep(POLL_S)
+
+    def _look_at(self, token: TokenRow | None, streams: Iterable[EventBatches]) -> None:
+        """What a token says of its streams and of their user."""
+        end = _why_ended(token)
+        if end is not None:
+            for stream in streams:
+                stream.end = end
                 stream.wake()
-        self.wake([user_id for user_id, revision in revisions.items() if self._revisions.get(user_id) != revision])
-        self._revisions = revisions
+        if token is not None and self._revisions.get(token.user_id) != token.revision:
+            self._revisions[token.user_id] = token.revision
+            self.wake([token.user_id])
 
 
 def _why_ended(token: TokenRow | None) -> Refusal | None:
