@@ -34,7 +34,7 @@ MAX_CALLBACK_S = 0.050
 MAX_REFUSAL_S = 0.015
 """More than twice what the worst take on a busy machine whose Python is built without optimization."""
 IS_FULL = os.environ.get("MOORINGS_FULL") == "1"
-SEARCHED = 1_000 if IS_FULL else 25
+SEARCHED = 300 if IS_FULL else 25
 EVERY = 1 if IS_FULL else 10
 """Every so many of the corpus."""
 ATTEMPTS = 3
