@@ -9,7 +9,7 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -29,6 +29,9 @@ INTERVAL_S = 0.5
 CONNECTIONS_PER_S = 200
 """How fast the attack connects."""
 RECEIVE_BYTES = 2_048
+RESET = b"reset"
+"""Of a client that sent on just when it was answered; what it has not read then is lost, as TCP has it."""
+FEW = CONNECTIONS // 100
 MAX_GROWTH_BYTES = 100 * MEBIBYTE
 PIPELINED = 3
 """Requests of a slow reader, sent at once."""
@@ -89,11 +92,18 @@ class Attack:
                 if self._slowness.read:
                     await reader.read(self._slowness.read)
             if reader.at_eof() or writer.is_closing():
-                with suppress(ConnectionError):
-                    self.answers[(await reader.read())[9:12]] += 1
+                self.answers[await status_of(reader)] += 1
         finally:
             self.held_s.append(time.monotonic() - started)
             await abort(writer)
+
+
+async def status_of(reader: asyncio.StreamReader) -> bytes:
+    """The status code of what was read of an answer; `RESET` for a connection whose answer the kernel took back."""
+    try:
+        return (await reader.read())[9:12]
+    except ConnectionError:
+        return RESET
 
 
 def slownesses(token: str) -> dict[str, Slowness]:
@@ -118,8 +128,10 @@ async def test_slow_clients_are_borne_and_another_is_served(
 
     assert len(attack.held_s) == CONNECTIONS
     assert min(attack.held_s) > 1
-    ended_in_time = {b"408": CONNECTIONS} if FULL and mode == "headers" else {}
+    reset = attack.answers.pop(RESET, 0)
+    ended_in_time = {b"408": CONNECTIONS - reset} if FULL and mode == "headers" else {}
     assert attack.answers == ended_in_time
+    assert reset <= FEW
 
 
 async def test_a_thousand_ranges_are_one_answer(attacked: Gateway, token: str, figure: Figure) -> None:
