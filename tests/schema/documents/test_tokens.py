@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from graphql import DocumentNode, GraphQLError, Lexer, Node, Source, Token, Toke
 
 from schema.documents.document_limits import LimitExceeded
 from schema.documents.tokens import _Lexer, parse_document, scan
+from schema.execution.engine import Engine
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 from tests.hostile.operations import OPERATIONS
@@ -37,6 +39,7 @@ UNUSUAL = (
     "{ é }",
     "query { a } !$&()...:=@[]{|}",
 )
+FRAGMENT = "fragment F on User { id }"
 QUADRATIC = (
     '\\"""\n' * 12_000,
     '"""' * 20_000 + '"',
@@ -96,13 +99,12 @@ def parsed(text: str, parser: Callable[[str], DocumentNode]) -> object:
         document = parser(text)
     except GraphQLError as error:
         return f"{error.message.removesuffix(' Parsing aborted.')} {error.locations}"
-    token = document.loc.start_token if document.loc is not None else None
-    chain = []
-    while token is not None:
-        if token.kind is not TokenKind.COMMENT:
-            chain.append((token.kind, token.start, token.end, token.line, token.column, token.value))
-        token = token.next
-    return list(flat(document)), chain
+    return list(flat(document))
+
+
+def of_token(token: Token) -> tuple[object, ...]:
+    """What is known of a token, but for its neighbours."""
+    return token.kind, token.start, token.end, token.line, token.column, token.value
 
 
 def flat(document: DocumentNode) -> Iterator[object]:
@@ -111,7 +113,11 @@ def flat(document: DocumentNode) -> Iterator[object]:
     while waiting:
         node = waiting.pop()
         if isinstance(node, Node):
-            yield node.kind, str(node.loc)
+            yield (
+                node.kind,
+                str(node.loc),
+                *map(of_token, [node.loc.start_token, node.loc.end_token] if node.loc else []),
+            )
             waiting += [getattr(node, key) for key in node.keys if key != "loc"]
         elif isinstance(node, tuple):
             yield len(node)
@@ -121,9 +127,33 @@ def flat(document: DocumentNode) -> Iterator[object]:
 
 
 def test_the_syntax_trees_are_those_of_graphql_core() -> None:
-    """With the same places, and the same errors."""
+    """With the same places and tokens, and the same errors."""
     for text in documents():
         assert parsed(text, parse_document) == parsed(text, parse), text
+
+
+def test_a_document_that_is_dropped_is_freed_without_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens that know each other would keep it until all generations are collected, after some twenty thousand."""
+    for memory in ("MAX_DOCUMENT_BYTES", "MAX_OUTLINES_BYTES"):
+        monkeypatch.setattr(f"schema.execution.engine.{memory}", 1)
+    engine = Engine(Limits())
+    gc.collect()
+    gc.disable()
+    try:
+        before = tokens_in_memory()
+        held = [engine.prepare(f"{{ viewer {{ a{number}: name ...F }} }} {FRAGMENT}", None) for number in range(20)]
+        gc.collect()  # what validation leaves is young
+        assert tokens_in_memory() - before >= 200
+
+        held.clear()
+        assert tokens_in_memory() == before
+    finally:
+        gc.enable()
+
+
+def tokens_in_memory() -> int:
+    """How many tokens there are that the collector knows of."""
+    return sum(isinstance(each, Token) for each in gc.get_objects())
 
 
 def test_the_scan_counts_the_tokens_of_a_document() -> None:
