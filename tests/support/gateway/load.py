@@ -8,6 +8,7 @@ takes no more is not flattered.
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import time
 from collections import Counter, deque
@@ -115,13 +116,21 @@ async def closed_loop(
 
 
 def on_uvloop(work: Callable[[], Awaitable[Load]]) -> Load:
-    """Run a load in a loop of its own, which costs a third of asyncio's; from a thread where another loop runs."""
+    """Run a load in a loop of its own, which costs a third of asyncio's; from a thread where another loop runs.
+
+    The collector is off meanwhile: the objects of all the tests take it a second or two, in which nobody measures.
+    """
 
     async def run() -> Load:
         return await work()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run())
+    gc.collect()
+    gc.disable()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run())
+    finally:
+        gc.enable()
 
 
 class _Course:
