@@ -34,7 +34,7 @@ from models.tracing.statements import statement_span
 
 LOCK_WAIT_MS = 2_000
 """How long a lock on the file, or a turn to write, is waited for while nobody gets on."""
-WRITER_CACHE_KIB = 16 * 1024
+WRITER_CACHE_KIB = 4 * 1024
 """Pages that the connection that writes keeps: those of a full group, so that none is written before its commit."""
 CHECKPOINT_PAGES = 4_000
 """Pages of the log after which a commit copies them into the file: one that was written often is copied once."""
