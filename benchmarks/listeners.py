@@ -87,13 +87,16 @@ class Listener(asyncio.Protocol):
     def payloads(self) -> Iterator[Any]:
         """The responses that have come whole."""
 
-    def _take_head(self) -> bytes | None:
-        """The head of the response, once it is there whole."""
+    def _has_head(self, status: bytes) -> bool:
+        """Whether the head of the response is there whole and taken; one of another status is a failure."""
         head, end, rest = self._got.partition(_HEAD_END)
         if not end:
-            return None
+            return False
         self._got = rest
-        return head
+        if head[9:12] != status:
+            self.fail(repr(head))
+            return False
+        return True
 
     def _note(self, payload: Any, now: float) -> None:
         """Note the event of a response; one of another kind than was asked for spoils the run, by its absence."""
@@ -116,11 +119,7 @@ class _OfServerSentEvents(Listener):
 
     def payloads(self) -> Iterator[Any]:
         if not self._has_begun:
-            head = self._take_head()
-            if head is None:
-                return
-            if head[9:12] != b"200":
-                self.fail(repr(head))
+            if not self._has_head(b"200"):
                 return
             self._has_begun = True
             self.begin()
@@ -143,11 +142,7 @@ class _OfWebSocket(Listener):
 
     def payloads(self) -> Iterator[Any]:
         if not self._has_begun:
-            head = self._take_head()
-            if head is None:
-                return
-            if head[9:12] != b"101":
-                self.fail(repr(head))
+            if not self._has_head(b"101"):
                 return
             self._has_begun = True
             self._send({"type": "connection_init", "payload": {"authorization": f"Bearer {self.caller.token}"}})

@@ -24,6 +24,7 @@ from models.takeover.source_rows import SourceRefused
 from tests.support.databases.databases import unserved
 from tests.support.databases.postgres import PostgresServer
 from tests.support.databases.services import service_of
+from tests.support.databases.templates import planted
 from tests.support.vanguard.takeover import NOW, PLAIN_ROWS, VAULT, Takeover
 from tests.support.vanguard.vanguard_database import (
     LATER,
@@ -513,15 +514,14 @@ async def test_what_a_prune_ended_and_then_the_operator_stays_so_however_often_i
         await stored.run(gone, is_sync=True, is_pruning=True)
 
 
-async def test_a_revocation_while_a_prune_runs_stays_so(postgres: PostgresServer, migrated_template: str) -> None:
+async def test_a_revocation_while_a_prune_runs_stays_so(postgres: PostgresServer) -> None:
     """On SQLite one of the two waits for the other's turn."""
-    name = f"moorings_{uuid4().hex}"
-    postgres.create_database(name, migrated_template)
-    with unserved(postgres.url(name)) as gateway:
+    url = planted(postgres)
+    with unserved(url) as gateway:
         here = Takeover(gateway, postgres, "sqlite")
         await here.run(PLAIN_ROWS)
         gone = without(PLAIN_ROWS, "personal_access_tokens", 70)
-        other, watching = await asyncpg.connect(postgres.url(name)), await asyncpg.connect(postgres.url(name))
+        other, watching = await asyncpg.connect(url), await asyncpg.connect(url)
         try:
             revoking = other.transaction()
             await revoking.start()
@@ -576,12 +576,9 @@ async def test_a_source_that_is_none_is_refused_in_a_sentence(here: Takeover, po
             await here.run(postgres.url("gone"))
 
 
-async def test_a_reader_of_another_schema_needs_the_sequences_too(
-    postgres: PostgresServer, migrated_template: str
-) -> None:
+async def test_a_reader_of_another_schema_needs_the_sequences_too(postgres: PostgresServer) -> None:
     """They say which ids were given; without them ids would come back."""
-    here_name, there_name, reader = (f"{kind}_{uuid4().hex}" for kind in ("moorings", "vanguard", "reader"))
-    postgres.create_database(here_name, migrated_template)
+    there_name, reader = (f"{kind}_{uuid4().hex}" for kind in ("vanguard", "reader"))
     postgres.create_database(there_name)
     source = await into_postgresql(postgres.url(there_name), PLAIN_ROWS, highest={"users": 12})
     statements = [f"ALTER TABLE {table} SET SCHEMA vanguard" for table in TABLES]
@@ -593,7 +590,7 @@ async def test_a_reader_of_another_schema_needs_the_sequences_too(
     ):
         postgres.execute(there_name, statement)
     read = f"{postgres.url(there_name, user=reader, password='r')}&search_path=vanguard"
-    with unserved(postgres.url(here_name)) as gateway:
+    with unserved(planted(postgres)) as gateway:
         here = Takeover(gateway, postgres, "postgresql")
         with pytest.raises(SourceRefused, match="no Vanguard database"):
             await here.run(source)
@@ -607,15 +604,12 @@ async def test_a_reader_of_another_schema_needs_the_sequences_too(
     postgres.execute(there_name, f"DROP ROLE {reader}")
 
 
-async def test_an_import_while_another_one_runs_is_refused_and_changes_nothing(
-    postgres: PostgresServer, migrated_template: str
-) -> None:
+async def test_an_import_while_another_one_runs_is_refused_and_changes_nothing(postgres: PostgresServer) -> None:
     """On SQLite the second one waits for the writer's turn."""
-    name = f"moorings_{uuid4().hex}"
-    postgres.create_database(name, migrated_template)
-    with unserved(postgres.url(name)) as gateway:
+    url = planted(postgres)
+    with unserved(url) as gateway:
         here = Takeover(gateway, postgres, "sqlite")
-        other = await asyncpg.connect(postgres.url(name))
+        other = await asyncpg.connect(url)
         await other.execute("SELECT pg_advisory_lock($1)", LOCK)
         try:
             with pytest.raises(ImportRunning):
