@@ -7,7 +7,6 @@ The packages are those installed now, so the earlier version has to run on them.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tarfile
@@ -18,17 +17,19 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
-from benchmarks.compare import stop_on_termination
+from benchmarks.command import run
 from benchmarks.contenders import EMBEDDED
 from benchmarks.data import WRITERS
 from benchmarks.embedded import EmbeddedStage
 from benchmarks.figures import Figures, medians, ratio
 from benchmarks.load import Request
-from benchmarks.machine import BenchmarkRefused, Cores, divide_cores
+from benchmarks.machine import BenchmarkRefused, Cores
 from benchmarks.rounds import Pace, measure_one
 from benchmarks.scenarios import Scenario, embedded_scenarios
 from benchmarks.servers import ROOT, Server, running
 
+BASELINE = "925a5569b69ca8f7431785aa29db3556a97812a0"
+"""The commit whose writes on SQLite the goal of 32 writers is held against: each had an fsync to itself."""
 LOADS = ("rest-create", "rest-update", "graphql-create", "graphql-update")
 NOW, BEFORE = "now", "before"
 
@@ -46,33 +47,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print a line for each load; 1 with a sentence when nothing could be measured."""
     parser = argparse.ArgumentParser(prog="make bench-before ARGS=...", description=__doc__)
     parser.add_argument("commit", help="of the earlier version")
+    parser.add_argument("--users", type=int, default=WRITERS.users, help="whose destinations are written")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of measuring, per version and round")
-    given = parser.parse_args(arguments)
-    stop_on_termination()
+    return run(parser, arguments, _compare)
+
+
+def _compare(given: argparse.Namespace, cores: Cores) -> None:
     pace = Pace(rounds=given.rounds, seconds=given.seconds, warm_up_s=given.seconds / 4)
-    try:
-        with tempfile.TemporaryDirectory(prefix="moorings-before-") as directory:
-            extract(given.commit, Path(directory))
-            cores = divide_cores()
-            os.sched_setaffinity(0, cores.rest)
-            found = compared(Path(directory), pace, cores)
-    except BenchmarkRefused as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 130
-    for name, sides in found.items():
+    for name, sides in beside(given.commit, pace, cores, users=given.users).items():
         print(_line(name, sides[BEFORE], sides[NOW]))
-    return 0
 
 
-def compared(
-    before: Path, pace: Pace, cores: Cores, loads: Sequence[str] = LOADS, users: int = WRITERS.users
-) -> dict[str, dict[str, Figures]]:
+def beside(commit: str, pace: Pace, cores: Cores, *, users: int = WRITERS.users) -> dict[str, dict[str, Figures]]:
+    """The medians of a commit's version and of this one, by load; raises `BenchmarkRefused` when git has it not."""
+    with tempfile.TemporaryDirectory(prefix="moorings-before-") as directory:
+        extract(commit, Path(directory))
+        return compared(Path(directory), pace, cores, users)
+
+
+def compared(before: Path, pace: Pace, cores: Cores, users: int) -> dict[str, dict[str, Figures]]:
     """The medians of both versions by load; `before` are the sources of the earlier one."""
-    chosen = [one for one in embedded_scenarios() if one.name in loads]
+    chosen = [one for one in embedded_scenarios() if one.name in LOADS]
     contender = next(one for one in EMBEDDED if one.name == "moorings")
     group = replace(WRITERS, users=users)
     with ExitStack() as stack:
@@ -80,7 +76,12 @@ def compared(
         for name, sources in ((BEFORE, before), (NOW, ROOT)):
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="moorings-before-"))
             stage = EmbeddedStage(Path(directory), sources)
-            stage.migrate()
+            try:
+                stage.migrate()
+            except subprocess.CalledProcessError as error:
+                raise BenchmarkRefused(
+                    f"The version of {sources} does not run on the packages of today: {error}"
+                ) from error
             stage.add(group)
             server = stack.enter_context(running([contender], stage, cores))[contender.name]
             requests = {one.name: one.requests(contender, stage.callers[group.name]) for one in chosen}

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import packages
+from benchmarks import before, packages
+from benchmarks.command import run
 from benchmarks.contenders import CONTENDERS, EMBEDDED, LIVE, Contender
-from benchmarks.data import PEOPLE, PostgresStage, Stage, staged
+from benchmarks.data import PEOPLE, WRITERS, PostgresStage, Stage, staged
 from benchmarks.embedded import embedded
-from benchmarks.machine import BenchmarkRefused, Cores, divide_cores, facts
+from benchmarks.goals import Beside
+from benchmarks.machine import BenchmarkRefused, Cores, facts
 from benchmarks.report import Report, write
 from benchmarks.rounds import Pace, measure
 from benchmarks.scenarios import Scenario, embedded_scenarios, scenarios
@@ -29,27 +29,11 @@ EMBEDDED_USERS = 20_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison; 1 with a sentence when nothing could be measured."""
-    given = _parser().parse_args(arguments)
-    stop_on_termination()
-    try:
-        _compare(given)
-    except BenchmarkRefused as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped; nothing was written.", file=sys.stderr)
-        return 130
-    return 0
+    return run(_parser(), arguments, _compare)
 
 
-def stop_on_termination() -> None:
-    """Let SIGTERM end the run as Ctrl-C does, so that what was started is stopped."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-
-
-def _compare(given: argparse.Namespace) -> None:
-    cores, folder = divide_cores(), given.output or (packages.CACHE / "results" if _is_partial(given) else PUBLISHED)
-    os.sched_setaffinity(0, cores.rest)
+def _compare(given: argparse.Namespace, cores: Cores) -> None:
+    folder = given.output or (packages.CACHE / "results" if _is_partial(given) else PUBLISHED)
     report = _measured(given, *_chosen(given), cores)
     write(report, folder)
     if not (given.embedded or given.only or given.live or given.with_):
@@ -83,6 +67,7 @@ def _measured(
             live = measure_live(stage, stage.callers[groups[0].name], cores, min(ROUNDS, given.rounds))
     return Report(
         facts=facts(versions) | {"users": f"{given.users:,}"},
+        before=_before(given, pace, cores),
         pace=pace,
         measured=measured,
         started_in_s=started,
@@ -90,6 +75,17 @@ def _measured(
         is_embedded=given.embedded,
         live=live,
     )
+
+
+def _before(given: argparse.Namespace, pace: Pace, cores: Cores) -> Beside | None:
+    """Writes on SQLite beside those of the version they are held against; None where not all of SQLite is measured."""
+    if not given.embedded or given.only or given.with_:
+        return None
+    try:
+        return before.beside(before.BASELINE, pace, cores, users=min(given.users, WRITERS.users))
+    except BenchmarkRefused as refusal:
+        print(refusal, file=sys.stderr)
+        return {}
 
 
 def _is_live(given: argparse.Namespace) -> bool:

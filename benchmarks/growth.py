@@ -6,7 +6,6 @@ Over HTTP, one connection, the cache off, each request again and again for a whi
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,14 +14,15 @@ from pathlib import Path
 import orjson
 
 from benchmarks import packages
-from benchmarks.compare import PUBLISHED, stop_on_termination
+from benchmarks.command import run
+from benchmarks.compare import PUBLISHED
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import WRITERS, Group, Stage, staged
 from benchmarks.dialects import LABEL, Caller, get, post
 from benchmarks.embedded import embedded
 from benchmarks.figures import Figures, medians, ratio
 from benchmarks.load import Expected, Request
-from benchmarks.machine import BenchmarkRefused, divide_cores, facts
+from benchmarks.machine import BenchmarkRefused, Cores, facts
 from benchmarks.report import table
 from benchmarks.rounds import Pace, measure_one
 from benchmarks.servers import Server, running
@@ -54,21 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="per request, size and round")
     parser.add_argument("--output", type=Path, help="folder; docs/performance, or below .cache for other sizes")
-    given = parser.parse_args(arguments)
-    stop_on_termination()
-    try:
-        _grow(given)
-    except BenchmarkRefused as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run(parser, arguments, _grow)
 
 
-def _grow(given: argparse.Namespace) -> None:
-    cores = divide_cores()
-    os.sched_setaffinity(0, cores.rest)
+def _grow(given: argparse.Namespace, cores: Cores) -> None:
     # Among others: a database that knows three users would plan for three.
     groups = [WRITERS, *(Group(name=str(size), users=1, destinations=size) for size in given.sizes)]
     opened: AbstractContextManager[Stage] = staged(groups) if given.engine == "postgresql" else embedded(groups)

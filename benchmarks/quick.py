@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +16,12 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.compare import stop_on_termination
+from benchmarks.command import run
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import PEOPLE, PostgresStage, staged
 from benchmarks.figures import Figures, median, ratio
 from benchmarks.load import Request
-from benchmarks.machine import BenchmarkRefused, divide_cores
+from benchmarks.machine import BenchmarkRefused, Cores
 from benchmarks.rounds import Pace, measure_one
 from benchmarks.scenarios import scenarios
 from benchmarks.servers import Server, running
@@ -74,16 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and compare; 1 with a sentence for every ratio that fell, and for a run that could not be."""
     parser = argparse.ArgumentParser(prog="make bench-quick ARGS=...", description=__doc__)
     parser.add_argument("--record", action="store_true", help="rewrite recorded.json with what is measured")
-    given = parser.parse_args(arguments)
-    stop_on_termination()
-    try:
-        complaints = _run(record=given.record)
-    except BenchmarkRefused as refusal:
-        complaints = [str(refusal)]
-    except KeyboardInterrupt:
-        return 130
-    print(*complaints, sep="\n", end="\n" if complaints else "", file=sys.stderr)
-    return 1 if complaints else 0
+    return run(parser, arguments, _check)
 
 
 def fallen(recorded: Ratios, found: Ratios) -> list[str]:
@@ -100,11 +90,15 @@ def fallen(recorded: Ratios, found: Ratios) -> list[str]:
     return complaints
 
 
-def _run(*, record: bool) -> list[str]:
+def _check(given: argparse.Namespace, cores: Cores) -> None:
+    """Raises `BenchmarkRefused` with a sentence for each ratio that fell."""
+    if complaints := _measured(cores, record=given.record):
+        raise BenchmarkRefused("\n".join(complaints))
+
+
+def _measured(cores: Cores, *, record: bool) -> list[str]:
     until = math.inf if record else time.monotonic() + BUDGET_S
-    cores = divide_cores()
     names = {name for name, _ in [_PEER, *_OURS.values()]}
-    os.sched_setaffinity(0, cores.rest)
     contenders = [contender for contender in CONTENDERS if contender.name in names]
     with staged([replace(PEOPLE, users=_USERS)]) as stage, running(contenders, stage, cores) as servers:
         players = _warmed_up(stage, servers, until)

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import orjson
 
+from benchmarks.before import BASELINE, BEFORE, NOW
 from benchmarks.chart import Bar, Panel, draw
 from benchmarks.contenders import CONTENDERS, EMBEDDED, Contender
-from benchmarks.figures import Figures
-from benchmarks.goals import Results, Verdict, of_live_events, verdicts
+from benchmarks.figures import Figures, ratio
+from benchmarks.goals import Beside, Results, Verdict, of_live_events, verdicts
 from benchmarks.rounds import Measured, Pace
 from benchmarks.subscribers import EVENTS_PER_S, SUBSCRIBERS, Live
 
 PROTOCOLS = {"graphql": "GraphQL", "rest": "REST"}
 _COLUMNS = ("contender", "requests/s", "p50 ms", "p99 ms", "server CPU µs", "PostgreSQL CPU µs", "RSS MB")
 _LIVE_COLUMNS = ("contender, transport", "p50 ms", "p99 ms", "server CPU µs a change", "kB an idle subscriber")
+_BEFORE_COLUMNS = ("load", "requests/s before", "now", "", "CPU µs before", "now")
 _CHARTED = ("graphql-hot", "graphql-zipf", "graphql-many", "rest-hot", "rest-zipf", "rest-many")
 _NOTES = """One server process on one core; the database, if it is a process, and the load generator on another; 32
 connections, each waiting for its answer, or one where that is said; every row with timestamps, a label and a bucket of
@@ -38,6 +40,8 @@ class Report:
     is_embedded: bool = False
     live: Live | None = None
     """None where subscribers were not measured."""
+    before: Beside | None = None
+    """Writes on SQLite beside those of an earlier version; None where they were left out."""
     embedded: Report | None = None
     """The same run on SQLite; None where it was left out."""
 
@@ -85,6 +89,27 @@ def _loads(report: Report) -> Iterator[str]:
         yield f"## {PROTOCOLS[one.scenario.protocol]}{', SQLite' if report.is_embedded else ''}: {one.scenario.title}"
         yield _table(report, one.medians())
         yield _about_the_load(report, one.medians())
+    if report.before:
+        yield "## SQLite: 32 writers, beside an fsync for each write"
+        yield (
+            f"The version of the commit {BASELINE[:7]}, in which each write had an fsync to itself, and this one, in "
+            "turns on the same machine and packages, each with a file of its own and the same rows."
+        )
+        yield table(_BEFORE_COLUMNS, list(_beside(report.before)))
+
+
+def _beside(before: Beside) -> Iterator[Sequence[str]]:
+    for name, sides in before.items():
+        protocol, _, load = name.partition("-")
+        was, now = sides[BEFORE], sides[NOW]
+        yield (
+            f"{PROTOCOLS[protocol]}, {load}",
+            f"{was.requests_per_s:,.0f}",
+            f"{now.requests_per_s:,.0f}",
+            f"{ratio(now.requests_per_s, was.requests_per_s):.1f} ×",
+            f"{was.server_us:,.0f}",
+            f"{now.server_us:,.0f}",
+        )
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -110,7 +135,7 @@ def _about_live(live: Live) -> str:
 
 def _verdicts(report: Report) -> list[Verdict]:
     started = report.started_in_s, report.started_with_mb
-    found = verdicts(report.results, *started, is_embedded=report.is_embedded)
+    found = verdicts(report.results, *started, is_embedded=report.is_embedded, before=report.before)
     if report.live is not None:
         found += of_live_events(report.live)
     if report.embedded is not None:
@@ -188,8 +213,15 @@ def _data(report: Report) -> dict[str, object]:
             for one in _verdicts(report)
         ],
         "scenarios": _scenarios(report),
+        "before": _sides(report if report.embedded is None else report.embedded),
         "embedded": None if report.embedded is None else _scenarios(report.embedded),
     }
+
+
+def _sides(report: Report) -> dict[str, object]:
+    """The writes on SQLite of both versions."""
+    before = report.before or {}
+    return {name: {side: found.rounded() for side, found in sides.items()} for name, sides in before.items()}
 
 
 def _scenarios(report: Report) -> dict[str, object]:

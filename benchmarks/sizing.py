@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,14 +18,15 @@ from pathlib import Path
 import asyncpg
 
 from app.database import open_database, parse_address
-from benchmarks.compare import PUBLISHED, stop_on_termination
+from benchmarks.command import run
+from benchmarks.compare import PUBLISHED
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import WRITERS, Group, Stage, staged
 from benchmarks.dialects import GATEWAY, Caller, Rest
 from benchmarks.embedded import embedded
 from benchmarks.figures import Figures, medians
 from benchmarks.load import Request
-from benchmarks.machine import BenchmarkRefused, divide_cores, facts
+from benchmarks.machine import Cores, facts
 from benchmarks.report import table
 from benchmarks.rounds import Pace, measure_one
 from benchmarks.servers import running
@@ -87,21 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="per load and round")
     parser.add_argument("--output", type=Path, default=PUBLISHED, help="folder; docs/performance")
-    given = parser.parse_args(arguments)
-    stop_on_termination()
-    try:
-        _size(given)
-    except BenchmarkRefused as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run(parser, arguments, _size)
 
 
-def _size(given: argparse.Namespace) -> None:
-    cores = divide_cores()
-    os.sched_setaffinity(0, cores.rest)
+def _size(given: argparse.Namespace, cores: Cores) -> None:
     pace = Pace(rounds=given.rounds, seconds=given.seconds, warm_up_s=given.seconds / 4, connections=32)
     rows: dict[str, Mapping[str, Size]] = {}
     workers: dict[str, Mapping[str, Figures]] = {}
