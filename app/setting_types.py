@@ -306,11 +306,14 @@ def host_and_port(text: str) -> str:
 
 
 def secret_file(path: str) -> str:
-    """The text of a file that holds the value of a setting, without white space around it; never shown in an error."""
+    """The text of a file that holds the value of a setting, without white space around it; never shown in an error.
+
+    Some editors put a byte order mark in front, which is no part of the value.
+    """
     wanted = "it wants the path of a readable, small text file that is not empty"
     try:
         with Path(path).open("rb") as file:
-            text = file.read(MAX_SECRET_BYTES + 1).decode().strip()
+            text = file.read(MAX_SECRET_BYTES + 1).decode("utf-8-sig").strip()
     except (OSError, ValueError):  # missing, unreadable, a folder, a null character in the path, or no UTF-8
         raise ValueError(wanted) from None
     if not text or len(text) > MAX_SECRET_BYTES:

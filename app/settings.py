@@ -427,7 +427,7 @@ def _file_texts(environment: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         with Path(path).open("rb") as file:
-            found = tomllib.load(file)
+            found = tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         raise SettingsRefused(f"{CONFIG_FILE}: {path} cannot be read ({type(error).__name__}).") from error
     except ValueError as error:  # the text of the error may hold a value

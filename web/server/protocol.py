@@ -100,6 +100,7 @@ class HardenedProtocol(HttpToolsProtocol):
         "_unparsed",
         "_upgrade_offered",
         "_version",
+        "_websocket",
         "_write_deadline",
         "url",
     )
@@ -145,6 +146,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._trailer_bytes = self._piece_bytes = self._pieces_bytes = 0
         self._late_refusal = b""  # to be written behind the responses under way
         self._is_draining = False
+        self._websocket: asyncio.Protocol | None = None  # that has the connection now
 
     # The connection
 
@@ -221,6 +223,9 @@ class HardenedProtocol(HttpToolsProtocol):
         while unparsed and not (self.pipeline or self._late_refusal or self.transport.is_closing()):
             piece, unparsed = bytes(unparsed[:_SLICE_BYTES]), unparsed[_SLICE_BYTES:]
             self._parse(piece)
+            if self._websocket is not None:
+                self._hand_on(bytes(unparsed))
+                return
         if not (self._late_refusal or self.transport.is_closing()):
             self._unparsed = bytes(unparsed)
 
@@ -269,6 +274,7 @@ class HardenedProtocol(HttpToolsProtocol):
                 self._ignore_upgrade(rest)
             else:
                 self.handle_websocket_upgrade()
+                self._hand_on(rest)
         except httptools.HttpParserError:
             self.logger.warning("Invalid HTTP request received.")
             self.send_400_response("")
@@ -371,6 +377,12 @@ class HardenedProtocol(HttpToolsProtocol):
         protocol.connection_made(self.transport)
         protocol.data_received(b"".join(lines))
         self.transport.set_protocol(protocol)
+        self._websocket = protocol
+
+    def _hand_on(self, data: bytes) -> None:
+        """Give the WebSocket what came in the piece of its handshake, behind it."""
+        if data and self._websocket is not None and not self.transport.is_closing():
+            self._websocket.data_received(data)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Parse a request whose upgrade is not taken as if it had not offered one, and then the rest of the piece."""

@@ -262,6 +262,7 @@ def test_settings_are_shown_with_their_sources_and_secrets_hidden(store: Gateway
             'log_levle = "INFO"\nMOORINGS_LOG_LEVEL = "INFO"',
             "{file} has keys that are no settings: MOORINGS_LOG_LEVEL, log_levle.",
         ),
+        ("\ufefflog_levle = 1", "{file} has keys that are no settings: log_levle."),
         ("[log]\nlevel = 1", "{file} has keys that are no settings: log."),
         (
             "log_level = {a = 1}",
@@ -279,7 +280,7 @@ def test_a_configuration_file_that_is_wrong_is_refused_by_name(
 
     file = tmp_path / "moorings.toml"
     if content is not None:
-        file.write_text(content)
+        file.write_text(content, encoding="utf-8")
     monkeypatch.setenv("MOORINGS_CONFIG_FILE", str(file))
 
     with pytest.raises(SettingsRefused) as refused:

@@ -71,13 +71,14 @@ async def raw_socket_at(host: str, port: int) -> AsyncIterator[RawSocket]:
 
 
 @asynccontextmanager
-async def opening_socket(host: str, port: int) -> AsyncIterator[RawSocket]:
-    """A socket whose handshake was sent."""
+async def opening_socket(host: str, port: int, early: bytes = b"") -> AsyncIterator[RawSocket]:
+    """A socket whose handshake was sent, with `early` in the same piece."""
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(
         f"GET /graphql HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
         "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
+        + early
     )
     try:
         yield RawSocket(reader, writer)
@@ -248,3 +249,15 @@ async def test_a_frame_that_began_before_the_handshake_was_answered_is_read_whol
         await it.send(message[9:])
         async with asyncio.timeout(10):
             assert await heard.get() == {"type": "websocket.receive", "text": "in two halves"}
+
+
+@pytest.mark.parametrize("filling", ["", "\n" * 100], ids=["a short one", "one with many line ends"])
+@pytest.mark.parametrize("cut", [0, 5], ids=["whole", "in two pieces"])
+async def test_a_frame_in_the_piece_of_the_handshake_is_read(gateway: Gateway, filling: str, cut: int) -> None:
+    """Some clients do not wait for the response to the handshake; what they send behind it is not lost."""
+    ping = frame(TEXT, b'{"type":"ping"%s}' % filling.encode())
+    end = cut or len(ping)
+    async with opening_socket(gateway.host, gateway.port, ping[:end]) as it:
+        assert (await it.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        await it.send(ping[end:])
+        assert await it.frames(1) == [(TEXT, b'{"type":"pong"}')]
