@@ -32,6 +32,8 @@ MAX_FRAMES_AT_ONCE = 2 * MAX_FRAMES_PER_S
 """Frames that may come at once after a pause: a client that reconnects starts all its subscriptions."""
 MAX_FRAGMENTS = 64
 """Frames of one message (RFC 6455, 5.4)."""
+MAX_EARLY_BYTES = 64 * 1024
+"""Of frames that come before the handshake was answered."""
 SERVICE_RESTART = 1012
 CLOSE_S = 0.3
 """How long a client may take to confirm that close: its confirmation shows that it has read the code."""
@@ -91,9 +93,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     __slots__ = (
         "_buffered",
         "_counted_at",
+        "_early",
         "_fragments",
         "_frames_left",
-        "_has_spoken",
         "_is_restarted",
         "_pings",
         "_unsent_pong",
@@ -145,7 +147,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         writable: Any = LightEvent(is_set=True)
         self.writable = writable
         self.conn.debug = False  # frames may hold tokens, and are not logged
-        self._has_spoken = False  # before it was accepted
+        self._early = b""  # what came before the handshake was answered
         self._frames_left = float(MAX_FRAMES_AT_ONCE)
         self._counted_at = self.loop.time()
         self._fragments = 0
@@ -158,8 +160,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._pings = Pings() if application is None else application.pings
 
     def data_received(self, data: bytes) -> None:
-        """Parse slice by slice, and stop when the client has sent too many frames."""
-        self._has_spoken = self.handshake_initiated
+        """Parse slice by slice, and stop when the client has sent too many frames.
+
+        What comes before the handshake is answered waits for that: it is nothing if the handshake is refused.
+        """
+        if self.handshake_initiated and not self.handshake_complete:
+            self._early += data
+            if len(self._early) > MAX_EARLY_BYTES:
+                self._cut_off("too much before the handshake was answered")
+            return
         for start in range(0, len(data), _SLICE_BYTES):
             if self.transport.is_closing():
                 return
@@ -207,6 +216,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             await super().send(message)
             if not was_open and self.handshake_complete and not self.close_sent:
                 self._forget_handshake()
+                early, self._early = self._early, b""
+                self.data_received(early)
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent or self.transport.is_closing():
@@ -315,9 +326,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _forget_handshake(self) -> None:
         """Keep nothing of the handshake: its request and response take 5 kB, and the WebSocket may be open for days."""
         del self.request, self.response
-        if not self._has_spoken:  # otherwise the parser may be within a frame
-            conversation: Any = _Conversation(self.conn)
-            self.conn = conversation
+        conversation: Any = _Conversation(self.conn)
+        self.conn = conversation
 
     def _answer_with(self, request_id: str) -> None:
         """Let every response to the handshake carry an id, whoever makes it."""

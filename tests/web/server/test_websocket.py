@@ -261,3 +261,13 @@ async def test_a_frame_in_the_piece_of_the_handshake_is_read(gateway: Gateway, f
         assert (await it.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
         await it.send(ping[end:])
         assert await it.frames(1) == [(TEXT, b'{"type":"pong"}')]
+
+
+async def test_a_client_that_sends_too_much_before_its_handshake_is_answered_is_cut_off() -> None:
+    async def never_answer(_scope: Scope, receive: Receive, _send: Send) -> None:
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    early = bytes(websocket.MAX_EARLY_BYTES + 1)
+    async with serving(never_answer, WebSocketProtocol) as port, opening_socket("127.0.0.1", port, early) as it:
+        assert await it.is_cut_off()
