@@ -214,7 +214,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if texts is None:
             was_open = self.handshake_complete
             await super().send(message)
-            if not was_open and self.handshake_complete and not self.close_sent:
+            if self.close_sent:
+                self.handshake_complete = True  # also where it was refused; otherwise an error would be logged
+            elif not was_open and self.handshake_complete:
                 self._forget_handshake()
                 early, self._early = self._early, b""
                 self.data_received(early)

@@ -264,10 +264,27 @@ async def test_a_frame_in_the_piece_of_the_handshake_is_read(gateway: Gateway, f
 
 
 async def test_a_client_that_sends_too_much_before_its_handshake_is_answered_is_cut_off() -> None:
+    has_shaken_hands = asyncio.Event()
+
     async def never_answer(_scope: Scope, receive: Receive, _send: Send) -> None:
+        has_shaken_hands.set()
         while (await receive())["type"] != "websocket.disconnect":
             pass
 
-    early = bytes(websocket.MAX_EARLY_BYTES + 1)
-    async with serving(never_answer, WebSocketProtocol) as port, opening_socket("127.0.0.1", port, early) as it:
+    async with serving(never_answer, WebSocketProtocol) as port, opening_socket("127.0.0.1", port) as it:
+        async with asyncio.timeout(10):
+            await has_shaken_hands.wait()
+        it.writer.write(bytes(websocket.MAX_EARLY_BYTES + 1))
         assert await it.is_cut_off()
+
+
+async def test_a_handshake_that_is_refused_by_a_response_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def refuse(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": 400, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"no"})
+
+    async with serving(refuse, WebSocketProtocol) as port, opening_socket("127.0.0.1", port) as it:
+        async with asyncio.timeout(10):
+            assert (await it.reader.read()).startswith(b"HTTP/1.1 400")
+    assert "ERROR" not in caplog.text
