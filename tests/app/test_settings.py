@@ -202,7 +202,7 @@ SECRETS = {
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Editors end a file with a line feed or two characters, and some begin it with a mark; none is part of the secret."""
+    """Editors end a file with a line end, and some begin it with a mark; none is part of the secret."""
     text, read = SECRETS[name]
     (tmp_path / "secret").write_bytes(b"\xef\xbb\xbf%s\r\n" % text.encode())
     monkeypatch.setenv("MOORINGS_SECRET_KEYS", "a:b")  # PostgreSQL wants them
