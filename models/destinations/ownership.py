@@ -33,6 +33,13 @@ def own(viewer: Viewer, row: Row | None) -> Row:
 
 
 async def locked(viewer: Viewer, destination_id: int) -> BackupDestination:
-    """The row, as `own`, kept from other transactions (SQLite's lock is the whole file)."""
-    query = BackupDestination.filter(id=destination_id).select_for_update()
-    return own(viewer, await query.first() if 0 < destination_id <= MAX_ID else None)
+    """The row, as `own`, kept from other transactions (SQLite's lock is the whole file).
+
+    Another user's row is neither locked nor waited for: a refusal is of what a plain read finds.
+    """
+    if not 0 < destination_id <= MAX_ID:
+        raise DestinationNotFound
+    rows = BackupDestination.filter(id=destination_id)
+    while (row := await rows.filter(user_id=viewer.user_id).select_for_update().first()) is None:
+        own(viewer, await rows.first())  # raises, unless the row has become the viewer's since
+    return row

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from tortoise.exceptions import IntegrityError
+from tortoise.transactions import in_transaction
 
 from models.accounts.user import User
 from models.accounts.viewer import Viewer
@@ -110,3 +112,25 @@ async def test_a_row_that_moved_away_is_not_removed(viewer: Viewer, database: Ga
         await task
 
     assert await BackupDestination.filter(user_id=other.id).count() == 1
+
+
+async def test_a_removal_of_another_users_row_is_refused_without_a_lock(viewer: Viewer, database: Gateway) -> None:
+    """It waits for nothing that holds the row, so that no lock of the owner's makes its refusal a time-out."""
+    row = await SERVICE.create(viewer, AMAZON)
+    stranger = viewer_of(
+        await User.create(email=f"{uuid4().hex}@example.com", name="Grace", created_at=current_second())
+    )
+    assert database.address.url is not None
+    holder = await asyncpg.connect(database.address.url)
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT 1 FROM backup_destinations WHERE id = $1 FOR UPDATE", row.id)
+            with pytest.raises(DestinationForbidden):
+                await SERVICE.delete(stranger, row.id)
+            with pytest.raises(DestinationForbidden):
+                await SERVICE.delete(stranger, row.id, expected_version=1)
+            with pytest.raises(DestinationForbidden):
+                async with in_transaction():
+                    await Writes().remove(stranger, row.id)
+    finally:
+        await holder.close()
