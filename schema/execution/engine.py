@@ -327,10 +327,10 @@ class Engine:
         if len(text.encode("utf-8", "surrogatepass")) > self.limits.document_bytes:
             raise NotExecuted(refusal(f"The document is larger than {self.limits.document_bytes} bytes.", Code.LIMIT))
         try:
-            tokens = scan(text, self.limits)
-            if is_anonymous and tokens.total() > MAX_ANONYMOUS_TOKENS:
+            scanned = scan(text, self.limits)
+            if is_anonymous and len(scanned.tokens) > MAX_ANONYMOUS_TOKENS:
                 raise Unauthenticated
-            document = parse_document(text)
+            document = parse_document(text, scanned)
         except GraphQLError as error:
             raise NotExecuted(formatted(error, Code.PARSE_FAILED)) from None
         except LimitExceeded as error:
@@ -344,7 +344,7 @@ class Engine:
             check_size(document, operation, self.limits)
         except LimitExceeded as error:
             raise NotExecuted(refusal(str(error), Code.LIMIT)) from None
-        errors = errors_in(self._schema, document, tokens, suggests=self._introspection)
+        errors = errors_in(self._schema, document, scanned.counts, suggests=self._introspection)
         if errors:
             raise NotExecuted(*errors)
         if not self._introspection and _asks_for_schema(document):

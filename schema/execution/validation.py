@@ -60,9 +60,9 @@ from schema.execution.coercion import MAX_NAME_LENGTH, sentence
 MAX_ERRORS = 10
 MAX_SUGGESTED = 1
 """Errors with names that may have been meant: to find them takes up to 10 ms, longer than all the rest."""
-MAX_FRAGMENT_WORK = 1_500
+MAX_FRAGMENT_WORK = 800
 """The number of fragments and variables that all operations use, each time one of them uses it."""
-MAX_COMPARISONS = 2_000
+MAX_COMPARISONS = 1_200
 """The number of comparisons of two fields or fragments: all pairs of one response key are compared, at each level."""
 MANY_TOKENS = 300
 """Of a document that is compared before it is visited."""
@@ -172,7 +172,7 @@ _ONLY_WITH: Mapping[type[ASTValidationRule], frozenset[str]] = {
     rule: frozenset(tokens.split())
     for tokens, rules in (
         ("subscription", (SingleFieldSubscriptionsRule,)),
-        ("fragment ... $", (KnownTypeNamesRule,)),
+        ("fragment ... $ type input interface union directive extend schema", (KnownTypeNamesRule,)),
         ("fragment", (UniqueFragmentNamesRule, NoUnusedFragmentsRule, NoFragmentCyclesRule)),
         ("fragment ...", (FragmentsOnCompositeTypesRule,)),
         ("...", (KnownFragmentNamesRule, PossibleFragmentSpreadsRule)),
