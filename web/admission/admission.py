@@ -56,8 +56,8 @@ SHARED_S = 1.0
 SHARE_GROWTH = 4
 """How many more of a user are at work after each tick in which neither the process nor its machine was busy.
 
-A user at full speed would otherwise begin with all that waits in any hundredth of a second in which the loop has less
-to do, and the others' requests would wait for all of that.
+A user at full speed would otherwise begin with all that waits, or with all of a burst, in any hundredth of a second in
+which the loop has less to do, and the others' requests would wait for all of that.
 """
 AGED_S = 1.0
 """A request at work for so long counts no longer: it waits for something else, such as a store."""
@@ -392,7 +392,7 @@ class Admission:
             self._used_s = time.thread_time()
             self._ended = 0
             self._is_behind = self._is_pressed = False
-            self._share = MOST
+            self._share = USER_FEWEST if now <= self._shared_until else MOST
             self._timer = self._loop.call_later(TICK_S, self._tick)
 
     def _tick(self) -> None:

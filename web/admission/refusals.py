@@ -56,7 +56,7 @@ class Refusals:
         accept = None if form is _rest else _accept(headers)
         retry_after_s = RETRY_AFTER_S[int(random() * len(RETRY_AFTER_S))]  # noqa: S311 - no secret
         lines, body = self._made_once(form, accept, retry_after_s)
-        more = [b"x-request-id: %s\r\n" % request_id]
+        more = [b"%s: %s\r\n" % (REQUEST_ID, request_id)]
         if not keep_alive:
             more.append(b"connection: close\r\n")
         if self._cross_origin is not None:

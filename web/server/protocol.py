@@ -800,8 +800,8 @@ class HardenedProtocol(HttpToolsProtocol):
         cross_origin = b"" if self._cross_origin is None else self._cross_origin.lines(self.headers)
         head = (
             STATUS_LINE[status] + wait + cross_origin + b"content-type: application/json\r\ncache-control: no-store\r\n"
-            b"x-content-type-options: nosniff\r\nx-request-id: %s\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-            % (state.request_id, len(body))
+            b"x-content-type-options: nosniff\r\n%s: %s\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+            % (REQUEST_ID, state.request_id, len(body))
         )
         self._log_refusal(state, status, len(body))
         self._unparsed = b""

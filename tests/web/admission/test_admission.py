@@ -97,6 +97,21 @@ async def test_a_user_has_a_share_only_while_others_are_there_and_the_process_is
     assert begun[-1] is None
 
 
+async def test_a_burst_of_one_user_beside_others_begins_with_few_after_a_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A calm before it is no reason to begin all of it: the others' requests would wait for all of that."""
+    monkeypatch.setattr(rules, "SHARED_S", 1_000)
+    admission = Admission(max_wait_s=10)
+    for key in (1, 2):
+        place = enter(admission, key)
+        assert place is not None
+        admission.leave(place)
+
+    burst = [enter(admission, 1) for _ in range(3 * rules.USER_FEWEST)]
+
+    assert sum(place is not None for place in burst) <= rules.USER_FEWEST + 1
+    assert enter(admission, 2) is not None
+
+
 async def test_what_would_wait_too_long_is_refused_and_what_waited_too_long_too(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
