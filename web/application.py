@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -59,6 +60,11 @@ class Application(Starlette):
     def pings(self) -> Pings:
         """What keeps the WebSockets of the process that serves the application alive."""
         return Pings()
+
+    @cached_property
+    def websocket_paths(self) -> frozenset[str]:
+        """Where a WebSocket may begin; everywhere else the offer of one is ignored (RFC 9110, 7.8)."""
+        return frozenset(route.path for route in self.routes if isinstance(route, WebSocketRoute))
 
     def build_middleware_stack(self) -> ASGIApp:
         """The middleware, outermost first, around the routes; `Errors` does the work of Starlette's own two layers."""

@@ -312,7 +312,8 @@ class HardenedProtocol(HttpToolsProtocol):
         self._judge_head(method, version)
         self._method, self._version = method, version
         if self.parser.should_upgrade():
-            self._upgrade_offered = not (self._is_free() and offers_websocket(method, version, self.headers))
+            takes = self._is_free() and offers_websocket(method, version, self.headers) and self._has_websockets()
+            self._upgrade_offered = not takes
             return
         self._body_open = True
         self._framing_bytes = self._trailers = self._trailer_bytes = 0
@@ -356,6 +357,13 @@ class HardenedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
 
     # Upgrades
+
+    def _has_websockets(self) -> bool:
+        """Whether a WebSocket may begin where the request goes to."""
+        application = application_of(self.app)
+        if application is None:
+            return True
+        return unquote(httptools.parse_url(self.url).path.decode("ascii")) in application.websocket_paths
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to the WebSocket protocol, and its place among the connections with it."""

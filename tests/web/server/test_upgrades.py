@@ -21,6 +21,10 @@ OFFERS = {
     "a WebSocket with a body or another method": ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: x"),
     "in capitals": ("CONNECTION: UPGRADE", "UPGRADE: H2C"),
 }
+HANDSHAKE = (
+    *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
 SMUGGLED = f"DELETE {LIST}/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
@@ -70,19 +74,22 @@ async def test_an_acknowledged_change_was_made(gateway: Gateway, offer: str) -> 
         assert f'"id":{own},'.encode() in (await served.ask(wire("GET", LIST, account.token))).body
 
 
+async def test_a_websocket_that_is_offered_where_there_is_none_is_ignored(gateway: Gateway, account: Account) -> None:
+    """As any other upgrade that is not taken; so is one of a handshake that would be malformed."""
+    async with serving(gateway) as served, served.connection() as talk:
+        for offer in (HANDSHAKE, HANDSHAKE[:2]):
+            for path, token, status in ((LIST, account.token, b"200"), (LIST, "", b"401"), ("/nowhere", "", b"404")):
+                talk.writer.write(wire("GET", path, token, *offer) + wire("GET", LIST, account.token))
+                assert (await talk.read()).status.split()[1] == status
+                assert (await talk.read()).status.split()[1] == b"200"
+
+
 async def test_a_request_behind_a_refused_websocket_is_not_lost_in_silence(gateway: Gateway, account: Account) -> None:
-    """The upgrade is refused and the connection closed, or both are answered."""
-    request = wire(
-        "GET",
-        "/nowhere",
-        "",
-        *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    )
+    """The upgrade is refused and the connection closed."""
+    request = wire("GET", "/graphql", "", *HANDSHAKE).replace(b"Host: 127.0.0.1", b"Host: elsewhere")
     async with serving(gateway) as served, served.connection() as talk:
         talk.writer.write(request + wire("GET", LIST, account.token))
-        refused = await talk.read()
-        assert refused.status.split()[1] in (b"403", b"404")
+        assert (await talk.read()).status.split()[1] == b"400"
         assert await talk.ends()
 
 
