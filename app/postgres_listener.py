@@ -17,9 +17,9 @@ from models.errors import DatabaseUnavailable
 from models.events.check_began import CHANNEL as CHECKS
 from models.events.check_began import CheckBegan
 from models.events.event_stream import EventStreams
+from models.events.notified_event import CHANNEL as EVENTS
 from models.outage import Outage, cause_of
 
-CHANNEL = "moorings_events"
 RETRY_S = 0.5
 UNHEARD = (
     "Notifications of PostgreSQL do not arrive, as behind a pooler in transaction mode: events of other processes come "
@@ -54,17 +54,29 @@ async def _listen_once(url: str, streams: EventStreams, outage: Outage) -> None:
     connection = await connect(url, server_settings=settings, statement_cache_size=0)
     try:
         connection.add_termination_listener(lambda _connection: lost.set())
-        await connection.add_listener(CHANNEL, lambda _c, _pid, _channel, payload: streams.wake([int(payload)]))
+        await connection.add_listener(EVENTS, lambda _c, _pid, _channel, payload: _notify(streams, payload))
         await connection.add_listener(CHECKS, lambda _c, _pid, _channel, payload: _tell(streams, payload))
         streams.wake()
         outage.end()
         database = postgresql_behind(User)
         with suppress(DatabaseUnavailable):  # the pool has said so
-            if database is not None and not await notifications_arrive(connection, database.execute_script):
-                logger.warning(UNHEARD)
+            if database is not None:
+                streams.is_notified = await notifications_arrive(connection, database.execute_script)
+                if not streams.is_notified:
+                    logger.warning(UNHEARD)
         await lost.wait()
     finally:
+        if streams.is_notified:
+            streams.is_notified = False
+            streams.wake()  # of what the connection did not bring any more
         connection.terminate()
+
+
+def _notify(streams: EventStreams, payload: object) -> None:
+    """Give the streams of a user an event, or let them read it; a process of another version may write another form."""
+    user_id, _, text = str(payload).partition(" ")
+    with suppress(ValueError):
+        streams.notify(int(user_id), text)
 
 
 def _tell(streams: EventStreams, payload: object) -> None:

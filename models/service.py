@@ -203,7 +203,7 @@ class DestinationService:
         if first.is_replayed:
             return row
         _log(viewer, AuditKind.DESTINATION_CREATED, row.id)
-        self._streams.wake([viewer.user_id])
+        self._streams.note_change(viewer.user_id)
         return row
 
     async def snapshot(self, viewer: Viewer, destination_id: int) -> RowSnapshot | None:
@@ -254,7 +254,7 @@ class DestinationService:
             is_elsewhere = {Attribute.ENDPOINT, Attribute.KIND}.intersection(changed)
             kind = AuditKind.DESTINATION_ENDPOINT_CHANGED if is_elsewhere else AuditKind.DESTINATION_UPDATED
             _log(viewer, kind, row.id, changed=" ".join(changed))
-            self._streams.wake([viewer.user_id])
+            self._streams.note_change(viewer.user_id)
         return row
 
     async def delete(
@@ -276,7 +276,7 @@ class DestinationService:
         elif (await self._keys.run(viewer, keyed, act)).is_replayed:
             return
         _log(viewer, AuditKind.DESTINATION_DELETED, destination_id)
-        self._streams.wake([viewer.user_id])
+        self._streams.note_change(viewer.user_id)
 
 
 def _log(viewer: Viewer, kind: AuditKind, destination_id: int, **detail: str) -> None:

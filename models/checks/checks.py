@@ -273,7 +273,7 @@ class Checks:
         except BaseException:
             await asyncio.shield(leases.release(lease))
             raise
-        self._streams.wake([viewer.user_id])
+        self._streams.note_change(viewer.user_id)
         return self._counted(report)
 
     @contextmanager

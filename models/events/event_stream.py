@@ -1,7 +1,8 @@
 """Live events: the streams of one user read the stored events together; a signal only says that there may be new ones.
 
 So a stream holds no queue, a slow one costs no memory, and no writer waits for it. The signals - from the service of
-this process, from PostgreSQL's NOTIFY, or from the poll behind both - may be lost or doubled without harm.
+this process, from PostgreSQL's NOTIFY, or from the poll behind both - may be lost or doubled without harm. That NOTIFY
+carries the event and the position it follows: a stream at that position takes it without a read, any other reads.
 
 Streams of one user that are at the same position share one read. They are woken some at a time, and the less often the
 more there are: a thousand streams cost what fifty would cost per event, and other requests are answered in between.
@@ -23,6 +24,7 @@ from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthen
 from models.events.check_began import CheckBegan
 from models.events.event import Event
 from models.events.history import events_after, newest_position
+from models.events.notified_event import NotifiedEvent
 from models.reads.reads import Reads
 
 BATCH = 32
@@ -160,6 +162,8 @@ class _Feed:
         "_begun_batches",
         "_has_news",
         "_loop",
+        "_must_read",
+        "_notified",
         "_reads",
         "_turn",
         "_user_id",
@@ -180,11 +184,28 @@ class _Feed:
         self.begun = 0
         """How many checks have begun."""
         self._has_news = False
+        self._must_read = False
+        """Whether the notified events are not all that may be new."""
+        self._notified: list[NotifiedEvent] = []
+        """Each follows the one before directly; those since the streams were woken."""
         self._turn: asyncio.TimerHandle | None = None
         self._woken_at = self._loop.time() - MAX_PACE_S
 
     def wake(self) -> None:
-        """Wake all streams, at once or when those that wait are woken the next time."""
+        """Let all streams read, at once or when those that wait are woken the next time."""
+        self._must_read = True
+        self._wake()
+
+    def notify(self, notified: NotifiedEvent) -> None:
+        """Give all streams an event, at once or when those that wait are woken the next time."""
+        is_next = not self._notified or self._notified[-1].event.id == notified.previous
+        if is_next and len(self._notified) < BATCH - 1:
+            self._notified.append(notified)
+        else:
+            self._must_read = True
+        self._wake()
+
+    def _wake(self) -> None:
         self._has_news = True
         if self._turn is None:
             self._wake_in_time()
@@ -256,6 +277,12 @@ class _Feed:
         self._woken_at = self._loop.time()
         self.generation += 1
         self._reads.clear()
+        if self._notified and not self._must_read:
+            events = tuple(notified.event for notified in self._notified)
+            self._reads[self._notified[0].previous] = EventBatch(events=events)
+            self._reads[events[-1].id] = _NOTHING
+        self._notified.clear()
+        self._must_read = False
         self._wake_some([stream for stream in self.streams if stream.news is not None])
 
     def _wake_some(self, waiting: list[EventBatches]) -> None:
@@ -279,6 +306,8 @@ class EventStreams:
         self._feeds: dict[int, _Feed] = {}
         self._revisions: dict[int, int] = {}
         self._lags: deque[tuple[float, float]] = deque(maxlen=LAGS)
+        self.is_notified = False
+        """Whether notifications of PostgreSQL arrive: then nothing is read after a change of this process."""
 
     @property
     def lag_s(self) -> float:
@@ -296,6 +325,21 @@ class EventStreams:
             feed = self._feeds.get(user_id)
             if feed is not None:
                 feed.wake()
+
+    def note_change(self, user_id: int) -> None:
+        """This process has stored an event of the user."""
+        if not self.is_notified:
+            self.wake([user_id])
+
+    def notify(self, user_id: int, text: str) -> None:
+        """PostgreSQL has notified of an event of the user; `text` is what `NotifiedEvent.of_json` takes, or empty."""
+        feed = self._feeds.get(user_id)
+        if feed is None:
+            return
+        try:
+            feed.notify(NotifiedEvent.of_json(user_id, text))
+        except ValueError:  # it did not fit, or is of another release
+            feed.wake()
 
     def check_began(self, began: CheckBegan) -> None:
         """Tell the streams of its user, if there are any in this process."""

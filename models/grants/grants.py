@@ -111,7 +111,7 @@ class Grants:
         await self._store(viewer, row.id, access, granted, at)
         detail = {"label": row.label, "granted": granted.to_json()}
         log_act(viewer.origin, AuditKind.DESTINATION_ACCESS_GRANTED, f"destination {row.id}", **detail)
-        self._streams.wake([viewer.user_id])
+        self._streams.note_change(viewer.user_id)
         return GrantedAccess(row=from_model(row), expires_at=granted.expires_at, requests=requests)
 
     async def deletion_impacts(self, viewer: Viewer, destination_ids: Collection[int]) -> Mapping[int, DeletionImpact]:
