@@ -2,18 +2,19 @@
 
 Text counts by the length that its column may have, lists by their pages, and introspection by what the schema says. A
 field that an object shows under several keys with the same arguments makes an answer of copies: each copy counts ten
-times, which keeps such answers below a tenth of the limit. So does every page of one list beyond `MOST_PAGES`, whatever
-its arguments.
+times, which keeps such answers below a tenth of the limit. So does every page of one list but the largest, whatever its
+arguments, where another one may show the same rows: all copies of an answer have at most a tenth of the limit.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from graphql import (
+    EnumValueNode,
     FieldNode,
     FragmentSpreadNode,
     GraphQLNamedType,
@@ -33,14 +34,14 @@ from graphql import (
 from models.destinations.attributes import MAX_LENGTHS, Attribute
 from models.grants.access import MAX_BYTES_OF_KEYS, MAX_KEY_BYTES, MAX_REQUESTS
 from schema.documents.document_limits import LimitExceeded, fragments_of
-from schema.execution.cost import CONNECTIONS, Costs, OperationCost, values_of
+from schema.execution.cost import CONNECTIONS, LISTS_BY_ID, Costs, OperationCost, values_of
 from schema.execution.introspection import ROOT_FIELDS, Introspection
 from schema.execution.introspection_size import IntrospectionSizes, Selected
 from schema.types.names import PATHS
 
 COPY_WEIGHT = 10
-MOST_PAGES = 4
-"""Of one list, by different arguments, that a screen may show at once."""
+_LISTS = frozenset({*CONNECTIONS, *LISTS_BY_ID})
+"""Fields whose pages may show the same rows by different arguments."""
 _ENVELOPE = '{"data":}'
 BYTES_PER_CHARACTER = 4
 """Of UTF-8, at most."""
@@ -48,6 +49,7 @@ _SCALARS = {"ID": 45, "Int": 11, "Float": 24, "Boolean": 5, "DateTime": 22}
 _OTHER_TEXT = 100
 """Sentences of the gateway."""
 _TEXT = 255 * BYTES_PER_CHARACTER
+_CURSORS = frozenset({"cursor", "startCursor", "endCursor"})
 _LABEL_CURSOR = 1_400
 """A cursor in the order of labels has the label in it, encoded."""
 _TEXTS: Mapping[tuple[str, str], int] = {
@@ -124,6 +126,8 @@ class _Shown(NamedTuple):
     """How many objects there are in it."""
     objects: Mapping[str, _Object] = MappingProxyType({})
     """What is selected of them, by their type; empty for a leaf."""
+    kinds: frozenset[str] = frozenset()
+    """Those that a page is limited to, where the document says which; empty where it may show any."""
 
     @property
     def size(self) -> float:
@@ -134,7 +138,8 @@ class _Shown(NamedTuple):
         """With what is selected of it once more: an object shows both."""
         if not self.objects:
             return other
-        return self._replace(objects={name: each.joined(other.objects[name]) for name, each in self.objects.items()})
+        objects = {name: each.joined(other.objects[name]) for name, each in self.objects.items()}
+        return self._replace(objects=objects, fixed=max(self.fixed, other.fixed))
 
 
 class _Object:
@@ -159,13 +164,15 @@ class _Object:
         if self._size is None:
             found = 2.0
             seen: set[tuple[str, str]] = set()
-            pages: Counter[str] = Counter()
+            pages: defaultdict[str, list[_Shown]] = defaultdict(list)
             for each in self.shown.values():
-                name, arguments = each.name, each.arguments
-                pages[name] += name in CONNECTIONS
-                is_copy = (name, arguments) in seen or pages[name] > MOST_PAGES
+                if each.name in _LISTS:
+                    pages[each.name].append(each)
+                    continue
+                is_copy = (each.name, each.arguments) in seen
                 found += each.size * (COPY_WEIGHT if is_copy else 1)
-                seen.add((name, arguments))
+                seen.add((each.name, each.arguments))
+            found += sum(map(_size_of_pages, pages.values()))
             self._size = found
         return self._size
 
@@ -194,6 +201,17 @@ class _Introspected(_Object):
         return self._size
 
 
+def _size_of_pages(pages: Sequence[_Shown]) -> float:
+    """Pages of one list, in bytes: those count more whose rows a larger one may show."""
+    larger: list[_Shown] = []
+    found = 0.0
+    for page in sorted(pages, key=lambda each: each.size, reverse=True):
+        is_apart = all(page.kinds and each.kinds and page.kinds.isdisjoint(each.kinds) for each in larger)
+        found += page.size * (1 if is_apart else COPY_WEIGHT)
+        larger.append(page)
+    return found
+
+
 def _add(shown: dict[str, _Shown], key: str, other: _Shown) -> None:
     """Add what a key shows."""
     known = shown.get(key)
@@ -218,6 +236,22 @@ def _text(value: ValueNode) -> str:
 def _arguments(node: FieldNode) -> str:
     """The same text for the same arguments."""
     return " ".join(sorted(f"{each.name.value}:{_text(each.value)}" for each in node.arguments or ()))
+
+
+def _kinds(node: FieldNode) -> frozenset[str]:
+    """The kinds to which the filter of a list limits it, where they are literals."""
+    filters = [each.value for each in node.arguments or () if each.name.value == "filter"]
+    fields = [field for each in filters if isinstance(each, ObjectValueNode) for field in each.fields]
+    for value in (field.value for field in fields if field.name.value == "kinds"):
+        kinds = value.values if isinstance(value, ListValueNode) else (value,)
+        if all(isinstance(kind, EnumValueNode) for kind in kinds):
+            return frozenset(_text(kind) for kind in kinds)
+    return frozenset()
+
+
+def _shows_cursor(objects: Mapping[str, _Object]) -> bool:
+    shown = [each for selected in objects.values() for each in selected.shown.values()]
+    return any(each.name in _CURSORS or _shows_cursor(each.objects) for each in shown)
 
 
 class _Sizes(Costs):
@@ -262,7 +296,8 @@ class _Sizes(Costs):
             objects: Mapping[str, _Object] = {"": _Introspected(self._of_schema(), node, (node.selection_set,))}
             return _Shown(node.name.value, arguments, key + 6, 1, objects)
         objects = self._objects_of(node.selection_set, self.type_of(node, type_))
-        return _Shown(node.name.value, arguments, key + 6 + self._cursors(node), self._length(node), objects)
+        fixed = key + 6 + self._cursors(node, objects)
+        return _Shown(node.name.value, arguments, fixed, self._length(node), objects, _kinds(node))
 
     def _of_schema(self) -> IntrospectionSizes:
         if self._introspection is None:
@@ -299,7 +334,7 @@ class _Sizes(Costs):
     def _length(self, node: FieldNode) -> float:
         return _LENGTHS.get(node.name.value) or self.length(node)
 
-    def _cursors(self, node: FieldNode) -> float:
-        """What an order adds to the cursors of a page."""
+    def _cursors(self, node: FieldNode, objects: Mapping[str, _Object]) -> float:
+        """What an order adds to the cursors of a page, where any is selected."""
         is_ordered = any(argument.name.value == "orderBy" for argument in node.arguments or ())
-        return _LABEL_CURSOR * self.length(node) if is_ordered else 0
+        return _LABEL_CURSOR * self.length(node) if is_ordered and _shows_cursor(objects) else 0

@@ -34,13 +34,29 @@ _NODE = "... on BackupDestination { label kindName createdAt updatedAt version }
 HONEST = {
     "a page of everything": _PAGE % ("", _EVERYTHING),
     "a page of everything by label": _PAGE % (", orderBy: {field: LABEL}", _EVERYTHING),
-    "four lists": "{ "
+    "four lists of twenty": "{ "
     + " ".join(
-        f"a{n}: backupDestinations(first: 100, orderBy: {{field: {field}, direction: {direction}}}) "
+        f"a{n}: backupDestinations(first: 20, orderBy: {{field: {field}, direction: {direction}}}) "
         "{ nodes { id label } }"
         for n, (field, direction) in enumerate(product(("LABEL", "CREATED_AT"), ("ASC", "DESC")))
     )
     + " }",
+    "cursors of an ordered page, selected apart": "{ "
+    + " ".join(
+        f"backupDestinations(first: 100, orderBy: {{field: LABEL}}) {{ {selected} }}"
+        for selected in ("nodes { id label }", "edges { node { id } }", "edges { cursor } pageInfo { endCursor }")
+    )
+    + " }",
+    "a page of each kind": "{ "
+    + " ".join(
+        f"{kind}: backupDestinations(first: 100, filter: {{kinds: [{kind}]}}) {{ nodes {{ id label createdAt }} }}"
+        for kind in ("AMAZON_S3", "CUSTOM_S3", "LOCAL")
+    )
+    + " }",
+    "a few rows beside a page": _PAGE.replace(
+        "{ backup", "{ newest: backupDestinations(first: 5) { nodes { id } } backup", 1
+    )
+    % ("", "id label createdAt"),
     "a list selected by each of its components": "{ backupDestinations(first: 100) { "
     + " ".join("nodes { id label kindName createdAt }" for _ in range(9))
     + " } }",
@@ -85,6 +101,38 @@ COPIES = {
     + " }",
     "nine pages of different sizes": "{ "
     + " ".join(f"a{n}: backupDestinations(first: {100 - n}) {{ nodes {{ label }} }}" for n in range(9))
+    + " }",
+    "four orders of a page": "{ "
+    + " ".join(
+        f"a{n}: backupDestinations(first: 100, orderBy: {{field: {field}, direction: {direction}}}) "
+        "{ nodes { id label } }"
+        for n, (field, direction) in enumerate(product(("LABEL", "CREATED_AT"), ("ASC", "DESC")))
+    )
+    + " }",
+    "four pages of different sizes": "{ "
+    + " ".join(f"a{n}: backupDestinations(first: {100 - n}) {{ nodes {{ label }} }}" for n in range(4))
+    + " }",
+    "two pages by different filters": "{ "
+    + " ".join(
+        f'a{n}: backupDestinations(first: 100, filter: {{labelContains: "{text}"}}) {{ nodes {{ label }} }}'
+        for n, text in enumerate(("", "\U0001f5c4"))
+    )
+    + " }",
+    "pages of no kinds": "{ "
+    + " ".join(
+        f"a{n}: backupDestinations(first: {100 - n}, filter: {{kinds: []}}) {{ nodes {{ label }} }}" for n in range(4)
+    )
+    + " }",
+    "pages of kinds that overlap": "{ "
+    + " ".join(
+        f"a{n}: backupDestinations(first: 100, filter: {{kinds: [AMAZON_S3, {kind}]}}) {{ nodes {{ label }} }}"
+        for n, kind in enumerate(("CUSTOM_S3", "LOCAL"))
+    )
+    + " }",
+    "a list by ID in three orders": "{ "
+    + " ".join(
+        f"a{n}: nodes(ids: [{' '.join(f'{number}' for number in range(n, n + 90))}]) {{ {_NODE} }}" for n in range(3)
+    )
     + " }",
     "nine pages of IDs": "{ "
     + " ".join(f"a{n}: backupDestinations(first: {100 - n}) {{ nodes {{ id }} }}" for n in range(9))

@@ -31,8 +31,8 @@ from tests.support.gateway.served import Served, serving
 from tests.web.fast_path.test_fast_path import JSON, wire
 
 MAX_CALLBACK_S = 0.050
-MAX_REFUSAL_S = 0.015
-"""More than twice what the worst take on a busy machine whose Python is built without optimization."""
+MAX_REFUSAL_S = 0.010
+"""Twice what the worst take on a busy machine whose Python is built without optimization."""
 IS_FULL = os.environ.get("MOORINGS_FULL") == "1"
 SEARCHED = 300 if IS_FULL else 25
 EVERY = 1 if IS_FULL else 10
