@@ -83,9 +83,9 @@ async def load(port: int, requests: Iterable[Request], *, seconds: float, connec
     asked = requests if isinstance(requests, Iterator) else cycle(requests)
     course = _Course(asked, connections, loop.create_future())
     talkers = [_Talker(course) for _ in range(connections)]
-    for talker in talkers:
-        await loop.create_connection(lambda talker=talker: talker, "127.0.0.1", port)  # type: ignore[misc]  # mypy does not infer a lambda's default
-    with without_garbage_collection():
+    with without_garbage_collection():  # which takes a while, and a server waits for no request so long
+        for talker in talkers:
+            await loop.create_connection(lambda talker=talker: talker, "127.0.0.1", port)  # type: ignore[misc]  # mypy does not infer a lambda's default
         cpu, started = time.process_time(), time.perf_counter()
         course.deadline = started + seconds
         for talker in talkers:

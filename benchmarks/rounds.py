@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import cycle
+from itertools import chain, islice
 
 from benchmarks.data import Stage
 from benchmarks.figures import Figures, medians, percentile
@@ -16,6 +17,10 @@ from benchmarks.scenarios import Scenario
 from benchmarks.servers import Server
 from benchmarks.verification import verify
 
+_FIRST_RATE = 15_000.0
+"""Requests a second that a contender is prepared to be sent before its rate is known."""
+_SPARE = 1.5
+"""How many times as many as at its last rate are rendered for its next round."""
 _MICRO = 1e6
 _MEBI = 1 << 20
 
@@ -29,6 +34,25 @@ class Pace:
     warm_up_s: float = 1.0
     connections: int = 32
     is_proxied: bool = False
+
+
+class Rendered:
+    """The requests of one contender, in a course that goes on from round to round.
+
+    They are rendered between the rounds, so that the load generator has its core for asking; what is wanted beyond them
+    is rendered while it asks.
+    """
+
+    def __init__(self, requests: Iterator[Request]) -> None:
+        self._requests = requests
+        self._ready: Iterator[Request] = iter(())
+
+    def ahead(self, count: int) -> Iterator[Request]:
+        """The next requests, of which so many are rendered now."""
+        ready = list(self._ready)
+        ready += islice(self._requests, max(0, count - len(ready)))
+        self._ready = iter(ready)
+        return chain(self._ready, self._requests)
 
 
 @dataclass(slots=True)
@@ -48,15 +72,19 @@ def measure(stage: Stage, servers: Mapping[str, Server], scenario: Scenario, pac
     callers = stage.callers[scenario.group.name]
     taking_part = scenario.contenders([server.contender for server in servers.values()])
     pace = replace(pace, connections=scenario.connections, is_proxied=scenario.is_proxied)
-    # Rendered beforehand, and gone through further from round to round: a warm-up would make loads of many users hot.
-    rendered = {one.name: cycle(scenario.rendered(one, callers)) for one in taking_part}
+    # Gone through further from round to round: begun anew, a warm-up would make loads of many users hot.
+    rendered = {one.name: Rendered(scenario.requests(one, callers)) for one in taking_part}
+    rates = dict.fromkeys(rendered, _FIRST_RATE)
     for name in rendered:
         verify(servers[name], scenario, callers)
     measured = Measured(scenario, {name: [] for name in rendered})
     for number in range(pace.rounds):
         # A contender's neighbours in time change from round to round.
         for name in _turned(list(rendered), number):
-            figures = measure_one(stage, servers[name], rendered[name], pace)
+            requests = rendered[name].ahead(int(rates[name] * (pace.warm_up_s + pace.seconds)))
+            gc.freeze()  # what is rendered is no garbage, and a collection before each load would look through it
+            figures = measure_one(stage, servers[name], requests, pace)
+            rates[name] = figures.requests_per_s * _SPARE
             measured.rounds[name].append(figures)
             if scenario.writes:
                 stage.restore()

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate, islice
+from itertools import accumulate
 
 from benchmarks.contenders import CONTENDERS, Ask, Contender
 from benchmarks.data import HOARDERS, PEOPLE, WRITERS, Group
@@ -16,8 +16,6 @@ from benchmarks.load import Request
 SIZE = 15
 HOT = 1_000
 """How many users a hot load has."""
-MOST = 200_000
-"""How many requests are rendered for a contender; after them it is asked the first again."""
 _SEED = 20_240_807
 _MIX = 20
 """Of so many requests of the mix one is a write."""
@@ -56,10 +54,6 @@ class Scenario:
     def requests(self, contender: Contender, callers: Sequence[Caller]) -> Iterator[Request]:
         """The requests for a contender, without end."""
         return self.make_requests(contender.dialects[self.protocol], callers)
-
-    def rendered(self, contender: Contender, callers: Sequence[Caller]) -> list[Request]:
-        """More requests than a contender is sent in a run."""
-        return list(islice(self.requests(contender, callers), MOST))
 
 
 def scenarios() -> list[Scenario]:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import count, islice
@@ -28,6 +28,7 @@ from benchmarks.load import Expected, Request, Run, load
 from benchmarks.machine import BenchmarkRefused
 from benchmarks.processes import cpu_seconds, resident_bytes
 from benchmarks.quick import RECORDED, fallen
+from benchmarks.rounds import Rendered
 from benchmarks.scenarios import Scenario, scenarios
 from web.compression.codings import zstd
 
@@ -219,6 +220,23 @@ def requests_of(name: str, callers: Sequence[Caller], number: int) -> list[Reque
 @pytest.fixture
 def people() -> list[Caller]:
     return [replace(CALLER, user_id=n, token=f"{n}|secret") for n in range(5_000)]
+
+
+def test_the_requests_of_a_contender_go_on_from_round_to_round_with_those_rendered_ahead_and_those_after_them() -> None:
+    made: list[int] = []
+
+    def requests() -> Iterator[Request]:
+        for number in count():
+            made.append(number)
+            yield ASKED[number % len(ASKED)]
+
+    rendered = Rendered(requests())
+
+    first = list(islice(rendered.ahead(3), 2))
+    assert len(made) == 3
+    second = list(islice(rendered.ahead(2), 4))
+    assert len(made) == 6
+    assert [*first, *second] == ASKED * 2
 
 
 def test_a_hot_load_has_a_thousand_users_and_one_of_many_has_each_once(people: list[Caller]) -> None:
