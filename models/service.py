@@ -5,7 +5,7 @@ Both APIs call it, so each rule, refusal and event is written here once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from tortoise.exceptions import IntegrityError
 
@@ -128,11 +128,13 @@ class DestinationService:
         viewer.require(Ability.VIEW)
         return viewer.destination_count if chosen.is_empty else await count_of(viewer.user_id, chosen)
 
-    async def find(self, viewer: Viewer, destination_id: int) -> DestinationRow | None:
-        """One of the viewer's destinations, or None; lookups that wait together share a statement."""
+    def find(self, viewer: Viewer, destination_id: int) -> Awaitable[DestinationRow | None]:
+        """One of the viewer's destinations, or None; lookups that wait together share a statement.
+
+        A future, so that many of them are waited for without a task for each. Raises `AbilityMissing` at once.
+        """
         viewer.require(Ability.VIEW)
-        row = await self._reads.destination(destination_id) if 0 < destination_id <= MAX_ID else None
-        return None if row is None or row.user_id != viewer.user_id else row
+        return self._reads.destination(destination_id if 0 < destination_id <= MAX_ID else 0, viewer.user_id)
 
     async def events(self, viewer: Viewer, bounds: Bounds[int], *, chosen: EventFilter = EVERY_EVENT) -> Slice[Event]:
         """A part of the viewer's events that match `chosen`, newest first; positions are event ids.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -121,9 +121,9 @@ class Context:
             raise RuntimeError("this operation is executed without a gateway")
         return self.check_jobs
 
-    async def destination(self, destination_id: int) -> DestinationRow | None:
-        """The viewer's destination with this id; None when the viewer has none with it."""
-        return await self.service.find(self.viewer, destination_id)
+    def destination(self, destination_id: int) -> Awaitable[DestinationRow | None]:
+        """The viewer's destination with this id; None when the viewer has none with it. Refusals are raised at once."""
+        return self.service.find(self.viewer, destination_id)
 
     def wait_for_store(self) -> Checks:
         """The checks of stores, for one that is waited for; other requests need not wait for this one meanwhile."""

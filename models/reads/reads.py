@@ -41,6 +41,10 @@ _USER_ID = COLUMNS.index("user_id")
 _token_from_postgresql: Callable[[Iterable[Any]], TokenRow] = partial(tuple.__new__, TokenRow)
 
 
+OwnedId = tuple[int, int]
+"""The id of a destination, and the user whose it has to be; 0 for any."""
+
+
 class KeyRange(NamedTuple):
     """One user's destinations between two ids, neither included: at most `size` from its start, or from its end.
 
@@ -92,7 +96,7 @@ class Reads:
 
     def __init__(self) -> None:
         self._tokens = Batcher[int | str, TokenRow](_fetch_tokens)
-        self._destinations = Batcher[int, DestinationRow](_fetch_destinations)
+        self._destinations = Batcher[OwnedId, DestinationRow](_fetch_destinations)
         self._first_pages = Batcher[FirstPage, Sequence[DestinationRow]](_fetch_first_pages)
         self._key_ranges = Batcher[KeyRange, Sequence[DestinationRow]](_fetch_key_ranges)
         self._kind_ranges = Batcher[KeyRange, Sequence[DestinationRow]](_fetch_key_ranges)
@@ -151,9 +155,9 @@ class Reads:
         finally:
             self._look = None
 
-    def destination(self, destination_id: int) -> Awaitable[DestinationRow | None]:
-        """A destination of any user by its id, of 31 bits."""
-        return self._destinations.load(destination_id)
+    def destination(self, destination_id: int, user_id: int = 0) -> Awaitable[DestinationRow | None]:
+        """A destination by its id, of 31 bits; None unless it is this user's. 0 stands for any user. A future."""
+        return self._destinations.load((destination_id, user_id))
 
     def first_page(self, user_id: int, size: int) -> Awaitable[Sequence[DestinationRow] | None]:
         """The first rows of a list; None when it is empty."""
@@ -204,10 +208,12 @@ def _token_from_sqlite(values: Sequence[Any]) -> TokenRow:
     return token._replace(**timestamps) if timestamps else token
 
 
-async def _fetch_destinations(ids: Collection[int]) -> dict[int, DestinationRow]:
+async def _fetch_destinations(keys: Collection[OwnedId]) -> dict[OwnedId, DestinationRow]:
     database = _database()
     sql = statements.destinations(is_sqlite=isinstance(database, MooringsSqliteClient))
-    return {row.id: row for row in _made(database, await _rows_by(database, sql, list(ids), RecordRow))}
+    ids = list(dict.fromkeys(id_ for id_, _ in keys))
+    rows = {row.id: row for row in _made(database, await _rows_by(database, sql, ids, RecordRow))}
+    return {key: row for key in keys if (row := rows.get(key[0])) is not None and key[1] in (0, row.user_id)}
 
 
 async def _fetch_first_pages(keys: Collection[FirstPage]) -> dict[FirstPage, Sequence[DestinationRow]]:

@@ -1,19 +1,22 @@
 """What the root fields of queries read: one function each, called by resolvers and by compiled queries alike.
 
-They return rows of the domain; resolvers present them as GraphQL objects, compiled queries write JSON from them.
+They return rows of the domain; resolvers present them as GraphQL objects, compiled queries write JSON from them. They
+give a future where a lookup is all there is to wait for: each coroutine of several that are waited for together needs a
+task. A refusal is raised when it is waited for, so that nothing that was begun beside it is left behind.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Never, TypeVar
 
 from strawberry import UNSET
 
 from models.accounts.abilities import Ability
 from models.accounts.viewer import Viewer
 from models.destinations.row import DestinationRow
+from models.errors import Refusal
 from models.events.event import Event
 from models.pagination import MAX_SIZE, Bounds, Slice
 from models.reads.listing import BY_ID, EVERYTHING, DestinationFilter, DestinationOrder, DestinationPosition
@@ -24,6 +27,7 @@ from schema.types.connections import destination_bounds
 from schema.types.ids import NodeType, parse_id, parse_id_of
 
 Found = DestinationRow | Viewer | Event
+T = TypeVar("T")
 
 
 class Wanted(NamedTuple):
@@ -34,23 +38,33 @@ class Wanted(NamedTuple):
     chosen: DestinationFilter
 
 
-async def load_viewer(context: Context) -> Viewer:
+def load_viewer(context: Context) -> Awaitable[Viewer]:
     """The viewer."""
-    return context.viewer
+    try:
+        return _done(context.viewer)
+    except Refusal as refusal:
+        return _failed(refusal)
 
 
-async def load_node(context: Context, id: str) -> Found | None:  # noqa: A002 - the argument's name
+def load_node(context: Context, id: str) -> Awaitable[Found | None]:  # noqa: A002 - the argument's name
     """The viewer's object with this global ID; None when there is none, or it belongs to another user."""
-    type_, number = parse_id(id)
+    try:
+        return _load(context, *parse_id(id))
+    except (BadInput, Refusal) as error:
+        return _failed(error)
+
+
+def _load(context: Context, type_: NodeType, number: int) -> Awaitable[Found | None]:
+    """Raises `Refusal` at once."""
+    viewer = context.viewer
     match type_:
         case NodeType.USER:
-            return context.viewer if number == context.viewer.user_id else None
+            return _done(viewer if number == viewer.user_id else None)
         case NodeType.DESTINATION:
-            context.viewer.require(Ability.VIEW)
-            return await context.destination(number)
+            return context.destination(number)
         case NodeType.EVENT:
-            context.viewer.require(Ability.VIEW)
-            return await context.event(number)
+            viewer.require(Ability.VIEW)
+            return context.event(number)
 
 
 async def load_nodes(context: Context, ids: Sequence[str]) -> list[Found | BadInput | None]:
@@ -63,17 +77,37 @@ async def load_nodes(context: Context, ids: Sequence[str]) -> list[Found | BadIn
     return await asyncio.gather(*(_load_or_refuse(context, id_) for id_ in ids))
 
 
-async def _load_or_refuse(context: Context, id_: str) -> Found | BadInput | None:
+def _load_or_refuse(context: Context, id_: str) -> Awaitable[Found | BadInput | None]:
     try:
-        return await load_node(context, id_)
+        type_, number = parse_id(id_)
     except BadInput as error:
-        return error
+        return _done(error)
+    try:
+        return _load(context, type_, number)
+    except Refusal as refusal:
+        return _failed(refusal)
 
 
-async def load_destination(context: Context, id: str) -> DestinationRow | None:  # noqa: A002 - the argument's name
+def load_destination(context: Context, id: str) -> Awaitable[DestinationRow | None]:  # noqa: A002 - the argument's name
     """The viewer's destination with this global ID, or None; the ability is checked before the ID is read."""
-    context.viewer.require(Ability.VIEW)
-    return await context.destination(parse_id_of(NodeType.DESTINATION, id))
+    try:
+        context.viewer.require(Ability.VIEW)
+        return context.destination(parse_id_of(NodeType.DESTINATION, id))
+    except (BadInput, Refusal) as error:
+        return _failed(error)
+
+
+def _done(found: T) -> asyncio.Future[T]:
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    future.set_result(found)
+    return future
+
+
+def _failed(error: Exception) -> asyncio.Future[Never]:
+    """What raises the error when it is waited for, which it has to be."""
+    future: asyncio.Future[Never] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future
 
 
 def wanted_destinations(

@@ -200,6 +200,8 @@ async def test_a_destination_is_found_by_its_id_and_refused_to_anybody_else(data
     kinds = [DestinationRow] * 8 + [DestinationForbidden] * 8 + [DestinationRow] * 8 + [DestinationNotFound] * 5
     assert all(isinstance(each, kind) for each, kind in zip(got, kinds, strict=True))
     assert [await service.find(who, id_) for id_ in (*theirs, 0, -1, 2**31)] == [None] * 11
+    together = await asyncio.gather(*(service.find(who, id_) for id_ in asked), *map(reads.destination, theirs))
+    assert [row and row.user_id for row in together] == [*[own] * 8, *[None] * 8, *[own] * 8, None, *[other] * 8]
 
 
 async def test_a_token_is_found_by_its_id_and_by_its_digest(database: Gateway, reads: Reads) -> None:

@@ -86,10 +86,12 @@ class BrokenReads(Reads):
         """The only row there is, unless it is None."""
         self._owner_id = owner_id
 
-    async def destination(self, destination_id: int) -> DestinationRow | None:
-        """The row of that id, if there happens to be one."""
-        if self.handed_in is not None:
-            return self.handed_in
+    async def destination(self, destination_id: int, user_id: int = 0) -> DestinationRow | None:
+        """The row of that id, if there happens to be one, and it is the user's."""
+        row = self.handed_in or self._row(destination_id)
+        return row if row is not None and user_id in (0, row.user_id) else None
+
+    def _row(self, destination_id: int) -> DestinationRow | None:
         random = Random(f"{self.seed} {destination_id}")  # noqa: S311 - to be repeated
         _fail_now_and_then(random)
         return None if random.random() < 0.2 else broken_row(random, destination_id, self._owner_id)
