@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ commands = click.Group("token", help="API tokens.")
 _token_file = click.option(
     "--token-file", metavar="FILE", help="Write the token to a file that its owner alone can read, and print none."
 )
+_print_token = click.option(
+    "--print-token", is_flag=True, help="Print the token, whatever stdout is, as happens without --token-file."
+)
 
 
 @commands.command("create")
@@ -41,6 +45,7 @@ _token_file = click.option(
     "--network", multiple=True, help="From where alone it may be used, such as 10.0.0.0/8; repeat for several."
 )
 @_token_file
+@_print_token
 @with_json
 def create(
     email: str,
@@ -50,9 +55,11 @@ def create(
     network: tuple[str, ...],
     token_file: str | None,
     *,
+    print_token: bool,
     as_json: bool,
 ) -> None:
     """Make a token and print it. It cannot be shown again."""
+    _check_destination(token_file, print_token=print_token)
 
     async def act(settings: Settings) -> str:
         wanted = None if expires_in is None else accounts.parse_duration(expires_in)
@@ -74,17 +81,18 @@ def create(
 @click.argument("token_id", metavar="ID", type=int)
 @click.option("--overlap", default="1h", show_default=True, help="How long the old one still works, or 0.")
 @_token_file
+@_print_token
 @with_json
-def rotate(token_id: int, overlap: str, token_file: str | None, *, as_json: bool) -> None:
+def rotate(token_id: int, overlap: str, token_file: str | None, *, print_token: bool, as_json: bool) -> None:
     """Make a token like the one with this ID, and let that one end.
 
     The new one has its name, its abilities and as long a life as it was given.
     """
-
+    _check_destination(token_file, print_token=print_token)
     rotations: list[accounts.Rotation] = []
 
     async def act(settings: Settings) -> str:
-        still = timedelta() if overlap == "0" else accounts.parse_duration(overlap)
+        still = timedelta() if re.fullmatch("0[dhms]?", overlap) else accounts.parse_duration(overlap)
         rotation = await accounts.rotate_token(token_id, overlap=still, longest=settings.longest_token_lifetime)
         rotations.append(rotation)
         return rotation.token
@@ -93,6 +101,11 @@ def rotate(token_id: int, overlap: str, token_file: str | None, *, as_json: bool
         return accounts.undo_rotation(rotations[0])
 
     _hand_over(act, token_file, as_json=as_json, undo=undo, but=f"; token {token_id} goes on as before")
+
+
+def _check_destination(path: str | None, *, print_token: bool) -> None:
+    if path is not None and print_token:
+        raise click.UsageError("--print-token and --token-file exclude each other.")
 
 
 def _hand_over(

@@ -9,6 +9,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from models.errors import AccountRefused
 
 MAX_LENGTH = 1_024
+_MAPPED_BITS = 96
+"""Before an IPv4 address inside of IPv6 (RFC 4291, 2.5.5.2)."""
 UNKNOWN_ADDRESS = "unknown"
 """Of a client without an address, such as one behind a Unix socket."""
 
@@ -18,7 +20,7 @@ def store_networks(texts: Iterable[str]) -> str:
     networks = []
     for text in texts:
         try:
-            networks.append(str(ip_network(text.strip())))
+            networks.append(str(_unmapped(ip_network(text.strip()))))
         except ValueError as error:
             raise AccountRefused(
                 f"{text!r} is not a network; write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32, without bits of a host."
@@ -53,6 +55,14 @@ def _address(text: str) -> IPv4Address | IPv6Address:
     address = ip_address(text.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return address if mapped is None else mapped
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """A network as the addresses in it are compared: of IPv4 where it is one of IPv4 addresses inside of IPv6."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 @lru_cache(maxsize=1_024)

@@ -32,6 +32,7 @@ from web.http.header_encoding import SharedLines
 from web.request_id import HEADER as REQUEST_ID
 from web.request_id import given_request_id, new_request_id
 from web.request_state import RequestState, request_state, set_request_state
+from web.server.addresses import without_mapping
 from web.server.light_event import LightEvent, ShortQueue
 from web.server.unparsed import RefusedCycle, whole_request
 from web.server.upgrades import offers_websocket, without_upgrade
@@ -153,6 +154,7 @@ class HardenedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Give the first head its time."""
         super().connection_made(transport)
+        self.client = without_mapping(self.client)
         writable: Any = LightEvent(is_set=True)
         self.flow._is_writable_event = writable
         if self._fast_path is not None:

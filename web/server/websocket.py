@@ -24,6 +24,7 @@ from web.application import application_of
 from web.connections import ConnectionLease
 from web.http.websocket_texts import TEXTS, text_frames
 from web.pings import Pings
+from web.server.addresses import without_mapping
 from web.server.light_event import LightEvent, LightQueue
 
 MAX_FRAMES_PER_S = 100
@@ -158,6 +159,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         application = application_of(self.app)
         self._buffered = None if application is None else application.buffered
         self._pings = Pings() if application is None else application.pings
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        """Begin with the client's address as everything else knows it."""
+        super().connection_made(transport)
+        self.client = without_mapping(self.client)
 
     def data_received(self, data: bytes) -> None:
         """Parse slice by slice, and stop when the client has sent too many frames.

@@ -61,6 +61,13 @@ def test_a_token_may_go_to_a_file_for_its_owner_alone(database: Gateway) -> None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_token_is_printed_or_goes_to_a_file(database: Gateway) -> None:
+    both = database.command("token", "create", "--email", EMAIL, "--token-file", "c.token", "--print-token")
+
+    assert (both.returncode, both.stdout) == (2, "")
+    assert "--print-token and --token-file exclude each other." in both.stderr
+
+
 async def test_a_refused_token_leaves_no_file(database: Gateway) -> None:
     before = sorted(database.directory.iterdir())
 
@@ -144,9 +151,9 @@ async def test_a_rotation_whose_token_cannot_be_written_ends_nothing(database: G
 
 def test_a_token_that_ended_cannot_be_rotated(database: Gateway) -> None:
     """Revoked, or rotated without an overlap."""
-    revoked, rotated = made(database, "create", "--email", EMAIL), made(database, "create", "--email", EMAIL)
+    revoked, rotated = (made(database, "create", "--email", EMAIL, "--print-token") for _ in range(2))
     assert database.command("token", "revoke", revoked.partition("|")[0]).returncode == 0
-    made(database, "rotate", rotated.partition("|")[0], "--overlap", "0")
+    made(database, "rotate", rotated.partition("|")[0], "--overlap", "0s")
 
     for token in (revoked, rotated):
         refused = database.command("token", "rotate", token.partition("|")[0])

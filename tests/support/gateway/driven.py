@@ -29,8 +29,8 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 class Driven:
     """One connection to an ASGI application."""
 
-    def __init__(self, app: Any = echo) -> None:
-        self.transport = MemoryTransport()
+    def __init__(self, app: Any = echo, peer: str = "127.0.0.1") -> None:
+        self.transport = MemoryTransport(peer)
         self.state = ServerState()
         config = Config(app=app, log_config=None, lifespan="off")
         config.load()

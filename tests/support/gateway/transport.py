@@ -8,8 +8,8 @@ import asyncio
 class MemoryTransport(asyncio.Transport):
     """Keeps what is written; `unread` is how much of it the other side has not taken."""
 
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+    def __init__(self, peer: str = "127.0.0.1") -> None:
+        super().__init__({"peername": (peer, 1), "sockname": ("127.0.0.1", 2)})
         self.written = b""
         self.unread = 0
         self.closed = asyncio.Event()
