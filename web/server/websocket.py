@@ -35,6 +35,7 @@ MAX_FRAGMENTS = 64
 """Frames of one message (RFC 6455, 5.4)."""
 MAX_EARLY_BYTES = 64 * 1024
 """Of frames that come before the handshake was answered."""
+INVALID_DATA = 1007
 SERVICE_RESTART = 1012
 CLOSE_S = 0.3
 """How long a client may take to confirm that close: its confirmation shows that it has read the code."""
@@ -249,6 +250,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._cut_off("a message of too many fragments")
         elif not self.transport.is_closing():
             super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message on; a text that is not UTF-8 is a fault of the client's, which uvicorn logs as an error."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(INVALID_DATA)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     def handle_ping(self) -> None:
         """Answer a ping; while the client does not read, only the last one, later (RFC 6455, 5.5.3)."""

@@ -288,3 +288,19 @@ async def test_a_handshake_that_is_refused_by_a_response_is_no_error(caplog: pyt
         async with asyncio.timeout(10):
             assert (await it.reader.read()).startswith(b"HTTP/1.1 400")
     assert "ERROR" not in caplog.text
+
+
+@pytest.mark.parametrize("text", [(b"\xff",), (b"\xc3", b"x")], ids=["in one frame", "in two"])
+async def test_a_text_that_is_not_utf_8_closes_the_socket_and_is_no_error(
+    text: tuple[bytes, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def listen(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
+        assert (await receive())["type"] == "websocket.disconnect"
+
+    async with serving(listen, WebSocketProtocol) as port, raw_socket_at("127.0.0.1", port) as it:
+        for number, part in enumerate(text):
+            await it.send(frame(CONTINUATION if number else TEXT, part, fin=number == len(text) - 1))
+        assert await it.frames(1) == [(8, (1007).to_bytes(2))]
+    assert "ERROR" not in caplog.text
