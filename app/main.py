@@ -369,7 +369,7 @@ def _stream_metrics(streams: EventStreams, outcomes: Outcomes, for_graphql: Auth
 
 
 def _admission_metrics(admission: Admission) -> list[ExternalMetric]:
-    """Numbers of the requests that were refused, of those at work, and of those that wait."""
+    """Numbers of the requests that were refused, of those at work and those that wait, and how late their loop was."""
     return [
         ExternalMetric(
             name="moorings_requests_shed",
@@ -382,6 +382,13 @@ def _admission_metrics(admission: Admission) -> list[ExternalMetric]:
             read=lambda: {"running": admission.running, "waiting": admission.waiting},
             label="state",
             is_counter=False,
+        ),
+        ExternalMetric(
+            name="moorings_event_loop_lag_seconds",
+            help="The longest that the event loop was late in the last minute, while there was much to do.",
+            read=lambda: {"": admission.lag_s},
+            is_counter=False,
+            is_sum=False,
         ),
     ]
 

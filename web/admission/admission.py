@@ -78,6 +78,8 @@ LEAST_RATE = 320.0
 """The least that it is taken for: a machine that stood still for a while is no overload."""
 CALM_S = 1.0
 """An overload is over when nothing was refused for so long."""
+LAG_WINDOW_S = 60
+"""Over what time it is known how late the event loop was at most."""
 MAX_KNOWN = 8_192
 """Tokens whose users are known, about a hundred bytes each."""
 
@@ -136,6 +138,7 @@ class Admission:
         self._timer: asyncio.TimerHandle | None = None
         self._ticked_at = self._measured_at = self._used_s = 0.0
         self._is_behind = self._is_pressed = False
+        self._lags: deque[tuple[int, float]] = deque(maxlen=LAG_WINDOW_S)  # the second, and the longest in it
         self._ended = 0
         self._rate = FIRST_RATE
         self._is_measured = False
@@ -155,6 +158,12 @@ class Admission:
     def running(self) -> int:
         """How many requests are at work."""
         return len(self._running)
+
+    @property
+    def lag_s(self) -> float:
+        """The longest that the event loop was late in the last minute, in seconds, while there was much to do."""
+        since = 0.0 if self._loop is None else self._loop.time() - LAG_WINDOW_S
+        return max((lag_s for second, lag_s in self._lags if second >= since), default=0.0)
 
     @property
     def is_overloaded(self) -> bool:
@@ -403,6 +412,7 @@ class Admission:
         self._is_behind, self._is_pressed = is_late and is_busy, is_late or is_busy
         self._share = USER_FEWEST if self._is_pressed else min(self._share + SHARE_GROWTH, MOST)
         self._ticked_at, self._used_s = now, used_s
+        self._note_lag(now, took_s - TICK_S)
         try:
             self._set_limit(now)
             self._let_go_of_aged(now)
@@ -415,6 +425,12 @@ class Admission:
         finally:  # whatever a request that begins may raise, the others get their turn
             goes_on = self._waiting or self._refusals or self.is_overloaded or len(self._running) > USER_FEWEST
             self._timer = self._loop.call_later(TICK_S, self._tick) if goes_on else None
+
+    def _note_lag(self, now: float, lag_s: float) -> None:
+        second = int(now)
+        if self._lags and self._lags[-1][0] == second:
+            lag_s = max(lag_s, self._lags.pop()[1])
+        self._lags.append((second, lag_s))
 
     def _note_end(self, now: float) -> None:
         """Note the end of an overload, when nothing waits and nothing was refused for a while."""

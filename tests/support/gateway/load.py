@@ -12,9 +12,13 @@ import gc
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
+from multiprocessing import get_context
 from typing import NamedTuple, cast
 
 import uvloop
@@ -115,20 +119,52 @@ async def closed_loop(
     return load
 
 
-def on_uvloop(work: Callable[[], Awaitable[Load]]) -> Load:
-    """Run a load in a loop of its own, which costs a third of asyncio's; from a thread where another loop runs.
+@contextmanager
+def load_process() -> Iterator[LoadProcess]:
+    """A process of its own for loads.
 
-    The collector is off meanwhile: the objects of all the tests take it a second or two, in which nobody measures.
+    In a thread of the tests' process, what else that process measures would wait for the same interpreter lock, 5 ms
+    each time, and the other way round. Its collector is off, in whose pauses nobody measures.
     """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        executor.submit(gc.disable).result()  # so that it is there when the first load is to begin
+        yield LoadProcess(executor)
 
-    async def run() -> Load:
-        return await work()
 
+class LoadProcess:
+    """Carries loads out, one at a time."""
+
+    def __init__(self, executor: Executor) -> None:
+        """`executor` has one process."""
+        self._executor = executor
+
+    async def closed_loop(
+        self,
+        address: tuple[str, int],
+        requests: Sequence[bytes],
+        *,
+        seconds: float,
+        connections: int,
+        pause_s: float = 0.0,
+    ) -> Load:
+        """What comes of the load, as `closed_loop`."""
+        make = partial(closed_loop, address, requests, seconds=seconds, connections=connections, pause_s=pause_s)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _on_uvloop, make)
+
+
+def _on_uvloop(make: Callable[[], Coroutine[None, None, Load]]) -> Load:
+    """Run a load in a loop that costs a third of asyncio's."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(make())
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Without this process's collector: the objects of all tests take it up to seconds, in which nobody measures."""
     gc.collect()
     gc.disable()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(run())
+        yield
     finally:
         gc.enable()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 import pytest
@@ -211,6 +212,16 @@ async def test_on_a_busy_machine_no_more_begin_behind_requests_that_wait_for_it(
 
     assert begun == ["a refused"]
     assert admission.running == rules.FEWEST
+
+
+async def test_how_late_the_event_loop_was_is_known() -> None:
+    admission, late_s = Admission(max_wait_s=10), 5 * rules.TICK_S
+    taken(admission)
+    assert admission.lag_s == 0.0
+    await asyncio.sleep(0)
+    time.sleep(late_s + rules.TICK_S)  # noqa: ASYNC251 - the loop is to be late
+    await until(lambda: admission.lag_s > 0.0)
+    assert late_s <= admission.lag_s < DEADLINE_S
 
 
 async def test_a_request_that_leaves_while_it_waits_leaves_nothing() -> None:
