@@ -409,8 +409,9 @@ class EventStreams:
         parts = [token_ids[start : start + TOKENS_AT_ONCE] for start in range(0, len(token_ids), TOKENS_AT_ONCE)]
         self._revisions = {user_id: revision for user_id, revision in self._revisions.items() if user_id in self._feeds}
         for part in parts:
-            for token_id, token in zip(part, await asyncio.gather(*map(self._reads.token, part)), strict=True):
-                self._look_at(token, streams[token_id])
+            tokens = await self._reads.tokens(part)
+            for token_id in part:
+                self._look_at(tokens.get(token_id), streams[token_id])
             await asyncio.sleep(POLL_S / len(parts))
         if not parts:
             await asyncio.sleep(POLL_S)

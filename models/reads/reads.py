@@ -110,6 +110,13 @@ class Reads:
         """A token by its id, of 31 bits, or by its digest."""
         return self._tokens.load(id_or_digest)
 
+    async def tokens(self, ids: Collection[int]) -> Mapping[int, TokenRow]:
+        """Those of these tokens that there are, by id, by a statement of their own: no request waits for it.
+
+        Raises `DatabaseUnavailable`.
+        """
+        return {token.id: token for token in (await _fetch_tokens(ids)).values()}
+
     def token_of(self, bearer: Bearer) -> asyncio.Future[TokenRow | None]:
         """The token that a client presented; raises `Unauthenticated` for an id that no token can have.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
@@ -317,10 +317,10 @@ class Engine:
             raise NotExecuted(*map(formatted_failure, built))
         return built
 
-    async def _responses(
+    def _responses(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Context, batch: Batch
-    ) -> Responses:
-        return await _responses(self._executor(prepared, variables, context), context.request_id, batch)
+    ) -> Responses | Coroutine[Any, Any, Responses]:
+        return _responses(self._executor(prepared, variables, context), context.request_id, batch)
 
     def _prepare(self, key: DocumentKey, *, is_anonymous: bool) -> Prepared:
         text, operation_name = key
@@ -421,19 +421,33 @@ def _answer(result: ExecutionResult, *, request_id: str | None = None) -> Answer
     return answer
 
 
-async def _responses(executor: Executor, request_id: str | None, batch: Batch) -> Responses:
+def _responses(executor: Executor, request_id: str | None, batch: Batch) -> Responses | Coroutine[Any, Any, Responses]:
     """Execute a subscription for each event of a batch, up to one that cannot be shown.
 
-    What is unexpected is reported under the id of the request that began the stream.
+    At once, unless something has to be looked up. What is unexpected is reported under the id of the request that began
+    the stream.
     """
     events = present_batch(batch)
     results: list[Any] = [execute_subscription_event(executor.build_per_event_executor(event)) for event in events]
-    pending = [result for result in results if not isinstance(result, ExecutionResult)]
-    awaited = iter(await asyncio.gather(*pending))
+    ids = [event.id for event in events]
+    if all(isinstance(result, ExecutionResult) for result in results):
+        return _responses_of(results, ids, request_id)
+    return _awaited_responses(results, ids, request_id)
+
+
+async def _awaited_responses(results: Sequence[Any], ids: Sequence[str], request_id: str | None) -> Responses:
+    """As `_responses_of`, of results some of which have to be awaited."""
+    awaited = iter(await asyncio.gather(*(result for result in results if not isinstance(result, ExecutionResult))))
+    whole = [result if isinstance(result, ExecutionResult) else next(awaited) for result in results]
+    return _responses_of(whole, ids, request_id)
+
+
+def _responses_of(results: Sequence[ExecutionResult], ids: Sequence[str], request_id: str | None) -> Responses:
+    """The responses to events with these ids, up to one that cannot be shown."""
     texts: list[bytes] = []
     names_request = False
     for result in results:
-        answer = _answer(result if isinstance(result, ExecutionResult) else next(awaited), request_id=request_id)
+        answer = _answer(result, request_id=request_id)
         errors = answer.get("errors", ())
         unavailable = tuple(error for error in errors if _has_code(error, Code.SERVICE_UNAVAILABLE))
         names_request = names_request or any(_has_code(error, Code.INTERNAL_SERVER_ERROR) for error in errors)
@@ -442,8 +456,7 @@ async def _responses(executor: Executor, request_id: str | None, batch: Batch) -
         texts.append(orjson.dumps(answer))
     else:
         unavailable = ()
-    ids = tuple(event.id for event in events[: len(texts)])
-    return Responses(texts=tuple(texts), ids=ids, errors=unavailable, names_request=names_request)
+    return Responses(texts=tuple(texts), ids=tuple(ids[: len(texts)]), errors=unavailable, names_request=names_request)
 
 
 def _has_code(error: Mapping[str, Any], code: Code) -> bool:

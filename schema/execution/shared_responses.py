@@ -39,22 +39,31 @@ class Responses:
         return cls(texts=(orjson.dumps(answer),))
 
 
-async def shared_responses(
-    batch: Batch, selection: SelectionKey, make: Callable[[Batch], Coroutine[Any, Any, Responses]]
-) -> Responses:
+MakeResponses = Callable[[Batch], Responses | Coroutine[Any, Any, Responses]]
+"""Makes the responses to a batch: at once, or by a coroutine if it has to wait for what they show."""
+
+
+async def shared_responses(batch: Batch, selection: SelectionKey, make: MakeResponses) -> Responses:
     """The responses to a batch; `make` is called by the first stream that asks for what is selected.
+
+    Those that are made at once need no task, whose turns of the event loop other requests would get between.
 
     Those with errors are made anew for the next stream: the database may be back then. Those that name a request are
     made for each stream, whose own request they have to name.
     """
-    making: asyncio.Task[Responses] | None = batch.shared.get(selection)
+    making: Responses | asyncio.Task[Responses] | None = batch.shared.get(selection)
     is_first = making is None
     if making is None:
-        making = batch.shared[selection] = asyncio.create_task(make(batch), name="responses to events")
-    responses = await asyncio.shield(making)
+        made = make(batch)
+        making = made if isinstance(made, Responses) else asyncio.create_task(made, name="responses to events")
+        batch.shared[selection] = making
+    responses = making if isinstance(making, Responses) else await asyncio.shield(making)
     if (responses.errors or responses.names_request) and batch.shared.get(selection) is making:
         del batch.shared[selection]
-    return responses if is_first or not responses.names_request else await make(batch)
+    if is_first or not responses.names_request:
+        return responses
+    own = make(batch)
+    return own if isinstance(own, Responses) else await own
 
 
 def selection_key(prepared: Prepared, variables: Mapping[str, Any]) -> SelectionKey:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from typing import Any
 
 from schema.errors import Code, error_of, refusal
 from schema.execution.not_executed import NotExecuted
-from schema.execution.shared_responses import Batch, Responses, SelectionKey, shared_responses
+from schema.execution.shared_responses import Batch, MakeResponses, Responses, SelectionKey, shared_responses
 
 
 class Subscriptions:
@@ -45,7 +45,7 @@ class Subscribed(AsyncIterator[Responses]):
     def __init__(
         self,
         source: Any,
-        make: Callable[[Batch], Coroutine[Any, Any, Responses]],
+        make: MakeResponses,
         selection: SelectionKey,
         *,
         user_id: int,

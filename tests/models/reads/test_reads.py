@@ -218,7 +218,9 @@ async def test_a_token_is_found_by_its_id_and_by_its_digest(database: Gateway, r
     keys = [key for bearer in bearers for key in (bearer.token_id, bearer.digest)]
     found = await asyncio.gather(*(reads.token(key) for key in keys if key is not None))
     unknown = await asyncio.gather(reads.token(2**31 - 1), reads.token("0" * 64), reads.token(""))
+    at_once = await reads.tokens([2**31 - 1, *(token.id for token in found[::2] if token is not None)])
 
+    assert at_once == {token.id: token for token in found[::2] if token is not None}
     assert list(unknown) == [None, None, None]
     for bearer, user, by_id, by_digest in zip(bearers, texts.values(), found[::2], found[1::2], strict=True):
         token = await Token.get(id=bearer.token_id)

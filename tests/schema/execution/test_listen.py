@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -71,3 +72,36 @@ async def test_an_event_whose_destination_cannot_be_looked_up_is_repeated_and_ne
     assert [error["extensions"]["code"] for error in ended.value.answer["errors"]] == ["SERVICE_UNAVAILABLE"]
     shown = {"id": f"BackupDestinationEvent:{second.id}", "backupDestination": {"label": "second"}}
     assert orjson.loads(text) == {"data": {"backupDestinationEvents": shown}}
+
+
+async def test_a_notified_event_that_shows_no_other_row_is_there_in_one_turn_of_the_event_loop(
+    database: Gateway,
+) -> None:
+    """No task, no read: other requests get nothing of the loop between the notification and the response."""
+    async with database.models():
+        user = await User.create(email=f"{uuid4().hex}@example.com", name="A", created_at=current_second())
+        reads, vault = Reads(), Vault(generate_key())
+        streams, viewer = EventStreams(reads), viewer_of(user)
+        context = Context(
+            service=service_of(vault, streams=streams, reads=reads),
+            checks=uncounted_checks(vault, streams),
+            grants=grants_of(vault, streams),
+            streams=streams,
+            current_viewer=viewer,
+        )
+        engine = Engine(Limits())
+        prepared = engine.prepare("subscription { backupDestinationEvents { id protocol } }", None)
+        event = [0, 7, "deleted", 1, "x", "", "rest", None, None, None, 1.5e9]
+
+        async with aclosing(await engine.listen(prepared, {}, context)) as answers:
+            waiting = asyncio.create_task(anext(answers))
+            while not (len(streams) and all(stream.news for stream in streams._feeds[user.id].streams)):  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(0.01)
+            streams.notify(user.id, orjson.dumps(event).decode())
+            await asyncio.sleep(0)
+
+            assert waiting.done()
+            shown = {"id": "BackupDestinationEvent:7", "protocol": "REST"}
+            assert [orjson.loads(text) for text in (await waiting).texts] == [
+                {"data": {"backupDestinationEvents": shown}}
+            ]
