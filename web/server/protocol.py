@@ -35,6 +35,7 @@ from web.request_state import RequestState, request_state, set_request_state
 from web.server.addresses import without_mapping
 from web.server.light_event import LightEvent, ShortQueue
 from web.server.unparsed import RefusedCycle, whole_request
+from web.server.until_close import UntilCloseCycle
 from web.server.upgrades import offers_websocket, without_upgrade
 
 HEAD_S = 10.0
@@ -470,7 +471,8 @@ class HardenedProtocol(HttpToolsProtocol):
     def _request(self, state: RequestState, body: bytes | None = None) -> IncomingRequest:
         """The request that comes in; `body` is None while it is not whole."""
         fields = self._method, self.url, self._version, self.headers
-        return IncomingRequest(*fields, state, self._keep_alive, self.expect_100_continue, body)
+        expects_continue = self.expect_100_continue and self._version == "1.1"  # RFC 9110, 10.1.1
+        return IncomingRequest(*fields, state, self._keep_alive, expects_continue, body)
 
     def _state(self, key: PreparationKey | None = None) -> RequestState:
         """The state of the request that comes in."""
@@ -640,7 +642,8 @@ class HardenedProtocol(HttpToolsProtocol):
         request.state.is_gone = False
         request.state.when_resting = self._rest
         event: Any = LightEvent()
-        cycle = RequestResponseCycle(
+        make = RequestResponseCycle if request.version == "1.1" else UntilCloseCycle
+        cycle = make(
             scope=scope,
             transport=self.transport,
             flow=self.flow,

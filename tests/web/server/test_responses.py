@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from tests.support.gateway.driven import Driven
 from web.server.protocol import HardenedProtocol
 
 PLAIN = [(b"content-type", b"text/plain"), (b"content-length", b"5")]
@@ -89,6 +90,44 @@ async def test_an_answer_without_a_length_comes_in_chunks() -> None:
 
     assert b"transfer-encoding: chunked" in answer
     assert answer.endswith(b"5\r\nhello\r\n0\r\n\r\n")
+
+
+async def test_an_answer_without_a_length_ends_with_the_connection_in_http_1_0() -> None:
+    """Whose clients know no chunks, and wait for no permission to send a body."""
+
+    async def stream(_scope: Any, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        for piece in (b"5\r\n", b"", b"hello"):
+            await send({"type": "http.response.body", "body": piece, "more_body": piece != b"hello"})
+
+    async with serving(stream) as ask:
+        for extra in (b"", b"connection: keep-alive\r\n", b"expect: 100-continue\r\ncontent-length: 0\r\n"):
+            head, _, body = (await ask(b"GET / HTTP/1.0\r\nhost: a\r\n%s\r\n" % extra)).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"connection: close" in head
+            assert b"transfer-encoding" not in head
+            assert body == b"5\r\nhello"
+        answer = await ask(b"HEAD / HTTP/1.0\r\nhost: a\r\n\r\n")
+        assert answer.endswith(b"\r\n\r\n")
+        assert b"transfer-encoding" not in answer
+
+
+async def test_http_1_0_is_not_told_to_continue() -> None:
+    """An expectation in such a request is ignored (RFC 9110, 10.1.1)."""
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": body})
+
+    for version, is_told in ((b"1.0", False), (b"1.1", True)):
+        driven = Driven(app)
+        lines = b"POST / HTTP/%s\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n" % version
+        await driven.send(lines, b"hi")
+        await driven.settle()
+        driven.close()
+        assert driven.transport.written.startswith(b"HTTP/1.1 100 Continue") == is_told
+        assert driven.transport.written.endswith(b"\r\n\r\nhi")
 
 
 @pytest.mark.parametrize("value", [b"a\r\nx-injected: 1", b"a\nb", b"a\rb", b"a\0b"])
