@@ -186,6 +186,10 @@ _ONLY_WITH: Mapping[type[ASTValidationRule], frozenset[str]] = {
     for rule in rules
 }
 """The tokens without which a document cannot break a rule: only rules that it can break visit it."""
+_METHODS: Mapping[type[ASTValidationRule], frozenset[str]] = {
+    rule: frozenset(dir(rule)) for rule in (_OURS.get(each, each) for each in specified_rules)
+}
+"""The names in each rule: most have none for nodes of a kind, and to ask the rule itself takes longer."""
 
 
 class _Context(ValidationContext):
@@ -279,11 +283,18 @@ class _Walk:
             ancestors.pop()
 
     def _handlers_of(self, kind: str) -> _Handlers:
-        methods = [(at, *rule.get_enter_leave_for_kind(kind)) for at, rule in enumerate(self._rules)]
+        enters: list[tuple[int, Callable[..., Any]]] = []
+        leaves: list[tuple[int, Callable[..., Any] | None]] = []
+        names = ("enter", "leave", f"enter_{kind}", f"leave_{kind}")
+        for at, rule in enumerate(self._rules):
+            if not _METHODS[type(rule)].isdisjoint(names):
+                enter, leave = rule.get_enter_leave_for_kind(kind)
+                enters += () if enter is None else ((at, enter),)
+                leaves.append((at, leave))
         self._handlers[kind] = handlers = _Handlers(
             enter_types=getattr(self._types, f"enter_{kind}", None),
-            enters=[(at, enter) for at, enter, _ in methods if enter is not None],
-            leaves=[(at, leave) for at, enter, leave in methods if (enter or leave) is not None],
+            enters=enters,
+            leaves=leaves,
             leave_types=getattr(self._types, f"leave_{kind}", None),
             keys=[key for key in query_document_keys_to_validate.get(kind, ()) if key not in {"name", "alias"}],
         )

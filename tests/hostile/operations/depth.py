@@ -54,6 +54,7 @@ UNREADABLY_DEEP = {
     "lists nested 900 deep": "{ nodes(ids: " + "[" * 900 + "]" * 900 + ") { id } }",
     "lists that never end": "{ nodes(ids: " + "[" * 1_900,
     "objects nested 250 deep": "{ backupDestinations(filter: " + nested("{ a: ", "1", 250) + ") { totalCount } }",
+    "types nested 201 deep": "query($a: " + "[" * 201 + "Int" + "]" * 201 + ") { viewer { id } }",
     "types nested 900 deep": "query($a: " + "[" * 900 + "Int" + "]" * 900 + ") { viewer { id } }",
     "braces alone": "{" * 1_900,
 }
@@ -81,6 +82,9 @@ ENTANGLED = {
     "the same fields on 150 levels of inline fragments": _PEOPLE % nested(f"{_FOUR} ... {{ ", "id", 150),
     "fields of the same arguments": "{ " + "nodes(ids: [%s]) { id } " % ('"a" ' * 14) * 19 + "a: viewer { "
     + "id " * 60 + "} }",
+    "forty fragments that each spread the next three times": "{ backupDestinations { nodes { ...F0 } } } "
+    + fragments(40, "id ...F+ ...F+ ...F+", "BackupDestination")
+    + " fragment F40 on BackupDestination { id }",
     "a chain of the schema's own types": "{ __schema { types { " + spreads(range(50)) + " } } } "
     + fragments(50, "name kind ofType { name kind }", "__Type"),
 }  # fmt: skip

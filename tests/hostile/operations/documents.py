@@ -31,6 +31,9 @@ UNREADABLE = {
     "a variable in a default": "query($a: Int = $b) { viewer { id } }",
     "a number with a name behind it": _NODE % "12x",
     "an octal number": _NODE % "0755",
+    "a difference": _NODE % "1-2",
+    "330 fields and a bracket of another kind": "{ " + "viewer { id } " * 330 + "]",
+    "a description of a shorthand": '"what it is for" ' + _VIEWER,
     "a secret behind the operation": _VIEWER + " " + canary("behind"),
     "a secret in a string behind the operation": _VIEWER + f' "{canary("string behind")}"',
     "a secret in a block string behind the operation": _VIEWER + f' """{canary("block behind")}"""',
@@ -50,10 +53,14 @@ NOTHING_TO_DO = {
     "a leaf with fields": "{ viewer { id { a } } }",
     "an object without fields": "{ viewer }",
     "an operation and a type": "type A { a: Int } " + _VIEWER,
+    "a page of 60,000 digits": "{ backupDestinations(first: " + "9" * 60_000 + ") { totalCount } }",
+    "a page of an exponent of 50,000 digits": "{ backupDestinations(first: 1e" + "9" * 50_000 + ") { totalCount } }",
+    "790 long names that are not there": "{ viewer { " + " ".join("x" * 70 + str(n) for n in range(790)) + " } }",
 }
 TOO_MANY = {
     "three hundred types": " ".join(f"type T{number} {{ a: Int }}" for number in range(240)),
     "280 operations without names": _VIEWER * 280,
+    "195 fields and a type behind them": "{ " + "viewer { id } " * 195 + "} type T { a: Int }",
 }
 TOO_LONG = {
     "65,537 bytes": _VIEWER + " " * (65_537 - len(_VIEWER)),

@@ -57,6 +57,11 @@ TOO_DEAR = {
     ) + " }",
     "pages of a hundred by default": "query($n: Int = 100) { "
     + " ".join(f"a{n}: " + (_HUNDRED % _ALL).replace("100", "$n") for n in range(7)) + " }",
+    "the same rows by three filters": "{ "
+    + " ".join(
+        f'a{n}: backupDestinations(first: 100, filter: {{labelContains: "{n}"}}) {{ nodes {{ label }} }}'
+        for n in range(3)
+    ) + " }",
     "all fields four times": "{ __schema { types { a: fields { ...F } b: fields { ...F } c: fields { ...F } "
     "d: fields { ...F } } } } "
     "fragment F on __Field { name description isDeprecated deprecationReason args { name description defaultValue "
@@ -73,6 +78,13 @@ SIZES = {
     "pages of 100.0 by variable": 100.0,
     "pages of two billion": 2_000_000_000,
 }
+_BY_VARIABLES = (
+    "query("
+    + " ".join(f"$v{n}: [ID!]!" for n in range(19))
+    + ") { "
+    + " ".join(f"a{n}: nodes(ids: $v{n}) {{ ... on BackupDestination {{ label }} }}" for n in range(19))
+    + " }"
+)
 NODES = {"two thousand nodes by variable": [f"BackupDestination:{number}" for number in range(100)]}
 BEYOND = {
     "a page of 101": "{ backupDestinations(first: 101) { totalCount } }",
@@ -89,5 +101,10 @@ CASES = (
     *operations(LIMIT, TOO_DEAR),
     *asking(LIMIT, _PAGES, SIZES),
     *asking(LIMIT, _NODES, NODES),
+    *operations(
+        LIMIT,
+        {"nineteen lists of the same IDs by variables": _BY_VARIABLES},
+        variables={f"v{n}": ["BackupDestination:1"] * 50 for n in range(19)},
+    ),
     *operations(INPUT, BEYOND, executed=True),
 )
