@@ -16,9 +16,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from models.accounts import accounts
+from models.accounts import accounts, token_usage
 from models.accounts.bearer import digest_of, new_secret, parse_bearer
+from models.accounts.token import Token
 from models.accounts.token_usage import TokenUsage
+from models.accounts.user import User
 from models.accounts.viewer import Protocol
 from models.audit.trail import AuditTrail
 from models.clock import current_second
@@ -226,3 +228,31 @@ async def test_the_last_use_of_a_token_is_written_at_most_once_a_minute_and_at_t
 
         await usage.flush(everything=True)
         assert await last_use(account) is not None
+
+
+async def test_each_token_has_its_own_last_address_however_many_are_written_together(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not due is written when its minute is over, with the address that it was used from last."""
+    monkeypatch.setattr(token_usage, "TOKENS_AT_ONCE", 2)
+    account, usage = await gateway.new_user(), TokenUsage(AuditTrail())
+    async with gateway.models():
+        user = await User.get(id=account.user_id)
+        texts = [await accounts.issue_token(user, name=f"Backups {number}") for number in range(5)]
+        token_ids = [int(text.partition("|")[0]) for text in texts]
+
+        async def use_all(network: str) -> list[str | None]:
+            for token_id in reversed(token_ids):
+                usage.note(token_id, f"{network}.{token_id % 250}", account.user_id, Protocol.REST, b"an-id")
+            await usage.flush()
+            return [token.last_address for token in await Token.filter(id__in=token_ids).order_by("id")]
+
+        first = [f"192.0.2.{token_id % 250}" for token_id in token_ids]
+        assert await use_all("192.0.2") == first
+        assert await use_all("198.51.100") == first
+        monkeypatch.setattr(token_usage, "WRITE_EVERY_S", 0.0)
+        assert await use_all("203.0.113") == [f"203.0.113.{token_id % 250}" for token_id in token_ids]
+        written = await Token.filter(id__in=token_ids)
+        assert all(
+            token.last_used_at and current_second() - token.last_used_at < timedelta(minutes=5) for token in written
+        )
