@@ -81,7 +81,7 @@ async def test_a_postgresql_that_hangs_is_answered_503_in_time_and_then_at_once(
     figure(f"hung for {HUNG_S} s: 503 after at most {max(latencies):.2f} s, {at_once} of {len(latencies)} at once")
     assert max(latencies) < PROMISED_S + MARGIN_S
     assert len(latencies) > 3 * READERS * HUNG_S / PROMISED_S, "without a pause each would wait for a time-out"
-    log = account.gateway.log_text()
+    log = await account.gateway.logged("The database answers again, after ")
     assert log.count("The database does not answer: TimeoutError.") == 1
     assert log.count("The database answers again, after ") == 1
     assert "Traceback" not in log

@@ -73,8 +73,8 @@ async def test_a_file_that_was_deleted_is_written_no_more(account: Account) -> N
 
         await expect_refusals(client)
 
-    assert account.gateway.log_text().count(GONE) == 1
-    assert "it was deleted" in account.gateway.log_text()
+    log = await account.gateway.logged("it was deleted")
+    assert log.count(GONE) == 1
     assert not path_of(account).exists(), "no new one was made in its place"
 
 
@@ -95,7 +95,7 @@ async def test_a_file_that_comes_back_is_served_again(account: Account, tmp_path
         move(tmp_path / "elsewhere.db", path_of(account))
 
         await expect_service(client, total=1)
-    assert account.gateway.log_text().count("is back, after") == 1
+    assert (await account.gateway.logged("is back, after")).count("is back, after") == 1
 
 
 async def test_a_backup_in_its_place_is_opened(account: Account, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ async def test_another_database_in_its_place_is_refused(account: Account, tmp_pa
 
         await expect_refusals(client)
 
-    assert "it was replaced by another file" in account.gateway.log_text()
+    assert await account.gateway.logged("it was replaced by another file")
 
 
 async def test_a_deleted_wal_loses_nothing(account: Account) -> None:

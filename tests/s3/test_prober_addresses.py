@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from statistics import median
 
@@ -12,6 +11,7 @@ import pytest
 
 from models.checks.report import REMEDIES, CheckCode, CheckDepth, CheckReport, CheckStepName
 from s3.resolver import SystemResolver
+from tests.support.stopwatch import Stopwatch
 from tests.support.stores.address_table import ALL_OPEN, LOOPBACK_HOSTS, VERDICTS, Verdict
 from tests.support.stores.peers import MemoryStore, listening
 from tests.support.stores.probing import PUBLIC, Recorder, TableResolver, failure, outcomes, prober, target
@@ -107,9 +107,9 @@ async def test_no_spelling_of_this_machine_reaches_what_listens_on_it() -> None:
 
 async def test_a_denied_address_looks_and_lasts_the_same_whether_anything_listens_or_not() -> None:
     async def lasting(port: int) -> tuple[float, object]:
-        started = time.perf_counter()
+        watch = Stopwatch()
         report = await checks.probe(target(f"http://127.0.0.1:{port}"), CheckDepth.FULL)
-        return time.perf_counter() - started, timeless(report)
+        return watch.seconds, timeless(report)
 
     checks = prober(allow=())
     async with listening(MemoryStore().script) as peer:

@@ -12,6 +12,8 @@ from uvicorn.server import ServerState
 from tests.support.gateway.transport import MemoryTransport
 from web.server.protocol import HardenedProtocol
 
+DEADLINE_S = 60
+
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     """Answers with what arrived of a request."""
@@ -45,7 +47,7 @@ class Driven:
 
     async def settle(self) -> None:
         """Wait until no application runs."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             while self.state.tasks:
                 await asyncio.gather(*self.state.tasks)
                 await asyncio.sleep(0)

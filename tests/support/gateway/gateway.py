@@ -36,6 +36,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 MOORINGS = str(Path(sys.executable).with_name("moorings"))
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 60
+LOGGED_DEADLINE_S = 30
 CREDENTIALS = {"s3_access_key": "AKIATESTTESTTESTTEST", "s3_secret_key": "a-secret-key-of-the-tests"}
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "s3": {"s3_bucket_name": "nightly", "custom_s3_region": "us-west-2", "path_style_endpoint": False, **CREDENTIALS},
@@ -125,6 +126,14 @@ class Gateway:
     def log_text(self) -> str:
         """Everything the process wrote so far."""
         return self.log_path.read_text(errors="replace")
+
+    async def logged(self, text: str) -> str:
+        """The log once it has a text: the supervisor writes what its workers report, maybe after a response."""
+        deadline = time.monotonic() + LOGGED_DEADLINE_S
+        while text not in (log := self.log_text()):
+            assert time.monotonic() < deadline, f"{text!r} is not in the log:\n{log}"
+            await asyncio.sleep(0.02)
+        return log
 
     def start(self, *, inherits: bool = False) -> Gateway:
         """Start the process and wait until it is ready; it `inherits` what a filter or limit of this thread says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.gateway.gateway import Gateway
 from tests.support.ports import free_port
 
 LIMIT = 20
+DEADLINE_S = 20
 BINARY = redis_binary()
 
 if BINARY is not None:
@@ -26,9 +28,14 @@ if BINARY is not None:
     async def test_several_workers_count_together_in_redis(redis: RedisServer) -> None:
         gateway = Gateway(workers=3, rate_limit=f"{LIMIT}/hour", rate_limit_storage=redis.url).start()
         try:
-            account = await gateway.new_user()
-            async with account.client() as client:
-                answers = await asyncio.gather(*(client.get("/api/backup-destinations") for _ in range(2 * LIMIT)))
+            until = time.monotonic() + DEADLINE_S
+            while True:
+                account = await gateway.new_user()
+                async with account.client() as client:
+                    answers = await asyncio.gather(*(client.get("/api/backup-destinations") for _ in range(2 * LIMIT)))
+                # Some are not counted while the machine is so busy that Redis does not answer in time.
+                if all("X-RateLimit-Limit" in answer.headers for answer in answers) or time.monotonic() > until:
+                    break
 
             statuses = [answer.status_code for answer in answers]
             assert sorted(statuses) == [200] * LIMIT + [429] * LIMIT
@@ -49,6 +56,6 @@ async def test_while_redis_is_away_requests_are_served_and_failed_authentication
         assert served.status_code == 200
         assert "X-RateLimit-Limit" not in served.headers
         assert refused.status_code == 429
-        assert "The rate limits cannot be counted" in gateway.log_text()
+        assert await gateway.logged("The rate limits cannot be counted")
     finally:
         gateway.close()
