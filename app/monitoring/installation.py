@@ -5,6 +5,7 @@ They are the same whichever process is asked, so Prometheus must not add them up
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 from importlib.metadata import version
@@ -18,6 +19,12 @@ from models.errors import DatabaseUnavailable
 
 FRESH_S = 60.0
 """How long what the database said is repeated."""
+AGAIN_S = 10.0
+"""Until the next try when it could not say."""
+WAIT_S = 0.5
+"""How long a scrape waits for the database to say it: these statements read whole tables, and wait for connections that
+are all at work in an overload. Later ones have it once it is there.
+"""
 
 
 class InstallationFigures:
@@ -28,7 +35,8 @@ class InstallationFigures:
         self._check_every = check_every
         self._shown = shown
         self._text = b""
-        self._asked_at: float | None = None
+        self._next_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
 
     async def text(self) -> bytes:
         """In Prometheus' form."""
@@ -39,17 +47,28 @@ class InstallationFigures:
         up = Gauge("moorings_database_up", "Whether the database answers.", registry=registry)
         try:
             await answers()
-            up.set(1)
-            await self._ask()
         except DatabaseUnavailable:
             return generate_latest(registry)
+        up.set(1)
+        if self._asking is None and time.monotonic() >= self._next_at:
+            self._asking = asyncio.create_task(self._ask(), name="figures of the installation")
+        if self._asking is not None:
+            done, _ = await asyncio.wait((self._asking,), timeout=WAIT_S)
+            for task in done:
+                task.result()  # raises what is a fault
         return generate_latest(registry) + self._text
 
     async def _ask(self) -> None:
-        now = time.monotonic()
-        if self._asked_at is not None and now - self._asked_at < FRESH_S:
-            return
-        self._asked_at = now
+        """Ask the database, and note when to ask again."""
+        pause_s = FRESH_S
+        try:
+            self._text = await self._said()
+        except DatabaseUnavailable:
+            self._text, pause_s = b"", AGAIN_S
+        finally:
+            self._asking, self._next_at = None, time.monotonic() + pause_s
+
+    async def _said(self) -> bytes:
         registry = CollectorRegistry()
         by_reachability = Gauge(
             "moorings_destinations", "Destinations, by what the last check found.", ["reachability"], registry=registry
@@ -67,4 +86,4 @@ class InstallationFigures:
             )
             for id_, reachability in await reachability_of_some(self._shown):
                 each.labels(str(id_)).set(reachability is Reachability.REACHABLE)
-        self._text = generate_latest(registry)
+        return generate_latest(registry)

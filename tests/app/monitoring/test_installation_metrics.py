@@ -7,12 +7,14 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import asyncpg
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from schema.errors import Code
-from tests.support.databases.databases import update
+from tests.support.databases.databases import database_url, update
+from tests.support.databases.postgres import PostgresServer
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.graphql.graphql_client import over_socket, over_sse
 from tests.support.ports import free_port
@@ -148,7 +150,7 @@ async def test_the_figures_of_the_installation_are_of_its_rows_and_bounded() -> 
         long_ago = "'2020-01-01 00:00:00+00:00'"
         overdue = f"SET created_at = {long_ago}, checked_at = {long_ago} WHERE id = {ids[0]}"
         await gateway.rows(f"UPDATE backup_destinations {overdue}")
-        found = await scraped(gateway.url)
+        found = await _scraped_with_figures(gateway)
     finally:
         gateway.close()
 
@@ -163,6 +165,38 @@ async def test_the_figures_of_the_installation_are_of_its_rows_and_bounded() -> 
     assert found["moorings_database_up"] == 1
     (build,) = [name for name in found if name.startswith("moorings_build_info")]
     assert re.fullmatch(r'moorings_build_info\{version="\d+\.\d+\.\d+"\}', build)
+
+
+async def _scraped_with_figures(gateway: Gateway) -> dict[str, float]:
+    async with asyncio.timeout(DEADLINE_S):
+        while "moorings_checks_overdue" not in (found := await scraped(gateway.url)):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def test_metrics_do_not_wait_for_figures_that_the_database_is_slow_to_give(postgres: PostgresServer) -> None:
+    """As in an overload, when its statements wait for a connection; here they wait for a lock."""
+    gateway = Gateway(database_url("postgresql", postgres)).start()
+    try:
+        assert gateway.address.url is not None
+        connection = await asyncpg.connect(gateway.address.url)
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute("LOCK TABLE backup_destinations IN ACCESS EXCLUSIVE MODE")
+            meanwhile = await scraped(gateway.url)
+            still_asking = await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            await transaction.rollback()
+        finally:
+            await connection.close()
+        later = await _scraped_with_figures(gateway)
+    finally:
+        gateway.close()
+
+    assert meanwhile["moorings_database_up"] == 1
+    assert "moorings_checks_overdue" not in meanwhile
+    assert still_asking == 1
+    assert later["moorings_checks_overdue"] == 0
 
 
 async def test_metrics_may_have_a_port_of_their_own_with_several_workers() -> None:
