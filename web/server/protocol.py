@@ -42,6 +42,8 @@ HEAD_S = 10.0
 BODY_S = 30.0
 UNREAD_S = 30.0
 """How long a client may take nothing of what was written for it, before the connection is aborted."""
+ENDED_S = 2.0
+"""How long a client that sends no more is answered what it has asked."""
 UNREAD_BYTES_S = 0.05
 """How much longer a connection is kept on which a request has just arrived that was not read yet."""
 MAX_HEAD_BYTES = 16 * 1024
@@ -73,6 +75,7 @@ class HardenedProtocol(HttpToolsProtocol):
         "_connections",
         "_cross_origin",
         "_deadline",
+        "_end",
         "_fast_path",
         "_framing_bytes",
         "_has_begun",
@@ -125,6 +128,7 @@ class HardenedProtocol(HttpToolsProtocol):
         self._peer_address = ""
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
+        self._end: asyncio.TimerHandle | None = None  # of a connection whose client sends no more
         self._idle_since: float | None = None  # since when no request is under way, on the loop's clock
         self._unparsed = b""  # what came behind requests that wait for another
         self._is_held = False  # what came waits for the client to take what was written
@@ -173,6 +177,8 @@ class HardenedProtocol(HttpToolsProtocol):
         """Stop the timers and let go of what the connection holds."""
         self._clear_deadline()
         self._clear_write_deadline()
+        if self._end is not None:
+            self._end.cancel()
         if self._buffered is not None:
             self._buffered.resumed(self.transport)
         if self._lease is not None:
@@ -190,6 +196,19 @@ class HardenedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = None
         self.pipeline.clear()
         self._unparsed = b""
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio declares it
+        """Answer what is under way when the client sends no more, and then close; True keeps the connection until then.
+
+        Some clients close their side behind a request, and look the same as one that has left. So only what is being
+        answered goes on, and briefly: no stream, nothing that waits for its turn, and nothing over TLS, where there is
+        no half of a connection.
+        """
+        cycle = self._running
+        if self.scheme == "https" or self._body_open or cycle is None or cycle.response_started:
+            return None
+        self._end = self.loop.call_later(ENDED_S, self.transport.close)
+        return True
 
     @staticmethod
     def _say_that_client_is_gone(cycle: RequestResponseCycle) -> None:
@@ -702,7 +721,9 @@ class HardenedProtocol(HttpToolsProtocol):
             self._parse_unparsed()
         if len(self._unparsed) <= MAX_UNPARSED_BYTES:
             self.flow.resume_reading()
-        if self._has_no_cycle() and not (self._head_open or self._body_open):
+        if self._end is not None and self._has_no_cycle():
+            self.transport.close()
+        elif self._has_no_cycle() and not (self._head_open or self._body_open):
             self._be_idle()
 
     def drain(self, *, closes_idle: bool) -> None:

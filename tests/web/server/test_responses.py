@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from tests.support.gateway.driven import Driven
+from web.server import protocol
 from web.server.protocol import HardenedProtocol
 
 PLAIN = [(b"content-type", b"text/plain"), (b"content-length", b"5")]
@@ -170,3 +171,47 @@ async def test_the_head_of_a_stream_is_sent_before_its_first_piece() -> None:
             assert b"late" in await reader.read()
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize("count", [1, 5])
+async def test_a_client_that_sends_no_more_is_answered(count: int) -> None:
+    """Some clients close their side of the connection behind the request."""
+
+    async def answer_late(_scope: Any, send: Send) -> None:
+        await asyncio.sleep(0)
+        await answering(*PLAIN)(_scope, send)
+
+    async with serving(answer_late) as ask:
+        reader, writer = await asyncio.open_connection(*ask.address)
+        writer.write(request(close=False) * count)
+        writer.write_eof()
+        async with asyncio.timeout(DEADLINE_S):
+            answers = await reader.read()
+        writer.close()
+
+    assert answers.count(b"content-length: 5\r\n\r\nhello") == count
+
+
+async def test_a_client_that_sends_no_more_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it sent a stream: it may have left."""
+    monkeypatch.setattr(protocol, "ENDED_S", 0.05)
+    ended: list[Any] = []
+
+    async def wait(scope: Any, receive: Any, send: Send) -> None:
+        if scope["path"] == "/stream":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        ended.append(scope["path"])
+
+    for path in ("/slow", "/stream"):
+        driven = Driven(wait)
+        await driven.send(b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % path.encode())
+        if not driven.protocol.eof_received():
+            driven.transport.close()  # as asyncio does
+        async with asyncio.timeout(DEADLINE_S):
+            await driven.transport.closed.wait()
+        driven.close()
+        await driven.settle()
+
+    assert ended == ["/slow", "/stream"]
