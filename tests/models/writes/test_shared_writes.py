@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from tortoise.exceptions import IntegrityError
 
+from models import batcher as batching
 from models.accounts.user import User
 from models.accounts.viewer import Viewer
 from models.clock import current_second
@@ -16,6 +17,7 @@ from models.destinations.attributes import Attribute, DestinationKind
 from models.destinations.table import BackupDestination
 from models.errors import DestinationForbidden, DestinationNotFound, OutcomeUnknown, ValidationFailed
 from models.events.event import EventKind
+from models.writes import write as writing
 from models.writes.write import Writes
 from tests.support.api.writes import RAW, SERVICE
 from tests.support.databases.databases import migrated, update, viewer_of
@@ -140,8 +142,15 @@ async def test_changes_of_one_row_at_one_moment_are_all_kept(viewer: Viewer) -> 
     assert sorted(fields for _, _, fields in await events_of(viewer)) == ["", "bucket_name", "label", "region"]
 
 
-async def test_changes_of_few_rows_share_statements(viewer: Viewer, database: Gateway) -> None:
-    """Those of one row follow each other, each beside those of other rows: none waits for the lock of another."""
+async def test_changes_of_few_rows_share_statements(
+    viewer: Viewer, database: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of one row follow each other, each beside those of other rows: none waits for the lock of another.
+
+    Each waits for the one before, however long a busy machine takes for it.
+    """
+    monkeypatch.setattr(batching, "SLOW_S", 60.0)
+    monkeypatch.setattr(writing, "TURN_S", 60.0)
     rows = await asyncio.gather(*(SERVICE.create(viewer, AMAZON) for _ in range(8)))
 
     await asyncio.gather(

@@ -26,6 +26,8 @@ from tests.support.ports import free_port
 DATABASE_URL_VARIABLE = "MOORINGS_TEST_DATABASE_URL"
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 60
+REMOVAL_DEADLINE_S = 600
+"""For the directory, which may hold hundreds of databases, of some hundred files each."""
 TESTS_SETTINGS = {
     "fsync": "off",
     "max_connections": "200",
@@ -181,7 +183,7 @@ class PostgresServer:
         assert keeper.stdin is not None
         keeper.stdin.close()
         postgres.wait(STOP_DEADLINE_S)
-        keeper.wait(STOP_DEADLINE_S)
+        keeper.wait(REMOVAL_DEADLINE_S)
         self._processes = None
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import httpx
 
 from app.database import DatabaseAddress, open_database, parse_address
 from models.accounts import accounts
+from models.errors import DatabaseUnavailable
 from models.vault.vault import generate_key
 from tests.support.databases.templates import plant
 from tests.support.gateway import forked
@@ -37,6 +38,7 @@ MOORINGS = str(Path(sys.executable).with_name("moorings"))
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 60
 LOGGED_DEADLINE_S = 30
+CONNECTS = 3
 CREDENTIALS = {"s3_access_key": "AKIATESTTESTTESTTEST", "s3_secret_key": "a-secret-key-of-the-tests"}
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "s3": {"s3_bucket_name": "nightly", "custom_s3_region": "us-west-2", "path_style_endpoint": False, **CREDENTIALS},
@@ -207,8 +209,18 @@ class Gateway:
 
     @asynccontextmanager
     async def models(self) -> AsyncIterator[None]:
-        """The models of this process, connected to the gateway's database."""
-        async with self._lock, open_database(self.address):
+        """The models of this process, connected to the gateway's database.
+
+        A busy machine may take longer to connect than a gateway waits, which would try again then, too.
+        """
+        async with self._lock, AsyncExitStack() as stack:
+            for attempt in range(CONNECTS):
+                try:
+                    await stack.enter_async_context(open_database(self.address))
+                    break
+                except DatabaseUnavailable:
+                    if attempt == CONNECTS - 1:
+                        raise
             yield
 
     async def new_user(self, abilities: Iterable[str] = ("*",)) -> Account:
