@@ -23,6 +23,7 @@ from tests.support.gateway.configured import configured
 from tests.support.gateway.gateway import Account, Gateway
 from tests.support.gateway.processes import until
 from tests.support.ports import free_port
+from tests.support.stopwatch import Stopwatch
 from tests.support.telemetry.trace_receiver import ReceivedSpan, TraceReceiver, receiving
 
 LIST = "/api/backup-destinations"
@@ -267,10 +268,10 @@ async def test_a_collector_that_is_away(monkeypatch: pytest.MonkeyPatch, away: s
 
 async def lose_spans(account: Account) -> None:
     """Make more spans than the queue has room for, in requests that are answered as ever."""
-    began = time.monotonic()
+    watch = Stopwatch(account.gateway.worker_pid)
     responses = await traced_requests(account, AT_ONCE)
     assert {response.status_code for response in responses.values()} == {200}
-    assert time.monotonic() - began < 5
+    assert watch.seconds < 5
 
 
 async def test_the_sampler_decides(receiver: TraceReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
