@@ -35,7 +35,7 @@ SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("fresh_keys.py")
 EXAMPLES = figures.amount(5, 50)
-DEADLINE_S = figures.amount(120, 600)
+DEADLINE_S = figures.amount(400, 900)
 
 
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
