@@ -11,13 +11,13 @@ import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
 from time import perf_counter, time
 from typing import Any
 
 import orjson
 from starlette.types import Message, Scope, Send
 
+from models.short_memo import memo_of_short
 from web.http.websocket_texts import TEXTS
 from web.request_state import RequestState, request_state
 
@@ -136,10 +136,14 @@ def _route_of(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "")
 
 
-@lru_cache(maxsize=1_024)
 def shown_path(path: str, route: str = "") -> str:
     """A path as the log has it. One that is a route, with nothing of a client's in it, is shown as it is."""
-    if _SHOWN_PATH.fullmatch(path) or (path == route and "{" not in route):
+    return path if path == route and "{" not in route else _shown(path)
+
+
+@memo_of_short(1_024, 256)
+def _shown(path: str) -> str:
+    if _SHOWN_PATH.fullmatch(path):
         return path
     segments = path.split("/")[1:]
     shown = [segment if _SHOWN_SEGMENT.fullmatch(segment) else HIDDEN for segment in segments[:MAX_SEGMENTS]]

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from models.errors import AccountRefused
+from models.short_memo import memo_of_short
 
 MAX_LENGTH = 1_024
 _MAPPED_BITS = 96
@@ -31,7 +32,7 @@ def store_networks(texts: Iterable[str]) -> str:
     return stored
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def is_within(address: str, networks: str) -> bool:
     """Whether an address is in one of the stored networks; one that is no IP address is in none."""
     try:
@@ -41,7 +42,7 @@ def is_within(address: str, networks: str) -> bool:
     return any(parsed in network for network in _networks(networks))
 
 
-@lru_cache(maxsize=4_096)
+@memo_of_short(4_096, 64)
 def canonical_address(text: str) -> str:
     """The one spelling of a client's address; `unknown` for what is no IP address, whatever a proxy has sent."""
     try:
@@ -65,6 +66,6 @@ def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=64)
 def _networks(stored: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(map(ip_network, stored.split()))

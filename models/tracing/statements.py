@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 
+from models.short_memo import memo_of_short
 from models.tracing.spans import Attributes, Span, Value, current_span, ending
 
 MAX_TEXT = 2_000
@@ -41,7 +41,7 @@ def statement_span(sql: str, database: Attributes) -> Iterator[Span | None]:
             raise
 
 
-@lru_cache(maxsize=512)
+@memo_of_short(256, 4_096)
 def _described(sql: str) -> tuple[str, Attributes]:
     """The name of a statement's span (`db.query.summary`), and what is known of it by its text."""
     text = " ".join(_LITERAL.sub("?", sql).split())[:MAX_TEXT]

@@ -32,7 +32,7 @@ from graphql import (
 from models.pagination import DEFAULT_SIZE, MAX_SIZE
 from schema.documents.document_limits import LimitExceeded, fragments_of, selected_fields
 
-MAX_KNOWN = 100
+MAX_KNOWN = 16
 MAX_NAME_LENGTH = 80
 """Of a type, by whose name a size is known."""
 _ABSENT = object()

@@ -53,8 +53,11 @@ from web.cache.bounded_memo import BoundedMemo
 from web.metrics.memories import Memory
 
 MAX_DOCUMENT_BYTES = 96 * 2**20
+DOCUMENT_BYTES = 10_000
 BYTES_PER_CHARACTER = 200
-"""The memory of a prepared document, at most, for each character of its text."""
+"""The memory of a prepared document, at most, compiled and with the sizes that are known of it: in any case, and for
+each character of its text.
+"""
 MAX_ANONYMOUS_CHARACTERS = 8_192
 MAX_PLAIN_ANONYMOUS_CHARACTERS = 200
 """Of one that asks for nothing of the schema: it is refused, but a client that tries out learns of a syntax error."""
@@ -159,7 +162,7 @@ class Engine:
                 errors = refused.answer["errors"]
                 self._refused.put(digest, errors, ERROR_BYTES * len(errors))
                 raise
-            self._documents.put(key, prepared, BYTES_PER_CHARACTER * len(text))
+            self._documents.put(key, prepared, _size(text))
             self._learn_outline(prepared)
         elif is_anonymous and not prepared.only_introspects:
             raise Unauthenticated
@@ -195,7 +198,7 @@ class Engine:
         if known is None:
             self._outlines.put(key, _Untaken.ONCE, len(text))
         elif known is _Untaken.ONCE:
-            self._outlines.put(key, self._prepare_outline(key) or _Untaken.NEVER, BYTES_PER_CHARACTER * len(text))
+            self._outlines.put(key, self._prepare_outline(key) or _Untaken.NEVER, _size(text))
 
     def _prepare_outline(self, key: DocumentKey) -> Prepared | None:
         """An outline as a query; None for one that is not valid, as where two fields with one key differ in it."""
@@ -232,7 +235,8 @@ class Engine:
             return ResponseText(text=text, is_whole=True)
         response = ResponseText.of(await self._execute(prepared, variables, context))
         if response.is_whole:
-            self._introspections.put(key, response.text, len(response.text) + getsizeof(prepared.key[0]))
+            taken = len(response.text) + getsizeof(prepared.key[0]) + len(key[1])
+            self._introspections.put(key, response.text, taken)
         return response
 
     async def _execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:
@@ -377,6 +381,11 @@ class Engine:
             "variable_values": dict(variables),
             "operation_name": None if name is None else name.value,
         }
+
+
+def _size(text: str) -> int:
+    """The memory of a prepared document, at most."""
+    return DOCUMENT_BYTES + BYTES_PER_CHARACTER * len(text)
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

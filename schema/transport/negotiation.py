@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import lru_cache
+
+from models.short_memo import memo_of_short
 
 
 class MediaType(StrEnum):
@@ -17,7 +18,7 @@ class MediaType(StrEnum):
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
-@lru_cache(maxsize=256)
+@memo_of_short(256, 512)
 def negotiate(accept: str | None) -> MediaType | None:
     """The media type with the highest q value; JSON without the header, None if the client accepts no supported type.
 

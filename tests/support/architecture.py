@@ -23,14 +23,14 @@ ARROWS: Mapping[str, frozenset[str]] = {
 """The rooms each room may import."""
 
 PARTS_OF_MODELS: Mapping[str, str] = {
-    "web": "accounts audit error_report errors outage reads tracing",
+    "web": "accounts audit error_report errors outage reads short_memo tracing",
     "s3": "checks clock destinations.endpoint_url errors grants.access vault",
 }
 """For rooms that import a few parts of `models` only: HTTP knows no backups, and the store check no rows."""
 
 WITHIN: Mapping[str, Mapping[str, str]] = {
     "models": {
-        "accounts": "audit clock database errors imported_row text",
+        "accounts": "audit clock database errors imported_row short_memo text",
         "audit": "clock database errors",
         "background": "errors",
         "batcher": "errors tracing",
@@ -51,10 +51,11 @@ WITHIN: Mapping[str, Mapping[str, str]] = {
         "pagination": "",
         "reads": "accounts batcher database destinations errors pagination text",
         "service": "accounts audit clock destinations errors events pagination reads vault writes",
+        "short_memo": "",
         "takeover": "accounts audit clock database destinations errors imported_row text vault",
         "text": "",
         "timestamps": "",
-        "tracing": "outage",
+        "tracing": "outage short_memo",
         "vault": "errors",
         "writes": "accounts batcher clock database destinations errors events vault",
     },

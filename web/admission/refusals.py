@@ -19,6 +19,8 @@ OVERLOADED = "The gateway has too much to do; try again in a moment."
 RETRY_AFTER_S = (1, 2, 3)
 MAX_MADE = 256
 """Different responses that are kept: the forms, by what clients accept and how long they are to wait."""
+MAX_ACCEPT = 512
+"""Characters of what a client accepts; for longer ones the response is made anew."""
 
 Form = Callable[[str | None, str, int], tuple[Sequence[Header], bytes]]
 """Makes the headers and the body of a refusal from the request's `Accept`, the sentence and the seconds to wait."""
@@ -76,7 +78,8 @@ class Refusals:
             made = b"".join(b"%s: %s\r\n" % header for header in all_), body
             if len(self._made) >= MAX_MADE:
                 self._made.clear()
-            self._made[key] = made
+            if accept is None or len(accept) <= MAX_ACCEPT:
+                self._made[key] = made
         return made
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
+
+from models.short_memo import memo_of_short
 
 GZIP, ZSTD = b"gzip", b"zstd"
 NAME = b"accept-encoding"
@@ -39,7 +40,7 @@ def wanted_by(headers: Sequence[tuple[bytes, bytes]]) -> Wanted | None:
     return wanted(b", ".join(values)) if values else None
 
 
-@lru_cache(maxsize=128)
+@memo_of_short(128, 256)
 def wanted(value: bytes) -> Wanted:
     """What the value of the header asks for.
 

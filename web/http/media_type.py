@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
+
+from models.short_memo import memo_of_short
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -21,7 +22,7 @@ class MediaType(NamedTuple):
         return self.charset in ("", "utf-8", "utf8")
 
 
-@lru_cache(maxsize=64)
+@memo_of_short(64, 256)
 def parse_media_type(content_type: str) -> MediaType:
     """Parse the value of a header; a malformed one has a name that is no media type."""
     name, *parameters = (part.strip() for part in content_type.lower().split(";"))

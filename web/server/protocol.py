@@ -196,6 +196,14 @@ class HardenedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = None
         self.pipeline.clear()
         self._unparsed = b""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Refer to nothing that refers to this: the collector, which looks at the oldest objects once in a day, would
+        have to find it.
+        """
+        nothing: Any = None
+        self.parser = self.cycle = nothing
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio declares it
         """Answer what is under way when the client sends no more, and then close; True keeps the connection until then.
@@ -408,6 +416,7 @@ class HardenedProtocol(HttpToolsProtocol):
         protocol.data_received(b"".join(lines))
         self.transport.set_protocol(protocol)
         self._websocket = protocol
+        self._let_go()
 
     def _hand_on(self, data: bytes) -> None:
         """Give the WebSocket what came in the piece of its handshake, behind it."""

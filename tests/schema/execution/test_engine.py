@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -11,7 +14,14 @@ from graphql import get_introspection_query
 
 from models.errors import Unauthenticated
 from schema.context import Context
-from schema.execution.engine import MAX_INTROSPECTION_BYTES, MAX_REFUSED_BYTES, Engine, NotExecuted
+from schema.execution.engine import (
+    MAX_DOCUMENT_BYTES,
+    MAX_INTROSPECTION_BYTES,
+    MAX_OUTLINES_BYTES,
+    MAX_REFUSED_BYTES,
+    Engine,
+    NotExecuted,
+)
 from schema.limits import Limits
 from tests.support.fuzz.fuzz_stage import WATCHED, Stage, staged
 
@@ -80,6 +90,71 @@ def test_the_memory_of_refused_documents_is_bounded_in_bytes() -> None:
     assert refused(engine, "{ first }") == first
 
 
+@pytest.mark.parametrize(
+    ("document", "variables"),
+    [
+        (lambda number: f"{{viewer{{id}}}}#{number}", ()),
+        (lambda number: f'{{node(id:"BackupDestination:{number}"){{id}}}}', ()),
+        (lambda number: f"{{viewer{{{' '.join(f'{chr(97 + n)}:id' for n in range(26))}}}}}#{number}", ()),
+        (
+            lambda number: f"query($n:String!){{a{number}:__type(name:$n){{name}}}}",
+            [{"n": f"{n:080d}"} for n in range(20)],
+        ),
+        (
+            lambda number: f"query($n:Int){{a{number}:backupDestinations(first:$n){{nodes{{id}}}}}}",
+            [{"n": n} for n in range(300, 320)],
+        ),
+    ],
+    ids=["tiny", "literals", "aliases", "names", "sizes"],
+)
+def test_documents_take_no_more_memory_than_is_counted(
+    document: Callable[[int], str], variables: list[dict[str, Any]]
+) -> None:
+    """Compiled, with all that is kept for their variables: what is counted is what the bound is about."""
+    engine = Engine(Limits())
+
+    def prepare(number: int) -> None:
+        prepared = engine.prepare(document(number), None)
+        engine.bind(prepared, {}, at_once=True)
+        for each in variables:
+            prepared.cost.of(each)
+            prepared.size.of(each)
+
+    prepare(0)
+    gc.collect()
+    before = engine._documents.bytes + engine._outlines.bytes
+    tracemalloc.start()
+    for number in range(1, 16):
+        prepare(number)
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    counted = engine._documents.bytes + engine._outlines.bytes - before
+    assert 0.2 * counted < taken < counted
+
+
+def test_the_memory_of_documents_is_bounded_in_bytes() -> None:
+    """With and without their literals; a document that was evicted is prepared as before."""
+    engine = Engine(Limits())
+    long = "z" * 4_000
+
+    def fill(number: int) -> None:
+        for literal in (1, 2):
+            engine.prepare(f"{{ a{number}{long}: backupDestinations(first: {literal}) {{ totalCount }} }}", None)
+
+    fill(0)
+    first = engine.known(f"{{ a0{long}: backupDestinations(first: 1) {{ totalCount }} }}", None)
+    for number in range(1, 70):
+        fill(number)
+
+    assert first is not None
+    assert 0.9 * MAX_DOCUMENT_BYTES < engine._documents.bytes <= MAX_DOCUMENT_BYTES
+    assert 0.8 * MAX_OUTLINES_BYTES < engine._outlines.bytes <= MAX_OUTLINES_BYTES
+    assert engine.known(first.key[0], None) is None
+    assert engine.prepare(*first.key).type is first.type
+
+
 @pytest.mark.parametrize("text", ["{ viewer { id } }", "{ viewer { nothing } }", UNKNOWN_FIELDS, "{ ...F }"])
 def test_an_anonymous_request_is_refused_before_its_document_is_validated(text: str) -> None:
     with pytest.raises(Unauthenticated):
@@ -121,6 +196,20 @@ async def test_the_memory_of_introspection_is_bounded_in_bytes(stage: Stage) -> 
         await engine.write(None, prepared, {}, context)
 
     assert 0.9 * MAX_INTROSPECTION_BYTES < engine._introspections.bytes <= MAX_INTROSPECTION_BYTES
+
+
+async def test_variables_count_in_the_memory_of_introspection(stage: Stage) -> None:
+    """A response may be small, and what it was asked with large."""
+    engine, context = Engine(Limits()), stage.context(WATCHED, None)
+    prepared = engine.prepare("query ($n: String!) { __type(name: $n) { name } }", None)
+    tracemalloc.start()
+    for number in range(400):
+        await engine.write(None, prepared, {"n": f"{number}".ljust(20_000, "z")}, context)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert 0.9 * MAX_INTROSPECTION_BYTES < engine._introspections.bytes <= MAX_INTROSPECTION_BYTES
+    assert taken < 1.2 * MAX_INTROSPECTION_BYTES
 
 
 async def hold_s(engine: Engine, text: str, context: Context) -> float:
