@@ -42,8 +42,8 @@ FILLED = ("responses", "documents", "refused documents", "prepared requests") if
 """The memories that the load fills to their bounds by itself."""
 FILLERS = 10
 """Users who fill what is bounded by user, too."""
-AT_ONCE = 20
-TURNOVER = 5_000 if FULL else 0
+AT_ONCE = 10
+TURNOVER = 3_000 if FULL else 0
 """Requests of the load after that, so that what fills the memories is what the load sends."""
 FULL_SHARE = 0.8
 """Of its bound: what does not fit any more is smaller than the rest."""
@@ -131,13 +131,21 @@ async def with_other_literals(client: httpx.AsyncClient, number: int) -> httpx.R
 
 
 def introspect(client: httpx.AsyncClient, number: int) -> Awaitable[httpx.Response]:
-    """All of the schema, by a new document."""
-    return graphql(client, f"{get_introspection_query()} # {number}")
+    """All of the schema, under another key each time."""
+    return graphql(client, get_introspection_query().replace("__schema", f"s{number}: __schema", 1))
+
+
+def introspect_without_token(client: httpx.AsyncClient, number: int) -> Awaitable[httpx.Response]:
+    """The same, as anyone may."""
+    query = get_introspection_query().replace("__schema", f"w{number}: __schema", 1)
+    request = client.build_request("POST", "/graphql", json={"query": query})
+    del request.headers["Authorization"]
+    return client.send(request)
 
 
 def persist_long(client: httpx.AsyncClient, number: int) -> Awaitable[httpx.Response]:
     """A long new document under its hash."""
-    query = f"{{ viewer {{ l{number}: name }} }} # {'z' * 16_000}"
+    query = f"{{ viewer {{ l{number}: name }} }} # {'z' * 40_000}"
     hash_ = sha256(query.encode()).hexdigest()
     return graphql(client, query, extensions={"persistedQuery": {"version": 1, "sha256Hash": hash_}})
 
@@ -150,7 +158,7 @@ def ask_in_another_form(client: httpx.AsyncClient, number: int) -> Awaitable[htt
 FILLING: Mapping[str, Act] = {
     "persisted queries": persist_long,
     "introspections": introspect,
-    "compressed documents": introspect,
+    "compressed documents": introspect_without_token,
     "documents without literals": with_other_literals,
     "shapes of requests": ask_in_another_form,
 }
