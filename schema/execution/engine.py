@@ -49,11 +49,11 @@ from schema.execution.validation import MAX_ERRORS, errors_in
 from schema.limits import Limits
 from schema.resolvers.definition import make_schema
 from schema.resolvers.subscription import present_batch
-from web.cache.bounded_memo import BoundedMemo
+from web.cache.bounded_memo import BoundedMemo, compact
 from web.metrics.memories import Memory
 
 MAX_DOCUMENT_BYTES = 96 * 2**20
-DOCUMENT_BYTES = 10_000
+DOCUMENT_BYTES = 14_000
 BYTES_PER_CHARACTER = 200
 """The memory of a prepared document, at most, compiled and with the sizes that are known of it: in any case, and for
 each character of its text.
@@ -236,7 +236,8 @@ class Engine:
         response = ResponseText.of(await self._execute(prepared, variables, context))
         if response.is_whole:
             taken = len(response.text) + getsizeof(prepared.key[0]) + len(key[1])
-            self._introspections.put(key, response.text, taken)
+            response = response._replace(text=compact(response.text))
+            self._introspections.put((key[0], compact(key[1])), response.text, taken)
         return response
 
     async def _execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Context) -> Answer:

@@ -31,7 +31,7 @@ LIST = "/api/backup-destinations"
 MINUTES = float(os.environ.get("MINUTES", "20"))
 SECONDS = MINUTES * 60 if FULL else 4.0
 """For which is measured, once the memories are full (in the gate: once all of the load has begun)."""
-FILL_S = 420.0 if FULL else 2.0
+FILL_S = 300.0 if FULL else 2.0
 """How long the load goes on at most before that."""
 PAUSE_S = 0.1 if FULL else 0.02
 """Of each client between two requests, once the memories are full."""
@@ -152,7 +152,7 @@ def persist_long(client: httpx.AsyncClient, number: int) -> Awaitable[httpx.Resp
 
 def ask_in_another_form(client: httpx.AsyncClient, number: int) -> Awaitable[httpx.Response]:
     """The list with a header that no other request has."""
-    return client.get(LIST, headers={"X-Form": f"{number}".ljust(1_000)})
+    return client.get(LIST, headers={"X-Form": f"{number}".ljust(1_000, "x")})
 
 
 FILLING: Mapping[str, Act] = {

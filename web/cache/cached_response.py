@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from starlette.types import Receive, Scope, Send
 
+from web.cache.bounded_memo import compact
+
 Header = tuple[bytes, bytes]
 
 
@@ -50,12 +52,8 @@ class CachedResponse:
         return own + sum(FORM_BYTES + form.bytes for form in self.forms.values()) if self.forms else own
 
     def compact(self) -> None:
-        """Copy the body, before it is kept, into memory of its own size.
-
-        Writers of JSON and compressors fill a buffer that they double, and give the rest of it back in pieces that are
-        too small for the next one: of 64 MiB of their results a process holds 120.
-        """
-        self.body = bytes(memoryview(self.body))
+        """Copy the body, before it is kept, into memory of its own size."""
+        self.body = compact(self.body)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [*self.headers, *([(b"etag", self.tag)] if self.tag else [])]

@@ -11,7 +11,7 @@ from sys import getsizeof
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.cache.bounded_memo import BoundedMemo
+from web.cache.bounded_memo import BoundedMemo, compact
 from web.cache.etags import in_coding
 from web.compression.accept_encoding import NAME, Wanted, wanted_by
 from web.compression.codings import Encoder
@@ -53,8 +53,8 @@ class Compression:
             return self._encoder.encode(body, coding)
         encoded = self._public.get((body, coding))
         if encoded is None:
-            encoded = self._encoder.encode(body, coding)
-            self._public.put((body, coding), encoded, getsizeof(body) + getsizeof(encoded))
+            encoded = compact(self._encoder.encode(body, coding))
+            self._public.put((compact(body), coding), encoded, getsizeof(body) + getsizeof(encoded))
         return encoded
 
 

@@ -138,18 +138,15 @@ def test_documents_take_no_more_memory_than_is_counted(
 def test_the_memory_of_documents_is_bounded_in_bytes() -> None:
     """With and without their literals; a document that was evicted is prepared as before."""
     engine = Engine(Limits())
-    long = "z" * 4_000
 
-    def fill(number: int) -> None:
+    def text(number: int, literal: int) -> str:
+        return f"{{ a{number}: backupDestinations(first: {literal}) {{ totalCount }} }}".ljust(8_000)
+
+    first = engine.prepare(text(0, 1), None)
+    for number in range(35):
         for literal in (1, 2):
-            engine.prepare(f"{{ a{number}{long}: backupDestinations(first: {literal}) {{ totalCount }} }}", None)
+            engine.prepare(text(number, literal), None)
 
-    fill(0)
-    first = engine.known(f"{{ a0{long}: backupDestinations(first: 1) {{ totalCount }} }}", None)
-    for number in range(1, 70):
-        fill(number)
-
-    assert first is not None
     assert 0.9 * MAX_DOCUMENT_BYTES < engine._documents.bytes <= MAX_DOCUMENT_BYTES
     assert 0.8 * MAX_OUTLINES_BYTES < engine._outlines.bytes <= MAX_OUTLINES_BYTES
     assert engine.known(first.key[0], None) is None
