@@ -54,6 +54,7 @@ MAX_MORE = 4.0
 EVENTS = "subscription { backupDestinationEvents { id backupDestination { label } } }"
 CONNECTIONS = """SELECT count(*) AS n FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'moorings'"""
+SHOWN = ("databaseId", "label", "createdAt", "updatedAt")
 _SIZE = re.compile(r'^moorings_memory_(max_)?bytes\{memory="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 Act = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]
@@ -98,9 +99,14 @@ def graphql(client: httpx.AsyncClient, query: str, **more: object) -> Awaitable[
     return client.post("/graphql", json={"query": query, **more})
 
 
+def status_of(response: httpx.Response) -> int:
+    """The status of a response; 400 where the errors are in a response of GraphQL."""
+    return 400 if b'"errors":' in response.content else response.status_code
+
+
 def new_document(number: int) -> str:
-    """A document that no other is like, large enough that some thousand fill their memory."""
-    fields = " ".join(f"a{number}_{n}: databaseId label createdAt updatedAt" for n in range(25))
+    """A valid document that no other is like, large enough that some hundred fill their memory."""
+    fields = " ".join(f"{f'a{number}_{n}_'.ljust(60, 'z')}: {SHOWN[n % len(SHOWN)]}" for n in range(25))
     return f"query Q{number} {{ backupDestinations(first: 2) {{ nodes {{ {fields} }} }} }}"
 
 
@@ -170,14 +176,14 @@ LOAD: Sequence[tuple[Act, int]] = (
     (lambda client, number: client.get(LIST, params={"page": 1, f"x{number}": "y" * 4_000}), 200),
     (lambda client, number: graphql(client, new_document(number)), 200),
     (lambda client, number: graphql(client, new_document(number)), 200),
-    (lambda client, number: graphql(client, wrong_document(number)), 200),
+    (lambda client, number: graphql(client, wrong_document(number)), 400),
     (lambda client, number: graphql(client, f'{{ node(id: "BackupDestination:{number}") {{ id }} }}'), 200),
     (lambda client, number: graphql(client, f"{{ __schema {{ t{number}: queryType {{ name }} }} }}"), 200),
     (persisted, 200),
     (write_and_remove, 200),
     (lambda client, number: client.get(LIST, headers={"Authorization": f"Bearer junk{number}"}), 401),
 )
-"""Requests and the statuses they are answered with; each client sends them in turn."""
+"""Requests and what `status_of` their responses is; each client sends them in turn."""
 
 
 @dataclass(slots=True)
@@ -234,7 +240,7 @@ async def ask_on_and_on(reader: Account, writer: Account, load: Loaded) -> None:
         for number in load.numbers:
             act, wanted = LOAD[number % len(LOAD)]
             client = writing if act is write_and_remove else reading
-            load.statuses.append((wanted, (await act(client, number)).status_code))
+            load.statuses.append((wanted, status_of(await act(client, number))))
             await asyncio.sleep(load.pause_s)
 
 
@@ -245,7 +251,7 @@ async def fill(load: Loaded) -> None:
         for name, act in FILLING.items():
             while (await sample(load.gateway, load.client))[f"of {name}"] < FULL_SHARE:
                 for number, client in zip(islice(load.numbers, AT_ONCE), cycle(clients), strict=False):
-                    load.statuses.append((200, (await act(client, number)).status_code))
+                    load.statuses.append((200, status_of(await act(client, number))))
 
 
 async def listen_on_and_on(account: Account, lines: int | None) -> None:
