@@ -38,7 +38,7 @@ EXCHANGES: Mapping[str, tuple[bytes, bytes]] = {
         b"200",
     ),
     "socket": (b"GET /graphql HTTP/1.1\r\n%s%s" + _SOCKET, b"101"),
-    "no socket": (b"GET /nothing HTTP/1.1\r\n%s%s" + _SOCKET, b"403"),
+    "no socket": (b"GET /nothing HTTP/1.1\r\n%s%s" + _SOCKET, b"HTTP/1.1 "),
 }
 """What is sent, with places for the headers of the host and the token, and what is in the response."""
 
@@ -48,6 +48,13 @@ def kept() -> Counter[str]:
     return Counter(name for each in gc.get_objects() if (name := type(each).__name__) in KEPT)
 
 
+async def more(reader: asyncio.StreamReader, received: bytes) -> bytes:
+    """What comes next; the other side does not end the connection before."""
+    data = await reader.read(65_536)
+    assert data, received
+    return data
+
+
 async def exchange(served: Served, sent: bytes, wanted: bytes, *, subscribes: bool, aborts: bool) -> None:
     """One connection, which the client ends after the response."""
     reader, writer = await asyncio.open_connection(*served.address)
@@ -55,15 +62,15 @@ async def exchange(served: Served, sent: bytes, wanted: bytes, *, subscribes: bo
     async with asyncio.timeout(DEADLINE_S):
         received = b""
         while wanted not in received:
-            received += await reader.read(65_536)
+            received += await more(reader, received)
         if subscribes:
             writer.write(_frame(b'{"type": "connection_init"}'.ljust(200)))
             while b"connection_ack" not in received:
-                received += await reader.read(65_536)
+                received += await more(reader, received)
             begin = b'{"type": "subscribe", "id": "1", "payload": {"query": "{ viewer { id } }"}}'
             writer.write(_frame(begin.ljust(200)))
             while b'"complete"' not in received:
-                received += await reader.read(65_536)
+                received += await more(reader, received)
     if aborts:
         writer.transport.abort()
         return

@@ -143,9 +143,11 @@ def test_the_memory_of_documents_is_bounded_in_bytes() -> None:
         return f"{{ a{number}: backupDestinations(first: {literal}) {{ totalCount }} }}".ljust(8_000)
 
     first = engine.prepare(text(0, 1), None)
-    for number in range(35):
+    for number in range(7):
         for literal in (1, 2):
             engine.prepare(text(number, literal), None)
+    for number in range(9):
+        engine.prepare(f"{{ viewer {{ n{number}: id }} }} # ".ljust(60_000, "z"), None)
 
     assert 0.9 * MAX_DOCUMENT_BYTES < engine._documents.bytes <= MAX_DOCUMENT_BYTES
     assert 0.8 * MAX_OUTLINES_BYTES < engine._outlines.bytes <= MAX_OUTLINES_BYTES
