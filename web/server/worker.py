@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import select
 import signal
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any, Protocol
 
 import uvicorn
@@ -31,6 +33,11 @@ GRACE_S = 0.4
 """How long connections without a request stay open in a stop: longer than a request is on its way."""
 UNREAD_S = 5.0
 """How long a client may take to read the end of what it was sent, in a stop."""
+ACCEPT_AT_ONCE = 32
+"""Connections that a turn of the event loop accepts, beside the one that uvloop does.
+
+One for each turn makes the last of a thousand that reconnect wait for a thousand turns, which are long then.
+"""
 _LOOK_S = 0.02
 
 
@@ -55,6 +62,8 @@ class Worker(uvicorn.Server):
         self._drains = asyncio.Event()
         self._lifespan: AbstractAsyncContextManager[Any] | None = None
         self._accepting: set[asyncio.Task[Any]] = set()
+        self._looking: set[socket.socket] = set()
+        """Listening sockets from which more is accepted in the next turn."""
         self._until_open: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -137,7 +146,7 @@ class Worker(uvicorn.Server):
     async def _accept_from(self, number: int, listener: socket.socket) -> None:
         copy = listener.dup()
         server = await asyncio.get_running_loop().create_server(
-            self._connection, sock=listener, ssl=self.config.ssl, backlog=self.config.backlog
+            partial(self._first_connection, copy), sock=listener, ssl=self.config.ssl, backlog=self.config.backlog
         )
         self._listening[number] = server, copy
         if self._drains.is_set():
@@ -148,6 +157,32 @@ class Worker(uvicorn.Server):
             server, copy = self._listening.pop(number)
             server.close()
             copy.close()
+
+    def _first_connection(self, listener: socket.socket) -> asyncio.Protocol:
+        """That of the one connection that a turn of the event loop accepts: there may be more."""
+        if listener not in self._looking:
+            self._looking.add(listener)
+            asyncio.get_running_loop().call_soon(self._accept_more, listener)
+        return self._connection()
+
+    def _accept_more(self, listener: socket.socket) -> None:
+        self._looking.discard(listener)
+        if listener.fileno() >= 0:
+            self._accept(listener, ACCEPT_AT_ONCE)
+
+    def _accept(self, listener: socket.socket, at_most: float = math.inf) -> None:
+        """Accept what waits."""
+        accepted = 0
+        with suppress(OSError):  # nothing waits, or no descriptor is left, which the event loop reports
+            while accepted < at_most:
+                connection, _ = listener.accept()
+                connection.setblocking(False)
+                self._in_task(self._open(connection))
+                accepted += 1
+
+    async def _open(self, connection: socket.socket) -> None:
+        with suppress(OSError):  # the client has gone, or its handshake failed
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, connection, ssl=self.config.ssl)
 
     def _connection(self) -> asyncio.Protocol:
         make: Any = self.config.http_protocol_class
@@ -163,15 +198,8 @@ class Worker(uvicorn.Server):
         while self._listening:
             _, (server, copy) = self._listening.popitem()
             server.close()
-            with copy, suppress(BlockingIOError):
-                while True:
-                    connection, _ = copy.accept()
-                    connection.setblocking(False)
-                    self._in_task(
-                        asyncio.get_running_loop().connect_accepted_socket(
-                            self._connection, connection, ssl=self.config.ssl
-                        )
-                    )
+            with copy:
+                self._accept(copy)
 
     async def _finish_connections(self) -> None:
         state, began = self.server_state, time.monotonic()

@@ -11,12 +11,16 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, 
 from pathlib import Path
 
 import pytest
+import uvicorn
+import uvloop
+from uvicorn.lifespan.off import LifespanOff
 
 from tests.app.test_serving import children, until
 from tests.support.gateway.gateway import Gateway
 from tests.support.gateway.keep_alive import KeepAlive
 from tests.web.metrics.test_metrics import until_so_many_serve
 from web.server.sockets import UNSENT_BYTES, AddressTaken, bind
+from web.server.worker import Worker
 
 HANGS_S = 3
 CONNECTIONS = 64
@@ -134,3 +138,39 @@ def test_the_system_takes_little_for_a_client_that_reads_nothing() -> None:
                 taken += served.send(b" " * UNSENT_BYTES)
 
         assert 0 < taken < 8 * UNSENT_BYTES
+
+
+def test_what_waits_is_accepted_in_a_few_turns_of_the_event_loop() -> None:
+    """uvloop accepts one connection in each turn, and turns are long where many clients come back at once."""
+    assert uvloop.run(turns_until_accepted(300)) <= 30
+
+
+async def turns_until_accepted(connections: int) -> int:
+    """How many turns of the event loop a worker needs for connections that wait in its socket."""
+    accepted, turns = list[asyncio.BaseTransport](), 0
+
+    class Noting(asyncio.Protocol):
+        def __init__(self, **_of_uvicorn: object) -> None:
+            pass
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(transport)
+
+    config = uvicorn.Config("", http=Noting)
+    config.ssl, config.http_protocol_class = None, Noting
+    link, other_end = socket.socketpair()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=connections)
+    with listener, link, other_end, ExitStack() as stack:
+        worker = Worker(config, link)
+        worker.lifespan = LifespanOff(config)
+        for _ in range(connections):
+            stack.enter_context(closing(socket.create_connection(listener.getsockname())))
+        await worker._accept_from(0, listener)
+        while len(accepted) < connections:
+            turns += 1
+            await asyncio.sleep(0)
+        await worker._release(0)
+        for transport in accepted:
+            transport.close()
+        await asyncio.sleep(0)
+    return turns
