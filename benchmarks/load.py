@@ -7,7 +7,6 @@ some 50,000 times a second and is not what is measured.
 from __future__ import annotations
 
 import asyncio
-import gc
 import re
 import time
 from array import array
@@ -21,6 +20,7 @@ from typing import cast
 import uvloop
 
 from tests.support.gateway.codings import decoded
+from tests.support.gateway.load import no_collector
 
 PATIENCE_S = 15.0
 """How long the answers that are still missing at the end are waited for."""
@@ -83,7 +83,7 @@ async def load(port: int, requests: Iterable[Request], *, seconds: float, connec
     asked = requests if isinstance(requests, Iterator) else cycle(requests)
     course = _Course(asked, connections, loop.create_future())
     talkers = [_Talker(course) for _ in range(connections)]
-    with without_garbage_collection():  # which takes a while, and a server waits for no request so long
+    with no_collector():  # which takes a while, and a server waits for no request so long
         for talker in talkers:
             await loop.create_connection(lambda talker=talker: talker, "127.0.0.1", port)  # type: ignore[misc]  # mypy does not infer a lambda's default
         cpu, started = time.process_time(), time.perf_counter()
@@ -106,17 +106,6 @@ def uvloop_runner() -> Iterator[asyncio.Runner]:
     """A runner whose loop is uvloop's."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         yield runner
-
-
-@contextmanager
-def without_garbage_collection() -> Iterator[None]:
-    """The generator makes no cycles; a collection would only look like a slow answer."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @dataclass(slots=True)

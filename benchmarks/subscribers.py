@@ -17,10 +17,11 @@ from benchmarks.data import Committed, PostgresStage
 from benchmarks.dialects import Caller
 from benchmarks.figures import median, percentile
 from benchmarks.listeners import Listener, listener
-from benchmarks.load import uvloop_runner, without_garbage_collection
+from benchmarks.load import uvloop_runner
 from benchmarks.machine import BenchmarkRefused, Cores
 from benchmarks.processes import cpu_seconds, resident_bytes
 from benchmarks.servers import Server, running
+from tests.support.gateway.load import no_collector
 
 SUBSCRIBERS = 1_000
 EVENTS_PER_S = 100
@@ -121,7 +122,7 @@ async def _heard(server: Server, one: Listened, callers: Sequence[Caller]) -> _H
     listeners = [first, *[await _subscribed(server, one, caller) for caller in callers[1:]]]
     await asyncio.sleep(_SETTLE_S)
     kb = (resident_bytes(server.pid) - before) / 1_000 / max(1, len(callers) - 1)
-    with without_garbage_collection():
+    with no_collector():
         count = await written.at_rate(_WARM_UP_S)
         await _arrived(listeners, count)
         cpu_s, since_s = cpu_seconds(server.pid), time.time()

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 class UntilCloseCycle(RequestResponseCycle):
     """A request and its response, which ends with the connection if it has no length (RFC 9112, 6.3).
 
-    uvicorn would send chunks, whatever version the client speaks; nginx asks in HTTP/1.0 unless it is told otherwise.
+    uvicorn would send chunks, whatever version the client speaks; nginx asks in HTTP/1.0 by default.
     """
 
     _has_length = True

@@ -15,10 +15,6 @@ MISSING = 987_654_321
 TIMES = {"created_at", "updated_at"}
 
 
-BUSY = 503
-"""What a machine that stands still may cause once."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """A case as it went out, and what came back."""
@@ -72,8 +68,6 @@ class Stage:
             path = path.replace(f"{{{name}}}", str(id_))
         request = encode(case, path=path, headers=headers, host=f"{self.gateway.host}:{self.gateway.port}")
         answer = await exchange(self.gateway.host, self.gateway.port, request)
-        if answer.status == BUSY and BUSY not in case.statuses:  # promises that nothing was done; a second one counts
-            answer = await exchange(self.gateway.host, self.gateway.port, request)
         return Exchange(case=case, answer=answer, url=self.gateway.url, user_id=account.user_id, ids=ids)
 
     async def rows(self) -> list[dict[str, Any]]:

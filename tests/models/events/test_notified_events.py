@@ -147,8 +147,8 @@ async def test_a_stream_at_the_position_before_takes_the_notified_event_and_any_
     (first,) = await stored(database, id_)
 
     async def send(previous: int, event_id: int, label: str) -> None:
-        told = [previous, event_id, "deleted", 1, label, "", "rest", None, None, None, 1.5e9]
-        await database.rows(f"SELECT pg_notify('{CHANNEL}', '{id_} {orjson.dumps(told).decode()}')")
+        payload = [previous, event_id, "deleted", 1, label, "", "rest", None, None, None, 1.5e9]
+        await database.rows(f"SELECT pg_notify('{CHANNEL}', '{id_} {orjson.dumps(payload).decode()}')")
 
     async with listening(database) as streams, asyncio.timeout(DEADLINE_S):
         viewer = viewer_of(await User.get(id=id_))

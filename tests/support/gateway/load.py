@@ -154,13 +154,12 @@ class LoadProcess:
 
 def _on_uvloop(make: Callable[[], Coroutine[None, None, Load]]) -> Load:
     """Run a load in a loop that costs a third of asyncio's."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(make())
+    return uvloop.run(make())
 
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """Without this process's collector: the objects of all tests take it up to seconds, in which nobody measures."""
+    """Without the collector of this process, whose work would look like slow answers: up to seconds in the tests."""
     gc.collect()
     gc.disable()
     try:
