@@ -13,8 +13,8 @@ from tortoise.models import Model
 
 from models.destinations.guards import fill_missing_turns
 
-STEP = 10_000
-"""Destinations that one statement looks at."""
+STEP = 1_000
+"""Destinations that one statement looks at, in a millisecond: events and requests wait for the core that it takes."""
 
 
 class CheckTurn(Model):

@@ -278,7 +278,9 @@ def fill_missing_turns() -> Sequence[tuple[str, str]]:
     Ids are greater than `{0}` and at most `{1}`, for which the marks of two parameters are to be put.
     """
     between = f"FROM {TABLE} AS d WHERE id > {{0}} AND id <= {{1}}"
-    lacking = "NOT EXISTS (SELECT 1 FROM {} WHERE destination_id = d.id)"
+    # The range is said twice, or a join of both in their order would begin at the first row.
+    among = "destination_id > {{0}} AND destination_id <= {{1}}"
+    lacking = f"NOT EXISTS (SELECT 1 FROM {{}} WHERE destination_id = d.id AND {among})"
     turns = " AND ".join((between, lacking.format("check_turns")))
     leases = " AND ".join((between, "claimed_until IS NOT NULL", lacking.format("check_leases")))
     end = "ON CONFLICT DO NOTHING RETURNING destination_id"

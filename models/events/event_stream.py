@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from models.accounts.viewer import Viewer
 from models.errors import AbilityMissing, DatabaseUnavailable, Refusal, Unauthenticated
 from models.events.check_began import CheckBegan
 from models.events.event import Event
-from models.events.history import events_after, newest_position
+from models.events.history import events_after, newest_events, newest_position
 from models.events.notified_event import NotifiedEvent
 from models.reads.reads import Reads
 
@@ -76,13 +76,13 @@ class EventBatches(AsyncIterator[EventBatch]):
     __slots__ = (
         "_feed",
         "_is_live",
-        "_position",
         "_seen",
         "_streams",
         "_told",
         "begun",
         "end",
         "news",
+        "position",
         "token_id",
         "user_id",
     )
@@ -95,7 +95,8 @@ class EventBatches(AsyncIterator[EventBatch]):
         self.begun = 0
         """How many checks had begun when it had any the last time, of those its feed knows."""
         self._streams = streams
-        self._position = after
+        self.position = after
+        """Of the event that it has had last; None until it is known where it begins."""
         self._is_live = after is None
         self._seen = -1  # the generation of the read that found the end
         self._feed: _Feed | None = None
@@ -106,8 +107,8 @@ class EventBatches(AsyncIterator[EventBatch]):
         if self._told is not None:
             batch, self._told = self._told, None
             return batch
-        if self._position is None:
-            self._position = await newest_position(self.user_id)
+        if self.position is None:
+            self.position = await newest_position(self.user_id)
         while True:
             if feed.generation == self._seen and self.end is None:
                 self.news = asyncio.get_running_loop().create_future()
@@ -118,12 +119,12 @@ class EventBatches(AsyncIterator[EventBatch]):
             if self.end is not None:
                 raise self.end
             generation = feed.generation
-            batch = await feed.after(self._position)
-            begun = feed.begun_since(self, self._position)
+            batch = await feed.after(self.position)
+            begun = feed.begun_since(self, self.position)
             was_live, self._is_live = self._is_live, len(batch.events) < BATCH
             self._seen = generation if self._is_live else -1
             if batch.events:
-                self._position = batch.events[-1].id
+                self.position = batch.events[-1].id
                 if was_live:
                     self._streams.note_lag(batch.events[0])
             if begun is not None:
@@ -241,6 +242,10 @@ class _Feed:
             read = self._reads[position] = asyncio.create_task(self._read(position), name="read of events")
             read.add_done_callback(lambda done: self._finish(position, done))
         return read if isinstance(read, EventBatch) else await asyncio.shield(read)
+
+    def has(self, newest: int) -> bool:
+        """Whether all streams have had this event of their user, the newest one."""
+        return all(stream.position in (newest, None) for stream in self.streams)
 
     def close(self) -> None:
         """Wake nothing any more."""
@@ -395,7 +400,8 @@ class EventStreams:
     async def _poll(self) -> None:
         """Look up the tokens of all streams, some at a time: all at once would hold up events and requests.
 
-        Wakes the streams of users whose revision changed, and ends those whose token is no longer valid, in `POLL_S`.
+        Ends those whose token is no longer valid, in `POLL_S`. Where the revision of a user has changed, an event may
+        be stored that nothing has told of: those who have not had the newest one are woken.
         """
         streams: dict[int, list[EventBatches]] = {}
         for feed in self._feeds.values():
@@ -411,21 +417,32 @@ class EventStreams:
         for part in parts:
             tokens = await self._reads.tokens(part)
             for token_id in part:
-                self._look_at(tokens.get(token_id), streams[token_id])
+                self._end_of(tokens.get(token_id), streams[token_id])
+            revisions = {token.user_id: token.revision for token in tokens.values()}
+            await self._catch_up({user: now for user, now in revisions.items() if self._revisions.get(user) != now})
             await asyncio.sleep(POLL_S / len(parts))
         if not parts:
             await asyncio.sleep(POLL_S)
 
-    def _look_at(self, token: TokenRow | None, streams: Iterable[EventBatches]) -> None:
-        """What a token says of its streams and of their user."""
+    async def _catch_up(self, revisions: Mapping[int, int]) -> None:
+        """Wake the streams of users with these revisions, unless they have had all; raises `DatabaseUnavailable`."""
+        if not revisions:
+            return
+        newest = await newest_events(revisions)
+        self._revisions.update(revisions)
+        for user_id in revisions:
+            feed = self._feeds.get(user_id)
+            if feed is not None and not feed.has(newest.get(user_id, 0)):
+                feed.wake()
+
+    @staticmethod
+    def _end_of(token: TokenRow | None, streams: Iterable[EventBatches]) -> None:
+        """End the streams of a token that allows them no more."""
         end = _why_ended(token)
         if end is not None:
             for stream in streams:
                 stream.end = end
                 stream.wake()
-        if token is not None and self._revisions.get(token.user_id) != token.revision:
-            self._revisions[token.user_id] = token.revision
-            self.wake([token.user_id])
 
 
 def _why_ended(token: TokenRow | None) -> Refusal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -204,6 +204,16 @@ async def newest_position(user_id: int) -> int:
     return int(rows[0]["newest"]) if rows else 0
 
 
+async def newest_events(user_ids: Collection[int]) -> Mapping[int, int]:
+    """The id of the newest event that is stored of each of these users, by user; 0 where there is none."""
+    if postgresql_behind(Event) is not None:
+        rows = await _fetch(f"{_NEWEST_STORED} id = any($1)", [list(user_ids)])
+    else:
+        marks = ", ".join(f"${number}" for number in range(1, len(user_ids) + 1))
+        rows = await _fetch(f"{_NEWEST_STORED} id IN ({marks})", list(user_ids))
+    return {row["id"]: row["newest"] for row in rows}
+
+
 async def events_of(user_id: int, event_ids: Iterable[int]) -> dict[int, Event]:
     """The events with these ids that belong to the user, by id."""
     wanted = sorted({id_ for id_ in event_ids if 0 < id_ <= MAX_EVENT_ID})
@@ -223,6 +233,11 @@ _AFTER = (
 _NEWEST = (
     f"SELECT CASE WHEN newest > pruned_event_id THEN newest ELSE pruned_event_id END AS newest FROM {_USERS} "  # noqa: S608 - names of our own
     f"CROSS JOIN (SELECT coalesce(max(id), 0) AS newest FROM {_EVENTS} WHERE user_id = $1) AS e WHERE {_USERS}.id = $1"
+)
+
+_NEWEST_STORED = (
+    f"SELECT id, coalesce((SELECT max(id) FROM {_EVENTS} WHERE user_id = {_USERS}.id), 0) AS newest "  # noqa: S608 - names of our own
+    f"FROM {_USERS} WHERE"
 )
 
 
