@@ -280,7 +280,7 @@ def fill_missing_turns() -> Sequence[tuple[str, str]]:
     between = f"FROM {TABLE} AS d WHERE id > {{0}} AND id <= {{1}}"
     # The range is said twice, or a join of both in their order would begin at the first row.
     among = "destination_id > {{0}} AND destination_id <= {{1}}"
-    lacking = f"NOT EXISTS (SELECT 1 FROM {{}} WHERE destination_id = d.id AND {among})"
+    lacking = f"NOT EXISTS (SELECT 1 FROM {{}} WHERE destination_id = d.id AND {among})"  # noqa: S608 - our own
     turns = " AND ".join((between, lacking.format("check_turns")))
     leases = " AND ".join((between, "claimed_until IS NOT NULL", lacking.format("check_leases")))
     end = "ON CONFLICT DO NOTHING RETURNING destination_id"

@@ -61,7 +61,8 @@ async def test_the_poll_wakes_the_streams_that_lack_an_event_and_no_others(datab
                 await database.rows("UPDATE users SET revision = revision + 1")
                 while len(heard) < turn * count:  # noqa: ASYNC110 - nothing announces it
                     await asyncio.sleep(0.01)
-            assert at_end.news is before and not before.done()
+            assert at_end.news is before
+            assert not before.done()
             for task in (*waiting, watch):
                 task.cancel()
             await asyncio.gather(*waiting, watch, return_exceptions=True)
