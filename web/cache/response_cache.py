@@ -19,6 +19,7 @@ from starlette.types import Scope
 from models.accounts.viewer import Viewer
 from web.cache.cache_key import CacheKey, Key, RequestKey
 from web.cache.cached_response import CachedResponse, Header
+from web.cache.doorkeeper import Doorkeeper
 from web.cache.etags import EntityTags, in_coding, named_by
 from web.compression.accept_encoding import Wanted
 from web.compression.codings import Encoder
@@ -28,6 +29,8 @@ LARGEST_PART = 16
 """A response larger than this part of the whole cache is not kept: it would evict too many others."""
 OVERHEAD_BYTES = 800
 """Memory of an entry besides its key's texts and its body, as measured."""
+TYPICAL_BYTES = 4_096
+"""Of an entry."""
 
 _ANY = b"*"
 _CACHING = (b"cache-control", b"private, max-age=0, must-revalidate")
@@ -45,12 +48,16 @@ class _UserEntries:
 
 
 class ResponseCache:
-    """Responses of one process, least recently used first, within a number of bytes; with 0, only tags are made."""
+    """Responses of one process, least recently used first, within a number of bytes; with 0, only tags are made.
+
+    Once they are full, a response is kept when its user has asked for it before.
+    """
 
     def __init__(self, max_bytes: int, tags: EntityTags) -> None:
         self._max_bytes = max_bytes
         self._tags = tags
         self._encoder = Encoder()
+        self._doorkeeper = Doorkeeper(max_bytes // TYPICAL_BYTES)
         self._entries: OrderedDict[Key, CachedResponse] = OrderedDict()
         self._users: dict[int, _UserEntries] = {}
         self.bytes = 0
@@ -180,6 +187,9 @@ class ResponseCache:
         if entries is not None and entries.revision < revision:
             self._forget(entries, user_id)
             entries = None
+        is_full = self.bytes + size > self._max_bytes
+        if is_full and key not in self._entries and not self._doorkeeper.knows((user_id, key[3])):
+            return
         if entries is None:
             entries = self._users[user_id] = _UserEntries(revision)
         elif (before := self._entries.get(key)) is not None:

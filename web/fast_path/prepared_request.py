@@ -14,6 +14,7 @@ from models.tracing.spans import NO_ATTRIBUTES, Attributes
 from web.auth.authenticator import Authenticator
 from web.cache.cache_key import RequestKey
 from web.cache.cached_response import CachedResponse
+from web.cache.doorkeeper import Doorkeeper
 from web.fast_path.preparation_key import Header, PreparationKey
 from web.metrics.metrics import RequestCounter
 from web.middleware.default_headers import LIMIT, REMAINING
@@ -93,12 +94,13 @@ Kept = TypeVar("Kept")
 class PreparedRequests(Generic[Kept]):
     """Prepared requests of one process, or shapes of them, least recently used first, within some bytes.
 
-    An entry is a shape of request and serves all users. Where shapes do not come again, at ten times its size and
-    beyond, it costs their preparation a tenth more and saves nothing.
+    An entry is a request of whichever user, and serves all of them. Once they are full, what comes for the second time
+    is kept: where nothing comes again, at ten times its size and beyond, a request costs a look at a table.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
+        self._doorkeeper = Doorkeeper(max_bytes // OVERHEAD_BYTES)
         self._entries: OrderedDict[PreparationKey, Kept] = OrderedDict()
         self.bytes = 0
 
@@ -119,8 +121,11 @@ class PreparedRequests(Generic[Kept]):
             self.bytes -= _size(key)
 
     def put(self, key: PreparationKey, prepared: Kept) -> None:
-        """Keep a prepared request in the place of the one there was."""
-        if self._entries.pop(key, None) is None:
+        """Keep a prepared request in the place of the one there was, unless there is none and no room for it yet."""
+        is_new = self._entries.pop(key, None) is None
+        if is_new:
+            if self.bytes + OVERHEAD_BYTES > self._max_bytes and not self._doorkeeper.knows(key):
+                return
             self.bytes += _size(key)
         self._entries[key] = prepared
         while self.bytes > self._max_bytes:

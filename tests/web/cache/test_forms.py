@@ -128,7 +128,8 @@ def test_the_counted_bytes_are_those_that_all_forms_take(cache: ResponseCache) -
     for number in range(1, 400):
         request: dict[str, Any] = {"path": f"{LIST}/{number}", "query_string": b"n=%d" % number}
         key = key_of(cache, ADA._replace(user_id=number), **request)
-        put(cache, key, None, b'{"label":"%d"},' % number * 200)
+        for _ in range(2):  # once it is full, what comes again is let in
+            put(cache, key, None, b'{"label":"%d"},' % number * 200)
         for coding in (BY_GZIP, BY_ZSTD, BY_GZIP):
             cache.get(key, b"", coding)
         assert cache.bytes <= MAX_BYTES
