@@ -39,6 +39,8 @@ ACCEPT_AT_ONCE = 32
 One for each turn makes the last of a thousand that reconnect wait for a thousand turns, which are long then.
 """
 _LOOK_S = 0.02
+_MOST_LOOK_S = 10 * _LOOK_S
+"""What counts of the time between two looks: while the machine stands still, clients read nothing either."""
 
 
 class Connection(Protocol):
@@ -202,9 +204,11 @@ class Worker(uvicorn.Server):
                 self._accept(copy)
 
     async def _finish_connections(self) -> None:
-        state, began = self.server_state, time.monotonic()
+        state, lasted_s, looked = self.server_state, 0.0, time.monotonic()
         while state.connections or self._accepting or state.tasks:
-            lasted_s = time.monotonic() - began
+            now = time.monotonic()
+            lasted_s += min(now - looked, _MOST_LOOK_S)
+            looked = now
             for each in list(state.connections):
                 connection: Any = each
                 connection.drain(closes_idle=lasted_s >= GRACE_S)
