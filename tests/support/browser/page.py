@@ -88,23 +88,33 @@ class Page(DevTools):
 
     async def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, awaited if it is a promise."""
-        done = await self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        done = await self._evaluated(expression)
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
     async def until(self, expression: str) -> Any:
-        """Wait until an expression is true, here or on the page that follows, and return its value."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not (value := await self._value(expression)):
-            assert time.monotonic() < deadline, f"never true: {expression}\n{await self.text()}"
-            await asyncio.sleep(POLL_S)
-        return value
+        """Wait until an expression is true, here or on the page that follows, and return its value.
 
-    async def _value(self, expression: str) -> Any:
-        try:
-            return await self.evaluate(expression)
-        except PageLeft:
-            return None
+        One that raises is not true yet: what it looks at may not be there.
+        """
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                done = await self._evaluated(expression)
+            except PageLeft:
+                done = {}
+            if "exceptionDetails" not in done and (value := done.get("result", {}).get("value")):
+                return value
+            raised = done.get("exceptionDetails", "")
+            assert time.monotonic() < deadline, f"never true: {expression} {raised}\n{await self.text()}"
+            await asyncio.sleep(POLL_S)
+
+    async def _evaluated(self, expression: str) -> dict[str, Any]:
+        """What the browser says of an expression: its `result`, or the `exceptionDetails` too."""
+        done: dict[str, Any] = await self.send(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        return done
 
     async def settled(self) -> None:
         """Wait until what just changed has been drawn and nothing moves or fades any more."""
@@ -126,9 +136,10 @@ class Page(DevTools):
             x, y = await self.until(f"({AIM})(() => {element})")
             for type_ in ("mousePressed", "mouseReleased"):
                 await self.send("Input.dispatchMouseEvent", type=type_, x=x, y=y, button="left", clickCount=1)
-            hit = (
-                await self._value("globalThis.wasHit?.() ?? true") is not False
-            )  # a link leads to a page without the function
+            try:
+                hit = await self.evaluate("globalThis.wasHit?.() ?? true") is not False
+            except PageLeft:
+                hit = True  # a link leads to a page without the function
 
     async def type(self, text: str) -> None:
         """Put text where the focus is, as a paste or a keyboard does."""
