@@ -103,7 +103,8 @@ def extract(commit: str, directory: Path) -> None:
     if archived.returncode:
         raise BenchmarkRefused(f"The sources of {commit} are not here: {archived.stderr.decode().strip()}")
     # `tarfile` of Debian 12's Python has no filters yet.
-    subprocess.run(["tar", "-x", "-C", str(directory)], input=archived.stdout, check=True)
+    command = ["tar", "-x", "-C", str(directory)]
+    subprocess.run(command, input=archived.stdout, check=True)
 
 
 def _line(load: str, before: Figures, now: Figures) -> str:
