@@ -245,7 +245,7 @@ class _Feed:
 
     def has(self, newest: int) -> bool:
         """Whether all streams have had this event of their user, the newest one."""
-        return all(stream.position in (newest, None) for stream in self.streams)
+        return all(stream.position == newest for stream in self.streams)
 
     def close(self) -> None:
         """Wake nothing any more."""
